@@ -1,0 +1,237 @@
+//! The interface of every board family: bytes and time in, bytes and findings out.
+//!
+//! A driver owns the conversation on one line. It never sleeps, reads a clock or touches a port; it is told the
+//! time, and it says when it wants to be woken. It never decides whether an order may be driven: the core does,
+//! and calls [`Driver::drive`] only after the intent is durable. It promises, in return:
+//!
+//! 1. One call of `drive` puts at most one motor command on the line, ever. Never resent (order-life, rule 15).
+//! 2. After an outcome it holds the board's result (does not acknowledge, clear or overwrite it) until
+//!    [`Driver::release`]: the outcome is durable only then (rules 14, 22).
+//! 3. It says [`LineState::Idle`] only when a new motor command cannot meet an old one: the board was seen idle
+//!    after the last result was released, or the longest vend time has passed, and the line is drained (rule 16).
+//! 4. Exactly one of [`Finding::Outcome`], [`Finding::NotTaken`] and [`Finding::Unproven`] ends each `drive` or
+//!    `resume`, unless the core gives up first; what becomes known afterwards is a [`Finding::Late`].
+//! 5. It never turns silence, noise or a restart of the board into a proof.
+
+use crate::order::outcome::{Evidence, Reason};
+use crate::order::time::BootMs;
+use serde::{Deserialize, Serialize};
+
+/// A driver board's number as the platform counts: 1…8. The profile says what stands on the wire for the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Address(u8);
+
+impl Address {
+    /// Most driver boards on one line (contract, `addr`).
+    pub const MAX: u8 = 8;
+
+    /// 1…8, or nothing.
+    #[must_use]
+    pub const fn new(n: u8) -> Option<Self> {
+        if n >= 1 && n <= Self::MAX { Some(Address(n)) } else { None }
+    }
+
+    /// 1…8.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+/// A slot in the board's own numbering, already checked against the profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Slot(pub u16);
+
+/// What kind of mechanism turns (cloud 1.9 `floor_type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FloorType {
+    /// "1": spring motor.
+    Spring,
+    /// "2": electronic lock.
+    Lock,
+    /// "3": belt.
+    Belt,
+}
+
+/// One turn of one motor: always one unit (rule 23).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MotorCommand {
+    /// The driver board.
+    pub address: Address,
+    /// The slot on it.
+    pub slot: Slot,
+    /// The mechanism.
+    pub floor_type: FloorType,
+    /// Use the lift (`is_lp`).
+    pub lift: bool,
+    /// Arm the drop sensor (`is_dc`).
+    pub drop_check: bool,
+}
+
+/// What the driver wants kept with the intent: what the board said just before, and the sequence number that the
+/// command will carry where the protocol has one. Opaque to the core; at most [`Reference::BYTES_MAX`] bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference(pub Vec<u8>);
+
+impl Reference {
+    /// Keeps the order's record small (rule 2).
+    pub const BYTES_MAX: usize = 64;
+}
+
+/// Whether a motor command may go to the line now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineState {
+    /// The port is not open.
+    Closed,
+    /// Open, but the board has not yet been heard, or has not proven that it is idle.
+    Settling,
+    /// A motor command may go out.
+    Idle,
+    /// A motor command is under way.
+    Busy,
+    /// An outcome was found and is not yet released.
+    Held,
+}
+
+/// How a family's outcome can be known after the agent was away (boards.md, section 0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecoveryClass {
+    /// Class 1: the board holds the result until it is acknowledged.
+    HeldUntilAcknowledged,
+    /// Class 2: the board holds the result until it is read once.
+    ReadClears,
+    /// Class 4: the board pushes the result once.
+    PushOnly,
+    /// Class 6: the board remembers nothing.
+    None,
+}
+
+/// What a driver learned. The core turns it into the order's life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// The board took the motor command of the running `drive`.
+    Taken,
+    /// The board is at it; a code of the family, for people.
+    Progress(u8),
+    /// The outcome of the running `drive` or `resume`. Held on the board until [`Driver::release`] where it can be.
+    Outcome(Evidence),
+    /// Proof that the board did not take the command and the motor did not turn, with the reason to tell.
+    /// During `resume` it proves "never received" for this very command.
+    NotTaken(Reason),
+    /// No proof can come any more: *unknown*. The text says why, for people.
+    Unproven(&'static str),
+    /// Evidence for the command that last ended in *unknown* on this line (by `Unproven` or [`Driver::give_up`], or,
+    /// on boards that hold a result, in an earlier life: then it is what the board held when it was first asked).
+    /// The core credits it to the last unresolved intent at that address and slot, or to nothing.
+    /// Held until [`Driver::release`] like an outcome.
+    Late {
+        /// The driver board that said so.
+        address: Address,
+        /// The slot it named, where the protocol names one.
+        slot: Option<Slot>,
+        /// What it said.
+        evidence: Evidence,
+    },
+    /// The board restarted (banner, start-up message): "idle" proves nothing about what came before.
+    BoardRestarted,
+    /// Model, version or serial number, as the board tells it.
+    Identity(String),
+    /// Something on the line that a technician should know: bad check, noise, foreign frame, time-out.
+    Fault(LineFault),
+}
+
+/// What was wrong with bytes or silence on the line. Counted, and shown in the live monitor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineFault {
+    /// A frame whose check sum does not fit.
+    BadCheck,
+    /// Bytes that belong to no frame.
+    Noise,
+    /// A frame that answers nothing, or from another address.
+    Unexpected,
+    /// No answer in time.
+    TimeOut,
+}
+
+/// Bytes that go out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// The whole frame.
+    pub bytes: Vec<u8>,
+    /// This frame can turn a motor. Its write result comes back by [`Driver::motor_written`].
+    pub motor: bool,
+    /// Useless after this time: the line drops it unwritten (xy-v3's 100 ms window). For a motor frame that is
+    /// dropped the result is [`Written::Nothing`] with the port still open.
+    pub not_after: Option<BootMs>,
+}
+
+/// How the write of a motor frame ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// The kernel took all of it.
+    All,
+    /// The kernel took some of it before an error or time-out: the board may have heard it.
+    Some,
+    /// The kernel took no byte (rule 18).
+    Nothing,
+}
+
+/// What a driver wants done or known, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Put these bytes on the line.
+    Write(Write),
+    /// Tell the core.
+    Finding(Finding),
+}
+
+/// One protocol family's conversation on one line. See the module's promises.
+pub trait Driver: Send {
+    /// How this family recovers.
+    fn class(&self) -> RecoveryClass;
+
+    /// The port was opened (again). Bytes of before are gone; the board's state is not known yet.
+    fn opened(&mut self, now: BootMs);
+
+    /// The port went away. A running command goes on by its class when the port returns.
+    fn closed(&mut self, now: BootMs);
+
+    /// Bytes from the line, read at `read_at` (≤ `now`), in any cut.
+    fn received(&mut self, now: BootMs, read_at: BootMs, bytes: &[u8]);
+
+    /// The time that [`Driver::deadline`] named has come. Waking early or late is harmless.
+    fn wake(&mut self, now: BootMs);
+
+    /// When the driver wants to be woken next, if ever.
+    fn deadline(&self) -> Option<BootMs>;
+
+    /// Whether a motor command may go out now.
+    fn state(&self) -> LineState;
+
+    /// The reference to keep with the next intent for this command. Called in [`LineState::Idle`] only.
+    fn reference(&self, command: &MotorCommand) -> Reference;
+
+    /// The intent is durable: send the command, once. Called in [`LineState::Idle`] only.
+    fn drive(&mut self, now: BootMs, command: &MotorCommand, reference: &Reference);
+
+    /// An intent without outcome from an earlier life of the agent. Called before the port is opened, at most once.
+    /// Find out what became of it by the family's class; never send it again.
+    fn resume(&mut self, now: BootMs, command: &MotorCommand, reference: &Reference);
+
+    /// How the write of the motor frame ended. After [`Written::Nothing`] the driver ends the command with
+    /// `NotTaken(BoardOffline)` (or, for a frame dropped by `not_after`, may offer it again: no byte went out).
+    fn motor_written(&mut self, now: BootMs, written: Written);
+
+    /// The core stopped waiting and wrote *unknown* (rule 21). Then as after [`Finding::Unproven`].
+    fn give_up(&mut self, now: BootMs);
+
+    /// The last outcome or late evidence is durable: the board may forget it.
+    fn release(&mut self, now: BootMs);
+
+    /// What is to be done next, oldest first. The core calls this until it is empty after every other call.
+    fn next_output(&mut self) -> Option<Output>;
+}

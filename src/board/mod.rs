@@ -1,0 +1,25 @@
+//! Boards: a profile (data, `boards/*.toml`) plus one pure driver per protocol family.
+//! Bytes and time in, bytes and findings out; no port and no clock.
+
+pub mod driver;
+pub mod frame;
+pub mod profile;
+
+pub mod adh;
+pub mod tcn_00ff;
+pub mod uling_modbus;
+pub mod xy_v3;
+
+use driver::Driver;
+use profile::{Family, Profile};
+
+/// The driver for a profile's family, before the port was opened.
+#[must_use]
+pub fn driver_for(profile: &Profile) -> Box<dyn Driver> {
+    match profile.family {
+        Family::UlingModbus => Box::new(uling_modbus::UlingModbus::new(profile)),
+        Family::XyV3 => Box::new(xy_v3::XyV3::new(profile)),
+        Family::Adh => Box::new(adh::Adh::new(profile)),
+        Family::Tcn00ff => Box::new(tcn_00ff::Tcn00ff::new(profile)),
+    }
+}

@@ -1,0 +1,367 @@
+//! A board is data: one file in `boards/` says everything that differs between boards of a family.
+//! `boards/README.md` shows how to write one.
+
+use super::driver::{Address, FloorType, RecoveryClass, Slot};
+use crate::order::outcome::Evidence;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Protocol families that have a driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+pub enum Family {
+    /// ZDM8 driver boards, Modbus RTU.
+    #[serde(rename = "uling-modbus")]
+    UlingModbus,
+    /// Xing Yuan / JSK "VMC – upper computer" V3.
+    #[serde(rename = "xy-v3")]
+    XyV3,
+    /// ADH814 and ADH815.
+    #[serde(rename = "adh")]
+    Adh,
+    /// TCN driver boards.
+    #[serde(rename = "tcn-00ff")]
+    Tcn00ff,
+}
+
+impl Family {
+    /// The class that the family's protocol allows at best. A profile may only claim a lower one.
+    #[must_use]
+    pub const fn best_class(self) -> RecoveryClass {
+        match self {
+            Family::UlingModbus => RecoveryClass::ReadClears,
+            Family::XyV3 => RecoveryClass::PushOnly,
+            Family::Adh => RecoveryClass::HeldUntilAcknowledged,
+            Family::Tcn00ff => RecoveryClass::None,
+        }
+    }
+}
+
+/// Everything vend knows about one controller board.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// The name in `[board] profile`, the same as the file's.
+    pub name: String,
+    /// For people: maker and model.
+    pub title: String,
+    /// Where the numbers come from.
+    pub source: String,
+    /// The protocol family.
+    pub family: Family,
+    /// How an outcome can be known after the agent was away; never better than the family's.
+    pub recovery_class: RecoveryClass,
+    /// What the board or its protocol lacks, in words for technicians.
+    #[serde(default)]
+    pub lacks: Vec<String>,
+    /// The serial link.
+    pub link: Link,
+    /// Driver boards on the line.
+    #[serde(default)]
+    pub addresses: Addresses,
+    /// Slots of one address.
+    pub slots: Slots,
+    /// What a command means that says nothing about it.
+    pub defaults: Defaults,
+    /// Times.
+    pub timing: Timing,
+    /// The family's own switches.
+    #[serde(default)]
+    pub options: Options,
+    /// The board's result or fault code (decimal or 0x…, as text) → what it says about motor and drop sensor,
+    /// where the protocol's codes are not fixed by its document.
+    #[serde(default)]
+    pub outcomes: BTreeMap<String, Evidence>,
+}
+
+/// The serial link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Bits a second.
+    pub baud: u32,
+    /// Parity bit; always 8 data bits and 1 stop bit, as every board here.
+    #[serde(default)]
+    pub parity: Parity,
+}
+
+/// Parity bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Parity {
+    /// 8N1.
+    #[default]
+    None,
+    /// 8E1.
+    Even,
+    /// 8O1.
+    Odd,
+}
+
+/// Driver boards on the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Addresses {
+    /// What stands on the wire for addr "1".
+    pub first_on_wire: u8,
+    /// How many addresses may be used, 1…8.
+    pub count: u8,
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        Addresses { first_on_wire: 1, count: 1 }
+    }
+}
+
+/// Slots of one address.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slots {
+    /// The lowest slot number.
+    pub first: u16,
+    /// The highest slot number.
+    pub last: u16,
+    /// Numbers between that do not exist.
+    #[serde(default)]
+    pub gaps: Vec<u16>,
+    /// The board counts 100 slots an address: code 100 and above without addr is refused (contract, section 2).
+    #[serde(default)]
+    pub hundred_an_address: bool,
+}
+
+/// What a command means that says nothing about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// The mechanism.
+    pub floor_type: FloorType,
+    /// The machine has a lift to be used.
+    pub lift: bool,
+    /// A drop sensor is fitted and armed.
+    pub drop_check: bool,
+}
+
+/// Times, all in ms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timing {
+    /// No vend takes longer: silence for this long after the command ends in *unknown*.
+    pub longest_vend_ms: u64,
+    /// The board answers a request (not a vend) within this time.
+    pub reply_ms: u64,
+    /// How often the board is asked while a motor turns, on families where the host asks.
+    #[serde(default = "default_poll_ms")]
+    pub poll_ms: u64,
+    /// Silence that the host keeps between two frames.
+    #[serde(default)]
+    pub min_gap_ms: u64,
+}
+
+const fn default_poll_ms() -> u64 {
+    300
+}
+
+/// The family's own switches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// adh: which command codes the board speaks.
+    pub adh_variant: Option<AdhVariant>,
+    /// xy-v3: length of the text of command 06, 5 or 6 (newer firmware).
+    pub direct_drive_len: Option<u8>,
+}
+
+/// ADH814 and ADH815 use different command codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum AdhVariant {
+    /// Commands A1…A6.
+    #[serde(rename = "814")]
+    Adh814,
+    /// Commands 01…06.
+    #[serde(rename = "815")]
+    Adh815,
+}
+
+impl Profile {
+    /// The address byte on the wire.
+    #[must_use]
+    pub fn wire_address(&self, address: Address) -> u8 {
+        self.addresses.first_on_wire.saturating_add(address.get() - 1)
+    }
+
+    /// The address that a byte on the wire stands for, if the profile has it.
+    #[must_use]
+    pub fn address_of(&self, wire: u8) -> Option<Address> {
+        let n = wire.checked_sub(self.addresses.first_on_wire)?.checked_add(1)?;
+        (n <= self.addresses.count).then(|| Address::new(n)).flatten()
+    }
+
+    /// Whether the board has this slot.
+    #[must_use]
+    pub fn has_slot(&self, slot: Slot) -> bool {
+        (self.slots.first..=self.slots.last).contains(&slot.0) && !self.slots.gaps.contains(&slot.0)
+    }
+
+    /// What a code of the board means by the profile's own table.
+    #[must_use]
+    pub fn evidence_of(&self, code: u8) -> Option<Evidence> {
+        self.outcomes.iter().find(|(text, _)| parse_code(text) == Some(code)).map(|(_, e)| *e)
+    }
+}
+
+fn parse_code(text: &str) -> Option<u8> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u8::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// Why a profile cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// No built-in profile and no file of that name.
+    #[error("there is no board profile {name:?}; the built-in ones are {}. A path to a file is taken too", known.join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The file could not be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The text is not a profile; the message holds line, column and caret.
+    #[error("{origin}: {message}")]
+    Syntax {
+        /// File or built-in name.
+        origin: String,
+        /// From the TOML reader.
+        message: String,
+    },
+    /// A value contradicts another or the family.
+    #[error("{origin}: {key}: {problem}")]
+    Value {
+        /// File or built-in name.
+        origin: String,
+        /// The key.
+        key: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+}
+
+impl Profile {
+    /// Reads a profile from its text. `origin` names it in errors.
+    ///
+    /// # Errors
+    /// [`ProfileError::Syntax`] with line and caret, or [`ProfileError::Value`] for a contradiction.
+    pub fn parse(origin: &str, text: &str) -> Result<Profile, ProfileError> {
+        let profile: Profile = toml::from_str(text)
+            .map_err(|e| ProfileError::Syntax { origin: origin.to_owned(), message: e.to_string() })?;
+        profile.check(origin)?;
+        Ok(profile)
+    }
+
+    fn check(&self, origin: &str) -> Result<(), ProfileError> {
+        let wrong = |key, problem: String| Err(ProfileError::Value { origin: origin.to_owned(), key, problem });
+        if !(1..=Address::MAX).contains(&self.addresses.count) {
+            return wrong("addresses.count", format!("must be 1 to {}", Address::MAX));
+        }
+        if self.slots.first > self.slots.last {
+            return wrong("slots.first", "is above slots.last".to_owned());
+        }
+        if self.slots.hundred_an_address && self.slots.last > 99 {
+            return wrong("slots.last", "must be at most 99 when hundred_an_address is set".to_owned());
+        }
+        if self.timing.longest_vend_ms == 0 || self.timing.reply_ms == 0 || self.timing.poll_ms == 0 {
+            return wrong("timing", "times must be above 0".to_owned());
+        }
+        let best = self.family.best_class();
+        if self.recovery_class != best && self.recovery_class != RecoveryClass::None {
+            return wrong("recovery_class", format!("must be {best:?} as the family's, or \"none\""));
+        }
+        if (self.family == Family::Adh) != self.options.adh_variant.is_some() {
+            return wrong("options.adh_variant", "is needed by family adh and by no other".to_owned());
+        }
+        if let Some(len) = self.options.direct_drive_len
+            && (self.family != Family::XyV3 || !(5..=6).contains(&len))
+        {
+            return wrong("options.direct_drive_len", "is 5 or 6, for family xy-v3 only".to_owned());
+        }
+        if let Some(text) = self.outcomes.keys().find(|text| parse_code(text).is_none()) {
+            return wrong("outcomes", format!("{text:?} is not a code; write 0 to 255 or 0x00 to 0xff"));
+        }
+        Ok(())
+    }
+
+    /// The profiles that are part of the binary: name and text, sorted by name.
+    #[must_use]
+    pub fn built_in() -> Vec<(&'static str, &'static str)> {
+        BUILT_IN.to_vec()
+    }
+
+    /// Finds a profile by built-in name or by path (anything with a `/` or ending in `.toml`), relative to `base`.
+    ///
+    /// # Errors
+    /// [`ProfileError`] says what is wrong and where.
+    pub fn find(name: &str, base: &Path) -> Result<Profile, ProfileError> {
+        if name.contains('/') || name.ends_with(".toml") {
+            let path = base.join(name);
+            let text =
+                std::fs::read_to_string(&path).map_err(|source| ProfileError::Read { path: path.clone(), source })?;
+            return Profile::parse(&path.display().to_string(), &text);
+        }
+        match BUILT_IN.iter().find(|(known, _)| *known == name) {
+            Some((known, text)) => Profile::parse(&format!("boards/{known}.toml"), text),
+            None => Err(ProfileError::Unknown {
+                name: name.to_owned(),
+                known: BUILT_IN.iter().map(|(n, _)| (*n).to_owned()).collect(),
+            }),
+        }
+    }
+}
+
+// Made by build.rs from the files of boards/, so that adding a board touches no Rust.
+include!(concat!(env!("OUT_DIR"), "/built_in_profiles.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_profile_loads_under_its_own_name() {
+        assert!(!BUILT_IN.is_empty());
+        for (name, text) in BUILT_IN {
+            let profile = Profile::parse(name, text).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(profile.name, *name);
+            assert!(!profile.source.is_empty(), "{name} cites no source");
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_a_profile_is_refused_with_its_line() {
+        let (_, text) = BUILT_IN[0];
+        let broken = text.replace("[timing]", "[timing]\nlongest_vend = 3");
+        let error = Profile::parse("x.toml", &broken).unwrap_err().to_string();
+        assert!(error.contains("line") && error.contains("longest_vend") && error.contains('^'), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_profile_names_the_known_ones() {
+        let error = Profile::find("nonsense", Path::new(".")).unwrap_err().to_string();
+        assert!(error.contains("tcn-00ff"), "{error}");
+    }
+
+    #[test]
+    fn a_profile_may_not_claim_a_better_recovery_than_its_family() {
+        let (_, text) = BUILT_IN.iter().find(|(n, _)| *n == "tcn-00ff").unwrap();
+        let broken = text.replace("recovery_class = \"none\"", "recovery_class = \"held-until-acknowledged\"");
+        assert!(Profile::parse("x", &broken).unwrap_err().to_string().contains("recovery_class"));
+    }
+}

@@ -1,0 +1,7 @@
+//! Everything that touches the world: broker, line, disk, HTTP, clock. It does; it decides nothing.
+
+pub mod broker;
+pub mod clock;
+pub mod http;
+pub mod journal;
+pub mod line;

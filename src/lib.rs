@@ -1,0 +1,14 @@
+//! vend: an agent for vending machines. For a paid order, at most one motor turn per unit, and always one final
+//! result that reaches the merchant. `ARCHITECTURE.md` follows one order through this library.
+//!
+//! Everything outside [`io`] decides and is pure; everything inside it does.
+
+pub mod board;
+pub mod cli;
+pub mod cloud;
+pub mod config;
+pub mod control;
+pub mod core;
+pub mod io;
+pub mod order;
+pub mod sim;

@@ -1,0 +1,10 @@
+//! The ground floor: the words everyone uses, and what an order does next.
+//! Nothing here knows a socket, a port, a disk or a clock.
+
+pub mod backoff;
+pub mod key;
+pub mod life;
+pub mod outcome;
+pub mod record;
+pub mod report;
+pub mod time;

@@ -1,0 +1,51 @@
+//! Emulated boards: pure like the drivers (bytes and time in, bytes out), byte-exact, with faults on demand.
+
+pub mod adh;
+pub mod fault;
+pub mod tcn_00ff;
+pub mod uling_modbus;
+pub mod xy_v3;
+
+use crate::board::profile::{Family, Profile};
+use crate::order::time::BootMs;
+use fault::Faults;
+
+/// One motor turn, as the board itself saw it: the truth that reports are held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// When the motor began to turn.
+    pub at: BootMs,
+    /// The address on the wire.
+    pub wire_address: u8,
+    /// The slot on the wire.
+    pub slot: u16,
+    /// Goods fell.
+    pub dropped: bool,
+}
+
+/// A board on the other end of the line.
+pub trait Emulator: Send {
+    /// Bytes from the host.
+    fn received(&mut self, now: BootMs, bytes: &[u8]);
+    /// The time that [`Emulator::deadline`] named has come.
+    fn wake(&mut self, now: BootMs);
+    /// When the board wants to be woken next (a poll, the end of a turn).
+    fn deadline(&self) -> Option<BootMs>;
+    /// Bytes for the host, each item one write, in order; `None` when there is nothing more to send now.
+    fn next_output(&mut self) -> Option<Vec<u8>>;
+    /// All motor turns since the emulator was made. A power loss does not remove them.
+    fn turns(&self) -> &[Turn];
+    /// The board loses its power now and starts again at once: it forgets what its kind forgets.
+    fn power_cycle(&mut self, now: BootMs);
+}
+
+/// The emulator of a profile's board. `turn_ms` is how long a motor turns.
+#[must_use]
+pub fn emulator_for(profile: &Profile, turn_ms: u64, faults: Faults) -> Box<dyn Emulator> {
+    match profile.family {
+        Family::UlingModbus => Box::new(uling_modbus::UlingModbusBoard::new(profile, turn_ms, faults)),
+        Family::XyV3 => Box::new(xy_v3::XyV3Board::new(profile, turn_ms, faults)),
+        Family::Adh => Box::new(adh::AdhBoard::new(profile, turn_ms, faults)),
+        Family::Tcn00ff => Box::new(tcn_00ff::Tcn00ffBoard::new(profile, turn_ms, faults)),
+    }
+}

@@ -1,0 +1,27 @@
+//! Stub, replaced in the next commits.
+use super::{Emulator, Turn, fault::Faults};
+use crate::board::profile::Profile;
+use crate::order::time::BootMs;
+/// Stub.
+pub struct UlingModbusBoard;
+impl UlingModbusBoard {
+    /// Stub.
+    #[must_use]
+    pub fn new(_: &Profile, _: u64, _: Faults) -> Self {
+        UlingModbusBoard
+    }
+}
+impl Emulator for UlingModbusBoard {
+    fn received(&mut self, _: BootMs, _: &[u8]) {}
+    fn wake(&mut self, _: BootMs) {}
+    fn deadline(&self) -> Option<BootMs> {
+        None
+    }
+    fn next_output(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+    fn turns(&self) -> &[Turn] {
+        &[]
+    }
+    fn power_cycle(&mut self, _: BootMs) {}
+}

@@ -1,0 +1,3 @@
+//! Simulated worlds: byte-exact boards, a cloud stand-in, faults. For technicians, tests and `vend demo`.
+
+pub mod board;
