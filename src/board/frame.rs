@@ -1,1 +1,21 @@
-//! (to come)
+//! Check sums that more than one family uses.
+
+/// CRC16-Modbus: polynomial 8005 reflected, initial FFFF. Sent low byte first.
+#[must_use]
+pub fn crc16_modbus(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0xFFFF, |crc, &byte| {
+        (0..8).fold(crc ^ u16::from(byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xA001 } else { crc >> 1 })
+    })
+}
+
+/// XOR over all bytes.
+#[must_use]
+pub fn xor8(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |sum, &byte| sum ^ byte)
+}
+
+/// Low byte of the sum of all bytes.
+#[must_use]
+pub fn sum8(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |sum, &byte| sum.wrapping_add(byte))
+}

@@ -2,6 +2,7 @@
 //! Nothing here knows a socket, a port, a disk or a clock.
 
 pub mod backoff;
+pub mod command;
 pub mod key;
 pub mod life;
 pub mod outcome;
