@@ -1,1 +1,529 @@
-//! (to come)
+//! The life of one order: its data, its states, and what each event does in each state.
+//!
+//! [`step`] is the whole truth about which event may do what; every change of an [`Order`] asks it first.
+//! `docs/order-life.md` prints it, and a test holds the two together.
+
+use super::command::{BodyDigest, Echo, Put, Turns};
+use super::key::Key;
+use super::outcome::{Evidence, OrderOutcome, Reason, UnitOutcome};
+use super::report::{Copy, Report};
+use super::time::{BootId, BootMs, UnixMs};
+use crate::board::driver::{MotorCommand, Reference};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Where an order stands, as the journal would show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// The journal has no such key.
+    Unseen,
+    /// Durable, not begun, or between two units.
+    Accepted,
+    /// A motor command is durable and may have reached the board.
+    Intent,
+    /// All units have an outcome; no report was tried yet.
+    Outcome,
+    /// A report was tried and not all copies are settled.
+    Reported,
+    /// Every copy is settled or in the dead letters.
+    Settled,
+    /// Settled and shrunk to what a repeated report needs.
+    Tombstone,
+}
+
+impl State {
+    /// All of them, in the order of life.
+    pub const ALL: [State; 7] = [
+        State::Unseen,
+        State::Accepted,
+        State::Intent,
+        State::Outcome,
+        State::Reported,
+        State::Settled,
+        State::Tombstone,
+    ];
+
+    /// The word in the journal's dump.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            State::Unseen => "unseen",
+            State::Accepted => "accepted",
+            State::Intent => "intent",
+            State::Outcome => "outcome",
+            State::Reported => "reported",
+            State::Settled => "settled",
+            State::Tombstone => "tombstone",
+        }
+    }
+
+    /// All outcomes are written.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, State::Outcome | State::Reported | State::Settled | State::Tombstone)
+    }
+}
+
+/// What can happen to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Event {
+    /// A verified command with this key and this body.
+    Command,
+    /// A verified command with this key and another body.
+    OtherBody,
+    /// `device.delivery.get` for this key.
+    Get,
+    /// All checks passed and the line is idle.
+    Drive,
+    /// A check says that the next unit must not be driven.
+    Refuse,
+    /// The board told the outcome of the running unit.
+    BoardOutcome,
+    /// Proof that the board did not take the command.
+    NotTaken,
+    /// No proof will come.
+    Unproven,
+    /// Evidence about a unit that ended unknown.
+    LateEvidence,
+    /// A person decided what became of it.
+    PersonResolves,
+    /// The agent starts and finds the order so.
+    PowerReturns,
+    /// A copy of a report was tried and not taken.
+    AttemptFailed,
+    /// The last open copy was settled or went to the dead letters.
+    CopiesSettled,
+    /// A commit carried the shrunk record.
+    Shrunk,
+    /// Old enough to be forgotten.
+    Evicted,
+}
+
+impl Event {
+    /// All of them.
+    pub const ALL: [Event; 15] = [
+        Event::Command,
+        Event::OtherBody,
+        Event::Get,
+        Event::Drive,
+        Event::Refuse,
+        Event::BoardOutcome,
+        Event::NotTaken,
+        Event::Unproven,
+        Event::LateEvidence,
+        Event::PersonResolves,
+        Event::PowerReturns,
+        Event::AttemptFailed,
+        Event::CopiesSettled,
+        Event::Shrunk,
+        Event::Evicted,
+    ];
+}
+
+/// What an event does in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The order goes to one of these states; the text says what is done.
+    To(&'static [State], &'static str),
+    /// The order stays as it is; the text says what is answered.
+    Stay(&'static str),
+    /// Cannot happen; the text says why. Refused when it is tried all the same.
+    Never(&'static str),
+}
+
+/// The whole state × event table.
+#[must_use]
+pub const fn step(state: State, event: Event) -> Step {
+    use Event as E;
+    use State as S;
+    use Step::{Never, Stay, To};
+    match (state, event) {
+        (S::Unseen, E::Command) => To(
+            &[S::Accepted, S::Intent, S::Outcome],
+            "one record; durable, then PUBACK and `received`; a refusal or the birth barrier is an outcome at once",
+        ),
+        (S::Unseen, E::Get) => Stay("`received` not_found"),
+        (S::Unseen, _) => Never("there is no order yet"),
+        (S::Tombstone, E::Evicted) => {
+            To(&[S::Unseen], "removed; its issue time raises the line below which keys are stale")
+        }
+        (_, E::Evicted) => Never("only tombstones are forgotten"),
+
+        (S::Accepted | S::Intent, E::Command) => Stay("PUBACK, `received` duplicate"),
+        (S::Outcome | S::Reported | S::Settled | S::Tombstone, E::Command) => {
+            Stay("PUBACK, `received` duplicate, the result again at most once a minute; never driven")
+        }
+        (_, E::OtherBody) => {
+            Stay("PUBACK, `received` refused conflict, a local record; the result is the first body's")
+        }
+        (S::Accepted | S::Intent, E::Get) => Stay("`received` accepted"),
+        (S::Outcome | S::Reported | S::Settled | S::Tombstone, E::Get) => {
+            Stay("the stored result again, at most once a minute")
+        }
+
+        (S::Accepted, E::Drive) => To(&[S::Intent], "intent durable, then the first byte"),
+        (_, E::Drive) => Never("one intent a unit, and only from accepted"),
+        (S::Accepted | S::Intent, E::Refuse) => {
+            To(&[S::Outcome], "this unit and the rest are refused; from intent only while no byte of it has left")
+        }
+        (_, E::Refuse) => Never("it already has its outcome"),
+        (S::Intent, E::BoardOutcome) => To(
+            &[S::Accepted, S::Outcome],
+            "the unit's outcome durable, then released on the board; the next unit, or the report",
+        ),
+        (S::Intent, E::NotTaken) => To(
+            &[S::Accepted, S::Outcome],
+            "while driving: refused with the board's reason; after a restart: proven never received, may be driven",
+        ),
+        (S::Intent, E::Unproven) => To(&[S::Outcome], "unknown, never driven again; the rest is refused previous_unit"),
+        (_, E::BoardOutcome | E::NotTaken | E::Unproven) => Never("no unit of it is on the line"),
+
+        (S::Outcome | S::Reported | S::Settled | S::Tombstone, E::LateEvidence) => To(
+            &[S::Outcome],
+            "unknown becomes known, once: a correction with the next sequence; not after a person resolved it",
+        ),
+        (_, E::LateEvidence) => Never("nothing of it is unknown"),
+        (S::Intent, E::PersonResolves) => Never("the board is still being asked; it ends by itself within its bound"),
+        (S::Accepted, E::PersonResolves) => Never("it is not in doubt; it will be driven or expire"),
+        (_, E::PersonResolves) => {
+            To(&[S::Outcome], "a person's word replaces unknown: a report with the next sequence")
+        }
+
+        (S::Accepted, E::PowerReturns) => Stay("queued again under all checks; `received` accepted again"),
+        (S::Intent, E::PowerReturns) => {
+            Stay("the board is asked by its recovery class; never sent again without proof")
+        }
+        (S::Outcome | S::Reported, E::PowerReturns) => Stay("reported again under the same key, the same body"),
+        (S::Settled | S::Tombstone, E::PowerReturns) => Stay("nothing to do"),
+
+        (S::Outcome | S::Reported, E::AttemptFailed) => To(&[S::Reported], "tried again later with back-off"),
+        (_, E::AttemptFailed) => Stay("a repeated result is not tried again"),
+        (S::Outcome | S::Reported, E::CopiesSettled) => To(&[S::Settled], "written with the next commit"),
+        (_, E::CopiesSettled) => Never("it has no open copy"),
+        (S::Settled, E::Shrunk) => To(&[S::Tombstone], "only what a repeated report needs is kept"),
+        (_, E::Shrunk) => Never("only a settled order is shrunk"),
+    }
+}
+
+/// An event that the table forbids: a programmer's error, refused and logged, never acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{event:?} cannot happen to an order that is {}: {why}", state.as_str())]
+pub struct Forbidden {
+    /// Where the order stood.
+    pub state: State,
+    /// What was tried.
+    pub event: Event,
+    /// The table's reason.
+    pub why: &'static str,
+}
+
+/// When and how trusted an order came (rule 28).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// The wall clock then.
+    pub wall: UnixMs,
+    /// CLOCK_BOOTTIME then.
+    pub boot: BootMs,
+    /// The boot in which that counts.
+    pub boot_id: BootId,
+    /// The trusted time then, if there was one.
+    pub trusted: Option<UnixMs>,
+}
+
+/// A motor command that is durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Rises with every motor command of this journal.
+    pub sequence: u64,
+    /// The boot in which it was written.
+    pub boot_id: BootId,
+    /// What the driver wants to find again.
+    pub reference: Reference,
+}
+
+/// One unit of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unit {
+    /// Not begun.
+    Waiting,
+    /// On its way to the board, or on it.
+    Intent(Intent),
+    /// Ended.
+    Done(UnitOutcome),
+}
+
+impl Unit {
+    /// The outcome, if it has one.
+    #[must_use]
+    pub const fn outcome(&self) -> Option<UnitOutcome> {
+        match self {
+            Unit::Done(outcome) => Some(*outcome),
+            Unit::Waiting | Unit::Intent(_) => None,
+        }
+    }
+}
+
+/// One order with all that its life needs. One small journal record (rule 2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Its key.
+    pub key: Key,
+    /// Rises with every order of this journal: the queue's order, and the order of forgetting.
+    pub arrival_number: u64,
+    /// When it came.
+    pub arrival: Arrival,
+    /// Unix seconds when the platform issued it.
+    pub issued_at_s: u64,
+    /// Unix seconds after which the motor must not be driven.
+    pub drive_until_s: u64,
+    /// Where the result is POSTed.
+    pub notify_url: Option<Box<str>>,
+    /// What comes back unchanged.
+    pub echo: Echo,
+    /// What tells two bodies of one key apart.
+    pub digest: BodyDigest,
+    /// What is to be turned; nothing for an order that was refused at the door.
+    pub turns: Option<Turns>,
+    /// Its units, at least one.
+    pub units: Vec<Unit>,
+    /// Its reports, by rising sequence.
+    pub reports: Vec<Report>,
+    /// The refund asked for at the platform (`refund_failed`).
+    pub refund: Copy,
+    /// A person decided; evidence no longer corrects it.
+    pub resolved_by_person: bool,
+    /// Shrunk to what a repeated report needs.
+    pub shrunk: bool,
+}
+
+impl Order {
+    /// A new order of a command. With turns it waits; without it is to be refused by the caller.
+    #[must_use]
+    pub fn new(put: &Put, arrival_number: u64, arrival: Arrival) -> Order {
+        let turns = put.turns.ok();
+        let units = usize::from(turns.map_or(1, |t| t.quantity).max(1));
+        Order {
+            key: put.key.clone(),
+            arrival_number,
+            arrival,
+            issued_at_s: put.issued_at_s,
+            drive_until_s: put.drive_until_s,
+            notify_url: put.notify_url.clone(),
+            echo: put.echo.clone(),
+            digest: put.digest,
+            turns,
+            units: vec![Unit::Waiting; units],
+            reports: Vec::new(),
+            refund: Copy::None,
+            resolved_by_person: false,
+            shrunk: false,
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        if self.units.iter().any(|u| matches!(u, Unit::Intent(_))) {
+            State::Intent
+        } else if self.units.iter().any(|u| matches!(u, Unit::Waiting)) {
+            State::Accepted
+        } else if self.shrunk {
+            State::Tombstone
+        } else if self.has_open_copy() {
+            if self.reports.iter().any(Report::was_tried) { State::Reported } else { State::Outcome }
+        } else {
+            State::Settled
+        }
+    }
+
+    /// Whether a copy of a report, or the refund, is still to be taken by its receiver.
+    #[must_use]
+    pub fn has_open_copy(&self) -> bool {
+        self.refund.is_open() || self.reports.iter().any(|r| r.http.is_open() || r.mqtt.is_open())
+    }
+
+    /// The outcomes so far; one an ended unit.
+    #[must_use]
+    pub fn outcomes(&self) -> Vec<UnitOutcome> {
+        self.units.iter().filter_map(Unit::outcome).collect()
+    }
+
+    /// The index of the unit that is on the line.
+    #[must_use]
+    pub fn unit_on_line(&self) -> Option<(usize, &Intent)> {
+        self.units.iter().enumerate().find_map(|(k, u)| match u {
+            Unit::Intent(intent) => Some((k, intent)),
+            Unit::Waiting | Unit::Done(_) => None,
+        })
+    }
+
+    /// The motor command of any of its units: always one unit (rule 23).
+    #[must_use]
+    pub fn motor_command(&self) -> Option<MotorCommand> {
+        self.turns.map(|t| MotorCommand {
+            address: t.address,
+            slot: t.slot,
+            floor_type: t.floor_type,
+            lift: t.lift,
+            drop_check: t.drop_check,
+        })
+    }
+
+    fn permit(&self, event: Event) -> Result<(), Forbidden> {
+        let state = self.state();
+        match step(state, event) {
+            Step::To(..) | Step::Stay(_) => Ok(()),
+            Step::Never(why) => Err(Forbidden { state, event, why }),
+        }
+    }
+
+    /// The next waiting unit gets its intent. Returns its index.
+    ///
+    /// # Errors
+    /// When the table forbids it.
+    pub fn intend(&mut self, intent: Intent) -> Result<usize, Forbidden> {
+        self.permit(Event::Drive)?;
+        let waiting = self.units.iter().position(|u| matches!(u, Unit::Waiting));
+        let Some(k) = waiting else {
+            return Err(Forbidden { state: self.state(), event: Event::Drive, why: "no unit waits" });
+        };
+        self.units[k] = Unit::Intent(intent);
+        Ok(k)
+    }
+
+    /// The next unit, and with it the rest, is refused. Of a unit with an intent no byte may have left.
+    ///
+    /// # Errors
+    /// When the table forbids it.
+    pub fn refuse(&mut self, reason: Reason) -> Result<(), Forbidden> {
+        self.permit(Event::Refuse)?;
+        self.end_next_unit(UnitOutcome::Refused(reason));
+        Ok(())
+    }
+
+    /// The birth barrier (rule 6): a former life may have driven it.
+    ///
+    /// # Errors
+    /// When the order was already begun.
+    pub fn never_drive(&mut self) -> Result<(), Forbidden> {
+        self.permit(Event::Refuse)?;
+        for unit in &mut self.units {
+            *unit = Unit::Done(UnitOutcome::Unknown);
+        }
+        Ok(())
+    }
+
+    /// The unit on the line has ended as the board said.
+    ///
+    /// # Errors
+    /// When the table forbids it.
+    pub fn board_outcome(&mut self, evidence: Evidence) -> Result<UnitOutcome, Forbidden> {
+        self.permit(Event::BoardOutcome)?;
+        let outcome = UnitOutcome::from_evidence(evidence);
+        self.end_next_unit(outcome);
+        Ok(outcome)
+    }
+
+    /// The board did not take the unit. `recovering`: proven never received, so it waits again.
+    ///
+    /// # Errors
+    /// When the table forbids it.
+    pub fn not_taken(&mut self, reason: Reason, recovering: bool) -> Result<(), Forbidden> {
+        self.permit(Event::NotTaken)?;
+        if recovering {
+            for unit in &mut self.units {
+                if matches!(unit, Unit::Intent(_)) {
+                    *unit = Unit::Waiting;
+                }
+            }
+        } else {
+            self.end_next_unit(UnitOutcome::Refused(reason));
+        }
+        Ok(())
+    }
+
+    /// Nothing will ever prove what became of the unit on the line.
+    ///
+    /// # Errors
+    /// When the table forbids it.
+    pub fn unproven(&mut self) -> Result<(), Forbidden> {
+        self.permit(Event::Unproven)?;
+        self.end_next_unit(UnitOutcome::Unknown);
+        Ok(())
+    }
+
+    /// Evidence for a unit that ended unknown. False when it changes nothing (rule 24: once, and not after a person).
+    ///
+    /// # Errors
+    /// When the table forbids it.
+    pub fn late_evidence(&mut self, unit: usize, evidence: Evidence) -> Result<bool, Forbidden> {
+        self.permit(Event::LateEvidence)?;
+        if self.resolved_by_person || self.units.get(unit) != Some(&Unit::Done(UnitOutcome::Unknown)) {
+            return Ok(false);
+        }
+        self.units[unit] = Unit::Done(UnitOutcome::from_evidence(evidence));
+        Ok(true)
+    }
+
+    /// After a unit that was not dispensed the rest are refused (rule 23). Whether all units have now ended.
+    fn end_next_unit(&mut self, outcome: UnitOutcome) {
+        let next = self.units.iter().position(|u| !matches!(u, Unit::Done(_)));
+        if let Some(k) = next {
+            self.units[k] = Unit::Done(outcome);
+        }
+        if !outcome.is_dispensed() {
+            for unit in &mut self.units {
+                if matches!(unit, Unit::Waiting) {
+                    *unit = Unit::Done(UnitOutcome::Refused(Reason::PreviousUnit));
+                }
+            }
+        }
+    }
+
+    /// All units have ended.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.state().is_final()
+    }
+
+    /// Adds the report of what is known now, with the next sequence. Its body is frozen from here on (rule 24).
+    pub fn write_report(&mut self, timestamp_s: u64, refund: bool) {
+        let units = self.outcomes();
+        let sequence = self.reports.last().map_or(1, |r| r.sequence.saturating_add(1));
+        if refund && self.refund == Copy::None && OrderOutcome::may_refund(&units) {
+            self.refund = Copy::fresh();
+        }
+        self.shrunk = false;
+        self.reports.push(Report {
+            sequence,
+            timestamp_s,
+            units,
+            http: if self.notify_url.is_some() { Copy::fresh() } else { Copy::None },
+            mqtt: Copy::fresh(),
+        });
+    }
+
+    /// Keeps only what a repeated report needs, and what late evidence or a dead letter needs.
+    ///
+    /// # Errors
+    /// When it is not settled.
+    pub fn shrink(&mut self) -> Result<(), Forbidden> {
+        self.permit(Event::Shrunk)?;
+        self.shrunk = true;
+        let dead = self.reports.iter().any(|r| r.http.is_dead());
+        let unknown = self.outcomes().contains(&UnitOutcome::Unknown);
+        if !dead && !unknown {
+            self.notify_url = None;
+        }
+        if !dead && self.reports.len() > 1 {
+            self.reports.drain(..self.reports.len() - 1);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,1 +1,168 @@
-//! (to come)
+//! The bytes of the journal: one small record an order, and the ledger. Pure; `io::journal` adds the check sum.
+
+use super::key::{Key, MachineNo};
+use super::life::Order;
+use super::time::{BootId, BootMs, UnixMs};
+use crate::board::driver::{Address, Reference, Slot};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The format of orders and ledger that this program writes. Raised with each change of their bytes.
+pub const FORMAT: u8 = 1;
+/// A record stays under 4 KiB, or sled moves it to a file that is never synced (rule 2). Minus the store's header.
+pub const RECORD_BYTES_MAX: usize = 4_000;
+
+/// What the journal knows beside the orders. One record, written with every commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Whose journal this is.
+    pub machine_no: MachineNo,
+    /// When this journal began (rule 6).
+    pub birth: Birth,
+    /// The first connection of this journal is over: what a session redelivers now was given to this journal.
+    pub first_connection_over: bool,
+    /// The highest issue time (Unix s) of a key that was forgotten: unknown keys at or below it are stale (rule 12).
+    pub evicted_issued_at_s: u64,
+    /// The highest trusted time seen.
+    pub highest_time: UnixMs,
+    /// Orders so far; the next one's number.
+    pub arrivals: u64,
+    /// Motor commands so far; the next one's sequence.
+    pub intents: u64,
+    /// The last motor command of each address.
+    pub last_intents: BTreeMap<Address, LastIntent>,
+    /// Slots out of use until a person looked (`lock_slot_after_unknown`).
+    pub locked: BTreeSet<(Address, Slot)>,
+}
+
+/// When a journal began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Birth {
+    /// In this boot, before any time could be trusted.
+    Untimed {
+        /// The boot.
+        boot_id: BootId,
+        /// CLOCK_BOOTTIME then.
+        boot: BootMs,
+    },
+    /// At this whole second of trusted time.
+    At {
+        /// Unix seconds.
+        s: u64,
+    },
+}
+
+/// The last motor command of one address: what a held result belongs to (rule 14).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastIntent {
+    /// Its sequence.
+    pub sequence: u64,
+    /// The order.
+    pub key: Key,
+    /// The unit's index.
+    pub unit: u8,
+    /// The slot.
+    pub slot: Slot,
+    /// What the driver wanted to find again.
+    pub reference: Reference,
+}
+
+impl Ledger {
+    /// The ledger of a journal that begins now.
+    #[must_use]
+    pub const fn new(machine_no: MachineNo, birth: Birth) -> Self {
+        Ledger {
+            machine_no,
+            birth,
+            first_connection_over: false,
+            evicted_issued_at_s: 0,
+            highest_time: UnixMs(0),
+            arrivals: 0,
+            intents: 0,
+            last_intents: BTreeMap::new(),
+            locked: BTreeSet::new(),
+        }
+    }
+}
+
+/// Why bytes are not a record of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Empty, or of another format.
+    #[error("record format {found:?}, this program knows 1 to {FORMAT}")]
+    Format {
+        /// The first byte.
+        found: Option<u8>,
+    },
+    /// Not what the format says.
+    #[error("record does not read: {0}")]
+    Content(String),
+    /// The record's key is not the key it lies under.
+    #[error("record of {inside} lies under another key")]
+    Misplaced {
+        /// The key inside.
+        inside: Key,
+    },
+    /// Too large for one record.
+    #[error("record of {bytes} bytes, at most {RECORD_BYTES_MAX} are kept")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, RecordError> {
+    let bytes = postcard::to_extend(value, vec![FORMAT]).map_err(|e| RecordError::Content(e.to_string()))?;
+    if bytes.len() > RECORD_BYTES_MAX { Err(RecordError::TooLarge { bytes: bytes.len() }) } else { Ok(bytes) }
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> {
+    match bytes.split_first() {
+        Some((&FORMAT, rest)) => {
+            let (value, left) = postcard::take_from_bytes(rest).map_err(|e| RecordError::Content(e.to_string()))?;
+            if left.is_empty() {
+                Ok(value)
+            } else {
+                Err(RecordError::Content(format!("{} bytes too many", left.len())))
+            }
+        }
+        other => Err(RecordError::Format { found: other.map(|(&f, _)| f) }),
+    }
+}
+
+/// An order as bytes.
+///
+/// # Errors
+/// [`RecordError::TooLarge`]; cannot happen within the limits of `order::command`.
+pub fn encode_order(order: &Order) -> Result<Vec<u8>, RecordError> {
+    encode(order)
+}
+
+/// An order from the bytes that lie under `key`.
+///
+/// # Errors
+/// When the bytes are not an order of a known format, or of another key.
+pub fn decode_order(key: &[u8], bytes: &[u8]) -> Result<Order, RecordError> {
+    let order: Order = decode(bytes)?;
+    if order.key.to_bytes() == key && !order.units.is_empty() {
+        Ok(order)
+    } else {
+        Err(RecordError::Misplaced { inside: order.key })
+    }
+}
+
+/// The ledger as bytes.
+///
+/// # Errors
+/// [`RecordError::TooLarge`], when hundreds of slots are locked.
+pub fn encode_ledger(ledger: &Ledger) -> Result<Vec<u8>, RecordError> {
+    encode(ledger)
+}
+
+/// The ledger from its bytes.
+///
+/// # Errors
+/// When they are not a ledger of a known format.
+pub fn decode_ledger(bytes: &[u8]) -> Result<Ledger, RecordError> {
+    decode(bytes)
+}

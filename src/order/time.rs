@@ -53,3 +53,135 @@ pub struct Now {
     /// The kernel says that the wall clock is synchronised.
     pub synchronised: bool,
 }
+
+/// A trusted time this far below the highest one seen is not believed without a second witness, in ms. Smaller steps
+/// back are what time synchronisation does all day.
+pub const STEP_BACK_TOLERANCE_MS: u64 = 60_000;
+/// Two witnesses agree when they differ by less, in ms: the Date header counts whole seconds and travels.
+pub const WITNESS_AGREEMENT_MS: u64 = 300_000;
+
+/// Decides what time it is, if that can be said (rule 28). Pure: fed with what the clocks and the platform said.
+#[derive(Debug, Clone)]
+pub struct TimeKeeper {
+    trust_system: bool,
+    platform: Option<(UnixMs, BootMs)>,
+    highest: UnixMs,
+}
+
+impl TimeKeeper {
+    /// `trust_system` is `[time] trust = "system"`; `highest` the highest trusted time that the journal has seen.
+    #[must_use]
+    pub const fn new(trust_system: bool, highest: UnixMs) -> Self {
+        TimeKeeper { trust_system, platform: None, highest }
+    }
+
+    /// The platform's Date header arrived.
+    pub const fn platform_said(&mut self, date: UnixMs, now: Now) {
+        self.platform = Some((date, now.boot));
+    }
+
+    /// Whether nothing but the platform could tell the time now.
+    #[must_use]
+    pub const fn needs_platform(&self, now: Now) -> bool {
+        !now.synchronised && self.platform.is_none()
+    }
+
+    /// The trusted time, if there is one.
+    #[must_use]
+    pub fn trusted(&self, now: Now) -> Option<UnixMs> {
+        let kernel = (now.synchronised || self.trust_system).then_some(now.wall);
+        let platform = self.platform.map(|(date, at)| UnixMs(date.0.saturating_add(now.boot.since_ms(at))));
+        // A battery-backed clock that nobody checks gives way to the platform when they disagree.
+        let time = match (kernel, platform) {
+            (Some(k), Some(p)) if !now.synchronised && !agree(k, p) => p,
+            (Some(k), _) => k,
+            (None, p) => p?,
+        };
+        let steps_back = time.0.saturating_add(STEP_BACK_TOLERANCE_MS) < self.highest.0;
+        let two_witnesses = matches!((kernel, platform), (Some(k), Some(p)) if agree(k, p));
+        (!steps_back || two_witnesses).then_some(time)
+    }
+
+    /// Remembers the trusted time. Says so when two witnesses together lowered the highest time: that is audited.
+    pub fn observe(&mut self, now: Now) -> Option<Lowered> {
+        let time = self.trusted(now)?;
+        let lowered = (time.0.saturating_add(STEP_BACK_TOLERANCE_MS) < self.highest.0)
+            .then_some(Lowered { from: self.highest, to: time });
+        if lowered.is_some() || time > self.highest {
+            self.highest = time;
+        }
+        lowered
+    }
+
+    /// The highest trusted time seen, for the journal.
+    #[must_use]
+    pub const fn highest(&self) -> UnixMs {
+        self.highest
+    }
+}
+
+/// The kernel and the platform together lowered the highest time seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lowered {
+    /// It was this.
+    pub from: UnixMs,
+    /// It is this.
+    pub to: UnixMs,
+}
+
+const fn agree(a: UnixMs, b: UnixMs) -> bool {
+    a.0.abs_diff(b.0) < WITNESS_AGREEMENT_MS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: u64 = 1_714_373_690_000;
+
+    fn at(boot: u64, wall: u64, synchronised: bool) -> Now {
+        Now { boot: BootMs(boot), wall: UnixMs(wall), synchronised }
+    }
+
+    #[test]
+    fn rule_28_a_plausible_clock_that_nothing_vouches_for_is_not_trusted() {
+        let keeper = TimeKeeper::new(false, UnixMs(0));
+        assert_eq!(keeper.trusted(at(0, NOON, false)), None);
+        assert_eq!(keeper.trusted(at(0, NOON, true)), Some(UnixMs(NOON)));
+        assert_eq!(TimeKeeper::new(true, UnixMs(0)).trusted(at(0, NOON, false)), Some(UnixMs(NOON)));
+    }
+
+    #[test]
+    fn rule_28_the_platforms_date_goes_on_with_the_boot_clock() {
+        let mut keeper = TimeKeeper::new(false, UnixMs(0));
+        assert!(keeper.needs_platform(at(0, 0, false)));
+        keeper.platform_said(UnixMs(NOON), at(1_000, 0, false));
+        assert_eq!(keeper.trusted(at(6_000, 0, false)), Some(UnixMs(NOON + 5_000)));
+        assert!(!keeper.needs_platform(at(6_000, 0, false)));
+    }
+
+    #[test]
+    fn rule_28_the_highest_time_rises_only_from_trusted_time_and_two_witnesses_lower_it() {
+        let mut keeper = TimeKeeper::new(false, UnixMs(NOON));
+        keeper.observe(at(0, NOON + 9_000_000, false));
+        assert_eq!(keeper.highest(), UnixMs(NOON));
+        let mistaken = NOON + 86_400_000;
+        assert_eq!(keeper.observe(at(0, mistaken, true)), None);
+        assert_eq!(keeper.highest(), UnixMs(mistaken));
+        assert_eq!(keeper.trusted(at(0, NOON, true)), None, "one witness does not turn time back");
+        keeper.platform_said(UnixMs(NOON), at(0, NOON, true));
+        assert_eq!(keeper.trusted(at(0, NOON, true)), Some(UnixMs(NOON)));
+        assert_eq!(keeper.observe(at(0, NOON, true)), Some(Lowered { from: UnixMs(mistaken), to: UnixMs(NOON) }));
+    }
+
+    #[test]
+    fn a_small_step_back_is_what_synchronisation_does() {
+        let keeper = TimeKeeper::new(false, UnixMs(NOON));
+        assert_eq!(keeper.trusted(at(0, NOON - 2_000, true)), Some(UnixMs(NOON - 2_000)));
+    }
+
+    #[test]
+    fn a_system_clock_in_1970_is_not_believed_once_the_journal_has_seen_better() {
+        assert_eq!(TimeKeeper::new(true, UnixMs(NOON)).trusted(at(0, 5_000, false)), None);
+    }
+}
