@@ -1,1 +1,307 @@
-//! The machine: events in, effects out. Pure.
+//! The machine: events in, effects out. Pure: the daemon, the simulation and the tests run this one.
+//!
+//! [`Core::step`] takes one [`Event`] and the time, and returns what is to be done as [`Effect`]s. It never waits:
+//! what must not leave before something is durable waits in `commit`, what must not leave before a time waits for
+//! [`Core::deadline`].
+//!
+//! | file | subject |
+//! |---|---|
+//! | `arrivals` | a message came: who may say what, keys, duplicates, limits |
+//! | `gate` | may this order be driven now? The one place that decides it |
+//! | `drive` | the line: one unit at a time, from intent to outcome |
+//! | `outbox` | reports and refunds until they are taken |
+//! | `platform` | what is asked of the cloud: is it paid, what time is it |
+//! | `recover` | what happens when power returns |
+//! | `commit` | what follows what into the journal |
+//! | `archive` | settled orders, to answer duplicates |
+//! | `status` | what a person may see |
+
+mod archive;
+mod arrivals;
+mod commit;
+mod drive;
+pub mod event;
+mod gate;
+mod outbox;
+mod platform;
+mod recover;
+mod status;
+
+#[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod world;
+
+pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
+pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REPORTS_OPEN_MAX, RING_MAX};
+pub use recover::Recovered;
+pub use status::{OrderLine, Status};
+
+use crate::board::driver::Driver;
+use crate::board::profile::Profile;
+use crate::cloud::sign::SigningKey;
+use crate::order::key::{Key, MachineNo};
+use crate::order::life::{Forbidden, Order};
+use crate::order::record::Ledger;
+use crate::order::time::{BootId, BootMs, Now, TimeKeeper};
+use event::{Effect, Ending, Event, Level, Note, Token};
+use std::collections::{BTreeMap, VecDeque};
+
+/// How long reports that are already durable may still leave after the journal failed, in ms, before the process
+/// ends and starts anew.
+pub const FAILED_PAUSE_MS: u64 = 10_000;
+
+/// When the cloud is asked whether an order may be driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VerifyOrders {
+    /// Before every order.
+    Always,
+    /// Before an order that is late (rule 27).
+    Late,
+    /// Never.
+    Never,
+}
+
+/// What the core must know of the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whose agent this is.
+    pub machine_no: MachineNo,
+    /// Signs and verifies messages and reports.
+    pub mqtt_key: SigningKey,
+    /// The cloud's HTTP side.
+    pub cloud: CloudSettings,
+    /// The board.
+    pub profile: Profile,
+    /// Keep a slot out of use after *unknown* until a person looked.
+    pub lock_slot_after_unknown: bool,
+    /// `[time] trust = "system"`.
+    pub trust_system_clock: bool,
+    /// How long the broker keeps our session, in s.
+    pub session_expiry_s: u64,
+    /// This boot.
+    pub boot_id: BootId,
+    /// Seeds the jitter of back-offs.
+    pub seed: u64,
+}
+
+/// The cloud's HTTP side.
+#[derive(Debug, Clone)]
+pub struct CloudSettings {
+    /// Base of `/api/openapi/v1`.
+    pub url: String,
+    /// Who calls: ids and keys.
+    pub credentials: crate::cloud::open_platform::Credentials,
+    /// When an order is asked about.
+    pub verify_orders: VerifyOrders,
+    /// PUT status 2 after a failed vend.
+    pub refund_failed: bool,
+}
+
+/// Where the whole agent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The first commit is under way: nothing that was only seen may be acted on (rule 1).
+    Opening,
+    /// At work.
+    Running,
+    /// The journal cannot be trusted (rule 5).
+    Quarantine,
+}
+
+/// Counters since the process started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counters {
+    /// Messages from the platform.
+    pub messages: u64,
+    /// Messages that were not for us, not signed or not readable.
+    pub rejected: u64,
+    /// Orders accepted.
+    pub accepted: u64,
+    /// Orders refused, their keys taken.
+    pub refused: u64,
+    /// Commands that came again.
+    pub duplicates: u64,
+    /// Keys that came again with another body.
+    pub conflicts: u64,
+    /// Motor commands sent.
+    pub driven: u64,
+    /// Reports taken by their receiver.
+    pub reports_settled: u64,
+    /// Commits.
+    pub commits: u64,
+    /// Frames with a bad check, noise, unexpected frames and time-outs on the line.
+    pub line_faults: u64,
+    /// Times the port was opened.
+    pub line_opened: u64,
+    /// Times the board was seen to restart.
+    pub board_restarts: u64,
+}
+
+/// The machine. See the module.
+pub struct Core {
+    settings: Settings,
+    phase: Phase,
+    /// Set when the journal failed: when the process ends.
+    failed: Option<BootMs>,
+    stopping: bool,
+    time: TimeKeeper,
+    time_was_trusted: bool,
+    ledger: Ledger,
+    /// All orders that are not settled, whole.
+    orders: BTreeMap<Key, Order>,
+    archive: archive::Archive,
+    arrivals: arrivals::Arrivals,
+    queue: gate::Queue,
+    line: drive::Line,
+    outbox: outbox::Outbox,
+    platform: platform::Platform,
+    commits: commit::Commits,
+    effects: Vec<Effect>,
+    last_token: u64,
+    random: fastrand::Rng,
+    counters: Counters,
+    recent: VecDeque<Note>,
+}
+
+/// So many notes are kept for `vend status`.
+const RECENT_NOTES_MAX: usize = 32;
+
+impl Core {
+    /// Takes one event and adds what is to be done to `out`, in order.
+    pub fn step(&mut self, now: Now, event: Event, out: &mut Vec<Effect>) {
+        if self.phase != Phase::Quarantine && self.failed.is_none() {
+            self.watch_the_clock(now);
+        }
+        self.take(now, event);
+        self.go_on(now);
+        out.append(&mut self.effects);
+    }
+
+    fn take(&mut self, now: Now, event: Event) {
+        match event {
+            Event::Connected { epoch, session_present } => self.on_connected(now, epoch, session_present),
+            Event::Disconnected => self.on_disconnected(),
+            Event::Message { tag, payload, redelivered } => self.on_message(now, tag, &payload, redelivered),
+            Event::Published(token) => self.on_published(now, token),
+            Event::Committed(id) => {
+                self.counters.commits += 1;
+                self.on_committed(now, id);
+            }
+            Event::JournalFailed { why } => self.journal_failed(now, why),
+            Event::Space { enough } => self.on_space(now, enough),
+            Event::LineOpened => self.on_line_opened(now),
+            Event::LineClosed { why } => self.on_line_closed(now, &why),
+            Event::LineBytes { read_at, bytes } => self.on_line_bytes(now, read_at, &bytes),
+            Event::MotorWritten(written) => self.on_motor_written(now, written),
+            Event::Answered { token, answer } => self.on_answered(now, token, answer),
+            Event::Stop => {
+                self.stopping = true;
+                self.note(Level::Info, "stopping", "asked to stop; a running motor may finish".to_owned());
+            }
+            Event::Wake => {}
+        }
+    }
+
+    /// Everything that may follow from what is known now.
+    fn go_on(&mut self, now: Now) {
+        if self.phase == Phase::Running && self.failed.is_none() {
+            self.mind_the_line(now);
+            self.expire_the_waiting(now);
+            self.start_next(now);
+        }
+        if self.phase == Phase::Running {
+            self.ask_the_platform(now);
+            self.send_what_is_due(now);
+            self.forget_the_old(now);
+        }
+        if self.phase != Phase::Quarantine {
+            self.commit_if_due(now);
+        }
+        self.end_if_done(now);
+    }
+
+    /// When [`Core::step`] wants to be called with [`Event::Wake`] at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Option<BootMs> {
+        let all = [
+            self.failed,
+            self.commits.deadline(),
+            self.line.deadline(),
+            self.queue.deadline(),
+            self.outbox.deadline(),
+            self.platform.deadline(),
+        ];
+        all.into_iter().flatten().min()
+    }
+
+    fn watch_the_clock(&mut self, now: Now) {
+        if let Some(lowered) = self.time.observe(now) {
+            let text = format!("highest trusted time lowered from {} to {} ms", lowered.from.0, lowered.to.0);
+            self.note(Level::Warn, "time_lowered", text);
+        }
+        let trusted = self.time.trusted(now);
+        if let Some(time) = trusted {
+            self.note_birth(now, time);
+        }
+        if trusted.is_some() != self.time_was_trusted {
+            self.time_was_trusted = trusted.is_some();
+            self.queue.look_again();
+            let text = if trusted.is_some() { "the time is trusted" } else { "the time is no longer trusted" };
+            self.note(Level::Info, "time_trust", text.to_owned());
+        }
+    }
+
+    fn end_if_done(&mut self, now: Now) {
+        match self.failed {
+            Some(when) if when <= now.boot => self.effects.push(Effect::End(Ending::JournalFailed)),
+            Some(_) => {}
+            None if self.stopping && !self.line.is_active() && self.commits.is_idle() => {
+                self.effects.push(Effect::End(Ending::Stopped));
+            }
+            None => {}
+        }
+    }
+
+    /// Rule 7: stop accepting and driving at once; what is durable may still be reported; then the process ends.
+    fn journal_failed(&mut self, now: Now, why: String) {
+        if self.failed.is_none() {
+            self.failed = Some(now.boot.plus_ms(FAILED_PAUSE_MS));
+            self.note(Level::Error, "journal_failed", why);
+        }
+    }
+
+    fn next_token(&mut self) -> Token {
+        self.last_token += 1;
+        Token(self.last_token)
+    }
+
+    fn note(&mut self, level: Level, what: &'static str, text: String) {
+        let note = Note { level, what, text };
+        if level >= Level::Info {
+            if self.recent.len() >= RECENT_NOTES_MAX {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(note.clone());
+        }
+        self.effects.push(Effect::Note(note));
+    }
+
+    /// A change that the table of an order's life forbids was refused; nothing was changed.
+    fn forbidden(&mut self, key: &Key, error: Forbidden) {
+        self.note(Level::Error, "forbidden", format!("order {key}: {error}"));
+    }
+
+    /// The wall time for bodies that a person or the cloud reads: trusted if possible.
+    fn told_time_s(&self, now: Now) -> u64 {
+        self.time.trusted(now).unwrap_or(now.wall).seconds()
+    }
+}
+
+/// The parts that a life of the core begins with.
+pub struct Start {
+    /// The configuration's share.
+    pub settings: Settings,
+    /// The board's conversation.
+    pub driver: Box<dyn Driver>,
+}

@@ -138,12 +138,20 @@ pub fn encode_order(order: &Order) -> Result<Vec<u8>, RecordError> {
     encode(order)
 }
 
+/// An order from bytes that this process made or has checked.
+///
+/// # Errors
+/// When the bytes are not an order of a known format.
+pub fn read_order(bytes: &[u8]) -> Result<Order, RecordError> {
+    decode(bytes)
+}
+
 /// An order from the bytes that lie under `key`.
 ///
 /// # Errors
 /// When the bytes are not an order of a known format, or of another key.
 pub fn decode_order(key: &[u8], bytes: &[u8]) -> Result<Order, RecordError> {
-    let order: Order = decode(bytes)?;
+    let order = read_order(bytes)?;
     if order.key.to_bytes() == key && !order.units.is_empty() {
         Ok(order)
     } else {

@@ -1,0 +1,79 @@
+//! Settled orders: kept small, to answer duplicates, until they are old enough to be forgotten (rule 12).
+
+use crate::order::key::Key;
+use crate::order::life::Order;
+use crate::order::record;
+use std::collections::BTreeMap;
+
+/// So many tombstones are kept however old they are.
+pub const TOMBSTONES_KEPT: usize = 20_000;
+/// No tombstone younger than this goes, in s: 30 days.
+pub const TOMBSTONE_AGE_MIN_S: u64 = 30 * 86_400;
+
+/// Tombstones by key, and by the order of their arrival.
+#[derive(Debug, Default)]
+pub(super) struct Archive {
+    by_key: BTreeMap<Key, u64>,
+    by_arrival: BTreeMap<u64, Tombstone>,
+}
+
+#[derive(Debug)]
+struct Tombstone {
+    record: Box<[u8]>,
+    issued_at_s: u64,
+    drive_until_s: u64,
+}
+
+impl Archive {
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// Keeps a shrunk order.
+    pub(super) fn keep(&mut self, order: &Order) -> Result<(), record::RecordError> {
+        let record = record::encode_order(order)?.into_boxed_slice();
+        self.by_key.insert(order.key.clone(), order.arrival_number);
+        let (issued_at_s, drive_until_s) = (order.issued_at_s, order.drive_until_s);
+        self.by_arrival.insert(order.arrival_number, Tombstone { record, issued_at_s, drive_until_s });
+        Ok(())
+    }
+
+    /// The record of a tombstone.
+    pub(super) fn record(&self, key: &Key) -> Option<&[u8]> {
+        self.by_arrival.get(self.by_key.get(key)?).map(|t| &*t.record)
+    }
+
+    /// The order of a tombstone.
+    pub(super) fn get(&self, key: &Key) -> Option<Order> {
+        record::read_order(self.record(key)?).ok()
+    }
+
+    /// Takes an order out, because late evidence or a person brings it back to life.
+    pub(super) fn take(&mut self, key: &Key) -> Option<Order> {
+        let order = self.get(key)?;
+        self.by_arrival.remove(&order.arrival_number);
+        self.by_key.remove(key);
+        Some(order)
+    }
+
+    /// Forgets the oldest tombstone if there are too many and it is old enough: older than 30 days and than the
+    /// broker keeps a session, and past its deadline. Returns its key and issue time.
+    pub(super) fn forget_one(&mut self, now_s: u64, session_expiry_s: u64) -> Option<(Key, u64)> {
+        if self.by_key.len() <= TOMBSTONES_KEPT {
+            return None;
+        }
+        let (&arrival, oldest) = self.by_arrival.first_key_value()?;
+        let keep_until_s = oldest
+            .issued_at_s
+            .saturating_add(TOMBSTONE_AGE_MIN_S.max(session_expiry_s))
+            .max(oldest.drive_until_s);
+        if now_s <= keep_until_s {
+            return None;
+        }
+        let issued_at_s = oldest.issued_at_s;
+        let key = record::read_order(&oldest.record).ok()?.key;
+        self.by_key.remove(&key);
+        self.by_arrival.remove(&arrival);
+        Some((key, issued_at_s))
+    }
+}

@@ -1,0 +1,400 @@
+//! A message came: who may say what, keys, duplicates, limits (rules 5, 6, 9–13, 26), and acknowledgement in the
+//! order of receipt on the connection it came by.
+
+use super::commit::After;
+use super::event::{Effect, Epoch, Level, Tag, Token};
+use super::{Core, Phase};
+use crate::cloud::device::{self, Inbound, ReceivedState};
+use crate::order::command::Put;
+use crate::order::key::Key;
+use crate::order::life::{Arrival, Order};
+use crate::order::outcome::Reason;
+use crate::order::record::Birth;
+use crate::order::time::{BootMs, Now, UnixMs};
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Orders that may be open (not final) at once (rule 26).
+pub const ORDERS_OPEN_MAX: usize = 1_024;
+/// Orders with unsettled reports that may be kept at once (rule 26).
+pub const REPORTS_OPEN_MAX: usize = 20_000;
+/// Refusals that are kept beyond both limits, so that a refused key can never be driven later (rule 9).
+pub const REFUSAL_RESERVE: usize = 1_024;
+/// Messages that were not accepted, kept for technicians (rule 11).
+pub const RING_MAX: usize = 256;
+/// Commands that wait unacknowledged for room on the disk: the receive maximum of the broker task, which bounds
+/// what the broker may send (rule 7).
+pub const HELD_MAX: usize = 64;
+/// A result is repeated at most once in this time a key, in ms (contract, section 2).
+pub const REPEAT_PAUSE_MS: u64 = 60_000;
+/// Keys whose last repeat is remembered; the oldest goes first, and costs at most one repeat too many.
+const REPEATS_MAX: usize = 1_024;
+/// `received` messages that wait for a connection; the oldest goes first, since a restart says them again.
+const SAYINGS_MAX: usize = 256;
+/// Messages of ours that the broker has not yet taken, at once: above it results wait in the outbox.
+pub(super) const PUBLISH_WINDOW: usize = 64;
+
+/// A message that was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RingEntry {
+    /// The wall clock then, in ms.
+    pub wall_ms: u64,
+    /// What was wrong with it.
+    pub why: String,
+    /// Its size.
+    pub bytes: usize,
+}
+
+#[derive(Debug)]
+struct Held {
+    tag: Tag,
+    put: Put,
+    redelivered: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    connection: Option<Epoch>,
+    session_was_present: bool,
+    /// Messages of this connection, in the order of receipt; true once its acknowledgement may leave.
+    acks: VecDeque<(Tag, bool)>,
+    held: VecDeque<Held>,
+    no_space: bool,
+    ring: VecDeque<RingEntry>,
+    repeats: BTreeMap<Key, BootMs>,
+    sayings: VecDeque<Vec<u8>>,
+    in_flight: BTreeMap<Token, Option<super::outbox::CopyId>>,
+}
+
+impl Arrivals {
+    pub(super) const fn is_connected(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    pub(super) fn ring(&self) -> impl Iterator<Item = &RingEntry> {
+        self.ring.iter()
+    }
+
+    pub(super) const fn lacks_space(&self) -> bool {
+        self.no_space
+    }
+
+    pub(super) fn has_room_to_publish(&self) -> bool {
+        self.connection.is_some() && self.in_flight.len() < PUBLISH_WINDOW
+    }
+}
+
+impl Core {
+    pub(super) fn on_connected(&mut self, now: Now, epoch: Epoch, session_present: bool) {
+        self.on_disconnected();
+        if self.ledger.first_connection_over || !session_present {
+            self.arrivals.session_was_present = false;
+        } else {
+            self.arrivals.session_was_present = true;
+        }
+        self.arrivals.connection = Some(epoch);
+        self.note(Level::Info, "broker_connected", format!("session present: {session_present}"));
+        if self.phase != Phase::Quarantine {
+            self.say_what_waits();
+            self.offer_all_over_mqtt(now);
+        }
+    }
+
+    pub(super) fn on_disconnected(&mut self) {
+        if self.arrivals.connection.take().is_none() {
+            return;
+        }
+        // What this journal was given from here on, it was given itself (rule 6).
+        self.ledger.first_connection_over = true;
+        // Unacknowledged messages come again on the next connection; an old acknowledgement must not (crates.md).
+        self.arrivals.acks.clear();
+        self.arrivals.held.clear();
+        for copy in std::mem::take(&mut self.arrivals.in_flight).into_values().flatten() {
+            self.outbox.wait_for_broker(copy);
+        }
+        self.note(Level::Warn, "broker_lost", "the connection to the broker is gone".to_owned());
+    }
+
+    pub(super) fn on_message(&mut self, now: Now, tag: Tag, payload: &[u8], redelivered: bool) {
+        self.counters.messages += 1;
+        if self.arrivals.connection != Some(tag.epoch) || self.failed.is_some() {
+            return;
+        }
+        self.arrivals.acks.push_back((tag, false));
+        let settings = &self.settings;
+        let door = device::Door {
+            machine_no: &settings.machine_no,
+            key: &settings.mqtt_key,
+            profile: &settings.profile,
+        };
+        let decoded = catch_unwind(AssertUnwindSafe(|| device::decode(payload, &door)));
+        match decoded {
+            Ok(Ok(Inbound::Put(_))) if self.phase == Phase::Quarantine => {}
+            Ok(Ok(Inbound::Put(put))) => self.on_put(now, tag, put, redelivered),
+            Ok(Ok(Inbound::Get { key })) => {
+                self.on_get(now, &key);
+                self.ack_when_due(tag);
+            }
+            Ok(Ok(Inbound::Other { method })) => {
+                self.reject(now, tag, payload.len(), format!("method {method} is not served"));
+            }
+            Ok(Err(rejected)) => self.reject(now, tag, payload.len(), rejected.to_string()),
+            Err(_) => self.reject(now, tag, payload.len(), "the decoder failed on it; please report this".to_owned()),
+        }
+    }
+
+    /// Rules 11, 13: kept in the ring, counted, acknowledged; nothing else happens because of it.
+    fn reject(&mut self, now: Now, tag: Tag, bytes: usize, why: String) {
+        self.counters.rejected += 1;
+        self.keep_in_ring(now, bytes, why);
+        self.ack_when_due(tag);
+    }
+
+    fn keep_in_ring(&mut self, now: Now, bytes: usize, why: String) {
+        if self.arrivals.ring.len() >= RING_MAX {
+            self.arrivals.ring.pop_front();
+        }
+        self.arrivals.ring.push_back(RingEntry { wall_ms: now.wall.0, why: why.clone(), bytes });
+        self.note(Level::Warn, "message_rejected", why);
+    }
+
+    pub(super) fn on_space(&mut self, now: Now, enough: bool) {
+        if self.arrivals.no_space == enough {
+            let text = if enough { "there is room again" } else { "too little room: new orders wait at the broker" };
+            self.note(if enough { Level::Info } else { Level::Error }, "disk_space", text.to_owned());
+        }
+        self.arrivals.no_space = !enough;
+        if enough {
+            for held in std::mem::take(&mut self.arrivals.held) {
+                self.on_put(now, held.tag, held.put, held.redelivered);
+            }
+        }
+    }
+
+    fn on_put(&mut self, now: Now, tag: Tag, put: Put, redelivered: bool) {
+        if let Some(known) = self.orders.get(&put.key) {
+            let (same, is_final) = (known.digest == put.digest, known.is_final());
+            self.on_known_key(now, tag, &put, same, is_final);
+        } else if let Some(known) = self.archive.get(&put.key) {
+            self.on_known_key(now, tag, &put, known.digest == put.digest, true);
+        } else if put.issued_at_s <= self.ledger.evicted_issued_at_s {
+            // Rule 12: it may be a key that was forgotten.
+            self.answer_refused(now, tag, &put, Reason::Stale);
+        } else if self.arrivals.no_space {
+            if self.arrivals.held.len() < HELD_MAX {
+                self.arrivals.held.push_back(Held { tag, put, redelivered });
+            }
+        } else {
+            self.on_new_key(now, tag, put, redelivered);
+        }
+    }
+
+    fn on_known_key(&mut self, now: Now, tag: Tag, put: &Put, same_body: bool, is_final: bool) {
+        if !same_body {
+            self.counters.conflicts += 1;
+            self.answer_refused(now, tag, put, Reason::Conflict);
+            return;
+        }
+        self.counters.duplicates += 1;
+        let said = self.received(now, &put.key, &put.echo, ReceivedState::Duplicate, None);
+        self.when_durable(now, &put.key, After::Ack(tag));
+        self.when_durable(now, &put.key, After::Received(said));
+        if is_final {
+            self.repeat_result(now, &put.key);
+        }
+    }
+
+    /// `received`/refused and a local record, never a result report: the key's result belongs to somebody else.
+    fn answer_refused(&mut self, now: Now, tag: Tag, put: &Put, reason: Reason) {
+        self.keep_in_ring(now, 0, format!("order {} refused: {}", put.key, reason.as_str()));
+        let said = self.received(now, &put.key, &put.echo, ReceivedState::Refused, Some(reason));
+        self.say(said);
+        self.ack_when_due(tag);
+    }
+
+    fn on_new_key(&mut self, now: Now, tag: Tag, put: Put, redelivered: bool) {
+        let trusted = self.time.trusted(now);
+        let arrival = Arrival { wall: now.wall, boot: now.boot, boot_id: self.settings.boot_id, trusted };
+        let limit = self.limit();
+        if limit == Limit::Full {
+            // Not even a refusal can be kept: it stays with the broker until there is room (rule 9).
+            self.note(Level::Error, "reserve_full", format!("order {} waits at the broker", put.key));
+            return;
+        }
+        self.ledger.arrivals += 1;
+        let mut order = Order::new(&put, self.ledger.arrivals, arrival);
+        // Rule 6: what an existing session redelivers to a new journal may have been driven in a former life.
+        let former_life = (redelivered && self.arrivals.session_was_present) || self.issued_before_birth(&put);
+        let refusal = match put.turns {
+            Err(reason) => Some(reason),
+            Ok(_) if limit == Limit::RefusalsOnly => Some(Reason::Busy),
+            Ok(_) => None,
+        };
+        let (ended, state, reason) = match (former_life, refusal) {
+            (true, _) => (order.never_drive(), ReceivedState::Accepted, None),
+            (false, Some(reason)) => (order.refuse(reason), ReceivedState::Refused, Some(reason)),
+            (false, None) => match self.gate(&order, now) {
+                super::gate::Verdict::Refuse(reason) => (order.refuse(reason), ReceivedState::Refused, Some(reason)),
+                super::gate::Verdict::NeverDrive => (order.never_drive(), ReceivedState::Accepted, None),
+                _ => (Ok(()), ReceivedState::Accepted, None),
+            },
+        };
+        if let Err(error) = ended {
+            self.forbidden(&put.key, error);
+        }
+        if reason.is_some() {
+            self.counters.refused += 1;
+        } else {
+            self.counters.accepted += 1;
+        }
+        let told = reason.map_or_else(|| "accepted".to_owned(), |r| format!("refused: {}", r.as_str()));
+        self.note(Level::Info, "order", format!("order {} {told}", put.key));
+        let said = self.received(now, &put.key, &put.echo, state, reason);
+        let (key, number, look_at) = (order.key.clone(), order.arrival_number, self.look_at(&order, now));
+        let is_final = order.is_final();
+        self.orders.insert(key.clone(), order);
+        if !is_final {
+            self.queue.push(number, key.clone(), look_at);
+            // The intent, if the line is free, joins this very commit and goes first (order-life, section 1).
+            self.start_next(now);
+        }
+        self.save(&key, [After::Ack(tag), After::Received(said)]);
+        if is_final {
+            self.report(now, &key);
+        }
+    }
+
+    fn issued_before_birth(&self, put: &Put) -> bool {
+        matches!(self.ledger.birth, Birth::At { s } if put.issued_at_s < s)
+    }
+
+    /// A journal that was born before its time was known gets its birth when time is trusted (rule 6).
+    pub(super) fn note_birth(&mut self, now: Now, time: UnixMs) {
+        if let Birth::Untimed { boot_id, boot } = self.ledger.birth {
+            let age_ms = if boot_id == self.settings.boot_id { now.boot.since_ms(boot) } else { 0 };
+            self.ledger.birth = Birth::At { s: UnixMs(time.0.saturating_sub(age_ms)).seconds() };
+        }
+    }
+
+    fn limit(&self) -> Limit {
+        let (open, reports) = (self.queue.len(), self.orders.len());
+        if reports >= REPORTS_OPEN_MAX + REFUSAL_RESERVE {
+            Limit::Full
+        } else if open >= ORDERS_OPEN_MAX || reports >= REPORTS_OPEN_MAX {
+            Limit::RefusalsOnly
+        } else {
+            Limit::Room
+        }
+    }
+
+    fn on_get(&mut self, now: Now, key: &Key) {
+        let echo = crate::order::command::Echo::default();
+        let state = if self.phase == Phase::Quarantine {
+            ReceivedState::Unavailable
+        } else if let Some(order) = self.orders.get(key) {
+            if order.is_final() {
+                self.repeat_result(now, key);
+                return;
+            }
+            ReceivedState::Accepted
+        } else if self.archive.record(key).is_some() {
+            self.repeat_result(now, key);
+            return;
+        } else {
+            ReceivedState::NotFound
+        };
+        let said = self.received(now, key, &echo, state, None);
+        self.say(said);
+    }
+
+    /// The stored result goes up again, at most once a minute and key.
+    fn repeat_result(&mut self, now: Now, key: &Key) {
+        if self.arrivals.repeats.get(key).is_some_and(|&last| now.boot.since_ms(last) < REPEAT_PAUSE_MS) {
+            return;
+        }
+        if self.orders.contains_key(key) && !self.commits.holds(key) {
+            return; // Its first report follows the commit that is on its way.
+        }
+        let order = self.orders.get(key).cloned().or_else(|| self.archive.get(key));
+        let Some(payload) = order.as_ref().and_then(|o| self.mqtt_report(o, o.reports.last()?)) else { return };
+        if self.arrivals.repeats.len() >= REPEATS_MAX {
+            self.arrivals.repeats.retain(|_, last| now.boot.since_ms(*last) < REPEAT_PAUSE_MS);
+            if self.arrivals.repeats.len() >= REPEATS_MAX {
+                self.arrivals.repeats.pop_first();
+            }
+        }
+        self.arrivals.repeats.insert(key.clone(), now.boot);
+        self.say(payload);
+    }
+
+    /// The `received` message of an order.
+    pub(super) fn received(
+        &self,
+        now: Now,
+        key: &Key,
+        echo: &crate::order::command::Echo,
+        state: ReceivedState,
+        reason: Option<Reason>,
+    ) -> Vec<u8> {
+        let received = device::Received {
+            machine_no: &self.settings.machine_no,
+            key,
+            echo,
+            state,
+            reason,
+            timestamp_s: self.told_time_s(now),
+        };
+        received.payload(&self.settings.mqtt_key)
+    }
+
+    /// Publishes now, or when there is a connection and room.
+    pub(super) fn say(&mut self, payload: Vec<u8>) {
+        if self.arrivals.has_room_to_publish() {
+            self.publish(payload, None);
+        } else {
+            if self.arrivals.sayings.len() >= SAYINGS_MAX {
+                self.arrivals.sayings.pop_front();
+            }
+            self.arrivals.sayings.push_back(payload);
+        }
+    }
+
+    fn say_what_waits(&mut self) {
+        while self.arrivals.has_room_to_publish()
+            && let Some(payload) = self.arrivals.sayings.pop_front()
+        {
+            self.publish(payload, None);
+        }
+    }
+
+    pub(super) fn publish(&mut self, payload: Vec<u8>, copy: Option<super::outbox::CopyId>) {
+        let token = self.next_token();
+        self.arrivals.in_flight.insert(token, copy);
+        self.effects.push(Effect::Publish { token, payload });
+    }
+
+    pub(super) fn on_published(&mut self, now: Now, token: Token) {
+        if let Some(Some(copy)) = self.arrivals.in_flight.remove(&token) {
+            self.on_copy_answered(now, &copy, crate::order::report::Answer::Taken);
+        }
+        self.say_what_waits();
+    }
+
+    /// The message's acknowledgement may leave: it does, as soon as those of all earlier messages have.
+    pub(super) fn ack_when_due(&mut self, tag: Tag) {
+        if let Some(entry) = self.arrivals.acks.iter_mut().find(|(t, _)| *t == tag) {
+            entry.1 = true;
+        }
+        while let Some(&(tag, true)) = self.arrivals.acks.front() {
+            self.arrivals.acks.pop_front();
+            self.effects.push(Effect::Ack(tag));
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    Room,
+    RefusalsOnly,
+    Full,
+}

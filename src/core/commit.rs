@@ -1,0 +1,170 @@
+//! Group commit: everything that became due while a sync was under way shares the next one, and nothing leaves
+//! before the commit that carries its reason.
+
+use super::Core;
+use super::event::{Batch, Effect, Level, Tag};
+use crate::order::key::Key;
+use crate::order::record;
+use crate::order::time::{BootMs, Now};
+use std::collections::BTreeSet;
+
+/// A mark that nobody waits for (reported, settled) is written at the latest after this time, in ms, if no other
+/// commit carried it before. Losing it costs one repeated report, so it is not worth a sync of its own soon.
+pub(super) const LAZY_COMMIT_MS: u64 = 30_000;
+
+/// What waits for a commit.
+#[derive(Debug)]
+pub(super) enum After {
+    /// The first commit of this life: all that was only seen is durable (rule 1).
+    Begin,
+    /// Acknowledge a message.
+    Ack(Tag),
+    /// Say `received`.
+    Received(Vec<u8>),
+    /// The intent is durable: send the motor command.
+    Drive,
+    /// The outcome is durable: the board may forget it.
+    Release,
+    /// The order's outcome is durable: its reports may leave.
+    Offer(Key),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    last_id: u64,
+    /// Changed since the last batch was made.
+    dirty: BTreeSet<Key>,
+    removed: BTreeSet<Key>,
+    /// Somebody waits.
+    urgent: bool,
+    lazy_due: Option<BootMs>,
+    waiting: Vec<After>,
+    flying: Option<Flying>,
+}
+
+#[derive(Debug)]
+struct Flying {
+    id: u64,
+    keys: BTreeSet<Key>,
+    after: Vec<After>,
+}
+
+impl Commits {
+    pub(super) const fn deadline(&self) -> Option<BootMs> {
+        if self.flying.is_some() { None } else { self.lazy_due }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.flying.is_none() && self.dirty.is_empty() && self.removed.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Whether the order, as it stands now, is durable.
+    pub(super) fn holds(&self, key: &Key) -> bool {
+        !self.dirty.contains(key) && self.flying.as_ref().is_none_or(|f| !f.keys.contains(key))
+    }
+}
+
+impl Core {
+    /// The order changed and somebody waits for it: into the next commit, and `after` follows it.
+    pub(super) fn save(&mut self, key: &Key, after: impl IntoIterator<Item = After>) {
+        self.commits.dirty.insert(key.clone());
+        self.commits.removed.remove(key);
+        self.commits.urgent = true;
+        self.commits.waiting.extend(after);
+    }
+
+    /// The order changed and nobody waits.
+    pub(super) fn save_lazily(&mut self, now: Now, key: &Key) {
+        self.commits.dirty.insert(key.clone());
+        let due = now.boot.plus_ms(LAZY_COMMIT_MS);
+        self.commits.lazy_due.get_or_insert(due);
+    }
+
+    /// The order is forgotten, with the next commit.
+    pub(super) fn save_removal(&mut self, key: &Key) {
+        self.commits.dirty.remove(key);
+        self.commits.removed.insert(key.clone());
+    }
+
+    /// Runs `after` once the order as it stands now is durable; at once when it is.
+    pub(super) fn when_durable(&mut self, now: Now, key: &Key, after: After) {
+        if self.commits.dirty.contains(key) {
+            self.commits.urgent = true;
+            self.commits.waiting.push(after);
+        } else if let Some(flying) = self.commits.flying.as_mut().filter(|f| f.keys.contains(key)) {
+            flying.after.push(after);
+        } else {
+            self.follow(now, after);
+        }
+    }
+
+    /// Makes the next batch if one is due and none is under way.
+    pub(super) fn commit_if_due(&mut self, now: Now) {
+        let lazy = self.commits.lazy_due.is_some_and(|due| due <= now.boot) || self.stopping;
+        if self.commits.flying.is_some() || self.failed.is_some() || !(self.commits.urgent || lazy) {
+            return;
+        }
+        let commits = &mut self.commits;
+        commits.urgent = false;
+        commits.lazy_due = None;
+        let keys = std::mem::take(&mut commits.dirty);
+        let removed = std::mem::take(&mut commits.removed);
+        let after = std::mem::take(&mut commits.waiting);
+        if keys.is_empty() && removed.is_empty() && after.is_empty() {
+            return;
+        }
+        self.ledger.highest_time = self.time.highest();
+        match self.batch(&keys, &removed) {
+            Ok(batch) => {
+                self.commits.last_id += 1;
+                let id = self.commits.last_id;
+                self.commits.flying = Some(Flying { id, keys, after });
+                self.effects.push(Effect::Commit { id, batch });
+            }
+            Err(error) => self.journal_failed(now, format!("a record could not be written: {error}")),
+        }
+    }
+
+    fn batch(&mut self, keys: &BTreeSet<Key>, removed: &BTreeSet<Key>) -> Result<Batch, record::RecordError> {
+        let mut batch = Batch { ledger: record::encode_ledger(&self.ledger)?, ..Batch::default() };
+        for key in keys {
+            let bytes = match self.orders.get(key) {
+                Some(order) => record::encode_order(order)?,
+                None => match self.archive.record(key) {
+                    Some(bytes) => bytes.to_vec(),
+                    None => continue,
+                },
+            };
+            batch.puts.push((key.to_bytes(), bytes));
+        }
+        batch.removes = removed.iter().map(Key::to_bytes).collect();
+        Ok(batch)
+    }
+
+    /// The commit under way is durable: all that waited for it follows, in order.
+    pub(super) fn on_committed(&mut self, now: Now, id: u64) {
+        let flying = self.commits.flying.take();
+        match flying {
+            Some(flying) if flying.id == id => {
+                for after in flying.after {
+                    self.follow(now, after);
+                }
+            }
+            other => {
+                self.commits.flying = other;
+                self.note(Level::Error, "commit_unexpected", format!("commit {id} was not under way"));
+            }
+        }
+    }
+
+    fn follow(&mut self, now: Now, after: After) {
+        match after {
+            After::Begin => self.begin(now),
+            After::Ack(tag) => self.ack_when_due(tag),
+            After::Received(payload) => self.say(payload),
+            After::Drive => self.drive_now(now),
+            After::Release => self.release(now),
+            After::Offer(key) => self.offer(now, &key),
+        }
+    }
+}

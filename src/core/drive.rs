@@ -1,0 +1,453 @@
+//! The line: one unit at a time, from intent to outcome (rules 14–18, 20–23).
+
+use super::{Core, Phase};
+use super::commit::After;
+use super::gate::Verdict;
+use super::event::Level::{self, Error, Info, Warn};
+use super::event::Effect;
+use crate::board::driver::{Address, Driver, Finding, LineFault, LineState, Output, Slot, Written};
+use crate::order::key::Key;
+use crate::order::life::{Forbidden, Intent, Order};
+use crate::order::outcome::{Evidence, Reason, UnitOutcome};
+use crate::order::record::LastIntent;
+use crate::order::time::{BootMs, Now};
+
+/// Beyond the longest vend time, recovery waits so long for the port and the board before it says *unknown*, and an
+/// order for a board that is away before it is refused, in ms (rule 21).
+pub const BOARD_WAIT_MS: u64 = 60_000;
+
+/// What is on the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The intent waits for its commit, or, durable, for the line to be idle again. No byte has left.
+    Intended,
+    /// The driver has it.
+    Driving,
+    /// Found at start; the driver finds out what became of it.
+    Recovering,
+}
+
+#[derive(Debug, Clone)]
+struct Active {
+    key: Key,
+    unit: usize,
+    stage: Stage,
+    /// The intent is durable.
+    durable: bool,
+    /// When waiting ends in *unknown* (or, while nothing was sent, in a refusal).
+    gives_up_at: BootMs,
+}
+
+/// The line and its driver.
+pub(super) struct Line {
+    driver: Box<dyn Driver>,
+    open: bool,
+    active: Option<Active>,
+    /// Since when the line cannot take a command though nothing runs on it.
+    away_since: Option<BootMs>,
+    was: LineState,
+    identity: Option<String>,
+}
+
+impl Line {
+    pub(super) fn new(driver: Box<dyn Driver>) -> Self {
+        Line { driver, open: false, active: None, away_since: None, was: LineState::Closed, identity: None }
+    }
+
+    pub(super) const fn is_active(&self) -> bool {
+        self.active.is_some()
+    }
+
+    pub(super) fn has_active(&self, key: &Key) -> bool {
+        self.active.as_ref().is_some_and(|a| a.key == *key)
+    }
+
+    pub(super) fn state(&self) -> LineState {
+        self.driver.state()
+    }
+
+    pub(super) fn identity(&self) -> Option<&str> {
+        self.identity.as_deref()
+    }
+
+    pub(super) fn deadline(&self) -> Option<BootMs> {
+        [self.driver.deadline(), self.active.as_ref().map(|a| a.gives_up_at)].into_iter().flatten().min()
+    }
+}
+
+impl Core {
+    pub(super) fn on_line_opened(&mut self, now: Now) {
+        self.line.open = true;
+        self.counters.line_opened += 1;
+        self.note(Info, "line_opened", "the board's port is open".to_owned());
+        if self.may_use_the_line() {
+            self.line.driver.opened(now.boot);
+            self.hear_the_driver(now);
+        }
+    }
+
+    /// Nothing is read or released before the first commit, or in quarantine (rules 1, 5).
+    fn may_use_the_line(&self) -> bool {
+        self.phase == Phase::Running && self.failed.is_none()
+    }
+
+    pub(super) fn on_line_closed(&mut self, now: Now, why: &str) {
+        self.line.open = false;
+        self.note(Warn, "line_closed", why.to_owned());
+        if self.may_use_the_line() {
+            self.line.driver.closed(now.boot);
+            self.hear_the_driver(now);
+        }
+    }
+
+    pub(super) fn on_line_bytes(&mut self, now: Now, read_at: BootMs, bytes: &[u8]) {
+        if self.may_use_the_line() {
+            self.line.driver.received(now.boot, read_at, bytes);
+            self.hear_the_driver(now);
+        }
+    }
+
+    pub(super) fn on_motor_written(&mut self, now: Now, written: Written) {
+        if self.may_use_the_line() {
+            self.line.driver.motor_written(now.boot, written);
+            self.hear_the_driver(now);
+        }
+    }
+
+    /// The first commit is durable: the driver may ask about what was left on the line, then the port counts.
+    pub(super) fn begin_on_line(&mut self, now: Now) {
+        if let Some(last) = self.ledger.last_intents.values().max_by_key(|l| l.sequence) {
+            self.line.driver.last_reference(&last.reference);
+        }
+        if let Some(active) = self.line.active.clone() {
+            let order = self.orders.get(&active.key);
+            let command = order.and_then(Order::motor_command);
+            let intent = order.and_then(|o| o.unit_on_line()).map(|(_, i)| i.reference.clone());
+            if let (Some(command), Some(reference)) = (command, intent) {
+                self.line.driver.resume(now.boot, &command, &reference);
+            }
+        }
+        if self.line.open {
+            self.line.driver.opened(now.boot);
+        }
+        self.hear_the_driver(now);
+    }
+
+    /// At start: this unit was on the line when the last life ended.
+    pub(super) fn recover_unit(&mut self, now: Now, key: Key, unit: usize) {
+        let gives_up_at = now.boot.plus_ms(self.settings.profile.timing.longest_vend_ms.saturating_add(BOARD_WAIT_MS));
+        self.note(Info, "recovering", format!("order {key} unit {}: asking the board what became of it", unit + 1));
+        self.line.active = Some(Active { key, unit, stage: Stage::Recovering, durable: true, gives_up_at });
+    }
+
+    /// Starts the next unit if the line is idle: its intent goes into the next commit, the command follows it.
+    pub(super) fn start_next(&mut self, now: Now) {
+        if self.stopping || self.line.active.is_some() || self.failed.is_some() || self.phase != Phase::Running {
+            return;
+        }
+        if self.line.driver.state() != LineState::Idle || !self.queue.take_changed() {
+            return;
+        }
+        let Some(key) = self.next_to_drive(now) else { return };
+        let Some(command) = self.orders.get(&key).and_then(Order::motor_command) else { return };
+        let reference = self.line.driver.reference(&command);
+        self.ledger.intents += 1;
+        let sequence = self.ledger.intents;
+        let intent = Intent { sequence, boot_id: self.settings.boot_id, reference: reference.clone() };
+        let Some(order) = self.orders.get_mut(&key) else { return };
+        match order.intend(intent) {
+            Ok(unit) => {
+                let last = LastIntent {
+                    sequence,
+                    key: key.clone(),
+                    unit: u8::try_from(unit).unwrap_or(u8::MAX),
+                    slot: command.slot,
+                    reference,
+                };
+                self.ledger.last_intents.insert(command.address, last);
+                let gives_up_at = now.boot.plus_ms(self.board_wait_ms());
+                self.line.active =
+                    Some(Active { key: key.clone(), unit, stage: Stage::Intended, durable: false, gives_up_at });
+                self.save(&key, [After::Drive]);
+            }
+            Err(error) => self.forbidden(&key, error),
+        }
+    }
+
+    const fn board_wait_ms(&self) -> u64 {
+        self.settings.profile.timing.longest_vend_ms.saturating_add(BOARD_WAIT_MS)
+    }
+
+    /// The intent is durable. Time and line are looked at once more: the sync may have taken long (rule 27).
+    pub(super) fn drive_now(&mut self, now: Now) {
+        let Some(active) = &mut self.line.active else { return };
+        active.durable = true;
+        if active.stage != Stage::Intended {
+            return;
+        }
+        let key = active.key.clone();
+        let Some(order) = self.orders.get(&key) else { return };
+        match self.gate(order, now) {
+            Verdict::Refuse(reason) => {
+                self.line.active = None;
+                self.refuse_rest(now, &key, reason);
+                return;
+            }
+            // Late since the intent was made: the cloud is asked first; nothing was sent, so it may wait.
+            Verdict::Ask => {
+                self.ask_about(now, &key);
+                return;
+            }
+            Verdict::NeverDrive | Verdict::Hold => return,
+            Verdict::Go => {}
+        }
+        if self.line.driver.state() != LineState::Idle {
+            return;
+        }
+        let (Some(command), Some((_, intent))) = (order.motor_command(), order.unit_on_line()) else { return };
+        let reference = intent.reference.clone();
+        // The driver ends by itself; this bound is for a driver whose line went away.
+        let gives_up_at = now.boot.plus_ms(self.board_wait_ms());
+        if let Some(active) = &mut self.line.active {
+            active.stage = Stage::Driving;
+            active.gives_up_at = gives_up_at;
+        }
+        self.counters.driven += 1;
+        self.line.driver.drive(now.boot, &command, &reference);
+        self.hear_the_driver(now);
+    }
+
+    /// Time passes on the line: the driver's own deadline, an intent that waits for the line, the bound of rule 21.
+    pub(super) fn mind_the_line(&mut self, now: Now) {
+        if self.line.driver.deadline().is_some_and(|at| at <= now.boot) {
+            self.line.driver.wake(now.boot);
+            self.hear_the_driver(now);
+        }
+        let state = self.line.driver.state();
+        if state != self.line.was {
+            self.line.was = state;
+            self.queue.look_again();
+        }
+        if let Some(active) = self.line.active.clone() {
+            if active.stage == Stage::Intended && active.durable {
+                self.drive_now(now);
+            }
+            if active.gives_up_at <= now.boot && self.line.has_active(&active.key) {
+                self.give_up(now);
+            }
+        }
+        self.mind_an_absent_board(now, state);
+    }
+
+    /// Orders do not wait for ever for a board that is away.
+    fn mind_an_absent_board(&mut self, now: Now, state: LineState) {
+        let away = matches!(state, LineState::Closed | LineState::Settling) && self.line.active.is_none();
+        if !away {
+            self.line.away_since = None;
+            return;
+        }
+        let since = *self.line.away_since.get_or_insert(now.boot);
+        let wait_ms = self.board_wait_ms();
+        while let Some((number, key)) = self.queue.first() {
+            let Some(order) = self.orders.get(&key) else {
+                self.queue.remove(number);
+                continue;
+            };
+            let waits_since = if order.arrival.boot_id == self.settings.boot_id { order.arrival.boot } else { since };
+            if now.boot.since_ms(waits_since.max(since)) < wait_ms {
+                let again = waits_since.max(since).plus_ms(wait_ms);
+                self.queue.look_no_later(number, again);
+                return;
+            }
+            self.refuse_rest(now, &key, Reason::BoardOffline);
+        }
+    }
+
+    fn give_up(&mut self, now: Now) {
+        let Some(active) = self.line.active.clone() else { return };
+        if active.stage == Stage::Intended {
+            self.line.active = None;
+            self.refuse_rest(now, &active.key, Reason::BoardOffline);
+            return;
+        }
+        self.line.driver.give_up(now.boot);
+        self.end_unit(now, "the board could not be asked in time", Order::unproven);
+        self.hear_the_driver(now);
+    }
+
+    pub(super) fn release(&mut self, now: Now) {
+        self.line.driver.release(now.boot);
+        self.hear_the_driver(now);
+    }
+
+    /// Takes everything the driver wants done or known.
+    fn hear_the_driver(&mut self, now: Now) {
+        while let Some(output) = self.line.driver.next_output() {
+            match output {
+                Output::Write(write) => self.effects.push(Effect::LineWrite(write)),
+                Output::Finding(finding) => self.on_finding(now, finding),
+            }
+        }
+        if self.line.driver.state() != self.line.was {
+            self.line.was = self.line.driver.state();
+            self.queue.look_again();
+        }
+    }
+
+    fn on_finding(&mut self, now: Now, finding: Finding) {
+        match finding {
+            Finding::Taken => self.note(Level::Debug, "taken", "the board took the command".to_owned()),
+            Finding::Progress(code) => self.note(Level::Debug, "progress", format!("board code {code:#04x}")),
+            Finding::Outcome(evidence) => self.on_outcome(now, evidence),
+            Finding::NotTaken(reason) => self.on_not_taken(now, reason),
+            Finding::Unproven(why) => self.end_unit(now, why, Order::unproven),
+            Finding::Late { address, slot, evidence } => self.on_late_evidence(now, address, slot, evidence),
+            Finding::BoardRestarted => {
+                self.counters.board_restarts += 1;
+                self.note(Warn, "board_restarted", "the board restarted".to_owned());
+            }
+            Finding::Identity(text) => {
+                self.note(Info, "board", text.clone());
+                self.line.identity = Some(text);
+            }
+            Finding::Fault(fault) => {
+                self.counters.line_faults += 1;
+                let text = match fault {
+                    LineFault::BadCheck => "a frame with a bad check sum",
+                    LineFault::Noise => "bytes that belong to no frame",
+                    LineFault::Unexpected => "a frame that answers nothing",
+                    LineFault::TimeOut => "no answer in time",
+                };
+                self.note(Level::Debug, "line_fault", text.to_owned());
+            }
+        }
+    }
+
+    fn on_outcome(&mut self, now: Now, evidence: Evidence) {
+        let Some(active) = self.line.active.take() else {
+            // The driver ends what the core gave it, once; anything else is released and never credited.
+            self.note(Error, "outcome_unexpected", format!("{evidence:?} belongs to no command"));
+            self.line.driver.release(now.boot);
+            return;
+        };
+        let Some(order) = self.orders.get_mut(&active.key) else { return };
+        match order.board_outcome(evidence) {
+            Ok(outcome) => {
+                self.tell_unit(&active, outcome);
+                self.after_unit(now, &active.key, Some(After::Release));
+            }
+            Err(error) => self.forbidden(&active.key, error),
+        }
+    }
+
+    fn on_not_taken(&mut self, now: Now, reason: Reason) {
+        let Some(active) = self.line.active.take() else { return };
+        let Some(order) = self.orders.get_mut(&active.key) else { return };
+        let recovering = active.stage == Stage::Recovering;
+        match order.not_taken(reason, recovering) {
+            Ok(()) => {
+                self.note(Warn, "not_taken", format!("order {}: {}", active.key, reason.as_str()));
+                self.after_unit(now, &active.key, None);
+            }
+            Err(error) => self.forbidden(&active.key, error),
+        }
+    }
+
+    /// The unit on the line ends without an outcome from the board.
+    fn end_unit(
+        &mut self,
+        now: Now,
+        why: &str,
+        end: impl FnOnce(&mut Order) -> Result<(), Forbidden>,
+    ) {
+        let Some(active) = self.line.active.take() else { return };
+        let Some(order) = self.orders.get_mut(&active.key) else { return };
+        match end(order) {
+            Ok(()) => {
+                if self.settings.lock_slot_after_unknown
+                    && let Some(turns) = order.turns
+                {
+                    self.ledger.locked.insert((turns.address, turns.slot));
+                }
+                self.note(Warn, "unknown", format!("order {} unit {}: {why}", active.key, active.unit + 1));
+                self.after_unit(now, &active.key, None);
+            }
+            Err(error) => self.forbidden(&active.key, error),
+        }
+    }
+
+    fn tell_unit(&mut self, active: &Active, outcome: UnitOutcome) {
+        let text = format!("order {} unit {}: {}", active.key, active.unit + 1, outcome.as_str());
+        self.note(Info, "unit", text);
+    }
+
+    /// A unit has ended: the outcome goes into the next commit, with the next unit's intent where the board holds
+    /// no result (rule 14), and the report when it was the last.
+    fn after_unit(&mut self, now: Now, key: &Key, after: Option<After>) {
+        let is_final = self.orders.get(key).is_some_and(Order::is_final);
+        self.save(key, after);
+        self.queue.look_again();
+        if is_final {
+            if let Some(order) = self.orders.get(key) {
+                self.queue.remove(order.arrival_number);
+            }
+            self.report(now, key);
+        }
+    }
+
+    /// The next unit and the rest of the order are refused; nothing of them is on the line.
+    pub(super) fn refuse_rest(&mut self, now: Now, key: &Key, reason: Reason) {
+        if self.line.active.as_ref().is_some_and(|a| a.key == *key && a.stage == Stage::Intended) {
+            self.line.active = None;
+        }
+        let Some(order) = self.orders.get_mut(key) else { return };
+        match order.refuse(reason) {
+            Ok(()) => {
+                self.counters.refused += 1;
+                self.note(Warn, "refused", format!("order {key}: {}", reason.as_str()));
+                self.after_unit(now, key, None);
+            }
+            Err(error) => self.forbidden(key, error),
+        }
+    }
+
+    /// The birth barrier: *unknown* without a turn (rule 6).
+    pub(super) fn end_undriven(&mut self, now: Now, key: &Key) {
+        let Some(order) = self.orders.get_mut(key) else { return };
+        match order.never_drive() {
+            Ok(()) => {
+                self.note(Warn, "birth_barrier", format!("order {key} is older than this journal: never driven"));
+                self.after_unit(now, key, None);
+            }
+            Err(error) => self.forbidden(key, error),
+        }
+    }
+
+    /// Rule 14: a held result belongs to the last unresolved intent at that address, never to another.
+    fn on_late_evidence(&mut self, now: Now, address: Address, slot: Option<Slot>, evidence: Evidence) {
+        let last = self.ledger.last_intents.get(&address);
+        let last = last.filter(|l| slot.is_none_or(|s| s == l.slot)).cloned();
+        if let Some(last) = last {
+            let archived = self.archive.take(&last.key);
+            if let Some(order) = archived {
+                self.orders.insert(last.key.clone(), order);
+            }
+            let corrected = match self.orders.get_mut(&last.key) {
+                Some(order) => order.late_evidence(usize::from(last.unit), evidence),
+                None => Ok(false),
+            };
+            match corrected {
+                Ok(true) => {
+                    self.note(Warn, "correction", format!("order {}: {evidence:?}", last.key));
+                    self.save(&last.key, [After::Release]);
+                    self.report(now, &last.key);
+                    return;
+                }
+                Ok(false) => self.put_back(now, &last.key),
+                Err(error) => self.forbidden(&last.key, error),
+            }
+        }
+        self.note(Warn, "evidence_unclaimed", format!("address {}: {evidence:?} belongs to no order", address.get()));
+        self.line.driver.release(now.boot);
+    }
+}

@@ -1,0 +1,222 @@
+//! What reaches the core, and what it wants done. Plain data: the daemon, the simulation and the tests speak this.
+
+use crate::board::driver::{Write, Written};
+use crate::order::time::{BootMs, UnixMs};
+use bytes::Bytes;
+use std::fmt;
+
+/// One connection to the broker. Rises; an acknowledgement belongs to the connection its message came on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+/// One received message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag {
+    /// The connection.
+    pub epoch: Epoch,
+    /// Its place among the messages of that connection.
+    pub number: u64,
+}
+
+/// Names one thing that was asked of the world, so that its answer finds home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The broker accepted us.
+    Connected {
+        /// The new connection.
+        epoch: Epoch,
+        /// It kept our session.
+        session_present: bool,
+    },
+    /// The connection is gone.
+    Disconnected,
+    /// A message from the platform.
+    Message {
+        /// To acknowledge it by.
+        tag: Tag,
+        /// Its payload.
+        payload: Bytes,
+        /// The broker says that it has sent it before.
+        redelivered: bool,
+    },
+    /// The broker took a message of ours.
+    Published(Token),
+    /// The commit is durable.
+    Committed(u64),
+    /// The journal failed. It will not be used again in this process.
+    JournalFailed {
+        /// For people.
+        why: String,
+    },
+    /// Whether there is room on the disk for new orders.
+    Space {
+        /// There is.
+        enough: bool,
+    },
+    /// The port was opened.
+    LineOpened,
+    /// The port is gone.
+    LineClosed {
+        /// For people.
+        why: String,
+    },
+    /// Bytes from the board.
+    LineBytes {
+        /// When they were read.
+        read_at: BootMs,
+        /// In any cut.
+        bytes: Vec<u8>,
+    },
+    /// How the write of a motor frame ended.
+    MotorWritten(Written),
+    /// A receiver or the cloud answered, or did not.
+    Answered {
+        /// To what.
+        token: Token,
+        /// With what.
+        answer: Result<HttpAnswer, HttpFailure>,
+    },
+    /// SIGTERM: let the motor finish, keep its outcome, go.
+    Stop,
+    /// Nothing; time has passed.
+    Wake,
+}
+
+/// An HTTP answer as far as we read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpAnswer {
+    /// Its status.
+    pub status: u16,
+    /// Its `Date`.
+    pub date: Option<UnixMs>,
+    /// Its `Retry-After`, in s.
+    pub retry_after_s: Option<u64>,
+    /// Its body, bounded.
+    pub body: Vec<u8>,
+}
+
+/// Why there was no HTTP answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpFailure {
+    /// The target may never be called: trying again is useless.
+    pub bad_target: bool,
+    /// For people.
+    pub why: String,
+}
+
+/// Whom a request is for: each has its own target rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// A `notify_url` from a message: not trusted.
+    Merchant,
+    /// The configured cloud.
+    Cloud,
+}
+
+/// An HTTP request.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// For whom.
+    pub audience: Audience,
+    /// POST or PUT.
+    pub method: &'static str,
+    /// The whole URL.
+    pub url: String,
+    /// Headers; some hold secrets.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("audience", &self.audience)
+            .field("method", &self.method)
+            .field("url", &self.url)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What goes into the journal in one atomic, durable step.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Records by key.
+    pub puts: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Keys to forget.
+    pub removes: Vec<Vec<u8>>,
+    /// The ledger.
+    pub ledger: Vec<u8>,
+}
+
+/// Something for the log, with a stable name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// How loud.
+    pub level: Level,
+    /// A stable word, like `order_accepted`.
+    pub what: &'static str,
+    /// For people.
+    pub text: String,
+}
+
+/// How loud a note is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// For those who look closely.
+    Debug,
+    /// The usual course.
+    Info,
+    /// Needs somebody's eye.
+    Warn,
+    /// Needs somebody's hand.
+    Error,
+}
+
+/// Why the process is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It was asked to, and nothing is under way.
+    Stopped,
+    /// The journal failed and durable reports had their time to leave.
+    JournalFailed,
+}
+
+/// Something is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Make this durable, then say [`Event::Committed`]. At most one is under way.
+    Commit {
+        /// Its number.
+        id: u64,
+        /// What.
+        batch: Batch,
+    },
+    /// Acknowledge a message. In the order of receipt, on its own connection.
+    Ack(Tag),
+    /// Publish on the platform's topic.
+    Publish {
+        /// For [`Event::Published`].
+        token: Token,
+        /// The sealed payload.
+        payload: Vec<u8>,
+    },
+    /// Send a request, then say [`Event::Answered`].
+    Http {
+        /// For the answer.
+        token: Token,
+        /// What.
+        request: Request,
+    },
+    /// Put bytes on the line; for a motor frame say [`Event::MotorWritten`].
+    LineWrite(Write),
+    /// Log it.
+    Note(Note),
+    /// End the process.
+    End(Ending),
+}

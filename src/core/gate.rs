@@ -1,0 +1,198 @@
+//! May this order be driven now? The one place that decides it (rules 6, 23, 27, 28).
+
+use super::{Core, VerifyOrders};
+use crate::order::key::Key;
+use crate::order::life::Order;
+use crate::order::outcome::Reason;
+use crate::order::record::Birth;
+use crate::order::time::{BootMs, Now, UnixMs};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+/// The platform gives up 120 s after its command; from 100 s on an order is late and the cloud is asked (rule 27).
+pub const LATE_AFTER_S: u64 = 100;
+/// A command issued further in the future of a trusted clock than this is refused, in s (contract, section 2).
+pub const FUTURE_MAX_S: u64 = 300;
+/// An order waits so long for trusted time, in ms, then it expires (contract, section 1).
+pub const TRUST_WAIT_MS: u64 = 1_200_000;
+
+/// Orders that are not yet done on the line, in the order of their arrival, and when each must be looked at again.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    by_arrival: BTreeMap<u64, Key>,
+    look_at: BTreeSet<(BootMs, u64)>,
+    /// Something changed that may let an order go.
+    changed: bool,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, arrival_number: u64, key: Key, look_at: BootMs) {
+        self.by_arrival.insert(arrival_number, key);
+        self.look_at.insert((look_at, arrival_number));
+        self.changed = true;
+    }
+
+    pub(super) fn remove(&mut self, arrival_number: u64) {
+        self.by_arrival.remove(&arrival_number);
+        self.changed = true;
+    }
+
+    pub(super) const fn look_again(&mut self) {
+        self.changed = true;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_arrival.len()
+    }
+
+    pub(super) fn deadline(&self) -> Option<BootMs> {
+        self.look_at.first().map(|&(at, _)| at)
+    }
+
+    pub(super) const fn take_changed(&mut self) -> bool {
+        std::mem::replace(&mut self.changed, false)
+    }
+
+    /// The oldest order.
+    pub(super) fn first(&self) -> Option<(u64, Key)> {
+        self.after(None)
+    }
+
+    /// Looks at an order at this time, beside the times that are already set.
+    pub(super) fn look_no_later(&mut self, arrival_number: u64, at: BootMs) {
+        self.look_at.insert((at, arrival_number));
+    }
+
+    /// The first order that arrived after the given one.
+    fn after(&self, number: Option<u64>) -> Option<(u64, Key)> {
+        let start = number.map_or(Bound::Unbounded, Bound::Excluded);
+        self.by_arrival.range((start, Bound::Unbounded)).next().map(|(&n, k)| (n, k.clone()))
+    }
+
+    /// Orders whose time to be looked at has come.
+    fn due(&mut self, now: BootMs) -> Vec<(u64, Key)> {
+        let mut due = Vec::new();
+        while let Some(&(at, number)) = self.look_at.first()
+            && at <= now
+        {
+            self.look_at.pop_first();
+            if let Some(key) = self.by_arrival.get(&number) {
+                due.push((number, key.clone()));
+            }
+        }
+        due
+    }
+}
+
+/// What the gate says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// May be driven now.
+    Go,
+    /// Never: the rest of it is refused.
+    Refuse(Reason),
+    /// Never, and a former life may have driven it (rule 6).
+    NeverDrive,
+    /// Not now.
+    Hold,
+    /// Not before the cloud said so.
+    Ask,
+}
+
+impl Core {
+    /// What time it is for this order: by the boot clock since a trusted arrival in this boot, otherwise trusted time.
+    fn time_for(&self, order: &Order, now: Now) -> Option<UnixMs> {
+        match order.arrival.trusted {
+            Some(then) if order.arrival.boot_id == self.settings.boot_id => {
+                Some(UnixMs(then.0.saturating_add(now.boot.since_ms(order.arrival.boot))))
+            }
+            _ => self.time.trusted(now),
+        }
+    }
+
+    /// May the order's next unit be driven now?
+    pub(super) fn gate(&self, order: &Order, now: Now) -> Verdict {
+        if order.turns.is_some_and(|t| self.ledger.locked.contains(&(t.address, t.slot))) {
+            return Verdict::Refuse(Reason::Locked);
+        }
+        let Some(time) = self.time_for(order, now) else {
+            return if self.trust_wait_ends(order) <= now.boot {
+                Verdict::Refuse(Reason::Expired)
+            } else {
+                Verdict::Hold
+            };
+        };
+        match self.ledger.birth {
+            Birth::At { s } if order.issued_at_s < s => return Verdict::NeverDrive,
+            Birth::Untimed { .. } => return Verdict::Hold,
+            Birth::At { .. } => {}
+        }
+        if time.seconds() > order.drive_until_s {
+            return Verdict::Refuse(Reason::Expired);
+        }
+        if order.issued_at_s > time.seconds().saturating_add(FUTURE_MAX_S) {
+            return Verdict::Refuse(Reason::Clock);
+        }
+        let late = time.seconds() > order.issued_at_s.saturating_add(LATE_AFTER_S);
+        let ask = match self.settings.cloud.verify_orders {
+            VerifyOrders::Always => true,
+            VerifyOrders::Late => late,
+            VerifyOrders::Never => false,
+        };
+        if ask && !self.platform.has_confirmed(&order.key) { Verdict::Ask } else { Verdict::Go }
+    }
+
+    /// Until when an order waits for trusted time: from its arrival, or from the start of this boot.
+    fn trust_wait_ends(&self, order: &Order) -> BootMs {
+        let from = if order.arrival.boot_id == self.settings.boot_id { order.arrival.boot } else { BootMs(0) };
+        from.plus_ms(TRUST_WAIT_MS)
+    }
+
+    /// When the queue must look at an order again without any other cause: just after its time is over.
+    pub(super) fn look_at(&self, order: &Order, now: Now) -> BootMs {
+        match self.time_for(order, now) {
+            Some(time) => {
+                let left_s = order.drive_until_s.saturating_add(1).saturating_sub(time.seconds());
+                now.boot.plus_ms(left_s.saturating_mul(1_000))
+            }
+            None => self.trust_wait_ends(order),
+        }
+    }
+
+    /// Orders whose time is over while they waited.
+    pub(super) fn expire_the_waiting(&mut self, now: Now) {
+        for (number, key) in self.queue.due(now.boot) {
+            let Some(order) = self.orders.get(&key) else { continue };
+            if self.line.has_active(&key) {
+                continue;
+            }
+            match self.gate(order, now) {
+                Verdict::Refuse(reason) => self.refuse_rest(now, &key, reason),
+                Verdict::NeverDrive => self.end_undriven(now, &key),
+                Verdict::Go | Verdict::Hold | Verdict::Ask => {
+                    // At least a second on, so that a deadline in the past cannot spin.
+                    let again = self.look_at(order, now).max(now.boot.plus_ms(1_000));
+                    self.queue.look_at.insert((again, number));
+                    self.queue.look_again();
+                }
+            }
+        }
+    }
+
+    /// The next order that may go, oldest first; orders that may never go are ended on the way.
+    pub(super) fn next_to_drive(&mut self, now: Now) -> Option<Key> {
+        let mut cursor = None;
+        while let Some((number, key)) = self.queue.after(cursor) {
+            cursor = Some(number);
+            let Some(order) = self.orders.get(&key) else { continue };
+            match self.gate(order, now) {
+                Verdict::Go => return Some(key),
+                Verdict::Refuse(reason) => self.refuse_rest(now, &key, reason),
+                Verdict::NeverDrive => self.end_undriven(now, &key),
+                Verdict::Ask => self.ask_about(now, &key),
+                Verdict::Hold => {}
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,184 @@
+//! What is asked of the cloud: may this order be driven (rule 27), and what time is it (rule 28).
+
+use super::event::{Audience, Effect, HttpAnswer, HttpFailure, Level, Request, Token};
+use super::{Core, VerifyOrders};
+use crate::cloud::open_platform::{self, ApiRequest, RetryClass, Verdict};
+use crate::order::backoff::full_jitter;
+use crate::order::key::Key;
+use crate::order::report::{RETRY_BASE_MS, RETRY_MAX_MS};
+use crate::order::time::{BootMs, Now};
+use std::collections::BTreeMap;
+
+/// Orders asked about at once; the rest wait their turn, so that an outage does not end in a storm.
+const ASKED_AT_ONCE_MAX: usize = 4;
+/// An order is asked about again after an unclear answer within at most this time, in ms: it has 20 minutes.
+const ASK_AGAIN_MAX_MS: u64 = 30_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    /// To be asked from this time on.
+    From(BootMs),
+    /// Under way.
+    UnderWay,
+    /// The cloud said: drive.
+    Confirmed,
+}
+
+#[derive(Debug, Clone)]
+enum Question {
+    Order(Key),
+    Time,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Platform {
+    asks: BTreeMap<Key, (Ask, u32)>,
+    questions: BTreeMap<Token, Question>,
+    time_from: Option<BootMs>,
+    time_tries: u32,
+}
+
+impl Platform {
+    pub(super) fn has_confirmed(&self, key: &Key) -> bool {
+        matches!(self.asks.get(key), Some((Ask::Confirmed, _)))
+    }
+
+    pub(super) fn deadline(&self) -> Option<BootMs> {
+        if self.questions.len() >= ASKED_AT_ONCE_MAX {
+            return None;
+        }
+        let orders = self.asks.values().filter_map(|(ask, _)| match ask {
+            Ask::From(at) => Some(*at),
+            Ask::UnderWay | Ask::Confirmed => None,
+        });
+        orders.chain(self.time_from).min()
+    }
+}
+
+impl Core {
+    /// The gate wants the cloud's word on an order.
+    pub(super) fn ask_about(&mut self, now: Now, key: &Key) {
+        self.platform.asks.entry(key.clone()).or_insert((Ask::From(now.boot), 0));
+    }
+
+    /// Begins to ask for the time if nothing else could tell it (rule 28: whatever `verify_orders` says).
+    pub(super) fn begin_asking_for_time(&mut self, now: Now) {
+        if self.time.needs_platform(now) && !self.settings.cloud.url.is_empty() {
+            self.platform.time_from = Some(now.boot);
+        }
+    }
+
+    pub(super) fn ask_the_platform(&mut self, now: Now) {
+        if self.platform.time_from.is_some_and(|at| at <= now.boot) {
+            self.platform.time_from = None;
+            if self.time.needs_platform(now) {
+                let call = open_platform::ping(
+                    &self.settings.cloud.credentials,
+                    &self.settings.machine_no,
+                    self.told_time_s(now),
+                );
+                self.ask(Question::Time, call);
+            }
+        }
+        self.platform.asks.retain(|key, _| self.orders.get(key).is_some_and(|o| !o.is_final()));
+        while self.platform.questions.len() < ASKED_AT_ONCE_MAX {
+            let due = self.platform.asks.iter_mut().find(|(_, (ask, _))| matches!(ask, Ask::From(at) if *at <= now.boot));
+            let Some((key, (ask, _))) = due else { break };
+            *ask = Ask::UnderWay;
+            let key = key.clone();
+            let call = open_platform::query_order(
+                &self.settings.cloud.credentials,
+                &self.settings.machine_no,
+                &key.order_id,
+                self.told_time_s(now),
+            );
+            self.ask(Question::Order(key), call);
+        }
+    }
+
+    fn ask(&mut self, question: Question, call: ApiRequest) {
+        let token = self.next_token();
+        let request = self.cloud_request(call);
+        self.platform.questions.insert(token, question);
+        self.effects.push(Effect::Http { token, request });
+    }
+
+    /// A call of the open API as a request to the configured cloud.
+    pub(super) fn cloud_request(&self, call: ApiRequest) -> Request {
+        Request {
+            audience: Audience::Cloud,
+            method: call.method,
+            url: format!("{}{}", self.settings.cloud.url.trim_end_matches('/'), call.path),
+            headers: call.headers,
+            body: call.body,
+        }
+    }
+
+    pub(super) fn on_platform_answered(&mut self, now: Now, token: Token, answer: Result<HttpAnswer, HttpFailure>) {
+        let Some(question) = self.platform.questions.remove(&token) else { return };
+        if let Ok(HttpAnswer { date: Some(date), .. }) = &answer {
+            self.time.platform_said(*date, now);
+            self.watch_the_clock(now);
+        }
+        match question {
+            Question::Time => {
+                if self.time.needs_platform(now) {
+                    self.platform.time_tries = self.platform.time_tries.saturating_add(1);
+                    let tries = self.platform.time_tries;
+                    let pause_ms = full_jitter(tries, RETRY_BASE_MS, RETRY_MAX_MS, self.random.u64(..));
+                    self.platform.time_from = Some(now.boot.plus_ms(pause_ms));
+                    self.note(Level::Warn, "time_unknown", "the cloud did not tell the time either".to_owned());
+                }
+            }
+            Question::Order(key) => self.on_order_answered(now, &key, answer),
+        }
+    }
+
+    fn on_order_answered(&mut self, now: Now, key: &Key, answer: Result<HttpAnswer, HttpFailure>) {
+        let verdict = match answer {
+            Ok(answer) => match open_platform::parse_order(answer.status, &answer.body) {
+                Ok(order) => open_platform::may_drive(&order, &key.record_id),
+                Err(error) => {
+                    self.note(Level::Warn, "cloud_error", format!("order {key}: {error}"));
+                    match error.class() {
+                        RetryClass::Final if error.denies_order() => {
+                            Verdict::Refuse(crate::order::outcome::Reason::Closed)
+                        }
+                        RetryClass::AlreadyDone => Verdict::Refuse(crate::order::outcome::Reason::Closed),
+                        RetryClass::Final | RetryClass::Retry => Verdict::AskAgain,
+                    }
+                }
+            },
+            Err(failure) => {
+                self.note(Level::Warn, "cloud_unreachable", format!("order {key}: {}", failure.why));
+                Verdict::AskAgain
+            }
+        };
+        let Some((ask, tries)) = self.platform.asks.get_mut(key) else { return };
+        match verdict {
+            Verdict::Drive => {
+                *ask = Ask::Confirmed;
+                self.queue.look_again();
+            }
+            Verdict::Refuse(reason) => {
+                self.platform.asks.remove(key);
+                if self.orders.get(key).is_some_and(|o| o.state() == crate::order::life::State::Accepted)
+                    || self.line.is_only_intended(key)
+                {
+                    self.refuse_rest(now, key, reason);
+                }
+            }
+            // No answer means hold; the order expires by itself (rule 27).
+            Verdict::AskAgain => {
+                *tries = tries.saturating_add(1);
+                let pause_ms = full_jitter(*tries, RETRY_BASE_MS, ASK_AGAIN_MAX_MS, self.random.u64(..));
+                *ask = Ask::From(now.boot.plus_ms(pause_ms.max(RETRY_BASE_MS)));
+            }
+        }
+    }
+
+    /// For people: when orders are asked about.
+    pub(super) const fn verifies(&self) -> bool {
+        !matches!(self.settings.cloud.verify_orders, VerifyOrders::Never)
+    }
+}

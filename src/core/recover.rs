@@ -1,0 +1,162 @@
+//! What happens when power returns (order-life, section 1; rules 1, 5, 6, 14).
+
+use super::archive::Archive;
+use super::arrivals::Arrivals;
+use super::commit::{After, Commits};
+use super::drive::Line;
+use super::event::Level;
+use super::gate::Queue;
+use super::outbox::Outbox;
+use super::platform::Platform;
+use super::{Core, Counters, Phase, Start};
+use crate::cloud::device::ReceivedState;
+use crate::order::key::Key;
+use crate::order::life::{Order, State};
+use crate::order::record::{Birth, Ledger};
+use crate::order::time::{BootId, Now, TimeKeeper};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What the journal held.
+#[derive(Debug, Clone)]
+pub enum Recovered {
+    /// A sound journal. Without a ledger it is new.
+    Journal {
+        /// The ledger.
+        ledger: Option<Ledger>,
+        /// Every order, tombstones too.
+        orders: Vec<Order>,
+    },
+    /// A journal that cannot be trusted (rule 5).
+    Quarantine {
+        /// For people.
+        why: String,
+    },
+}
+
+impl Core {
+    /// The machine at the start of a life. The first [`Core::step`] makes the first commit: everything that was only
+    /// seen is written again and synced before anything is acknowledged, driven, released or reported (rule 1).
+    #[must_use]
+    pub fn new(start: Start, recovered: Recovered, now: Now) -> Core {
+        let Start { settings, driver } = start;
+        let born = |boot_id: BootId| Birth::Untimed { boot_id, boot: now.boot };
+        let (phase, ledger, orders, why) = match recovered {
+            Recovered::Journal { ledger, orders } => (Phase::Opening, ledger, orders, None),
+            Recovered::Quarantine { why } => (Phase::Quarantine, None, Vec::new(), Some(why)),
+        };
+        let fresh = ledger.is_none();
+        let ledger = ledger.unwrap_or_else(|| Ledger::new(settings.machine_no.clone(), born(settings.boot_id)));
+        let mut core = Core {
+            phase,
+            failed: None,
+            stopping: false,
+            time: TimeKeeper::new(settings.trust_system_clock, ledger.highest_time),
+            time_was_trusted: false,
+            ledger,
+            orders: BTreeMap::new(),
+            archive: Archive::default(),
+            arrivals: Arrivals::default(),
+            queue: Queue::default(),
+            line: Line::new(driver),
+            outbox: Outbox::default(),
+            platform: Platform::default(),
+            commits: Commits::default(),
+            effects: Vec::new(),
+            last_token: 0,
+            random: fastrand::Rng::with_seed(settings.seed),
+            counters: Counters::default(),
+            recent: VecDeque::new(),
+            settings,
+        };
+        if let Some(why) = why {
+            core.note(Level::Error, "quarantine", why);
+            return core;
+        }
+        if fresh {
+            core.note(Level::Warn, "journal_new", "a new journal begins; older commands are not driven".to_owned());
+        }
+        core.take_stock(now, orders);
+        core
+    }
+
+    fn take_stock(&mut self, now: Now, orders: Vec<Order>) {
+        let mut on_line: Vec<(u64, Key, usize)> = Vec::new();
+        for mut order in orders {
+            let key = order.key.clone();
+            self.ledger.arrivals = self.ledger.arrivals.max(order.arrival_number);
+            match order.state() {
+                State::Tombstone => {
+                    if let Err(error) = self.archive.keep(&order) {
+                        self.journal_failed(now, format!("order {key} could not be kept: {error}"));
+                    }
+                    continue;
+                }
+                State::Settled => {
+                    if let Err(error) = order.shrink() {
+                        self.forbidden(&key, error);
+                    }
+                    if let Err(error) = self.archive.keep(&order) {
+                        self.journal_failed(now, format!("order {key} could not be kept: {error}"));
+                    }
+                    self.save_lazily(now, &key);
+                    continue;
+                }
+                State::Intent => {
+                    if let Some((unit, intent)) = order.unit_on_line() {
+                        on_line.push((intent.sequence, key.clone(), unit));
+                    }
+                }
+                State::Unseen | State::Accepted | State::Outcome | State::Reported => {}
+            }
+            if !order.is_final() {
+                self.queue.push(order.arrival_number, key.clone(), self.look_at(&order, now));
+            }
+            self.orders.insert(key.clone(), order);
+            self.save(&key, None);
+        }
+        // Only one motor command can have been under way; an older one without outcome has nothing left to prove it.
+        on_line.sort();
+        let last = on_line.pop();
+        for (_, key, _) in on_line {
+            if let Some(order) = self.orders.get_mut(&key) {
+                let ended = order.unproven();
+                if let Err(error) = ended {
+                    self.forbidden(&key, error);
+                }
+                let number = self.orders.get(&key).map_or(0, |o| o.arrival_number);
+                self.queue.remove(number);
+                self.report(now, &key);
+            }
+        }
+        if let Some((sequence, key, unit)) = last {
+            self.ledger.intents = self.ledger.intents.max(sequence);
+            self.recover_unit(now, &key, unit);
+        }
+        self.commit_first();
+    }
+
+    /// The first commit is durable: the life begins.
+    pub(super) fn begin(&mut self, now: Now) {
+        self.phase = Phase::Running;
+        self.note(Level::Info, "running", format!("{} orders not settled", self.orders.len()));
+        self.begin_on_line(now);
+        self.begin_asking_for_time(now);
+        let keys: Vec<Key> = self.orders.keys().cloned().collect();
+        for key in keys {
+            let Some(order) = self.orders.get(&key) else { continue };
+            if order.is_final() {
+                self.offer(now, &key);
+            } else {
+                let said = self.received(now, &key, &order.echo, ReceivedState::Accepted, None);
+                self.say(said);
+            }
+        }
+        self.queue.look_again();
+    }
+}
+
+impl Core {
+    fn commit_first(&mut self) {
+        self.save_nothing(After::Begin);
+    }
+}

@@ -1,0 +1,181 @@
+//! What a person may see: no secrets, no URLs with tokens. Served by the control socket, printed by `vend status`.
+
+use super::arrivals::RingEntry;
+use super::event::Level;
+use super::{Core, Counters, Phase};
+use crate::board::driver::LineState;
+use crate::order::life::Order;
+use crate::order::time::Now;
+use serde::{Deserialize, Serialize};
+
+/// One screen of the agent's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Whose agent this is.
+    pub machine_no: String,
+    /// opening, running, quarantine, failed or stopping.
+    pub phase: &'static str,
+    /// Connected to the broker.
+    pub broker_connected: bool,
+    /// The board's profile.
+    pub board: String,
+    /// What the board says of itself.
+    pub board_identity: Option<String>,
+    /// The line.
+    pub line: LineState,
+    /// The time can be trusted.
+    pub time_trusted: bool,
+    /// Orders not final.
+    pub orders_open: usize,
+    /// Copies of reports not yet taken.
+    pub reports_open: usize,
+    /// Orders kept to answer duplicates.
+    pub orders_settled: usize,
+    /// Room on the disk for new orders.
+    pub has_space: bool,
+    /// The cloud is asked about orders.
+    pub verifies_orders: bool,
+    /// Since the process started.
+    pub counters: Counters,
+    /// Messages that were not accepted, newest last.
+    pub rejected: Vec<RingEntry>,
+    /// The last things worth a person's eye, newest last.
+    pub recent: Vec<Recent>,
+}
+
+/// One note for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recent {
+    /// info, warn or error.
+    pub level: String,
+    /// A stable word.
+    pub what: String,
+    /// For people.
+    pub text: String,
+}
+
+/// One order on one line; also a line of `vend journal dump`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLine {
+    /// The platform's order.
+    pub order_id: String,
+    /// Its line.
+    pub record_id: String,
+    /// In the words of an order's life.
+    pub state: String,
+    /// The units.
+    pub units: Vec<UnitLine>,
+    /// The reports.
+    pub reports: Vec<ReportLine>,
+}
+
+/// One unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitLine {
+    /// Counted from 1.
+    pub unit: usize,
+    /// accepted, intent or outcome.
+    pub state: String,
+    /// Its outcome.
+    pub outcome: Option<String>,
+}
+
+/// One report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportLine {
+    /// Its sequence.
+    pub sequence: u32,
+    /// pending, settled or dead.
+    pub state: String,
+    /// Tries over HTTP.
+    pub attempts: u32,
+}
+
+impl OrderLine {
+    /// An order as a person sees it.
+    #[must_use]
+    pub fn of(order: &Order) -> OrderLine {
+        use crate::order::life::Unit;
+        let unit = |(k, unit): (usize, &Unit)| UnitLine {
+            unit: k + 1,
+            state: match unit {
+                Unit::Waiting => "accepted",
+                Unit::Intent(_) => "intent",
+                Unit::Done(_) => "outcome",
+            }
+            .to_owned(),
+            outcome: unit.outcome().map(|o| o.as_str().to_owned()),
+        };
+        OrderLine {
+            order_id: order.key.order_id.to_string(),
+            record_id: order.key.record_id.to_string(),
+            state: order.state().to_string(),
+            units: order.units.iter().enumerate().map(unit).collect(),
+            reports: order
+                .reports
+                .iter()
+                .map(|r| ReportLine {
+                    sequence: r.sequence,
+                    state: r.state_word().to_owned(),
+                    attempts: r.http.attempts().max(r.mqtt.attempts()),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Core {
+    /// One screen of state.
+    #[must_use]
+    pub fn status(&self, now: Now) -> Status {
+        let phase = match self.phase {
+            _ if self.failed.is_some() => "failed",
+            _ if self.stopping => "stopping",
+            Phase::Opening => "opening",
+            Phase::Running => "running",
+            Phase::Quarantine => "quarantine",
+        };
+        let recent = |note: &super::Note| Recent {
+            level: match note.level {
+                Level::Debug => "debug",
+                Level::Info => "info",
+                Level::Warn => "warn",
+                Level::Error => "error",
+            }
+            .to_owned(),
+            what: note.what.to_owned(),
+            text: note.text.clone(),
+        };
+        Status {
+            machine_no: self.settings.machine_no.to_string(),
+            phase,
+            broker_connected: self.arrivals.is_connected(),
+            board: self.settings.profile.name.clone(),
+            board_identity: self.line.identity().map(str::to_owned),
+            line: self.line.state(),
+            time_trusted: self.time.trusted(now).is_some(),
+            orders_open: self.queue.len(),
+            reports_open: self.outbox.len(),
+            orders_settled: self.archive.len(),
+            has_space: !self.arrivals.lacks_space(),
+            verifies_orders: self.verifies(),
+            counters: self.counters,
+            rejected: self.arrivals.ring().cloned().collect(),
+            recent: self.recent.iter().map(recent).collect(),
+        }
+    }
+
+    /// Every order that is not settled, oldest first.
+    #[must_use]
+    pub fn open_orders(&self) -> Vec<OrderLine> {
+        let mut orders: Vec<&Order> = self.orders.values().collect();
+        orders.sort_by_key(|o| o.arrival_number);
+        orders.into_iter().map(OrderLine::of).collect()
+    }
+
+    /// Everything is ready to serve: the first commit is durable and recovery is planned.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.phase != Phase::Opening
+    }
+}
