@@ -1,1 +1,517 @@
-//! (to come)
+//! The platform's envelope (cloud 1.2): Base64 of one flat JSON object that carries its own signature.
+//!
+//! What is accepted is exact, since everything here comes from outside: standard Base64 with padding and canonical
+//! last bits (white space before and after it is tolerated, since tools add a line end; inside it is not), one JSON
+//! object and nothing behind it, values that are texts or whole numbers. A nested value is refused where it begins,
+//! so no depth of nesting costs stack: the contract's eight levels are never reached.
+
+use super::sign::{self, SIGN_FIELD, SigningKey};
+use crate::order::key::IdError;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::{DecodeError, Engine as _};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Serialize, Serializer};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+
+/// Longest payload, in bytes of Base64: far above any command, far below what the MQTT client takes (1 MiB), so that
+/// the refusal is ours and leaves a trace (contract, section 5).
+pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Most fields: three times what the longest documented message has (contract, section 5).
+pub const FIELDS_MAX: usize = 64;
+/// Longest name and longest value, in bytes: what is kept of a message stays small (contract, section 5).
+pub const FIELD_BYTES_MAX: usize = 4 * 1024;
+/// How much of a foreign text an error shows, in characters.
+const SHOWN_CHARS_MAX: usize = 64;
+
+/// Why a message was turned away: recorded, counted, acknowledged, and nothing else (order-life, rules 11 and 13).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// Over [`MESSAGE_BYTES_MAX`].
+    #[error("the message has {bytes} bytes; at most {MESSAGE_BYTES_MAX} are taken")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// Not standard, padded Base64.
+    #[error("the message is not Base64: byte {at} (counted from 0) is wrong, or missing if the message ends there")]
+    NotBase64 {
+        /// Where reading stopped, counted from 0.
+        at: usize,
+    },
+    /// Not JSON.
+    #[error("inside the Base64 is no JSON: it goes wrong at line {line}, column {column}")]
+    NotJson {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+    },
+    /// JSON, but not an object.
+    #[error("inside the Base64 is JSON, but not an object {{\"name\":\"value\",…}}")]
+    NotAnObject,
+    /// A list or an object as a value.
+    #[error("field {name:?} holds a list or an object; only texts and whole numbers are taken")]
+    Nested {
+        /// The field.
+        name: String,
+    },
+    /// true, false, a fraction or a number above 64 bits.
+    #[error("field {name:?} holds neither a text nor a whole number of at most 64 bits")]
+    NotText {
+        /// The field.
+        name: String,
+    },
+    /// The same name twice: which one was signed?
+    #[error("field {name:?} comes twice")]
+    DuplicateField {
+        /// The field.
+        name: String,
+    },
+    /// More than [`FIELDS_MAX`].
+    #[error("the message has more than {FIELDS_MAX} fields")]
+    TooManyFields,
+    /// A name or value over [`FIELD_BYTES_MAX`].
+    #[error("field {name:?} has {bytes} bytes; at most {FIELD_BYTES_MAX} are taken")]
+    FieldTooLong {
+        /// The field.
+        name: String,
+        /// Of its name or its value, whichever is too long.
+        bytes: usize,
+    },
+    /// No `sign`.
+    #[error("the message is not signed: it has no field \"sign\"")]
+    NoSignature,
+    /// `sign` does not fit the fields and the key.
+    #[error("the signature is wrong: check the signing key, and mqtt_key in [signing]")]
+    WrongSignature,
+    /// No `client_id` where one is needed.
+    #[error("the message names no machine: it has no field \"client_id\"")]
+    NoMachine,
+    /// Another machine's `client_id`.
+    #[error("the message is for machine {found:?}, not for this one")]
+    NotForThisMachine {
+        /// What it says.
+        found: String,
+    },
+    /// No `method`.
+    #[error("the message does not say what to do: it has no field \"method\"")]
+    NoMethod,
+    /// The order cannot be named.
+    #[error("{field} {problem}")]
+    BadKey {
+        /// order_id or record_id.
+        field: &'static str,
+        /// What is wrong with it; a missing field is empty.
+        problem: IdError,
+    },
+    /// A command without a readable `timestamp` cannot be dated.
+    #[error("timestamp is {found:?}; Unix seconds like \"1714373688\" are wanted")]
+    BadTimestamp {
+        /// What it says; empty if it is missing.
+        found: String,
+    },
+    /// A question whose signature would fit other fields as well. (A dispense command with this fault and a usable
+    /// key is not turned away but refused, see [`super::device::Inbound::Put`].)
+    #[error("field {name:?} could be read as two fields under the same signature")]
+    Ambiguous {
+        /// The field.
+        name: String,
+    },
+}
+
+/// A foreign text, cut to what an error should show.
+pub(super) fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The fields of one message by name, without the empty ones. `sign` is among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fields(BTreeMap<String, String>);
+
+impl Fields {
+    /// The value; never empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// All of them, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Reads a flat JSON object: what stands inside the Base64.
+    ///
+    /// # Errors
+    /// [`Rejected`] says what is wrong with it.
+    pub fn from_json(json: &[u8]) -> Result<Fields, Rejected> {
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let mut refused = None;
+        let fields = FlatObject(&mut refused).deserialize(&mut reader).and_then(|fields| reader.end().map(|()| fields));
+        match (fields, refused) {
+            (_, Some(rejected)) => Err(rejected),
+            (Ok(mut fields), None) => {
+                fields.retain(|_, value| !value.is_empty());
+                Ok(Fields(fields))
+            }
+            (Err(e), None) if e.is_data() => Err(Rejected::NotAnObject),
+            (Err(e), None) => Err(Rejected::NotJson { line: e.line(), column: e.column() }),
+        }
+    }
+}
+
+/// Opens a payload. The signature is not looked at: see [`verify`].
+///
+/// # Errors
+/// [`Rejected`] says what is wrong with it.
+pub fn open(payload: &[u8]) -> Result<Fields, Rejected> {
+    if payload.len() > MESSAGE_BYTES_MAX {
+        return Err(Rejected::TooLong { bytes: payload.len() });
+    }
+    let indent = payload.len() - payload.trim_ascii_start().len();
+    let text = payload.trim_ascii();
+    let json = BASE64.decode(text).map_err(|e| {
+        // The decoder looks at the last byte first; people want the first wrong one.
+        let foreign = |byte: &u8| !byte.is_ascii_alphanumeric() && !b"+/=".contains(byte);
+        let at = text.iter().position(foreign).unwrap_or(match e {
+            DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => at,
+            DecodeError::InvalidLength(_) | DecodeError::InvalidPadding => text.len(),
+        });
+        Rejected::NotBase64 { at: indent + at }
+    })?;
+    Fields::from_json(&json)
+}
+
+/// Checks `sign` over exactly the fields that came, known or not.
+///
+/// # Errors
+/// [`Rejected::NoSignature`] or [`Rejected::WrongSignature`].
+pub fn verify(fields: &Fields, key: &SigningKey) -> Result<(), Rejected> {
+    let claimed = fields.get(SIGN_FIELD).ok_or(Rejected::NoSignature)?;
+    if sign::sign(fields.iter(), key).matches(claimed) { Ok(()) } else { Err(Rejected::WrongSignature) }
+}
+
+/// A value of a message on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// A JSON string.
+    Text(Cow<'a, str>),
+    /// A JSON number; signed as its decimal digits.
+    Integer(u64),
+}
+
+impl Value<'_> {
+    /// What enters the signature.
+    #[must_use]
+    pub fn to_text(&self) -> Cow<'_, str> {
+        match self {
+            Value::Text(text) => Cow::Borrowed(text),
+            Value::Integer(n) => Cow::Owned(n.to_string()),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Value::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Value::Text(Cow::Owned(text))
+    }
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::Integer(n) => serializer.serialize_u64(*n),
+        }
+    }
+}
+
+/// Signs and wraps a message: Base64 of compact JSON, names sorted. Empty values are written, but do not sign.
+#[must_use]
+pub fn seal<'n, 'v>(fields: impl IntoIterator<Item = (&'n str, Value<'v>)>, key: &SigningKey) -> Vec<u8> {
+    let mut fields: BTreeMap<&str, Value> = fields.into_iter().collect();
+    let signature = sign::sign(fields.iter().map(|(name, value)| (name, value.to_text())), key);
+    fields.insert(SIGN_FIELD, signature.as_str().into());
+    BASE64.encode(to_json(&fields)).into_bytes()
+}
+
+/// Compact JSON of what this module's neighbours build.
+#[allow(clippy::expect_used, reason = "texts, whole numbers, lists and maps with text keys always have a JSON form")]
+pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("has a JSON form")
+}
+
+/// Leaves the reason where [`Fields::from_json`] finds it; serde's own errors carry only text.
+fn refuse<E: de::Error>(refused: &mut Option<Rejected>, why: Rejected) -> E {
+    *refused = Some(why);
+    E::custom("refused")
+}
+
+struct FlatObject<'a>(&'a mut Option<Rejected>);
+
+impl<'de> DeserializeSeed<'de> for FlatObject<'_> {
+    type Value = BTreeMap<String, String>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FlatObject<'_> {
+    type Value = BTreeMap<String, String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a flat JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = BTreeMap::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if name.len() > FIELD_BYTES_MAX {
+                return Err(refuse(self.0, Rejected::FieldTooLong { name: shown(&name), bytes: name.len() }));
+            }
+            if fields.len() == FIELDS_MAX {
+                return Err(refuse(self.0, Rejected::TooManyFields));
+            }
+            let vacant = match fields.entry(name) {
+                Entry::Vacant(vacant) => vacant,
+                Entry::Occupied(first) => {
+                    return Err(refuse(self.0, Rejected::DuplicateField { name: shown(first.key()) }));
+                }
+            };
+            let value = map.next_value_seed(FlatValue { name: vacant.key(), refused: self.0 })?;
+            vacant.insert(value);
+        }
+        Ok(fields)
+    }
+}
+
+/// The text of one value; empty for null.
+struct FlatValue<'a> {
+    name: &'a str,
+    refused: &'a mut Option<Rejected>,
+}
+
+impl<'de> DeserializeSeed<'de> for FlatValue<'_> {
+    type Value = String;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl FlatValue<'_> {
+    fn not_text<E: de::Error>(self) -> Result<String, E> {
+        Err(refuse(self.refused, Rejected::NotText { name: shown(self.name) }))
+    }
+
+    fn nested<E: de::Error>(self) -> Result<String, E> {
+        Err(refuse(self.refused, Rejected::Nested { name: shown(self.name) }))
+    }
+}
+
+impl<'de> Visitor<'de> for FlatValue<'_> {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a whole number")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+        if text.len() > FIELD_BYTES_MAX {
+            let name = shown(self.name);
+            return Err(refuse(self.refused, Rejected::FieldTooLong { name, bytes: text.len() }));
+        }
+        Ok(text.to_owned())
+    }
+
+    fn visit_u64<E: de::Error>(self, n: u64) -> Result<String, E> {
+        Ok(n.to_string())
+    }
+
+    fn visit_i64<E: de::Error>(self, n: i64) -> Result<String, E> {
+        Ok(n.to_string())
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<String, E> {
+        Ok(String::new())
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<String, E> {
+        self.not_text()
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<String, E> {
+        self.not_text()
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<String, A::Error> {
+        self.nested()
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<String, A::Error> {
+        self.nested()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key() -> SigningKey {
+        SigningKey::new("kva").unwrap()
+    }
+
+    fn sealed(json: &str) -> Vec<u8> {
+        BASE64.encode(json).into_bytes()
+    }
+
+    #[test]
+    fn texts_and_whole_numbers_are_read_and_empty_means_absent() {
+        let json = r#" {"a":"1","b":-7,"c":18446744073709551615,"d":null,"e":"","f":"\u00e9\n"} "#;
+        let fields = open(&sealed(json)).unwrap();
+        let read: Vec<_> = fields.iter().collect();
+        assert_eq!(read, [("a", "1"), ("b", "-7"), ("c", "18446744073709551615"), ("f", "é\n")]);
+    }
+
+    #[test]
+    fn every_fault_inside_the_base64_is_named() {
+        let name = || "a".to_owned();
+        let many: Vec<String> = (0..=FIELDS_MAX).map(|n| format!("\"f{n}\":\"\"")).collect();
+        let long = "x".repeat(FIELD_BYTES_MAX + 1);
+        let table = [
+            ("", Rejected::NotJson { line: 1, column: 0 }),
+            ("{\"a\":\n1,}", Rejected::NotJson { line: 2, column: 3 }),
+            (r#"{"a":"1""#, Rejected::NotJson { line: 1, column: 8 }),
+            (r#"{"a":"1"}{"#, Rejected::NotJson { line: 1, column: 10 }),
+            ("[1]", Rejected::NotAnObject),
+            (r#""text""#, Rejected::NotAnObject),
+            ("null", Rejected::NotAnObject),
+            (r#"{"a":[]}"#, Rejected::Nested { name: name() }),
+            (r#"{"a":{"b":"c"}}"#, Rejected::Nested { name: name() }),
+            (r#"{"a":true}"#, Rejected::NotText { name: name() }),
+            (r#"{"a":1.0}"#, Rejected::NotText { name: name() }),
+            (r#"{"a":1e3}"#, Rejected::NotText { name: name() }),
+            (r#"{"a":-0}"#, Rejected::NotText { name: name() }),
+            (r#"{"a":18446744073709551616}"#, Rejected::NotText { name: name() }),
+            (r#"{"a":"1","a":"1"}"#, Rejected::DuplicateField { name: name() }),
+            (r#"{"a":null,"\u0061":"1"}"#, Rejected::DuplicateField { name: name() }),
+            (&format!("{{{}}}", many.join(",")), Rejected::TooManyFields),
+            (&format!(r#"{{"a":"{long}"}}"#), Rejected::FieldTooLong { name: name(), bytes: long.len() }),
+            (&format!(r#"{{"{long}":"1"}}"#), Rejected::FieldTooLong { name: shown(&long), bytes: long.len() }),
+        ];
+        for (json, rejected) in table {
+            assert_eq!(open(&sealed(json)), Err(rejected), "{}", shown(json));
+        }
+        assert!(open(&sealed(&format!("{{{}}}", many[1..].join(",")))).is_ok());
+        assert!(open(&sealed(&format!(r#"{{"a":"{}"}}"#, &long[1..]))).is_ok());
+    }
+
+    #[test]
+    fn base64_is_exact_but_for_white_space_around_it() {
+        // eyJhIjoiMSJ9 is {"a":"1"}; the same with a blank behind ends in padding.
+        assert_eq!(open(b" \neyJhIjoiMSJ9\r\n").unwrap().get("a"), Some("1"));
+        assert_eq!(open(b"eyJhIjoiMSJ9IA==").unwrap().get("a"), Some("1"));
+        let table: [(&[u8], usize); 7] = [
+            (b"eyJh IjoiMSJ9", 4),
+            (b" eyJh*joiMSJ9", 5),
+            (b"eyJhIjoiMSJ9IA", 14),
+            (b"eyJhIjoiMSJ9IB==", 13),
+            (b"eyJhIjoi-SJ9", 8),
+            (b"{\"a\":\"1\"}", 0),
+            (b"\xff\x00", 0),
+        ];
+        for (payload, at) in table {
+            assert_eq!(open(payload), Err(Rejected::NotBase64 { at }), "{}", String::from_utf8_lossy(payload));
+        }
+    }
+
+    #[test]
+    fn a_payload_over_the_limit_is_not_even_decoded() {
+        let bytes = MESSAGE_BYTES_MAX + 1;
+        assert_eq!(open(&vec![b'*'; bytes]), Err(Rejected::TooLong { bytes }));
+        assert_eq!(open(&vec![b'*'; MESSAGE_BYTES_MAX]), Err(Rejected::NotBase64 { at: 0 }));
+    }
+
+    #[test]
+    fn no_depth_of_nesting_costs_stack() {
+        let deep = format!("{{\"a\":{}", "[".repeat(190_000));
+        assert_eq!(open(&sealed(&deep)), Err(Rejected::Nested { name: "a".to_owned() }));
+        assert_eq!(open(&sealed(&"[".repeat(190_000))), Err(Rejected::NotAnObject));
+    }
+
+    #[test]
+    fn text_that_is_not_utf_8_is_not_json() {
+        let payload = BASE64.encode(b"{\"a\":\"\xff\"}").into_bytes();
+        assert!(matches!(open(&payload), Err(Rejected::NotJson { line: 1, .. })));
+    }
+
+    #[test]
+    fn unknown_fields_count_for_the_signature() {
+        let payload = seal([("a", "1".into()), ("anything", "2".into())], &key());
+        let fields = open(&payload).unwrap();
+        assert_eq!(verify(&fields, &key()), Ok(()));
+        assert_eq!(verify(&fields, &SigningKey::new("kvb").unwrap()), Err(Rejected::WrongSignature));
+        let mut fewer = fields.clone();
+        fewer.0.remove("anything");
+        assert_eq!(verify(&fewer, &key()), Err(Rejected::WrongSignature));
+        assert_eq!(verify(&Fields::from_json(b"{\"a\":\"1\"}").unwrap(), &key()), Err(Rejected::NoSignature));
+    }
+
+    #[test]
+    fn errors_show_little_of_foreign_text() {
+        let rejected = Rejected::Nested { name: shown(&"單".repeat(4_000)) };
+        assert!(rejected.to_string().chars().count() < 200, "{rejected}");
+    }
+
+    fn any_fields() -> impl Strategy<Value = BTreeMap<String, String>> {
+        proptest::collection::btree_map("[a-z_&=\"\\\\ é]{1,8}", any::<String>(), 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_rejected_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = open(&bytes);
+            let _ = Fields::from_json(&bytes);
+            let _ = open(BASE64.encode(&bytes).as_bytes());
+        }
+
+        #[test]
+        fn what_is_sealed_opens_and_verifies(mut fields in any_fields()) {
+            fields.remove(SIGN_FIELD);
+            let payload = seal(fields.iter().map(|(n, v)| (n.as_str(), v.as_str().into())), &key());
+            let opened = open(&payload).unwrap();
+            prop_assert_eq!(verify(&opened, &key()), Ok(()));
+            fields.retain(|_, value| !value.is_empty());
+            let read: Vec<_> = opened.iter().filter(|(name, _)| *name != SIGN_FIELD).collect();
+            prop_assert_eq!(read, fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn a_changed_byte_in_any_value_breaks_the_signature(
+            fields in proptest::collection::btree_map("[a-z]{1,6}", "[ -~]{1,20}", 1..8),
+            (which, place, other) in (any::<proptest::sample::Index>(), any::<proptest::sample::Index>(), 0x20u8..0x7f),
+        ) {
+            prop_assume!(!fields.contains_key(SIGN_FIELD));
+            let mut opened = open(&seal(fields.iter().map(|(n, v)| (n.as_str(), v.as_str().into())), &key())).unwrap();
+            let name = which.get(&fields.keys().cloned().collect::<Vec<_>>()).clone();
+            let mut value = fields[&name].clone().into_bytes();
+            let at = place.index(value.len());
+            prop_assume!(value[at] != other);
+            value[at] = other;
+            opened.0.insert(name, String::from_utf8(value).unwrap());
+            prop_assert_eq!(verify(&opened, &key()), Err(Rejected::WrongSignature));
+        }
+    }
+}

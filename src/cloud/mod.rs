@@ -1,6 +1,11 @@
 //! What the clouds say and want to hear: signature, envelope, messages, open API. Pure.
+//!
+//! A command's way in: [`envelope::open`] (is it a flat JSON object?) → [`envelope::verify`] (did the platform sign
+//! it?) → [`device::decode`] (what does it ask for?). The way out is [`device`]'s messages and the
+//! [`report`] → [`envelope::seal`]. [`open_platform`] asks the cloud itself, over HTTP.
 
 pub mod device;
 pub mod envelope;
 pub mod open_platform;
+pub mod report;
 pub mod sign;

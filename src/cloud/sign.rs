@@ -1,1 +1,116 @@
-//! (to come)
+//! The platform's MD5 signature (cloud 1.1): non-empty fields but `sign`, sorted by name byte by byte, joined raw as
+//! `k=v&…`, then `key=` and the signing key; MD5 in 32 upper-case hex digits.
+//!
+//! Some of the vendor's libraries percent-encode values before hashing. That variant is not accepted: every published
+//! example verifies raw, and a second accepted text per signature would open again what the rule against ambiguous
+//! values closes.
+
+use md5::{Digest, Md5};
+use std::fmt;
+
+/// The name under which the signature travels; it never signs itself.
+pub const SIGN_FIELD: &str = "sign";
+
+/// A merchant's key that ends the signed text (AppKey, or AppId where `[signing]` says so). Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SigningKey(Box<str>);
+
+/// A signing key must not be empty: everyone could sign with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the signing key is empty; put the merchant's key into its credentials file")]
+pub struct EmptyKey;
+
+impl SigningKey {
+    /// Takes the key exactly as given; whoever reads it from a file cuts the line end off first.
+    ///
+    /// # Errors
+    /// When it is empty.
+    pub fn new(text: &str) -> Result<Self, EmptyKey> {
+        if text.is_empty() { Err(EmptyKey) } else { Ok(SigningKey(text.into())) }
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey(hidden)")
+    }
+}
+
+/// 32 upper-case hex digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature(String);
+
+impl Signature {
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `claimed` is this signature, digit for digit and in upper case as documented. Takes the same time
+    /// wherever they differ, so that nobody finds a signature digit by digit.
+    #[must_use]
+    pub fn matches(&self, claimed: &str) -> bool {
+        let (own, claimed) = (self.0.as_bytes(), claimed.as_bytes());
+        let difference = own.iter().zip(claimed).fold(0, |sum, (a, b)| std::hint::black_box(sum | (a ^ b)));
+        own.len() == claimed.len() && difference == 0
+    }
+}
+
+/// The bytes that are hashed. They end in the key: for tests and for [`sign`], never for a log.
+#[must_use]
+pub fn signed_bytes<N: AsRef<str>, V: AsRef<str>>(
+    fields: impl IntoIterator<Item = (N, V)>,
+    key: &SigningKey,
+) -> Vec<u8> {
+    let mut fields: Vec<(N, V)> =
+        fields.into_iter().filter(|(name, value)| name.as_ref() != SIGN_FIELD && !value.as_ref().is_empty()).collect();
+    fields.sort_by(|(a, _), (b, _)| a.as_ref().cmp(b.as_ref()));
+    let mut bytes = Vec::new();
+    for (name, value) in &fields {
+        for part in [name.as_ref(), "=", value.as_ref(), "&"] {
+            bytes.extend_from_slice(part.as_bytes());
+        }
+    }
+    bytes.extend_from_slice(b"key=");
+    bytes.extend_from_slice(key.0.as_bytes());
+    bytes
+}
+
+/// Signs fields, each a name and its text. Empty values and a field called `sign` do not count.
+#[must_use]
+pub fn sign<N: AsRef<str>, V: AsRef<str>>(fields: impl IntoIterator<Item = (N, V)>, key: &SigningKey) -> Signature {
+    const HEX: [u8; 16] = *b"0123456789ABCDEF";
+    let hash = Md5::digest(signed_bytes(fields, key));
+    let digit = |nibble: u8| char::from(HEX[usize::from(nibble)]);
+    Signature(hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_never_shows_itself_and_is_never_empty() {
+        let key = SigningKey::new("kva").unwrap();
+        assert!(!format!("{key:?}").contains("kva"));
+        assert_eq!(SigningKey::new(""), Err(EmptyKey));
+    }
+
+    #[test]
+    fn a_signature_matches_itself_only() {
+        let signature = sign([("a", "1")], &SigningKey::new("kva").unwrap());
+        assert!(signature.matches(&signature.as_str().to_owned()));
+        let lower = signature.as_str().to_lowercase();
+        for wrong in ["", &signature.as_str()[..31], &format!("{}0", signature.as_str()), &lower, &"0".repeat(32)] {
+            assert!(!signature.matches(wrong), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn sorting_is_by_bytes_and_values_enter_raw() {
+        let fields = [("b", "1"), ("B", "x y:/&=%"), ("a_", ""), ("a", "é"), ("sign", "ignored"), ("_", "0")];
+        let bytes = signed_bytes(fields, &SigningKey::new("k").unwrap());
+        assert_eq!(String::from_utf8(bytes).unwrap(), "B=x y:/&=%&_=0&a=é&b=1&key=k");
+    }
+}
