@@ -3,13 +3,16 @@
 
 use super::commit::After;
 use super::event::{Effect, Epoch, Level, Tag, Token};
+use super::gate::Verdict;
+use super::outbox::CopyId;
 use super::{Core, Phase};
 use crate::cloud::device::{self, Inbound, ReceivedState};
-use crate::order::command::Put;
+use crate::order::command::{Echo, Put};
 use crate::order::key::Key;
 use crate::order::life::{Arrival, Order};
 use crate::order::outcome::Reason;
 use crate::order::record::Birth;
+use crate::order::report::Answer;
 use crate::order::time::{BootMs, Now, UnixMs};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -63,7 +66,7 @@ pub(super) struct Arrivals {
     ring: VecDeque<RingEntry>,
     repeats: BTreeMap<Key, BootMs>,
     sayings: VecDeque<Vec<u8>>,
-    in_flight: BTreeMap<Token, Option<super::outbox::CopyId>>,
+    in_flight: BTreeMap<Token, Option<CopyId>>,
 }
 
 impl Arrivals {
@@ -121,13 +124,9 @@ impl Core {
             return;
         }
         self.arrivals.acks.push_back((tag, false));
-        let settings = &self.settings;
-        let door = device::Door {
-            machine_no: &settings.machine_no,
-            key: &settings.mqtt_key,
-            profile: &settings.profile,
-        };
-        let decoded = catch_unwind(AssertUnwindSafe(|| device::decode(payload, &door)));
+        let (machine_no, signing) = (&self.settings.machine_no, &self.settings.mqtt_key);
+        let decoded =
+            catch_unwind(AssertUnwindSafe(|| device::decode(payload, machine_no, signing, &self.settings.profile)));
         match decoded {
             Ok(Ok(Inbound::Put(_))) if self.phase == Phase::Quarantine => {}
             Ok(Ok(Inbound::Put(put))) => self.on_put(now, tag, put, redelivered),
@@ -196,7 +195,7 @@ impl Core {
             return;
         }
         self.counters.duplicates += 1;
-        let said = self.received(now, &put.key, &put.echo, ReceivedState::Duplicate, None);
+        let said = self.received(now, &put.key, &put.echo, ReceivedState::Duplicate);
         self.when_durable(now, &put.key, After::Ack(tag));
         self.when_durable(now, &put.key, After::Received(said));
         if is_final {
@@ -207,7 +206,7 @@ impl Core {
     /// `received`/refused and a local record, never a result report: the key's result belongs to somebody else.
     fn answer_refused(&mut self, now: Now, tag: Tag, put: &Put, reason: Reason) {
         self.keep_in_ring(now, 0, format!("order {} refused: {}", put.key, reason.as_str()));
-        let said = self.received(now, &put.key, &put.echo, ReceivedState::Refused, Some(reason));
+        let said = self.received(now, &put.key, &put.echo, ReceivedState::Refused(reason));
         self.say(said);
         self.ack_when_due(tag);
     }
@@ -230,26 +229,27 @@ impl Core {
             Ok(_) if limit == Limit::RefusalsOnly => Some(Reason::Busy),
             Ok(_) => None,
         };
-        let (ended, state, reason) = match (former_life, refusal) {
-            (true, _) => (order.never_drive(), ReceivedState::Accepted, None),
-            (false, Some(reason)) => (order.refuse(reason), ReceivedState::Refused, Some(reason)),
-            (false, None) => match self.gate(&order, now) {
-                super::gate::Verdict::Refuse(reason) => (order.refuse(reason), ReceivedState::Refused, Some(reason)),
-                super::gate::Verdict::NeverDrive => (order.never_drive(), ReceivedState::Accepted, None),
-                _ => (Ok(()), ReceivedState::Accepted, None),
-            },
+        let verdict = match (former_life, refusal) {
+            (true, _) => Verdict::NeverDrive,
+            (false, Some(reason)) => Verdict::Refuse(reason),
+            (false, None) => self.gate(&order, now),
+        };
+        let (ended, state) = match verdict {
+            Verdict::NeverDrive => (order.never_drive(), ReceivedState::Accepted),
+            Verdict::Refuse(reason) => (order.refuse(reason), ReceivedState::Refused(reason)),
+            Verdict::Go | Verdict::Hold | Verdict::Ask => (Ok(()), ReceivedState::Accepted),
         };
         if let Err(error) = ended {
             self.forbidden(&put.key, error);
         }
-        if reason.is_some() {
+        if let ReceivedState::Refused(reason) = state {
             self.counters.refused += 1;
+            self.note(Level::Warn, "refused", format!("order {}: {}", put.key, reason.as_str()));
         } else {
             self.counters.accepted += 1;
+            self.note(Level::Info, "accepted", format!("order {}", put.key));
         }
-        let told = reason.map_or_else(|| "accepted".to_owned(), |r| format!("refused: {}", r.as_str()));
-        self.note(Level::Info, "order", format!("order {} {told}", put.key));
-        let said = self.received(now, &put.key, &put.echo, state, reason);
+        let said = self.received(now, &put.key, &put.echo, state);
         let (key, number, look_at) = (order.key.clone(), order.arrival_number, self.look_at(&order, now));
         let is_final = order.is_final();
         self.orders.insert(key.clone(), order);
@@ -288,7 +288,7 @@ impl Core {
     }
 
     fn on_get(&mut self, now: Now, key: &Key) {
-        let echo = crate::order::command::Echo::default();
+        let echo = Echo::default();
         let state = if self.phase == Phase::Quarantine {
             ReceivedState::Unavailable
         } else if let Some(order) = self.orders.get(key) {
@@ -303,7 +303,7 @@ impl Core {
         } else {
             ReceivedState::NotFound
         };
-        let said = self.received(now, key, &echo, state, None);
+        let said = self.received(now, key, &echo, state);
         self.say(said);
     }
 
@@ -328,23 +328,9 @@ impl Core {
     }
 
     /// The `received` message of an order.
-    pub(super) fn received(
-        &self,
-        now: Now,
-        key: &Key,
-        echo: &crate::order::command::Echo,
-        state: ReceivedState,
-        reason: Option<Reason>,
-    ) -> Vec<u8> {
-        let received = device::Received {
-            machine_no: &self.settings.machine_no,
-            key,
-            echo,
-            state,
-            reason,
-            timestamp_s: self.told_time_s(now),
-        };
-        received.payload(&self.settings.mqtt_key)
+    pub(super) fn received(&self, now: Now, key: &Key, echo: &Echo, state: ReceivedState) -> Vec<u8> {
+        let settings = &self.settings;
+        device::received(&settings.machine_no, key, echo, state, self.told_time_s(now), &settings.mqtt_key)
     }
 
     /// Publishes now, or when there is a connection and room.
@@ -367,7 +353,7 @@ impl Core {
         }
     }
 
-    pub(super) fn publish(&mut self, payload: Vec<u8>, copy: Option<super::outbox::CopyId>) {
+    pub(super) fn publish(&mut self, payload: Vec<u8>, copy: Option<CopyId>) {
         let token = self.next_token();
         self.arrivals.in_flight.insert(token, copy);
         self.effects.push(Effect::Publish { token, payload });
@@ -375,7 +361,7 @@ impl Core {
 
     pub(super) fn on_published(&mut self, now: Now, token: Token) {
         if let Some(Some(copy)) = self.arrivals.in_flight.remove(&token) {
-            self.on_copy_answered(now, &copy, crate::order::report::Answer::Taken);
+            self.on_copy_answered(now, &copy, Answer::Taken);
         }
         self.say_what_waits();
     }

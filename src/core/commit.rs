@@ -73,6 +73,12 @@ impl Core {
         self.commits.waiting.extend(after);
     }
 
+    /// Something waits for the next commit, whatever is in it.
+    pub(super) fn after_next_commit(&mut self, after: After) {
+        self.commits.urgent = true;
+        self.commits.waiting.push(after);
+    }
+
     /// The order changed and nobody waits.
     pub(super) fn save_lazily(&mut self, now: Now, key: &Key) {
         self.commits.dirty.insert(key.clone());

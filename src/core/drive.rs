@@ -62,6 +62,11 @@ impl Line {
         self.active.as_ref().is_some_and(|a| a.key == *key)
     }
 
+    /// The order has an intent of which no byte was sent.
+    pub(super) fn is_only_intended(&self, key: &Key) -> bool {
+        self.active.as_ref().is_some_and(|a| a.key == *key && a.stage == Stage::Intended)
+    }
+
     pub(super) fn state(&self) -> LineState {
         self.driver.state()
     }
@@ -397,7 +402,7 @@ impl Core {
 
     /// The next unit and the rest of the order are refused; nothing of them is on the line.
     pub(super) fn refuse_rest(&mut self, now: Now, key: &Key, reason: Reason) {
-        if self.line.active.as_ref().is_some_and(|a| a.key == *key && a.stage == Stage::Intended) {
+        if self.line.is_only_intended(key) {
             self.line.active = None;
         }
         let Some(order) = self.orders.get_mut(key) else { return };

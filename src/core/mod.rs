@@ -27,11 +27,6 @@ mod platform;
 mod recover;
 mod status;
 
-#[cfg(test)]
-mod rules;
-#[cfg(test)]
-mod world;
-
 pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
 pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REPORTS_OPEN_MAX, RING_MAX};
 pub use recover::Recovered;
@@ -39,6 +34,7 @@ pub use status::{OrderLine, Status};
 
 use crate::board::driver::Driver;
 use crate::board::profile::Profile;
+use crate::cloud::open_platform::Account;
 use crate::cloud::sign::SigningKey;
 use crate::order::key::{Key, MachineNo};
 use crate::order::life::{Forbidden, Order};
@@ -90,8 +86,8 @@ pub struct Settings {
 pub struct CloudSettings {
     /// Base of `/api/openapi/v1`.
     pub url: String,
-    /// Who calls: ids and keys.
-    pub credentials: crate::cloud::open_platform::Credentials,
+    /// Who calls; nothing when the configuration never calls the cloud.
+    pub account: Option<Account>,
     /// When an order is asked about.
     pub verify_orders: VerifyOrders,
     /// PUT status 2 after a failed vend.

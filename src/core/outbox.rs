@@ -6,8 +6,9 @@
 use super::Core;
 use super::commit::After;
 use super::event::{Audience, Effect, HttpAnswer, HttpFailure, Level, Request, Token};
-use crate::cloud::device;
-use crate::cloud::open_platform;
+use crate::cloud::api_codes::RetryClass;
+use crate::cloud::open_platform::{self, ApiError, NewStatus};
+use crate::cloud::report::Report as Telling;
 use crate::order::backoff::full_jitter;
 use crate::order::key::Key;
 use crate::order::life::{Order, State};
@@ -106,7 +107,7 @@ impl Outbox {
         if failed {
             host.failures = host.failures.saturating_add(1);
             if host.failures >= BREAKER_FAILURES {
-                let pause_ms = full_jitter(host.failures - BREAKER_FAILURES + 1, RETRY_BASE_MS, RETRY_MAX_MS, random);
+                let pause_ms = full_jitter(host.failures - BREAKER_FAILURES, RETRY_BASE_MS, RETRY_MAX_MS, random);
                 host.closed_until = now.plus_ms(pause_ms);
             }
         } else {
@@ -232,14 +233,12 @@ impl Core {
             if !order.refund.is_open() {
                 return Ok(None);
             }
-            let call = open_platform::update_order(
-                &self.settings.cloud.credentials,
-                &self.settings.machine_no,
-                &copy.key.order_id,
-                open_platform::UpdateStatus::ToRefund,
-                self.told_time_s(now),
-            );
-            return Ok(Some(self.cloud_request(call)));
+            let (cloud, machine_no) = (&self.settings.cloud, &self.settings.machine_no);
+            let time_s = self.told_time_s(now);
+            let call = cloud.account.as_ref().map(|account| {
+                account.update_order(machine_no, &copy.key.order_id, NewStatus::Refund, time_s)
+            });
+            return Ok(call.map(|call| self.cloud_request(call)));
         }
         let Some(at) = order.reports.iter().position(|r| r.sequence == copy.sequence) else { return Ok(None) };
         // The sequence rises at the receiver too: a correction waits for what it corrects.
@@ -249,8 +248,8 @@ impl Core {
         Ok(order.reports.get(at).filter(|r| r.http.is_open()).and_then(|report| self.http_report(order, report)))
     }
 
-    fn telling<'a>(&'a self, order: &'a Order, report: &'a Report) -> device::Report<'a> {
-        device::Report {
+    fn telling<'a>(&'a self, order: &'a Order, report: &'a Report) -> Telling<'a> {
+        Telling {
             machine_no: &self.settings.machine_no,
             key: &order.key,
             echo: &order.echo,
@@ -286,7 +285,7 @@ impl Core {
             return;
         };
         let meaning = match (&copy.channel, &answer) {
-            (Channel::Refund, answer) => open_platform::refund_answer(answer.as_ref().ok()),
+            (Channel::Refund, Ok(answer)) => refund_answer(answer),
             (_, Ok(answer)) => Answer::of_status(answer.status, answer.retry_after_s),
             (_, Err(failure)) if failure.bad_target => Answer::Never(DeadReason::BadTarget),
             (_, Err(_)) => Answer::Later { retry_after_s: None },
@@ -326,7 +325,7 @@ impl Core {
         match next {
             Next::Done => self.counters.reports_settled += u64::from(answer == Answer::Taken),
             Next::AgainWithBackOff { attempts } => {
-                let pause_ms = full_jitter(attempts, RETRY_BASE_MS, RETRY_MAX_MS, self.random.u64(..));
+                let pause_ms = full_jitter(attempts - 1, RETRY_BASE_MS, RETRY_MAX_MS, self.random.u64(..));
                 self.outbox.due.insert((now.boot.plus_ms(pause_ms), id.clone()));
             }
             Next::AgainAfter { ms } => {
@@ -367,6 +366,16 @@ impl Core {
             self.ledger.evicted_issued_at_s = self.ledger.evicted_issued_at_s.max(issued_at_s);
             self.save_removal(&key);
         }
+    }
+}
+
+/// What the cloud's answer to "to refund" means: refunded before is as good as refunded now.
+fn refund_answer(answer: &HttpAnswer) -> Answer {
+    let read = open_platform::read_update(answer.status, &answer.body);
+    match read.as_ref().map_err(ApiError::class) {
+        Ok(()) | Err(RetryClass::AlreadyDone) => Answer::Taken,
+        Err(RetryClass::Retry) => Answer::Later { retry_after_s: answer.retry_after_s },
+        Err(RetryClass::Final) => Answer::Never(DeadReason::Status(answer.status)),
     }
 }
 

@@ -2,9 +2,12 @@
 
 use super::event::{Audience, Effect, HttpAnswer, HttpFailure, Level, Request, Token};
 use super::{Core, VerifyOrders};
-use crate::cloud::open_platform::{self, ApiRequest, RetryClass, Verdict};
+use crate::cloud::api_codes::RetryClass;
+use crate::cloud::open_platform::{self, ApiError, ApiRequest, Verdict};
 use crate::order::backoff::full_jitter;
 use crate::order::key::Key;
+use crate::order::life::State;
+use crate::order::outcome::Reason;
 use crate::order::report::{RETRY_BASE_MS, RETRY_MAX_MS};
 use crate::order::time::{BootMs, Now};
 use std::collections::BTreeMap;
@@ -63,7 +66,7 @@ impl Core {
 
     /// Begins to ask for the time if nothing else could tell it (rule 28: whatever `verify_orders` says).
     pub(super) fn begin_asking_for_time(&mut self, now: Now) {
-        if self.time.needs_platform(now) && !self.settings.cloud.url.is_empty() {
+        if self.time.needs_platform(now) && self.settings.cloud.account.is_some() {
             self.platform.time_from = Some(now.boot);
         }
     }
@@ -72,12 +75,11 @@ impl Core {
         if self.platform.time_from.is_some_and(|at| at <= now.boot) {
             self.platform.time_from = None;
             if self.time.needs_platform(now) {
-                let call = open_platform::ping(
-                    &self.settings.cloud.credentials,
-                    &self.settings.machine_no,
-                    self.told_time_s(now),
-                );
-                self.ask(Question::Time, call);
+                let time_s = self.told_time_s(now);
+                let account = self.settings.cloud.account.as_ref();
+                if let Some(call) = account.map(|a| a.ping(&self.settings.machine_no, time_s)) {
+                    self.ask(Question::Time, call);
+                }
             }
         }
         self.platform.asks.retain(|key, _| self.orders.get(key).is_some_and(|o| !o.is_final()));
@@ -86,12 +88,11 @@ impl Core {
             let Some((key, (ask, _))) = due else { break };
             *ask = Ask::UnderWay;
             let key = key.clone();
-            let call = open_platform::query_order(
-                &self.settings.cloud.credentials,
-                &self.settings.machine_no,
-                &key.order_id,
-                self.told_time_s(now),
-            );
+            let time_s = self.told_time_s(now);
+            let account = self.settings.cloud.account.as_ref();
+            let Some(call) = account.map(|a| a.query_order(&self.settings.machine_no, &key.order_id, time_s)) else {
+                break;
+            };
             self.ask(Question::Order(key), call);
         }
     }
@@ -125,7 +126,7 @@ impl Core {
                 if self.time.needs_platform(now) {
                     self.platform.time_tries = self.platform.time_tries.saturating_add(1);
                     let tries = self.platform.time_tries;
-                    let pause_ms = full_jitter(tries, RETRY_BASE_MS, RETRY_MAX_MS, self.random.u64(..));
+                    let pause_ms = full_jitter(tries - 1, RETRY_BASE_MS, RETRY_MAX_MS, self.random.u64(..));
                     self.platform.time_from = Some(now.boot.plus_ms(pause_ms));
                     self.note(Level::Warn, "time_unknown", "the cloud did not tell the time either".to_owned());
                 }
@@ -136,15 +137,15 @@ impl Core {
 
     fn on_order_answered(&mut self, now: Now, key: &Key, answer: Result<HttpAnswer, HttpFailure>) {
         let verdict = match answer {
-            Ok(answer) => match open_platform::parse_order(answer.status, &answer.body) {
+            Ok(answer) => match open_platform::read_order(answer.status, &answer.body, &key.order_id) {
                 Ok(order) => open_platform::may_drive(&order, &key.record_id),
                 Err(error) => {
                     self.note(Level::Warn, "cloud_error", format!("order {key}: {error}"));
                     match error.class() {
-                        RetryClass::Final if error.denies_order() => {
-                            Verdict::Refuse(crate::order::outcome::Reason::Closed)
+                        RetryClass::Final if denies_order(&error) => {
+                            Verdict::Refuse(Reason::Closed)
                         }
-                        RetryClass::AlreadyDone => Verdict::Refuse(crate::order::outcome::Reason::Closed),
+                        RetryClass::AlreadyDone => Verdict::Refuse(Reason::Closed),
                         RetryClass::Final | RetryClass::Retry => Verdict::AskAgain,
                     }
                 }
@@ -162,7 +163,7 @@ impl Core {
             }
             Verdict::Refuse(reason) => {
                 self.platform.asks.remove(key);
-                if self.orders.get(key).is_some_and(|o| o.state() == crate::order::life::State::Accepted)
+                if self.orders.get(key).is_some_and(|o| o.state() == State::Accepted)
                     || self.line.is_only_intended(key)
                 {
                     self.refuse_rest(now, key, reason);
@@ -171,7 +172,7 @@ impl Core {
             // No answer means hold; the order expires by itself (rule 27).
             Verdict::AskAgain => {
                 *tries = tries.saturating_add(1);
-                let pause_ms = full_jitter(*tries, RETRY_BASE_MS, ASK_AGAIN_MAX_MS, self.random.u64(..));
+                let pause_ms = full_jitter(*tries - 1, RETRY_BASE_MS, ASK_AGAIN_MAX_MS, self.random.u64(..));
                 *ask = Ask::From(now.boot.plus_ms(pause_ms.max(RETRY_BASE_MS)));
             }
         }
@@ -181,4 +182,10 @@ impl Core {
     pub(super) const fn verifies(&self) -> bool {
         !matches!(self.settings.cloud.verify_orders, VerifyOrders::Never)
     }
+}
+
+/// The cloud knows the order and says no, or says that there is no such order (cloud 1.8). Other final answers are
+/// about us (credentials, signature) and say nothing about the order.
+const fn denies_order(error: &ApiError) -> bool {
+    matches!(error, ApiError::Refused { code: 404 | 4004 | 80002 | 40005 | 40006 | 6042 | 6043, .. })
 }

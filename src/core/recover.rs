@@ -130,9 +130,9 @@ impl Core {
         }
         if let Some((sequence, key, unit)) = last {
             self.ledger.intents = self.ledger.intents.max(sequence);
-            self.recover_unit(now, &key, unit);
+            self.recover_unit(now, key, unit);
         }
-        self.commit_first();
+        self.after_next_commit(After::Begin);
     }
 
     /// The first commit is durable: the life begins.
@@ -147,16 +147,10 @@ impl Core {
             if order.is_final() {
                 self.offer(now, &key);
             } else {
-                let said = self.received(now, &key, &order.echo, ReceivedState::Accepted, None);
+                let said = self.received(now, &key, &order.echo, ReceivedState::Accepted);
                 self.say(said);
             }
         }
         self.queue.look_again();
-    }
-}
-
-impl Core {
-    fn commit_first(&mut self) {
-        self.save_nothing(After::Begin);
     }
 }
