@@ -130,7 +130,9 @@ impl Core {
         if time.seconds() > order.drive_until_s {
             return Verdict::Refuse(Reason::Expired);
         }
-        if order.issued_at_s > time.seconds().saturating_add(FUTURE_MAX_S) {
+        let latest_s = time.seconds().saturating_add(FUTURE_MAX_S);
+        // The payment's time (which moves the deadline) may not lie in the future either.
+        if order.issued_at_s > latest_s || order.drive_until_s > latest_s.saturating_add(DRIVE_WITHIN_S) {
             return Verdict::Refuse(Reason::Clock);
         }
         let late = time.seconds() > order.issued_at_s.saturating_add(LATE_AFTER_S);

@@ -26,6 +26,8 @@ mod outbox;
 mod platform;
 mod recover;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
 pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REPORTS_OPEN_MAX, RING_MAX};
@@ -220,13 +222,16 @@ impl Core {
     /// When [`Core::step`] wants to be called with [`Event::Wake`] at the latest.
     #[must_use]
     pub fn deadline(&self) -> Option<BootMs> {
+        // Only what this phase attends to, or the caller would be woken for nothing, again and again.
+        let running = self.phase == Phase::Running;
+        let at_work = running && self.failed.is_none();
         let all = [
             self.failed,
-            self.commits.deadline(),
-            self.line.deadline(),
-            self.queue.deadline(),
-            self.outbox.deadline(),
-            self.platform.deadline(),
+            self.commits.deadline().filter(|_| self.failed.is_none()),
+            self.line.deadline().filter(|_| at_work),
+            self.queue.deadline().filter(|_| at_work),
+            self.outbox.deadline().filter(|_| running),
+            self.platform.deadline().filter(|_| running),
         ];
         all.into_iter().flatten().min()
     }

@@ -1,0 +1,5 @@
+//! The rules of an order's life, one test each by name, on the whole core with a scripted board and a model journal.
+
+mod faults;
+mod rules;
+mod world;
