@@ -4,6 +4,7 @@
 //! it?) → [`device::decode`] (what does it ask for?). The way out is [`device`]'s messages and the
 //! [`report`] → [`envelope::seal`]. [`open_platform`] asks the cloud itself, over HTTP.
 
+pub mod api_codes;
 pub mod device;
 pub mod envelope;
 pub mod open_platform;
