@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_signature_matches_itself_only() {
         let signature = sign([("a", "1")], &SigningKey::new("kva").unwrap());
-        assert!(signature.matches(&signature.as_str().to_owned()));
+        assert!(signature.matches(signature.as_str()));
         let lower = signature.as_str().to_lowercase();
         for wrong in ["", &signature.as_str()[..31], &format!("{}0", signature.as_str()), &lower, &"0".repeat(32)] {
             assert!(!signature.matches(wrong), "{wrong:?}");
