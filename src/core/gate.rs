@@ -1,6 +1,7 @@
 //! May this order be driven now? The one place that decides it (rules 6, 23, 27, 28).
 
 use super::{Core, VerifyOrders};
+use crate::cloud::device::DRIVE_WITHIN_S;
 use crate::order::key::Key;
 use crate::order::life::Order;
 use crate::order::outcome::Reason;
