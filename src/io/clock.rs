@@ -121,7 +121,13 @@ impl Alarm {
     /// When the process has no file descriptor left.
     pub fn new() -> io::Result<Self> {
         let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        Ok(Alarm { timer: AsyncFd::register_with_interest(timer, Interest::READABLE)? })
+        #[allow(
+            deprecated,
+            reason = "safe for an OwnedFd: it is one descriptor from here to its drop; the \
+                                      successor is an unsafe fn, for types that might not promise that"
+        )]
+        let timer = AsyncFd::with_interest(timer, Interest::READABLE)?;
+        Ok(Alarm { timer })
     }
 
     /// Sleeps until `at`; returns at once when it has passed. Cancel-safe: the next call sets the timer anew.
