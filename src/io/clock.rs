@@ -123,8 +123,7 @@ impl Alarm {
         let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         #[allow(
             deprecated,
-            reason = "safe for an OwnedFd: it is one descriptor from here to its drop; the \
-                                      successor is an unsafe fn, for types that might not promise that"
+            reason = "sound for an OwnedFd, which is one descriptor until its drop; the successor is an unsafe fn"
         )]
         let timer = AsyncFd::with_interest(timer, Interest::READABLE)?;
         Ok(Alarm { timer })
