@@ -47,7 +47,9 @@ fn to_ms(time: Timespec) -> u64 {
 pub fn kernel_synchronised() -> io::Result<bool> {
     let mut timex = Timex::new();
     adjtimex(&mut timex)?;
-    Ok(i64::from(timex.0.maxerror) < ERROR_OF_UNSYNCHRONISED_US)
+    #[allow(clippy::useless_conversion, reason = "the field has 32 bits on 32-bit ARM controllers")]
+    let error_us = i64::from(timex.0.maxerror);
+    Ok(error_us < ERROR_OF_UNSYNCHRONISED_US)
 }
 
 /// The name of this boot: rule 28 compares ages by boot time only within one.

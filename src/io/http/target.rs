@@ -498,3 +498,240 @@ fn reach_v6(address: Ipv6Addr) -> Reach {
         _ => Reach::Private,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn any_public() -> TargetRules {
+        TargetRules::new::<&str>(&[], false, false).unwrap()
+    }
+
+    fn host(url: &str) -> String {
+        Target::parse(url).unwrap_or_else(|e| panic!("{url}: {e}")).origin.host.to_string()
+    }
+
+    #[test]
+    fn a_url_is_read_in_one_way_only() {
+        let same = [
+            ("https://Shop.Example./a?b=1#c", "https://shop.example/a?b=1"),
+            ("HTTPS://shop.example:443", "https://shop.example/"),
+            ("https://shop.example:/x", "https://shop.example/x"),
+            ("http://shop.example:8080?q", "http://shop.example:8080/?q"),
+            ("http://shop.example:443/", "http://shop.example:443/"),
+            ("https://[2001:DB8:0:0::1]:8443/x", "https://[2001:db8::1]:8443/x"),
+            ("https://[::ffff:127.0.0.1]/", "https://127.0.0.1/"),
+            ("https://xn--fiqs8s.example/", "https://xn--fiqs8s.example/"),
+            ("https://shop.example/單?名=1", "https://shop.example/%E5%96%AE?%E5%90%8D=1"),
+            ("https://good.example#@evil.example/", "https://good.example/"),
+            ("https://good.example/@evil.example", "https://good.example/@evil.example"),
+            ("https://good.example?@evil.example", "https://good.example/?@evil.example"),
+            ("https://127.0.0.1./", "https://127.0.0.1/"),
+        ];
+        for (url, read) in same {
+            assert_eq!(Target::parse(url).map(|t| t.to_string()).as_deref(), Ok(read), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_two_readers_could_take_for_different_hosts_is_refused() {
+        let malformed = [
+            "",
+            "shop.example",
+            "//shop.example/",
+            "https:shop.example",
+            "https:/shop.example",
+            "https://",
+            "https:///x",
+            "https://:443/",
+            "https://./",
+            "https://a..example/",
+            "https://.example/",
+            "https://shop.example../",
+            "https://good.example\\@evil.example/",
+            "https://good.example\\.evil.example/",
+            "https:\\\\good.example/",
+            " https://good.example/",
+            "https://good.example/a b",
+            "https://good.example/\r\nHost: evil.example",
+            "https://good.example\t.evil.example/",
+            "https://good%2eexample/",
+            "https://單.example/",
+            "https://example。com/",
+            "https://shop.example:0/",
+            "https://shop.example:65536/",
+            "https://shop.example:+443/",
+            "https://shop.example:44x/",
+            "https://shop.example:1:2/",
+            "https://2001:db8::1/",
+            "https://[2001:db8::1/",
+            "https://[2001:db8::1]x/",
+            "https://[fe80::1%eth0]/",
+            "https://[127.0.0.1]/",
+            "https://2130706433/",
+            "https://017700000001/",
+            "https://0x7f000001/",
+            "https://0x7f.1/",
+            "https://127.1/",
+            "https://127.0.0.0x1/",
+            "https://0177.0.0.1/",
+            "https://1.2.3.4.5/",
+            "https://shop.123/",
+            "https://a!b.example/",
+        ];
+        for url in malformed {
+            let refused = Target::parse(url);
+            let known = matches!(&refused, Err(Refused::Malformed { .. })) || refused == Err(Refused::UserPart);
+            assert!(known, "{url:?}: {refused:?}");
+        }
+        let long_name = format!("https://{}example/", "a.".repeat(130));
+        let long_label = format!("https://{}.example/", "a".repeat(64));
+        for url in [long_name, long_label] {
+            assert!(Target::parse(&url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn only_http_and_https_and_no_user_part() {
+        for url in
+            ["ftp://shop.example/", "file:///etc/passwd", "javascript:alert(1)", "mqtt://shop.example", "ws://x/"]
+        {
+            assert!(matches!(Target::parse(url), Err(Refused::Scheme { .. })), "{url}");
+        }
+        for url in ["https://user@shop.example/", "https://good.example:pw@evil.example/", "https://@shop.example/"] {
+            assert_eq!(Target::parse(url), Err(Refused::UserPart), "{url}");
+        }
+    }
+
+    #[test]
+    fn only_public_addresses_unless_configured() {
+        let table = [
+            (Reach::Public, "1.1.1.1 8.8.8.8 100.63.255.255 100.128.0.0 172.15.0.1 172.32.0.1 192.0.1.1 198.20.0.1"),
+            (
+                Reach::Public,
+                "223.255.255.255 2606:4700::1111 2400:3200::1 ::ffff:8.8.8.8 64:ff9b::808:808 2002:808:808::1",
+            ),
+            (
+                Reach::Private,
+                "127.0.0.1 127.255.255.255 10.0.0.1 172.16.0.1 172.31.255.255 192.168.1.1 169.254.169.254",
+            ),
+            (Reach::Private, "100.64.0.1 100.127.255.255 192.0.0.1 192.0.2.1 198.18.0.1 198.51.100.1 203.0.113.1"),
+            (Reach::Private, "192.88.99.1 240.0.0.1 ::1 fe80::1 fec0::1 fc00::1 fd12::1 ::ffff:127.0.0.1 ::127.0.0.1"),
+            (Reach::Private, "64:ff9b::a00:1 64:ff9b:1::808:808 2002:7f00:1::1 2002:c0a8:101::1 2001::1 2001:db8::1"),
+            (Reach::Private, "3fff::1 100::1 5f00::1 ::ffff:192.168.0.1 ::ffff:0:1.1.1.1"),
+            (Reach::Nobody, "0.0.0.0 0.1.2.3 224.0.0.1 239.255.255.255 255.255.255.255 :: ff02::1 ::ffff:0.0.0.0"),
+        ];
+        let origin = Target::parse("https://shop.example/").unwrap().origin;
+        let private_too = TargetRules::new::<&str>(&[], true, false).unwrap();
+        for (expected, addresses) in table {
+            for address in addresses.split(' ') {
+                let ip: IpAddr = address.parse().unwrap();
+                assert_eq!(reach(ip), expected, "{address}");
+                assert_eq!(any_public().check_address(&origin, ip).is_ok(), expected == Reach::Public, "{address}");
+                assert_eq!(private_too.check_address(&origin, ip).is_ok(), expected != Reach::Nobody, "{address}");
+            }
+        }
+        assert!(matches!(any_public().check_url("https://[::ffff:127.0.0.1]/"), Err(Refused::Private { .. })));
+        assert!(matches!(any_public().check_url("https://0.0.0.0/"), Err(Refused::NoReceiver { .. })));
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine_unless_configured() {
+        let rules = |plaintext| TargetRules::new::<&str>(&[], true, plaintext).unwrap();
+        for (url, loopback) in [
+            ("http://127.0.0.1/", true),
+            ("http://[::1]:8/", true),
+            ("http://8.8.8.8/", false),
+            ("http://10.0.0.1/", false),
+        ] {
+            assert_eq!(rules(false).check_url(url).is_ok(), loopback, "{url}");
+            assert!(rules(true).check_url(url).is_ok(), "{url}");
+            assert!(rules(false).check_url(&url.replace("http:", "https:")).is_ok(), "{url}");
+        }
+        assert!(TargetRules::operators_own(false).check_url("http://192.0.2.1/").is_err());
+        assert!(TargetRules::operators_own(true).check_url("http://192.0.2.1/").is_ok());
+        let named = Target::parse("http://shop.example/").unwrap().origin;
+        let resolved: IpAddr = "8.8.8.8".parse().unwrap();
+        assert_eq!(rules(false).check_address(&named, resolved), Err(Refused::Plaintext { host: named.host.clone() }));
+        assert!(rules(true).check_address(&named, resolved).is_ok());
+    }
+
+    #[test]
+    fn listed_hosts_are_names_patterns_and_addresses() {
+        let list = ["Pay.Example.", "*.shop.example", "9.9.9.9", "[2620:fe::fe]", "2620:fe::9", "192.168.1.5"];
+        let rules = TargetRules::new(&list, false, false).unwrap();
+        let allowed = [
+            "https://pay.example/",
+            "https://PAY.EXAMPLE.:8443/",
+            "https://a.shop.example/",
+            "https://b.a.shop.example/",
+            "https://9.9.9.9/",
+            "https://[2620:fe:0::fe]/",
+            "https://[2620:fe::9]/",
+            "https://[::ffff:9.9.9.9]/",
+        ];
+        for url in allowed {
+            assert!(rules.check_url(url).is_ok(), "{url}: {:?}", rules.check_url(url));
+        }
+        let others = [
+            "https://shop.example/",
+            "https://evilshop.example/",
+            "https://pay.example.evil.example/",
+            "https://x.pay.example/",
+            "https://8.8.8.8/",
+        ];
+        for url in others {
+            assert!(matches!(rules.check_url(url), Err(Refused::NotListed { .. })), "{url}");
+        }
+        let private = rules.check_url("https://192.168.1.5/");
+        assert!(matches!(private, Err(Refused::Private { .. })), "listing an address does not make it public");
+    }
+
+    #[test]
+    fn an_entry_of_allow_hosts_that_is_no_host_is_named() {
+        for entry in [
+            "",
+            "*",
+            "*.",
+            "https://shop.example",
+            "shop.example:443",
+            "a*.example",
+            "*.10.0.0.1",
+            "單.example",
+            "0x7f.1",
+        ] {
+            let error = TargetRules::new(&["good.example", entry], false, false).unwrap_err();
+            assert_eq!(error.entry, entry);
+        }
+    }
+
+    #[test]
+    fn through_a_proxy_only_listed_hosts() {
+        let origin = |url| Target::parse(url).unwrap().origin;
+        let listed = TargetRules::new(&["*.shop.example"], false, false).unwrap();
+        assert!(listed.check_proxied(&origin("https://a.shop.example/")).is_ok());
+        assert!(matches!(listed.check_proxied(&origin("http://a.shop.example/")), Err(Refused::Plaintext { .. })));
+        let unlisted = any_public().check_proxied(&origin("https://a.shop.example/"));
+        assert!(matches!(unlisted, Err(Refused::NotListedForProxy { .. })), "no list lists nobody");
+        assert!(TargetRules::operators_own(false).check_proxied(&origin("https://cloud.example/")).is_ok());
+    }
+
+    #[test]
+    fn a_location_is_read_from_where_it_was_given() {
+        let here = Target::parse("https://shop.example:8443/a/b?c=1").unwrap();
+        let table = [
+            ("/x?y", "https://shop.example:8443/x?y"),
+            ("d", "https://shop.example:8443/a/d"),
+            ("d:e", ""),
+            ("/d:e", "https://shop.example:8443/d:e"),
+            ("?z", "https://shop.example:8443/a/b?z"),
+            ("//other.example/x", "https://other.example/x"),
+            ("http://shop.example:8443/", "http://shop.example:8443/"),
+            ("//user@shop.example:8443/", ""),
+        ];
+        for (location, read) in table {
+            assert_eq!(here.resolve(location).map(|t| t.to_string()).unwrap_or_default(), read, "{location}");
+        }
+        assert_eq!(host("https://[::1]/"), "[::1]");
+    }
+}
