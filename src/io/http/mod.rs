@@ -1,1 +1,7 @@
-//! The embedded HTTP client.
+//! The embedded HTTP client: small, on the one TLS configuration, and careful about where it connects.
+
+pub mod client;
+mod connect;
+pub mod proxy;
+pub mod target;
+pub mod tls;

@@ -1,0 +1,215 @@
+//! From an origin to a connection that speaks HTTP/1.1: resolve, check, connect, ask the proxy, TLS, hyper.
+
+use super::client::{Failure, Phase, TimeOuts};
+use super::proxy::{Proxies, Proxy};
+use super::target::{Host, Origin, Scheme, TargetRules};
+use bytes::Bytes;
+use http::StatusCode;
+use http_body_util::Full;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::error::Error;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+
+/// Longest head of an answer, in bytes: hyper's buffer, which would otherwise grow to 400 KiB.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Most header fields of an answer; receivers behind several gateways send about 30.
+const HEADERS_MAX: usize = 100;
+/// Longest answer of a proxy to CONNECT, in bytes.
+const PROXY_ANSWER_BYTES_MAX: usize = 8 * 1024;
+/// Most addresses of one name that are tried, so that a name with many dead ones cannot use up the whole time.
+const ADDRESSES_MAX: usize = 4;
+
+/// Something that bytes go through. One dynamic type instead of two copies of hyper's state machine in the binary.
+trait Pipe: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Pipe for T {}
+
+/// An open connection. Dropping it closes the socket at once, whatever hyper still wanted to do with it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    /// Takes the requests.
+    pub(super) sender: SendRequest<Full<Bytes>>,
+    /// hyper's side of it.
+    task: JoinHandle<()>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What every connection is made with.
+pub(super) struct Connector {
+    pub(super) tls: Arc<ClientConfig>,
+    pub(super) proxies: Proxies,
+    pub(super) time_outs: TimeOuts,
+}
+
+impl Connector {
+    /// Opens a connection for requests to `origin`, under `rules`.
+    pub(super) async fn open(&self, origin: &Origin, rules: &TargetRules) -> Result<Connection, Failure> {
+        let tcp = match self.proxies.for_origin(origin) {
+            Some(proxy) => {
+                rules.check_proxied(origin)?;
+                let mut tcp = self.reach(&proxy.host, proxy.port, |_| Ok(())).await?;
+                if origin.scheme == Scheme::Https {
+                    let tunnel = ask_for_tunnel(&mut tcp, proxy, origin);
+                    within(self.time_outs.connect, Phase::Proxy, tunnel).await?;
+                }
+                tcp
+            }
+            None => self.reach(&origin.host, origin.port, |address| Ok(rules.check_address(origin, address)?)).await?,
+        };
+        let pipe: Box<dyn Pipe> = match origin.scheme {
+            Scheme::Http => Box::new(tcp),
+            Scheme::Https => Box::new(within(self.time_outs.tls, Phase::Tls, self.secure(tcp, &origin.host)).await?),
+        };
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(HEAD_BYTES_MAX)
+            .max_headers(HEADERS_MAX)
+            .handshake(TokioIo::new(pipe))
+            .await
+            .map_err(|e| from_hyper(&e))?;
+        let task = tokio::spawn(async move {
+            // The request that meets an error gets it from its sender.
+            let _ = connection.await;
+        });
+        Ok(Connection { sender, task })
+    }
+
+    /// Connects to the first of the host's addresses that passes `check` and answers. Each address is checked and
+    /// then connected to itself, without a second resolution: a name that changes its mind in between gains nothing.
+    async fn reach(
+        &self,
+        host: &Host,
+        port: u16,
+        check: impl Fn(IpAddr) -> Result<(), Failure>,
+    ) -> Result<TcpStream, Failure> {
+        let addresses: Vec<SocketAddr> = match host {
+            Host::Address(address) => vec![SocketAddr::new(*address, port)],
+            Host::Name(name) => {
+                let lookup = tokio::net::lookup_host((&**name, port));
+                let resolve = async { lookup.await.map_err(|e| connect_failure(host, &e)) };
+                within(self.time_outs.connect, Phase::Resolve, resolve).await?.take(ADDRESSES_MAX).collect()
+            }
+        };
+        // Only when no address may be used is the target bad. One that merely does not answer is worth another try.
+        let mut refused = None;
+        let mut silent = None;
+        for address in addresses {
+            if let Err(e) = check(address.ip()) {
+                refused = Some(e);
+                continue;
+            }
+            let connect = async { TcpStream::connect(address).await.map_err(|e| connect_failure(host, &e)) };
+            match within(self.time_outs.connect, Phase::Connect, connect).await {
+                Ok(tcp) => {
+                    // A report is one small write: Nagle could only delay it. Without the option it still arrives.
+                    let _ = tcp.set_nodelay(true);
+                    return Ok(tcp);
+                }
+                Err(e) => silent = Some(e),
+            }
+        }
+        let no_address = || Failure::Connect { host: host.to_string(), why: "the name has no address".to_owned() };
+        Err(silent.or(refused).unwrap_or_else(no_address))
+    }
+
+    async fn secure(&self, tcp: TcpStream, host: &Host) -> Result<impl Pipe + use<>, Failure> {
+        let name = match host {
+            Host::Address(address) => ServerName::from(*address),
+            Host::Name(name) => ServerName::try_from(name.to_string())
+                .map_err(|e| Failure::Tls { why: format!("{name} is no name for a certificate: {e}") })?,
+        };
+        TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.map_err(|e| match tls_error(&e) {
+            Some(why) => Failure::Tls { why },
+            None => Failure::Lost { why: format!("during the TLS handshake: {e}") },
+        })
+    }
+}
+
+fn connect_failure(host: &Host, e: &std::io::Error) -> Failure {
+    Failure::Connect { host: host.to_string(), why: e.to_string() }
+}
+
+/// Bounds one phase.
+pub(super) async fn within<T>(
+    time: Duration,
+    phase: Phase,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::time::timeout(time, work).await.unwrap_or(Err(Failure::TimeOut { phase }))
+}
+
+/// Asks a proxy for a tunnel to `origin` (RFC 9110, section 9.3.6).
+async fn ask_for_tunnel(tcp: &mut TcpStream, proxy: &Proxy, origin: &Origin) -> Result<(), Failure> {
+    let lost = |e: std::io::Error| Failure::Lost { why: format!("by the proxy: {e}") };
+    let place = format!("{}:{}", origin.host, origin.port);
+    let mut request = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n").into_bytes();
+    if let Some(authorization) = &proxy.authorization {
+        request.extend_from_slice(b"Proxy-Authorization: ");
+        request.extend_from_slice(authorization.as_bytes());
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"\r\n");
+    tcp.write_all(&request).await.map_err(lost)?;
+
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        let room = PROXY_ANSWER_BYTES_MAX.saturating_sub(answer.len());
+        // Nothing may follow the answer before our first TLS byte, so all that comes belongs to it.
+        let read = tcp.take(room as u64).read_buf(&mut answer).await.map_err(lost)?;
+        if read == 0 {
+            return Err(Failure::Protocol { why: "the proxy's answer to CONNECT has no end".to_owned() });
+        }
+    }
+    let status = answer.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
+    match status.and_then(|digits| StatusCode::from_bytes(digits).ok()) {
+        Some(status) if status.is_success() => Ok(()),
+        Some(status) => Err(Failure::Proxy { status }),
+        None => Err(Failure::Protocol { why: "the proxy does not speak HTTP/1.1".to_owned() }),
+    }
+}
+
+/// What TLS itself complained about, anywhere in an error's chain.
+fn tls_error(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(e) = next {
+        if let Some(tls) = e.downcast_ref::<rustls::Error>() {
+            return Some(tls.to_string());
+        }
+        // An io::Error shows what it wraps by get_ref; its source() is already one deeper.
+        let wrapped = e.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match wrapped {
+            Some(inner) => Some(inner),
+            None => e.source(),
+        };
+    }
+    None
+}
+
+/// hyper's error in our words.
+pub(super) fn from_hyper(e: &hyper::Error) -> Failure {
+    let why = match e.source() {
+        Some(source) => format!("{e}: {source}"),
+        None => e.to_string(),
+    };
+    if let Some(why) = tls_error(e) {
+        Failure::Tls { why }
+    } else if e.is_parse_too_large() {
+        Failure::TooLarge { limit_bytes: HEAD_BYTES_MAX }
+    } else if e.is_parse() || e.is_user() {
+        Failure::Protocol { why }
+    } else {
+        Failure::Lost { why }
+    }
+}

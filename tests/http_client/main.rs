@@ -1,0 +1,596 @@
+//! The embedded HTTP client against real sockets on loopback: good receivers, bad ones, and proxies.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body_util::Full;
+use rcgen::KeyPair;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::{Ca, SeenRequest, ServerTls, TLS12_ONLY, TLS13_ONLY, listen, read_request, serve, serve_raw};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use vend::io::http::client::{
+    Answer, BODY_BYTES_MAX, Client, Failure, Kind, Parts, Phase, REPORT_BODY_BYTES_MAX, Request, TimeOuts,
+};
+use vend::io::http::proxy::Proxies;
+use vend::io::http::target::{Refused, TargetRules};
+use vend::io::http::tls::{Identity, TlsError, client_config};
+use vend::order::time::UnixMs;
+
+/// Generous: only a broken client ever waits this long.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn ok(_: &SeenRequest) -> Response<Full<Bytes>> {
+    Response::new(Full::from("{}"))
+}
+
+fn status(code: u16, header: &str, value: &str) -> Response<Full<Bytes>> {
+    Response::builder().status(code).header(header, value).body(Full::default()).unwrap()
+}
+
+// --- the client -----------------------------------------------------------------------------------------------
+
+fn patient() -> TimeOuts {
+    TimeOuts { connect: DEADLINE, tls: DEADLINE, response: DEADLINE, total: DEADLINE }
+}
+
+fn open_rules() -> TargetRules {
+    TargetRules::new(&["localhost", "127.0.0.1", "*.example"], true, false).unwrap()
+}
+
+/// A client that trusts `ca` and may reach loopback.
+fn parts(ca: &Ca) -> Parts {
+    Parts {
+        tls: client_config(Some(&ca.file("ca.pem")), None).unwrap(),
+        report: open_rules(),
+        cloud: TargetRules::operators_own(false),
+        proxies: Proxies::default(),
+        time_outs: patient(),
+    }
+}
+
+fn client() -> Client {
+    Client::new(parts(&Ca::new()))
+}
+
+fn impatient_client() -> Client {
+    let time_outs = TimeOuts { response: Duration::from_millis(300), ..patient() };
+    Client::new(Parts { time_outs, ..parts(&Ca::new()) })
+}
+
+fn post(url: String, kind: Kind) -> Request {
+    Request { method: Method::POST, url, headers: HeaderMap::new(), body: Bytes::from_static(b"{}"), kind }
+}
+
+fn report(url: String) -> Request {
+    let mut request = post(url, Kind::Report);
+    request.headers.insert("idempotency-key", "16327129:60:78:1".parse().unwrap());
+    request
+}
+
+fn plain(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/notify?a=1")
+}
+
+fn secure(port: u16) -> String {
+    format!("https://localhost:{port}/notify")
+}
+
+async fn send(client: &Client, request: Request) -> Result<Answer, Failure> {
+    tokio::time::timeout(2 * DEADLINE, client.send(request)).await.expect("the client's own time-outs end this earlier")
+}
+
+// --- connections ----------------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_report_arrives_as_it_was_given() {
+    let (port, seen) = serve(None, ok).await;
+    let answer = send(&client(), report(plain(port))).await.unwrap();
+    assert_eq!((answer.status, answer.body.as_slice()), (StatusCode::OK, &b"{}"[..]));
+    let [request] = &seen.requests()[..] else { panic!("one request") };
+    assert_eq!((&request.method, request.uri.as_str(), &request.body[..]), (&Method::POST, "/notify?a=1", &b"{}"[..]));
+    assert_eq!(request.headers["host"], format!("127.0.0.1:{port}"));
+    assert_eq!(request.headers["idempotency-key"], "16327129:60:78:1");
+    assert_eq!(request.headers["content-length"], "2");
+    assert!(request.headers["user-agent"].to_str().unwrap().starts_with("vend/"));
+}
+
+#[tokio::test]
+async fn a_kept_connection_serves_the_next_request_of_the_same_kind() {
+    let (port, seen) = serve(None, ok).await;
+    let client = client();
+    for _ in 0..3 {
+        send(&client, report(plain(port))).await.unwrap();
+    }
+    assert_eq!(seen.connections(), 1);
+    send(&client, post(plain(port), Kind::Cloud)).await.unwrap();
+    assert_eq!(seen.connections(), 2, "a connection made under other rules is not shared");
+    assert_eq!(seen.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn requests_side_by_side_have_a_connection_each() {
+    let (port, seen) = serve(None, ok).await;
+    let client = client();
+    let (a, b, c) = tokio::join!(
+        send(&client, report(plain(port))),
+        send(&client, report(plain(port))),
+        send(&client, report(plain(port)))
+    );
+    assert!(a.is_ok() && b.is_ok() && c.is_ok());
+    assert_eq!(seen.connections(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_between_two_requests_costs_nothing() {
+    let served = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&served);
+    let port = serve_raw(move |mut stream, _| {
+        let count = Arc::clone(&count);
+        async move {
+            if read_request(&mut stream).await {
+                count.fetch_add(1, Ordering::SeqCst);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+            }
+        }
+    })
+    .await;
+    let client = client();
+    for _ in 0..3 {
+        send(&client, report(plain(port))).await.unwrap();
+    }
+    assert_eq!(served.load(Ordering::SeqCst), 3);
+}
+
+/// Answers the first request of the first connection, and closes on every other request without a word.
+async fn serve_once_then_die() -> (u16, Arc<AtomicUsize>) {
+    let received = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&received);
+    let port = serve_raw(move |mut stream, number| {
+        let count = Arc::clone(&count);
+        async move {
+            if number == 1 && read_request(&mut stream).await {
+                count.fetch_add(1, Ordering::SeqCst);
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+            }
+            if read_request(&mut stream).await {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    })
+    .await;
+    (port, received)
+}
+
+#[tokio::test]
+async fn a_request_that_met_a_dying_kept_connection_is_repeated_once_if_it_has_a_key() {
+    let (port, received) = serve_once_then_die().await;
+    let client = client();
+    send(&client, report(plain(port))).await.unwrap();
+    let failure = send(&client, report(plain(port))).await.unwrap_err();
+    assert!(matches!(failure, Failure::Lost { .. }) && !failure.is_final(), "{failure:?}");
+    assert_eq!(received.load(Ordering::SeqCst), 3, "one answered, one on the kept connection, one on a fresh one");
+}
+
+#[tokio::test]
+async fn a_request_without_a_key_is_not_repeated_once_it_left() {
+    let (port, received) = serve_once_then_die().await;
+    let client = client();
+    send(&client, post(plain(port), Kind::Cloud)).await.unwrap();
+    let failure = send(&client, post(plain(port), Kind::Cloud)).await.unwrap_err();
+    assert!(matches!(failure, Failure::Lost { .. }), "{failure:?}");
+    assert_eq!(received.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_dropped_request_closes_its_connection() {
+    let (ended, end) = tokio::sync::oneshot::channel();
+    let ended = Arc::new(Mutex::new(Some(ended)));
+    let (arrived, arrival) = tokio::sync::oneshot::channel();
+    let arrived = Arc::new(Mutex::new(Some(arrived)));
+    let port = serve_raw(move |mut stream, _| {
+        let (arrived, ended) = (arrived.lock().unwrap().take().unwrap(), ended.lock().unwrap().take().unwrap());
+        async move {
+            assert!(read_request(&mut stream).await);
+            arrived.send(()).unwrap();
+            let _ = stream.read(&mut [0]).await;
+            ended.send(()).unwrap();
+        }
+    })
+    .await;
+    let client = client();
+    tokio::select! {
+        answer = send(&client, report(plain(port))) => panic!("{answer:?}"),
+        arrived = arrival => arrived.unwrap(),
+    }
+    tokio::time::timeout(DEADLINE, end).await.expect("the server sees the end").unwrap();
+}
+
+#[tokio::test]
+async fn nobody_listening_is_a_failure_to_connect_that_is_tried_again() {
+    let (listener, port) = listen().await;
+    drop(listener);
+    let failure = send(&client(), report(plain(port))).await.unwrap_err();
+    assert!(matches!(failure, Failure::Connect { .. }) && !failure.is_final(), "{failure:?}");
+}
+
+// --- answers --------------------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn ten_megabytes_settle_a_report_by_their_status_and_are_cut_off_for_the_cloud() {
+    let (port, seen) = serve(None, |_| Response::new(Full::from(vec![b'x'; 10 << 20]))).await;
+    let client = client();
+    let answer = send(&client, report(plain(port))).await.unwrap();
+    assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, REPORT_BODY_BYTES_MAX));
+    send(&client, report(plain(port))).await.unwrap();
+    assert_eq!(seen.connections(), 2, "what was not read to its end is not kept");
+    let failure = send(&client, post(plain(port), Kind::Cloud)).await.unwrap_err();
+    assert_eq!(failure, Failure::TooLarge { limit_bytes: BODY_BYTES_MAX });
+}
+
+#[tokio::test]
+async fn a_body_at_the_limit_is_whole_and_one_byte_more_is_too_large() {
+    let (port, _) = serve(None, |request: &SeenRequest| {
+        let length = if request.uri.contains("more") { BODY_BYTES_MAX + 1 } else { BODY_BYTES_MAX };
+        Response::new(Full::from(vec![b'x'; length]))
+    })
+    .await;
+    let client = client();
+    let answer = send(&client, post(plain(port), Kind::Cloud)).await.unwrap();
+    assert_eq!(answer.body.len(), BODY_BYTES_MAX);
+    let more = send(&client, post(format!("http://127.0.0.1:{port}/more"), Kind::Cloud)).await;
+    assert_eq!(more, Err(Failure::TooLarge { limit_bytes: BODY_BYTES_MAX }));
+}
+
+/// Sends a head and then chunks of `chunk_bytes` without end, as fast as they are taken.
+async fn serve_without_end(chunk_bytes: usize) -> u16 {
+    serve_raw(move |mut stream, _| async move {
+        read_request(&mut stream).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        let chunk = format!("{chunk_bytes:x}\r\n{}\r\n", "x".repeat(chunk_bytes));
+        while stream.write_all(chunk.as_bytes()).await.is_ok() {}
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_cut_off() {
+    let client = client();
+    for chunk_bytes in [1, 5_000] {
+        let port = serve_without_end(chunk_bytes).await;
+        let answer = send(&client, report(plain(port))).await.unwrap();
+        assert_eq!(answer.status, StatusCode::OK);
+        assert!(answer.body.len() <= REPORT_BODY_BYTES_MAX);
+        let failure = send(&client, post(plain(port), Kind::Cloud)).await.unwrap_err();
+        assert_eq!(failure, Failure::TooLarge { limit_bytes: BODY_BYTES_MAX });
+    }
+}
+
+/// Sends `bytes` and then nothing more, keeping the connection open.
+async fn serve_bytes_and_stop(bytes: &'static [u8]) -> u16 {
+    serve_raw(move |mut stream, _| async move {
+        read_request(&mut stream).await;
+        stream.write_all(bytes).await.unwrap();
+        let _ = stream.read(&mut [0]).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_answer_that_stops_half_way_runs_out_of_time_in_its_phase() {
+    let client = impatient_client();
+    for head in [&b""[..], b"HTTP/1.1 200 OK\r\nContent-Le"] {
+        let port = serve_bytes_and_stop(head).await;
+        let failure = send(&client, report(plain(port))).await.unwrap_err();
+        assert_eq!(failure, Failure::TimeOut { phase: Phase::Response });
+    }
+    let port = serve_bytes_and_stop(b"HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\nhalf").await;
+    let failure = send(&client, post(plain(port), Kind::Cloud)).await.unwrap_err();
+    assert_eq!(failure, Failure::TimeOut { phase: Phase::Body });
+    let answer = send(&client, report(plain(port))).await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.body.as_slice()), (201, &b"half"[..]), "the status settles a report");
+}
+
+#[tokio::test]
+async fn everything_together_has_a_time_out_too() {
+    let time_outs = TimeOuts { total: Duration::from_millis(300), ..patient() };
+    let client = Client::new(Parts { time_outs, ..parts(&Ca::new()) });
+    let port = serve_bytes_and_stop(b"").await;
+    let failure = send(&client, report(plain(port))).await.unwrap_err();
+    assert_eq!(failure, Failure::TimeOut { phase: Phase::Total });
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_within_the_body_is_lost_for_the_cloud_and_enough_for_a_report() {
+    let port = serve_raw(|mut stream, _| async move {
+        read_request(&mut stream).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").await;
+    })
+    .await;
+    let client = client();
+    assert_eq!(send(&client, report(plain(port))).await.unwrap().status, StatusCode::OK);
+    let failure = send(&client, post(plain(port), Kind::Cloud)).await.unwrap_err();
+    assert!(matches!(failure, Failure::Lost { .. }), "{failure:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_http_or_has_an_endless_head_is_refused_without_eating_memory() {
+    let client = client();
+    let port = serve_bytes_and_stop(b"SSH-2.0-OpenSSH_9.2\r\n\r\n").await;
+    let failure = send(&client, report(plain(port))).await.unwrap_err();
+    assert!(matches!(failure, Failure::Protocol { .. }), "{failure:?}");
+    let port = serve_raw(|mut stream, _| async move {
+        read_request(&mut stream).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nX: ").await;
+        while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
+    })
+    .await;
+    let failure = send(&client, report(plain(port))).await.unwrap_err();
+    assert!(matches!(failure, Failure::TooLarge { .. }), "{failure:?}");
+}
+
+#[tokio::test]
+async fn date_and_retry_after_come_from_the_answer() {
+    let (port, _) = serve(None, |request: &SeenRequest| {
+        let after = if request.uri.contains("date") { "Sun, 06 Nov 1994 08:50:37 GMT" } else { "7" };
+        let mut response = status(503, "retry-after", after);
+        response.headers_mut().insert("date", "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
+        response
+    })
+    .await;
+    let client = client();
+    let answer = send(&client, report(plain(port))).await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.retry_after_s), (503, Some(7)));
+    assert_eq!(answer.date, Some(UnixMs(784_111_777_000)));
+    let answer = send(&client, report(format!("http://127.0.0.1:{port}/date"))).await.unwrap();
+    assert_eq!(answer.retry_after_s, Some(60));
+}
+
+// --- targets --------------------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_308_to_the_same_place_is_followed_with_method_body_and_key() {
+    let (port, seen) = serve(None, |request: &SeenRequest| match request.uri.as_str() {
+        "/moved" => ok(request),
+        _ => status(308, "location", "/moved"),
+    })
+    .await;
+    let answer = send(&client(), report(plain(port))).await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK);
+    let requests = seen.requests();
+    assert_eq!((requests.len(), seen.connections()), (2, 1));
+    assert_eq!((&requests[1].method, &requests[1].body[..]), (&Method::POST, &b"{}"[..]));
+    assert_eq!(requests[1].headers["idempotency-key"], "16327129:60:78:1");
+}
+
+#[tokio::test]
+async fn every_other_redirect_of_a_report_is_final_and_leads_nowhere() {
+    let (elsewhere, untouched) = serve(None, ok).await;
+    let (port, seen) = serve(None, move |request: &SeenRequest| match request.uri.as_str() {
+        "/302" => status(302, "location", "/moved"),
+        "/301" => status(301, "location", "/moved"),
+        "/loop" => status(307, "location", "/loop"),
+        "/file" => status(308, "location", "file:///etc/passwd"),
+        _ => status(308, "location", &format!("http://127.0.0.1:{elsewhere}/")),
+    })
+    .await;
+    let client = client();
+    for (path, requests) in [("302", 1), ("301", 1), ("elsewhere", 1), ("file", 1), ("loop", 4)] {
+        let before = seen.requests().len();
+        let failure = send(&client, report(format!("http://127.0.0.1:{port}/{path}"))).await.unwrap_err();
+        assert!(matches!(failure, Failure::BadTarget(Refused::Redirect { .. })) && failure.is_final(), "{failure:?}");
+        assert_eq!(seen.requests().len() - before, requests, "{path}");
+    }
+    assert_eq!(untouched.connections(), 0);
+}
+
+#[tokio::test]
+async fn the_clouds_redirects_are_answers() {
+    let (port, seen) = serve(None, |_| status(308, "location", "/moved")).await;
+    let answer = send(&client(), post(plain(port), Kind::Cloud)).await.unwrap();
+    assert_eq!((answer.status.as_u16(), seen.requests().len()), (308, 1));
+}
+
+#[tokio::test]
+async fn a_name_that_resolves_to_this_machine_is_refused_before_anything_is_sent() {
+    let (port, seen) = serve(None, ok).await;
+    let report_rules = TargetRules::new::<&str>(&[], false, true).unwrap();
+    let client = Client::new(Parts { report: report_rules, ..parts(&Ca::new()) });
+    for host in ["localhost", "127.0.0.1", "[::ffff:127.0.0.1]"] {
+        let failure = send(&client, report(format!("http://{host}:{port}/"))).await.unwrap_err();
+        assert!(matches!(failure, Failure::BadTarget(Refused::Private { .. })) && failure.is_final(), "{failure:?}");
+    }
+    send(&client, post(format!("http://localhost:{port}/"), Kind::Cloud)).await.expect("the operator's own may");
+    assert_eq!(seen.connections(), 1);
+}
+
+// --- TLS ------------------------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn an_own_ca_is_accepted_and_the_connection_kept() {
+    let ca = Ca::new();
+    let (port, seen) = serve(Some(ca.server("localhost").config()), ok).await;
+    let client = Client::new(parts(&ca));
+    for _ in 0..2 {
+        assert_eq!(send(&client, report(secure(port))).await.unwrap().status, StatusCode::OK);
+    }
+    assert_eq!(seen.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_server_with_tls_1_2_only_is_reached() {
+    let ca = Ca::new();
+    let config = ServerTls { versions: &TLS12_ONLY, ..ca.server("localhost") }.config();
+    let (port, _) = serve(Some(config), ok).await;
+    assert_eq!(send(&Client::new(parts(&ca)), report(secure(port))).await.unwrap().status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_bad_certificate_is_named_and_tried_again_and_nothing_is_sent() {
+    let ca = Ca::new();
+    let table = [
+        (Ca::new().server("localhost").config(), "UnknownIssuer"),
+        (ca.server("other.example").config(), "not valid for name"),
+        (ServerTls { expired: true, ..ca.server("localhost") }.config(), "expired"),
+    ];
+    let client = Client::new(parts(&ca));
+    for (config, word) in table {
+        let (port, seen) = serve(Some(config), ok).await;
+        let failure = send(&client, report(secure(port))).await.unwrap_err();
+        assert!(matches!(&failure, Failure::Tls { why } if why.contains(word)), "{word}: {failure:?}");
+        assert!(!failure.is_final());
+        assert!(seen.requests().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown_where_it_is_asked_for() {
+    let ca = Ca::new();
+    for versions in [&TLS12_ONLY, &TLS13_ONLY] {
+        let config = ServerTls { ask_client: true, versions, ..ca.server("localhost") }.config();
+        let (port, seen) = serve(Some(config), ok).await;
+        let failure = send(&Client::new(parts(&ca)), report(secure(port))).await.unwrap_err();
+        assert!(matches!(failure, Failure::Tls { .. } | Failure::Lost { .. }), "{failure:?}");
+        assert!(seen.requests().is_empty());
+        let tls = client_config(Some(&ca.file("ca.pem")), Some(&ca.identity())).unwrap();
+        let client = Client::new(Parts { tls, ..parts(&ca) });
+        assert_eq!(send(&client, report(secure(port))).await.unwrap().status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_speak_tls_runs_out_of_time_or_is_named() {
+    let time_outs = TimeOuts { tls: Duration::from_millis(300), ..patient() };
+    let client = Client::new(Parts { time_outs, ..parts(&Ca::new()) });
+    let port =
+        serve_raw(|mut stream, _| async move { while stream.read(&mut [0; 512]).await.unwrap_or(0) > 0 {} }).await;
+    let failure = send(&client, report(secure(port))).await.unwrap_err();
+    assert_eq!(failure, Failure::TimeOut { phase: Phase::Tls });
+    let (port, _) = serve(None, ok).await;
+    let failure = send(&client, report(secure(port))).await.unwrap_err();
+    assert!(matches!(failure, Failure::Tls { .. }), "{failure:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_used_for_tls_is_named() {
+    let ca = Ca::new();
+    let identity = ca.identity();
+    let (empty, torn) = (ca.file("empty.pem"), ca.file("torn.pem"));
+    std::fs::write(&empty, "nothing here\n").unwrap();
+    std::fs::write(&torn, "-----BEGIN CERTIFICATE-----\nMIIB\n").unwrap();
+    let bogus = ca.file("bogus.pem");
+    std::fs::write(&bogus, "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n").unwrap();
+    let own_ca = |file: &PathBuf| client_config(Some(file), None).unwrap_err();
+    assert!(matches!(own_ca(&ca.file("absent")), TlsError::Unreadable { .. }));
+    assert!(matches!(own_ca(&empty), TlsError::NoCertificate { .. }));
+    assert!(matches!(own_ca(&torn), TlsError::NotPem { .. }));
+    assert!(matches!(own_ca(&bogus), TlsError::BadCertificate { .. }));
+    assert!(own_ca(&empty).to_string().contains("empty.pem"));
+
+    let with = |identity: Identity| client_config(Some(&ca.file("ca.pem")), Some(&identity));
+    let no_key = with(Identity { key: identity.certificate.clone(), ..identity.clone() });
+    assert!(matches!(no_key, Err(TlsError::NoKey { .. })));
+    let strange = ca.file("strange.key");
+    std::fs::write(&strange, KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    let other_key = with(Identity { key: strange, ..identity.clone() });
+    assert!(matches!(other_key, Err(TlsError::KeyDoesNotFit { .. })));
+    assert!(with(identity).is_ok());
+}
+
+// --- proxies --------------------------------------------------------------------------------------------------
+
+fn through(port: u16) -> Proxies {
+    Proxies::parse(|name| (name == "all_proxy").then(|| format!("http://alice:secret@127.0.0.1:{port}"))).unwrap()
+}
+
+/// A proxy that notes the request line and headers of each CONNECT and leads every tunnel to `target`.
+async fn tunnel_to(target: u16, answer: &'static str) -> (u16, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&asked);
+    let port = serve_raw(move |mut stream, _| {
+        let notes = Arc::clone(&notes);
+        async move {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                assert!(stream.read_buf(&mut head).await.unwrap() > 0);
+            }
+            notes.lock().unwrap().push(String::from_utf8(head).unwrap());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            if answer.contains(" 200 ") {
+                let mut inner = TcpStream::connect(("127.0.0.1", target)).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut inner).await;
+            }
+        }
+    })
+    .await;
+    (port, asked)
+}
+
+#[tokio::test]
+async fn https_goes_through_a_tunnel_to_the_name_with_its_own_certificate() {
+    let ca = Ca::new();
+    let (target, seen) = serve(Some(ca.server("shop.example").config()), ok).await;
+    let (proxy, asked) = tunnel_to(target, "HTTP/1.0 200 Connection established\r\nVia: x\r\n\r\n").await;
+    let client = Client::new(Parts { proxies: through(proxy), ..parts(&ca) });
+    for _ in 0..2 {
+        let answer = send(&client, report("https://shop.example/notify".to_owned())).await.unwrap();
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+    let asked = asked.lock().unwrap().clone();
+    assert_eq!(asked.len(), 1, "the tunnel is kept");
+    assert!(asked[0].starts_with("CONNECT shop.example:443 HTTP/1.1\r\nHost: shop.example:443\r\n"), "{asked:?}");
+    assert!(asked[0].contains("Proxy-Authorization: Basic YWxpY2U6c2VjcmV0\r\n"), "{asked:?}");
+    let [request, _] = &seen.requests()[..] else { panic!("two requests") };
+    assert_eq!((request.uri.as_str(), &request.headers["host"]), ("/notify", &"shop.example".parse().unwrap()));
+    assert!(!request.headers.contains_key("proxy-authorization"), "the receiver does not learn it");
+}
+
+#[tokio::test]
+async fn plain_http_through_a_proxy_is_asked_for_in_absolute_form() {
+    let (proxy, seen) = serve(None, ok).await;
+    let report_rules = TargetRules::new(&["shop.example"], false, true).unwrap();
+    let client = Client::new(Parts { proxies: through(proxy), report: report_rules, ..parts(&Ca::new()) });
+    send(&client, report("http://shop.example:8080/notify?a=1".to_owned())).await.unwrap();
+    let [request] = &seen.requests()[..] else { panic!("one request") };
+    assert_eq!(request.uri, "http://shop.example:8080/notify?a=1");
+    assert_eq!(request.headers["host"], "shop.example:8080");
+    assert_eq!(request.headers["proxy-authorization"], "Basic YWxpY2U6c2VjcmV0");
+}
+
+#[tokio::test]
+async fn a_proxy_is_never_asked_for_a_host_that_is_not_listed() {
+    let (proxy, asked) = tunnel_to(0, "HTTP/1.1 200 OK\r\n\r\n").await;
+    let any_public = TargetRules::new::<&str>(&[], true, true).unwrap();
+    let client = Client::new(Parts { proxies: through(proxy), report: any_public, ..parts(&Ca::new()) });
+    for url in ["https://shop.example/", "http://shop.example/"] {
+        let failure = send(&client, report(url.to_owned())).await.unwrap_err();
+        assert!(matches!(failure, Failure::BadTarget(Refused::NotListedForProxy { .. })), "{failure:?}");
+    }
+    assert!(asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_or_babbles_is_named_and_tried_again() {
+    let ca = Ca::new();
+    let table = [
+        ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Some(407)),
+        ("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\n", Some(502)),
+        ("220 mail.example ESMTP\r\n\r\n", None),
+    ];
+    for (answer, expected) in table {
+        let (proxy, _) = tunnel_to(0, answer).await;
+        let client = Client::new(Parts { proxies: through(proxy), ..parts(&ca) });
+        let failure = send(&client, report("https://shop.example/".to_owned())).await.unwrap_err();
+        match (&failure, expected) {
+            (Failure::Proxy { status }, Some(code)) => assert_eq!(status.as_u16(), code),
+            (Failure::Protocol { .. }, None) => {}
+            other => panic!("{other:?}"),
+        }
+        assert!(!failure.is_final());
+    }
+}
