@@ -67,7 +67,7 @@ fn a_demonstration_is_elsewhere_in_this_build() {
         return;
     }
     let (code, _, err) = run(vend(&["demo"]));
-    assert_eq!((code, err.as_str()), (Some(2), "error: this build has no demo: make demo\n"));
+    assert_eq!((code, err.as_str()), (Some(2), "error: this build has no demo; use: make demo\n"));
 }
 
 #[test]

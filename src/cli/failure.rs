@@ -26,11 +26,11 @@ pub enum Failure {
     #[error("the configuration cannot be shown as TOML: {0}; use --json")]
     Toml(#[from] toml::ser::Error),
     /// This build has no part that the command needs.
-    #[error("this build has no {part}: {remedy}")]
+    #[error("this build has no {part}; use: {remedy}")]
     NotInBuild {
         /// What is not there.
         part: &'static str,
-        /// What to do instead.
+        /// The command to use instead.
         remedy: &'static str,
         /// How it ends.
         exit: Exit,
@@ -70,7 +70,7 @@ impl Failure {
                 Some(lang.say(self.to_string(), format!("配置无法以 TOML 显示：{error}；请使用 --json")))
             }
             Failure::NotInBuild { part, remedy, .. } => {
-                Some(lang.say(self.to_string(), format!("此版本不含 {part}：{remedy}")))
+                Some(lang.say(self.to_string(), format!("此版本不含 {part}；请使用：{remedy}")))
             }
         }
     }

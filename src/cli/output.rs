@@ -9,6 +9,9 @@ use std::io::{self, IsTerminal as _, Write};
 /// Version of the JSON documents. It rises when a key goes away or changes its meaning, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
 
+/// Columns of a terminal that does not say how many it has: the VT100's, which every later one can show.
+const COLUMNS_DEFAULT: u16 = 80;
+
 /// The form of a result.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct OutputArgs {
@@ -37,6 +40,7 @@ enum Form {
     /// Tables with lines, for a terminal.
     Terminal {
         colour: bool,
+        columns: u16,
     },
 }
 
@@ -55,7 +59,7 @@ impl<'a> Output<'a> {
         } else if args.plain || !io::stdout().is_terminal() {
             Form::Plain
         } else {
-            Form::Terminal { colour: colour_wanted(|name| std::env::var(name).ok()) }
+            Form::Terminal { colour: colour_wanted(|name| std::env::var(name).ok()), columns: terminal_columns() }
         };
         Output { lang, out, form }
     }
@@ -89,7 +93,7 @@ impl<'a> Output<'a> {
     /// When the other end takes no more.
     pub fn good(&mut self, text: &str) -> io::Result<()> {
         match self.form {
-            Form::Terminal { colour: true } => writeln!(self.out, "\x1b[32m{text}\x1b[0m"),
+            Form::Terminal { colour: true, .. } => writeln!(self.out, "\x1b[32m{text}\x1b[0m"),
             _ => writeln!(self.out, "{text}"),
         }
     }
@@ -99,9 +103,10 @@ impl<'a> Output<'a> {
     /// # Errors
     /// When the other end takes no more.
     pub fn table(&mut self, header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-        if let Form::Terminal { .. } = self.form {
+        if let Form::Terminal { columns, .. } = self.form {
             let mut table = Table::new();
             table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_width(columns);
             table.set_header(header.iter().map(Cell::new));
             for row in rows {
                 table.add_row(row);
@@ -122,6 +127,14 @@ impl<'a> Output<'a> {
     /// When the other end takes no more.
     pub fn finish(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// How wide the terminal is. A serial console says 0 and means that it does not know.
+fn terminal_columns() -> u16 {
+    match rustix::termios::tcgetwinsize(io::stdout()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col,
+        _ => COLUMNS_DEFAULT,
     }
 }
 
@@ -149,7 +162,8 @@ mod tests {
     #[test]
     fn a_table_with_chinese_text_is_straight() {
         let rows = [vec!["饮料".to_owned(), "1".to_owned()], vec!["cola".to_owned(), "2".to_owned()]];
-        let table = written(Form::Terminal { colour: false }, |out| out.table(&["名称", "n"], &rows));
+        let table =
+            written(Form::Terminal { colour: false, columns: COLUMNS_DEFAULT }, |out| out.table(&["名称", "n"], &rows));
         let column = |line: &str, c: char| {
             line.chars().take_while(|&x| x != c).map(|x| 1 + usize::from(x > '\u{2e80}')).sum::<usize>()
         };

@@ -26,6 +26,6 @@ mod agent {
     use crate::cli::exit::Exit;
 
     pub(super) fn run(_config: Config, _credentials: Credentials) -> Result<ExitCode, Failure> {
-        Err(Failure::NotInBuild { part: "agent", remedy: "build it with src/agent.rs", exit: Exit::Failed })
+        Err(Failure::NotInBuild { part: "agent", remedy: "a build with src/agent.rs", exit: Exit::Failed })
     }
 }

@@ -149,6 +149,8 @@ pub enum Complaint {
 
 /// Names that a person may try to write into the file, and that are credentials.
 const SECRETS: [&str; 3] = ["app_secret", "app_key", "mqtt_password"];
+/// The TOML reader's message where one of several words is wanted and something else stands.
+const ENUM_WANTED: &str = "wanted string or table";
 /// A name is taken for a misspelling from this likeness on (Jaro-Winkler, as clap does).
 const LIKENESS_MIN: f64 = 0.7;
 
@@ -186,7 +188,9 @@ impl Complaint {
         }
         match digits {
             // A number with a leading zero is not TOML at all, hence the key's name.
-            Some((key, value)) if key == "machine_no" || message.ends_with("expected a string") => {
+            Some((key, value))
+                if key == "machine_no" || message.ends_with("expected a string") || message == ENUM_WANTED =>
+            {
                 Complaint::NeedsQuotes { key: key.to_owned(), value: value.to_owned() }
             }
             _ => Complaint::Toml { message: message.trim_end().to_owned() },
