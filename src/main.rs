@@ -1,1 +1,5 @@
-fn main() {}
+//! The `vend` program: arguments → one command → exit code.
+
+fn main() -> std::process::ExitCode {
+    vend::cli::main()
+}

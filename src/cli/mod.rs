@@ -1,1 +1,127 @@
-//! One file per command.
+//! The command line: one file per command. Results go to standard output, everything else to standard error, and
+//! the process ends with a code of [`exit::Exit`].
+
+pub mod board;
+pub mod completions;
+pub mod config;
+pub mod demo;
+pub mod exit;
+pub mod failure;
+pub mod journal;
+pub mod lang;
+pub mod order;
+pub mod output;
+pub mod run;
+pub mod send;
+pub mod status;
+
+use clap::{Args, Parser, Subcommand};
+use exit::Exit;
+use failure::Failure;
+use lang::Lang;
+use output::{Output, OutputArgs};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// An agent for vending machines: at most one motor turn per paid unit, always one final result
+#[derive(Debug, Parser)]
+#[command(name = "vend", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// Language for people: en or zh; else the locale's
+    #[arg(long, global = true, value_enum, value_name = "LANG")]
+    pub lang: Option<Lang>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The daemon: takes orders, drives the board, reports results
+    Run(ConfigArgs),
+    /// The configuration: check it, show what is in force
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Board profiles
+    #[command(subcommand)]
+    Board(board::BoardCommand),
+    /// A demonstration on this computer, with an emulated board
+    Demo,
+    /// Completions for a shell, on standard output
+    Completions(completions::CompletionsArgs),
+}
+
+/// Where configuration and secrets are.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// The directory with the secrets: app_secret, app_key, mqtt_password
+    // systemd sets the variable to where LoadCredential= puts the files.
+    #[arg(long, value_name = "DIR", env = "CREDENTIALS_DIRECTORY", hide_env_values = true)]
+    pub credentials: Option<PathBuf>,
+}
+
+/// Reads the command line of this process and does what it says.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help into a closed pipe is not a failure, and there is nobody left to tell.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let lang = Lang::choose(cli.lang, |name| std::env::var(name).ok());
+    match dispatch(cli.command, lang) {
+        Ok(code) => code,
+        Err(failure) => {
+            if let Some(text) = failure.text(lang) {
+                warn(&text, lang.say("error: ", "错误："));
+            }
+            failure.exit().into()
+        }
+    }
+}
+
+fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Config(command) => with_output(command.output(), lang, |out| config::run(&command, out)),
+        Command::Board(command) => with_output(command.output(), lang, |out| board::run(&command, out)),
+        Command::Demo => demo::run(),
+        Command::Completions(args) => with_output(OutputArgs::default(), lang, |out| completions::run(&args, out)),
+    }
+}
+
+/// Runs a command that ends with a result on standard output.
+fn with_output(
+    args: OutputArgs,
+    lang: Lang,
+    command: impl FnOnce(&mut Output<'_>) -> Result<Exit, Failure>,
+) -> Result<ExitCode, Failure> {
+    let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = Output::new(&mut stdout, args, lang);
+    let exit = command(&mut out)?;
+    out.finish()?;
+    Ok(exit.into())
+}
+
+/// Tells a person on standard error. Whether it gets there changes nothing.
+fn warn(text: &str, prefix: &str) {
+    let _ = writeln!(std::io::stderr(), "{prefix}{}", text.trim_end());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_of_the_command_line_holds_together() {
+        Cli::command().debug_assert();
+    }
+}

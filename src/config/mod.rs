@@ -1,1 +1,152 @@
-//! Configuration and credentials.
+//! Configuration and credentials. A file is read into [`file::File`] (the keys as written), checked as a whole, and
+//! becomes a [`Config`] (what the daemon uses: typed, with absolute paths). Every mistake is told with its place and
+//! with what to do about it; `docs/configuration.md` describes the keys.
+
+pub mod credentials;
+pub mod endpoint;
+pub mod file;
+pub mod problem;
+mod resolve;
+
+use crate::board::profile::Profile;
+use crate::order::key::MachineNo;
+use endpoint::{Endpoint, HostPattern};
+use file::{File, Protocol, TimeTrust, VerifyOrders};
+use problem::{ConfigError, Source};
+use std::path::{Path, PathBuf};
+
+/// Where the configuration is, unless `--config` says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/vend/vend.toml";
+
+/// A configuration that was found to be right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The machine.
+    pub machine_no: MachineNo,
+    /// Where commands come from.
+    pub broker: Broker,
+    /// The platform's open API; `None` when the configuration names none, and then nothing needs it.
+    pub cloud: Option<Cloud>,
+    /// What the messages over MQTT are signed with.
+    pub mqtt_signing: MqttSigning,
+    /// The controller board.
+    pub board: Board,
+    /// Where results may be POSTed.
+    pub report: Report,
+    /// When time counts.
+    pub time_trust: TimeTrust,
+    /// The journal's directory.
+    pub state_directory: PathBuf,
+    /// The Unix socket on which the daemon answers the tool.
+    pub control_socket: PathBuf,
+}
+
+/// The MQTT session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broker {
+    /// Host, port, and whether TLS is spoken.
+    pub endpoint: Endpoint,
+    /// The protocol's version.
+    pub protocol: Protocol,
+    /// The name to log in with; without one the session is anonymous.
+    pub username: Option<String>,
+    /// Seconds of silence after which the client pings.
+    pub keep_alive_s: u16,
+    /// Seconds for which the broker keeps the session of a client that is away.
+    pub session_expiry_s: u32,
+    /// Certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How the client proves who it is, where the broker asks for a certificate.
+    pub client_identity: Option<ClientIdentity>,
+}
+
+/// A client certificate and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientIdentity {
+    /// The chain, PEM.
+    pub certificate: PathBuf,
+    /// The private key, PEM.
+    pub key: PathBuf,
+}
+
+/// The platform's open API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cloud {
+    /// The base of /api/openapi/v1.
+    pub endpoint: Endpoint,
+    /// The merchant's public id.
+    pub app_id: String,
+    /// Whether the platform is asked before an order is driven.
+    pub verify_orders: VerifyOrders,
+    /// Ask the platform for a refund when nothing came out.
+    pub refund_failed: bool,
+    /// Certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The key of signatures over MQTT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MqttSigning {
+    /// The AppKey, from the credentials.
+    AppKey,
+    /// The AppId, as the configuration gives it.
+    AppId(String),
+}
+
+/// The controller board and its line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Board {
+    /// What kind of board it is.
+    pub profile: Profile,
+    /// The serial port. It need not exist: an unplugged adapter is a fault to report, not a mistake in the file.
+    pub port: PathBuf,
+    /// Keep a slot out of use after *unknown* until a person looked.
+    pub lock_slot_after_unknown: bool,
+}
+
+/// Where results may be POSTed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Hosts that a notify_url may name; empty: any public host.
+    pub allow_hosts: Vec<HostPattern>,
+    /// Loopback, link-local and private ranges may be targets too.
+    pub allow_private_targets: bool,
+    /// Plain http:// may be used to hosts other than loopback.
+    pub allow_plaintext: bool,
+    /// Certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A configuration together with the keys it came from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What the daemon uses.
+    pub config: Config,
+    /// Every key with the value in force, defaults filled in and paths absolute.
+    pub effective: File,
+}
+
+impl Config {
+    /// Reads and checks the configuration at `path`, with the profile and the certificates it names.
+    ///
+    /// # Errors
+    /// [`ConfigError`] tells every mistake that can be told at once, each with its place and what to do.
+    pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source: source.into() })?;
+        Config::parse(path, &text)
+    }
+
+    /// Checks a configuration whose text is at hand. `path` names it in errors, and its folder is where relative
+    /// paths begin.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
+        let path = std::path::absolute(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source: source.into() })?;
+        let source = Source { path: &path, text };
+        let file = File::parse(&source)?;
+        resolve::resolve(&source, file)
+    }
+}

@@ -1,0 +1,332 @@
+//! The keys of the configuration file, as a person writes them. Types are by serde; whether the values make sense
+//! together is checked in `resolve`.
+
+use super::problem::{Complaint, ConfigError, Problem, Source};
+use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use toml::Spanned;
+
+/// Seconds between pings. Below 5 the client library refuses; above 600 a half-open connection, noticed after twice
+/// the time, would outlive the 1,200 s in which a command may be driven.
+pub const KEEP_ALIVE_S: RangeInclusive<i64> = 5..=600;
+/// Seconds between pings unless the file says otherwise: the vendor's sample value.
+pub const KEEP_ALIVE_DEFAULT_S: i64 = 60;
+/// Seconds for which the broker keeps our session. A shorter time than the 1,200 s of a command would lose paid
+/// orders; tombstones are kept at least as long as the session, hence the year.
+pub const SESSION_EXPIRY_S: RangeInclusive<i64> = 1_200..=31_536_000;
+/// A week: a machine that stood dark over a holiday still gets what was sent.
+pub const SESSION_EXPIRY_DEFAULT_S: i64 = 604_800;
+/// Where the journal is unless the file says otherwise.
+pub const STATE_DIRECTORY_DEFAULT: &str = "/var/lib/vend";
+/// Where the daemon listens unless the file says otherwise.
+pub const CONTROL_SOCKET_DEFAULT: &str = "/run/vend/control.sock";
+
+/// Version of MQTT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Protocol {
+    /// MQTT 5.
+    #[default]
+    #[serde(rename = "5")]
+    V5,
+    /// MQTT 3.1.1.
+    #[serde(rename = "3.1.1")]
+    V311,
+}
+
+/// Whether the platform is asked about an order before it is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerifyOrders {
+    /// Before every order.
+    Always,
+    /// Before an order that is late (order-life, rule 27).
+    #[default]
+    Late,
+    /// Never.
+    Never,
+}
+
+/// Which of the merchant's credentials signs messages over MQTT; the vendor's page and examples disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MqttKey {
+    /// As in the examples.
+    #[default]
+    AppKey,
+    /// As on the page.
+    AppId,
+}
+
+/// When time counts (order-life, rule 28).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeTrust {
+    /// Once the kernel is synchronised or the platform's Date header has told it.
+    #[default]
+    Synchronised,
+    /// At once: a controller with a battery-backed clock and no NTP.
+    System,
+}
+
+/// The whole file. Absent keys have their default; what must be written is an `Option` that the check asks for.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    /// The machine: 8 digits.
+    pub machine_no: Option<Spanned<String>>,
+    /// Where commands come from.
+    pub broker: BrokerSection,
+    /// The platform's open API.
+    pub cloud: CloudSection,
+    /// Signatures.
+    pub signing: SigningSection,
+    /// The controller board.
+    pub board: BoardSection,
+    /// Where results may be POSTed.
+    pub report: ReportSection,
+    /// Time.
+    pub time: TimeSection,
+    /// The journal.
+    pub state: StateSection,
+    /// The daemon's socket.
+    pub control: ControlSection,
+}
+
+/// `[broker]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BrokerSection {
+    /// mqtt:// or mqtts://.
+    pub url: Option<Spanned<String>>,
+    /// Plain mqtt:// to another host than loopback is meant.
+    pub allow_plaintext: bool,
+    /// MQTT 5 or 3.1.1.
+    pub protocol: Protocol,
+    /// Log in by this name, with the credential mqtt_password.
+    pub username: Option<Spanned<String>>,
+    /// See [`KEEP_ALIVE_S`].
+    pub keep_alive_s: Spanned<i64>,
+    /// See [`SESSION_EXPIRY_S`].
+    pub session_expiry_s: Spanned<i64>,
+    /// Trust these certificates instead of the system's.
+    pub ca_file: Option<Spanned<PathBuf>>,
+    /// The client's own certificate.
+    pub client_certificate: Option<Spanned<PathBuf>>,
+    /// Its key.
+    pub client_key: Option<Spanned<PathBuf>>,
+}
+
+impl Default for BrokerSection {
+    fn default() -> Self {
+        BrokerSection {
+            url: None,
+            allow_plaintext: false,
+            protocol: Protocol::default(),
+            username: None,
+            keep_alive_s: Spanned::new(0..0, KEEP_ALIVE_DEFAULT_S),
+            session_expiry_s: Spanned::new(0..0, SESSION_EXPIRY_DEFAULT_S),
+            ca_file: None,
+            client_certificate: None,
+            client_key: None,
+        }
+    }
+}
+
+/// `[cloud]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CloudSection {
+    /// Base of /api/openapi/v1.
+    pub url: Option<Spanned<String>>,
+    /// Plain http:// to another host than loopback is meant.
+    pub allow_plaintext: bool,
+    /// The merchant's public id.
+    pub app_id: Option<Spanned<String>>,
+    /// Ask before driving.
+    pub verify_orders: VerifyOrders,
+    /// Ask for a refund after a failed vend.
+    pub refund_failed: bool,
+    /// Trust these certificates instead of the system's.
+    pub ca_file: Option<Spanned<PathBuf>>,
+}
+
+/// `[signing]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SigningSection {
+    /// The key of messages over MQTT.
+    pub mqtt_key: MqttKey,
+}
+
+/// `[board]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BoardSection {
+    /// A built-in profile, or a path to one.
+    pub profile: Option<Spanned<String>>,
+    /// The serial port.
+    pub port: Option<Spanned<PathBuf>>,
+    /// Keep a slot out of use after *unknown*.
+    pub lock_slot_after_unknown: bool,
+}
+
+/// `[report]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReportSection {
+    /// Hosts that a notify_url may name.
+    pub allow_hosts: Vec<Spanned<String>>,
+    /// Private ranges may be targets too.
+    pub allow_private_targets: bool,
+    /// Plain http:// to another host than loopback is meant.
+    pub allow_plaintext: bool,
+    /// Trust these certificates instead of the system's.
+    pub ca_file: Option<Spanned<PathBuf>>,
+}
+
+/// `[time]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimeSection {
+    /// When time counts.
+    pub trust: TimeTrust,
+}
+
+/// `[state]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StateSection {
+    /// The journal's directory.
+    pub directory: PathBuf,
+}
+
+impl Default for StateSection {
+    fn default() -> Self {
+        StateSection { directory: STATE_DIRECTORY_DEFAULT.into() }
+    }
+}
+
+/// `[control]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ControlSection {
+    /// The socket.
+    pub socket: PathBuf,
+}
+
+impl Default for ControlSection {
+    fn default() -> Self {
+        ControlSection { socket: CONTROL_SOCKET_DEFAULT.into() }
+    }
+}
+
+impl File {
+    /// Reads the keys. The first mistake ends it: after one, the TOML reader has lost its place.
+    pub(super) fn parse(source: &Source<'_>) -> Result<File, ConfigError> {
+        toml::from_str(source.text).map_err(|error| {
+            let span = error.span().unwrap_or(0..0);
+            let complaint = Complaint::from_toml(error.message(), source.line_of(span.start));
+            ConfigError::Wrong {
+                path: source.path.to_owned(),
+                problems: vec![Problem { place: source.place(span), complaint }],
+            }
+        })
+    }
+
+    /// Every key with a value, as TOML. Keys without one are left out.
+    ///
+    /// # Errors
+    /// When a path is not UTF-8, which TOML cannot hold.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use serde_json::Value;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::Path;
+
+    /// Every key of the code with its default: an empty file, serialised.
+    fn coded() -> BTreeMap<String, String> {
+        let Value::Object(top) = serde_json::to_value(File::default()).unwrap() else { panic!("not an object") };
+        let mut keys = BTreeMap::new();
+        for (name, value) in top {
+            match value {
+                Value::Object(section) => {
+                    keys.extend(section.into_iter().map(|(key, value)| (format!("{name}.{key}"), value.to_string())));
+                }
+                value => drop(keys.insert(name, value.to_string())),
+            }
+        }
+        keys
+    }
+
+    /// What an empty file is told to be missing, whatever else it says.
+    fn required() -> BTreeSet<String> {
+        let empty = "[cloud]\nverify_orders = \"never\"";
+        let Err(ConfigError::Wrong { problems, .. }) = Config::parse(Path::new("/vend.toml"), empty) else {
+            panic!("an empty file is not enough")
+        };
+        let told = problems.iter().map(|p| p.complaint.message().en);
+        told.map(|text| text.strip_suffix(" is missing").unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_documentation_has_every_key_with_its_default_and_no_other() {
+        let required = required();
+        let documented: BTreeMap<String, String> = include_str!("../../docs/configuration.md")
+            .split("\n## ")
+            .find(|section| section.starts_with("Keys"))
+            .unwrap()
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .map(|line| {
+                let cells: Vec<&str> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+                let default = match (cells[2], required.contains(cells[1])) {
+                    ("required", true) | ("none", false) => "null",
+                    (default, _) => default,
+                };
+                (cells[1].to_owned(), default.to_owned())
+            })
+            .collect();
+        assert_eq!(documented, coded());
+        for (key, range) in [("keep_alive_s", KEEP_ALIVE_S), ("session_expiry_s", SESSION_EXPIRY_S)] {
+            let row = format!(
+                "`broker.{key}` | `{}` | {} to {} |",
+                coded()[&format!("broker.{key}")],
+                range.start(),
+                range.end()
+            );
+            assert!(include_str!("../../docs/configuration.md").contains(&row), "{row}");
+        }
+    }
+
+    #[test]
+    fn the_example_names_every_key_and_what_it_comments_out_is_the_default() {
+        let example = include_str!("../../systemd/vend.toml.example");
+        // A comment that sets something has no blank after its sign.
+        let all: String = example
+            .lines()
+            .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let count = |text: &str| {
+            let table: toml::Table = text.parse().unwrap();
+            table.values().map(|v| v.as_table().map_or(1, toml::Table::len)).sum::<usize>()
+        };
+        assert_eq!(count(&all), coded().len());
+        let (with, without): (File, File) = (toml::from_str(&all).unwrap(), toml::from_str(example).unwrap());
+        let mut with = with;
+        with.broker.username = None;
+        for path in [&mut with.broker.ca_file, &mut with.broker.client_certificate, &mut with.broker.client_key] {
+            *path = None;
+        }
+        (with.cloud.ca_file, with.report.ca_file) = (None, None);
+        assert_eq!(with.to_toml().unwrap(), without.to_toml().unwrap());
+    }
+}
