@@ -17,7 +17,7 @@ use super::value::{self, HEADER_BYTES};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Longest key, in bytes: two ids of 64 characters and the 00 between them, with room.
 pub const KEY_BYTES_MAX: usize = 256;
@@ -50,6 +50,7 @@ impl Batch {
 
 /// What an opened state directory turned out to be.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "made once a start and taken apart at once")]
 pub enum Opened {
     /// Everything that was committed is there.
     Sound {
@@ -84,7 +85,7 @@ pub struct Store {
     /// The second file does not know the newest commit yet.
     second_is_behind: bool,
     poison: Option<CommitError>,
-    layout: Layout,
+    state_dir: PathBuf,
     /// Last, so that it goes last.
     _lock: StateLock,
 }
@@ -114,7 +115,7 @@ impl Store {
                     digest,
                     second_is_behind: false,
                     poison: None,
-                    layout,
+                    state_dir: layout.state_dir,
                     _lock: lock,
                 };
                 let Contents { records, meta, .. } = contents;
@@ -242,7 +243,7 @@ impl Store {
     /// # Errors
     /// When the file system does not answer.
     pub fn free_bytes(&self) -> io::Result<u64> {
-        let space = rustix::fs::statvfs(&self.layout.state_dir)?;
+        let space = rustix::fs::statvfs(&self.state_dir)?;
         Ok(space.f_bavail.saturating_mul(space.f_frsize))
     }
 

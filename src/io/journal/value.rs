@@ -87,18 +87,19 @@ pub(super) fn unseal<'a>(key: &[u8], bytes: &'a [u8]) -> Result<Value<'a>, Unrea
     Ok(Value { counter: u64::from_le_bytes(counter), body })
 }
 
+/// A value as another format would write it.
+#[cfg(test)]
+pub(super) fn seal_as(format: u8, key: &[u8], counter: u64, body: &[u8]) -> Vec<u8> {
+    let mut bytes = seal(key, counter, body);
+    bytes[0] = format;
+    let sum = check_sum(format, key, &bytes[5..]);
+    bytes[1..5].copy_from_slice(&sum.to_le_bytes());
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A value as another format would write it.
-    pub(in super::super) fn seal_as(format: u8, key: &[u8], counter: u64, body: &[u8]) -> Vec<u8> {
-        let mut bytes = seal(key, counter, body);
-        bytes[0] = format;
-        let sum = check_sum(format, key, &bytes[5..]);
-        bytes[1..5].copy_from_slice(&sum.to_le_bytes());
-        bytes
-    }
 
     #[test]
     fn a_value_comes_back_as_it_was_put() {
@@ -131,6 +132,3 @@ mod tests {
         assert_eq!(unseal(b"k", &seal_as(0, b"k", 1, b"")), Err(Unreadable::Format(0)));
     }
 }
-
-#[cfg(test)]
-pub(super) use tests::seal_as;

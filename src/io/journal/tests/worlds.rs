@@ -67,6 +67,16 @@ fn a_read_only_disk_is_refused_with_words_and_no_quarantine() {
 }
 
 #[test]
+fn low_space_is_told_and_its_end_too_without_a_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = r#"
+        mount -t tmpfs -o size=8m none "$0"
+        "$@""#;
+    let Some(output) = in_own_mounts(script, dir.path(), "wait_for_space") else { return };
+    assert_passed(&output);
+}
+
+#[test]
 fn a_commit_costs_exactly_one_sync() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("strace.log");
@@ -129,6 +139,19 @@ fn fill_or_check() {
     fs::File::options().write(true).open(&ballast).unwrap().set_len(0).unwrap();
     assert_eq!(store.commit(&puts(&[("late", "x")])), Err(error), "space alone heals nothing");
     println!("FILLED after {n} commits");
+}
+
+#[test]
+#[ignore = "a helper of low_space_is_told_and_its_end_too_without_a_commit"]
+fn wait_for_space() {
+    let (store, ..) = sound(&state_dir());
+    let (_batches, from_core) = tokio::sync::mpsc::channel(1);
+    let (done, mut events) = tokio::sync::mpsc::channel(1);
+    let _thread = spawn(store, from_core, done).unwrap();
+    assert!(matches!(events.blocking_recv(), Some(JournalEvent::Space { enough: false, free_bytes: 1.. })));
+    let grown = Command::new("mount").args(["-o", "remount,size=64m"]).arg(state_dir()).status().unwrap();
+    assert!(grown.success());
+    assert!(matches!(events.blocking_recv(), Some(JournalEvent::Space { enough: true, .. })));
 }
 
 #[test]
