@@ -1,1 +1,34 @@
-//! sled behind one small type.
+//! The journal's store: keys and values, durable when a commit returns.
+//!
+//! It knows nothing of orders; `order::record` turns them into bytes. One file for each subject:
+//! - [`store`](Store): opening, committing, the recipe that makes sled 0.34.7 survive a power cut;
+//! - `database`: sled itself behind a wall against its panics;
+//! - `value`, `digest`, `second_file`: how lost, old and torn records are noticed;
+//! - `layout`, `lock`: the state directory and who may work in it;
+//! - [`Damage`], [`OpenError`], [`CommitError`]: what can go wrong;
+//! - [`read_copy`]: looking without touching; [`accept_loss`]: the end of a quarantine;
+//! - [`spawn`]: the thread that commits.
+
+mod damage;
+mod database;
+mod digest;
+mod inspect;
+mod layout;
+mod lock;
+mod loss;
+mod second_file;
+mod store;
+mod thread;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use damage::{CommitError, Damage, OpenError};
+pub use digest::Digest;
+pub use inspect::{InspectError, Inspected, read_copy};
+pub use lock::StateLock;
+pub use loss::{AcceptError, accept_loss};
+pub use store::{Batch, FREE_BYTES_MIN, KEY_BYTES_MAX, Opened, Store, VALUE_BYTES_MAX};
+pub use thread::{JournalEvent, spawn};
+pub use value::{FORMAT, Unreadable};

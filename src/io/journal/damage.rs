@@ -1,0 +1,215 @@
+//! What can be wrong with a journal, and what stands in the way of one that may be sound.
+
+use super::digest::Digest;
+use super::value::Unreadable;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Something is lost, or nothing proves that nothing is: quarantine (order-life, rule 5).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// A journal was born here and its folder is gone.
+    #[error("the journal's folder is gone; orders that were in it are lost")]
+    JournalMissing,
+    /// The folder holds commits, and the marker of its birth is gone.
+    #[error("the creation marker is gone beside a journal with {records} records, which has seen {counter} commits")]
+    MarkerMissing {
+        /// Records that can be read.
+        records: usize,
+        /// The newest commit; 0 when no digest can be read.
+        counter: u64,
+    },
+    /// sled refuses the folder.
+    #[error("the journal cannot be opened: {text}")]
+    CannotOpen {
+        /// What sled said.
+        text: String,
+    },
+    /// sled fails while it reads, or gave up in the middle.
+    #[error("the journal cannot be read to its end: {text}")]
+    CannotRead {
+        /// What sled said.
+        text: String,
+    },
+    /// Every commit writes a digest, and there is none.
+    #[error("the journal has no digest, which each of its commits writes; whether records are missing is unknown")]
+    DigestMissing,
+    /// The digest's bytes are not what was written.
+    #[error("the journal's digest {0}")]
+    DigestUnreadable(Unreadable),
+    /// The digest is not that of the records that are there.
+    #[error("the journal should hold {expected} and holds {found}: records are missing, too many or out of date")]
+    Digest {
+        /// What the newest commit wrote.
+        expected: Digest,
+        /// What is there.
+        found: Digest,
+    },
+    /// A record's bytes are not what was written.
+    #[error("{count} records cannot be read; the first, {}, {why}", .key.escape_ascii())]
+    Records {
+        /// How many.
+        count: usize,
+        /// The key of the first.
+        key: Vec<u8>,
+        /// What is wrong with the first.
+        why: Unreadable,
+    },
+    /// A key that no program ever wrote.
+    #[error("the journal holds a key that vend never writes: {}", .key.escape_ascii())]
+    ForeignKey {
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// sled moved a record to a file of its own, which it never syncs. Values are kept too small for that.
+    #[error("the journal holds a blob file, {name}, which is never synced and which vend's records are too small for")]
+    BlobFile {
+        /// Its name below `journal/blobs`.
+        name: String,
+    },
+    /// The second file is gone. It is durable before the marker is, so no power cut explains that.
+    #[error("the second file is gone; whether the journal has lost its newest commits is unknown")]
+    SecondFileMissing,
+    /// No slot of the second file is whole. They are written in turn, so no power cut explains that.
+    #[error("neither slot of the second file can be read; whether the journal has lost its newest commits is unknown")]
+    SecondFileUnreadable,
+    /// The second file saw commits that the journal lost.
+    #[error("the journal has lost commits: it stands at {journal}, and {second} was durable")]
+    SecondFileAhead {
+        /// The journal's newest commit.
+        journal: u64,
+        /// The second file's.
+        second: u64,
+    },
+    /// Both are at the same commit and disagree about it.
+    #[error("the journal holds {journal} and the second file says {second}")]
+    SecondFileDiffers {
+        /// The journal's digest.
+        journal: Digest,
+        /// The second file's.
+        second: Digest,
+    },
+    /// A former start found damage and no person has ended the quarantine since.
+    #[error("{text} (found at an earlier start)")]
+    Earlier {
+        /// What was found then.
+        text: String,
+    },
+}
+
+/// Why a journal cannot be opened now, though nothing says that it is damaged.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process works in the state directory.
+    #[error("the state directory {} is in use by {}; only one vend may work in it", .state_dir.display(), whom(.holder))]
+    InUse {
+        /// The directory.
+        state_dir: PathBuf,
+        /// The process, when the kernel says so.
+        holder: Option<u32>,
+    },
+    /// A newer vend wrote here.
+    #[error(
+        "the journal is of format {found}, and this vend knows formats up to {known}: install the newer vend again"
+    )]
+    Newer {
+        /// The format found.
+        found: u8,
+        /// [`super::FORMAT`].
+        known: u8,
+    },
+    /// The file system does not let us.
+    #[error("cannot {doing} {}: {source}{}", .path.display(), advice(.source))]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A new journal could not be made, for no reason that the file system gave.
+    #[error("a new journal cannot be made: {text}")]
+    Birth {
+        /// What sled said.
+        text: String,
+    },
+}
+
+impl OpenError {
+    /// For `map_err` beside an I/O call.
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+        move |source| OpenError::Io { doing, path: path.to_owned(), source }
+    }
+}
+
+/// The holder of a lock, in words.
+pub(super) fn whom(holder: &Option<u32>) -> String {
+    holder.map_or_else(|| "another process".to_owned(), |process| format!("process {process}"))
+}
+
+/// What the user can do about an I/O error; starts with a separator, or is empty.
+pub(super) fn advice(e: &io::Error) -> &'static str {
+    match e.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make space, nothing is lost",
+        io::ErrorKind::ReadOnlyFilesystem => "; mount the file system for writing",
+        io::ErrorKind::PermissionDenied => "; run as the user who owns the state directory",
+        _ => "",
+    }
+}
+
+/// Why a commit is not durable. Every later commit of the same [`super::Store`] fails with the same error.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// A key or value over its limit; nothing was written.
+    #[error("a journal entry has a {what} of {found_bytes} bytes; at most {limit_bytes} are allowed")]
+    TooLarge {
+        /// "key" or "value".
+        what: &'static str,
+        /// Its length.
+        found_bytes: usize,
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// The disk is full.
+    #[error("the disk is full while it was to {doing}; make space, and nothing that was acknowledged is lost")]
+    StorageFull {
+        /// The step.
+        doing: &'static str,
+    },
+    /// A step failed.
+    #[error("cannot {doing}: {text}")]
+    Failed {
+        /// The step.
+        doing: &'static str,
+        /// What sled or the system said.
+        text: String,
+    },
+    /// The record that is to be replaced cannot be read.
+    #[error("the journal's record {} {why}", .key.escape_ascii())]
+    Unreadable {
+        /// Its key.
+        key: Vec<u8>,
+        /// What is wrong with it.
+        why: Unreadable,
+    },
+    /// `journal/db` is no longer the file that was opened: what is written now goes nowhere.
+    #[error("the journal's file was moved, deleted or replaced while vend was running")]
+    FileReplaced,
+    /// sled wrote a blob file, which it never syncs.
+    #[error("the journal wrote a blob file, {name}, which is never synced")]
+    BlobFile {
+        /// Its name below `journal/blobs`.
+        name: String,
+    },
+}
+
+impl CommitError {
+    /// For `map_err` beside an I/O call.
+    pub(super) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> CommitError {
+        move |e| match e.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CommitError::StorageFull { doing },
+            _ => CommitError::Failed { doing, text: e.to_string() },
+        }
+    }
+}

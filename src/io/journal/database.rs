@@ -1,0 +1,329 @@
+//! sled 0.34.7 on one folder: opened, read, changed and closed so that neither its errors nor its panics get past.
+//!
+//! What is durable and when is decided in [`super::store`]; this is only sled with its sharp edges covered:
+//! - a torn `snap.*.generating` makes every later open fail, so it is deleted before;
+//! - damaged files make it panic as well as fail;
+//! - its cache is 1 GiB and its flusher syncs twice a second on an idle device, unless told otherwise.
+
+use super::damage::{Damage, OpenError};
+use super::digest::Digest;
+use super::layout;
+use super::lock::{self, LockError};
+use super::value::{self, FORMAT, Unreadable};
+use std::fs::{self, File};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+/// sled's page cache, in bytes. Every record lives in the core's memory as well, and sled is only asked for a record
+/// when it is replaced, so the cache earns nothing. Less saves nothing either: with 20,000 records the process is as
+/// large with 256 KiB as with this, since each of 256 shards keeps the last page it saw.
+const CACHE_BYTES: u64 = 1 << 20;
+
+/// Key of the digest.
+pub(super) const DIGEST_KEY: &[u8] = b"d";
+/// Key of the core's own small record.
+pub(super) const META_KEY: &[u8] = b"m";
+/// First byte of a record's key.
+pub(super) const RECORD_PREFIX: u8 = b'r';
+
+/// sled, open.
+#[derive(Debug)]
+pub(super) struct Database {
+    db: sled::Db,
+    folder: PathBuf,
+}
+
+/// Why sled did not open.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    Damage(Damage),
+    Environment(OpenError),
+}
+
+impl From<OpenError> for Refusal {
+    fn from(e: OpenError) -> Self {
+        Refusal::Environment(e)
+    }
+}
+
+/// Everything in a folder.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// What the newest commit said about the rest.
+    pub(super) digest: Option<Result<Digest, Unreadable>>,
+    /// The digest of what is there.
+    pub(super) found: Digest,
+    /// Keys and bodies.
+    pub(super) records: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The core's own small record.
+    pub(super) meta: Option<Vec<u8>>,
+    /// Keys whose values cannot be read, and why.
+    pub(super) unreadable: Vec<(Vec<u8>, Unreadable)>,
+    /// A key that vend never writes.
+    pub(super) foreign: Option<Vec<u8>>,
+    /// sled's own words when it could not read to the end.
+    pub(super) cut_short: Option<String>,
+}
+
+impl Contents {
+    /// A format of a newer program, wherever it stands.
+    pub(super) fn newer(&self) -> Option<u8> {
+        let digest = self.digest.as_ref().and_then(|d| d.as_ref().err());
+        self.unreadable.iter().map(|(_, why)| why).chain(digest).find_map(|why| match why {
+            Unreadable::Newer(format) => Some(*format),
+            _ => None,
+        })
+    }
+
+    /// The digest, when it agrees with all that is there.
+    pub(super) fn verify(&self) -> Result<Digest, Damage> {
+        if let Some(text) = &self.cut_short {
+            return Err(Damage::CannotRead { text: text.clone() });
+        }
+        if let Some(key) = &self.foreign {
+            return Err(Damage::ForeignKey { key: key.clone() });
+        }
+        if let Some((key, why)) = self.unreadable.first() {
+            return Err(Damage::Records { count: self.unreadable.len(), key: key.clone(), why: *why });
+        }
+        let expected = match self.digest {
+            None => return Err(Damage::DigestMissing),
+            Some(Err(why)) => return Err(Damage::DigestUnreadable(why)),
+            Some(Ok(digest)) => digest,
+        };
+        // A record newer than the newest commit is as wrong as a missing one.
+        let same = (expected.entries, expected.xor) == (self.found.entries, self.found.xor);
+        if same && self.found.counter <= expected.counter {
+            Ok(expected)
+        } else {
+            Err(Damage::Digest { expected, found: self.found })
+        }
+    }
+
+    fn take(&mut self, key: &[u8], bytes: &[u8]) {
+        if key == DIGEST_KEY {
+            self.digest = Some(Digest::unseal(key, bytes));
+            return;
+        }
+        let record_key = match key {
+            [RECORD_PREFIX, rest @ ..] => Some(rest),
+            META_KEY => None,
+            other => {
+                self.foreign = Some(other.to_vec());
+                return;
+            }
+        };
+        match value::unseal(key, bytes) {
+            Err(why) => self.unreadable.push((record_key.unwrap_or(META_KEY).to_vec(), why)),
+            Ok(value) => {
+                self.found.add(key, value.counter);
+                self.found.counter = self.found.counter.max(value.counter);
+                match record_key {
+                    Some(record_key) => self.records.push((record_key.to_vec(), value.body.to_vec())),
+                    None => self.meta = Some(value.body.to_vec()),
+                }
+            }
+        }
+    }
+}
+
+/// The words of a panic.
+fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("it panicked without words").to_owned()
+}
+
+/// Kinds that sled's I/O errors have when its files are not what they should be. All others come from the file system
+/// and say nothing about the journal: read-only, no permission, no space, a failing medium.
+const fn is_of_the_files(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind as K;
+    matches!(
+        kind,
+        K::Other
+            | K::InvalidData
+            | K::InvalidInput
+            | K::UnexpectedEof
+            | K::NotFound
+            | K::AlreadyExists
+            | K::IsADirectory
+            | K::NotADirectory
+    )
+}
+
+impl Database {
+    /// Opens or makes sled's folder. Changes it: sled clears what is torn at its end.
+    pub(super) fn open(folder: &Path) -> Result<Database, Refusal> {
+        delete_torn_snapshots(folder)?;
+        let db_file = folder.join("db");
+        match lock::wait_until_free(&db_file) {
+            Ok(()) => {}
+            Err(LockError::Held(holder)) => {
+                return Err(OpenError::InUse { state_dir: folder.to_owned(), holder }.into());
+            }
+            Err(LockError::Io(e)) if is_of_the_files(e.kind()) => return Err(cannot_open(e.to_string())),
+            Err(LockError::Io(e)) => return Err(OpenError::io("lock", &db_file)(e).into()),
+        }
+        let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        match catch_unwind(AssertUnwindSafe(|| config.open())) {
+            Ok(Ok(db)) => Ok(Database { db, folder: folder.to_owned() }),
+            // sled's words: it gives a lock that it cannot have no kind of its own.
+            Ok(Err(sled::Error::Io(e))) if e.to_string().contains("could not acquire lock") => {
+                Err(OpenError::InUse { state_dir: folder.to_owned(), holder: None }.into())
+            }
+            Ok(Err(sled::Error::Io(e))) if !is_of_the_files(e.kind()) => {
+                Err(OpenError::io("open the journal", folder)(e).into())
+            }
+            Ok(Err(e)) => Err(cannot_open(e.to_string())),
+            Err(panic) => Err(cannot_open(panic_text(&*panic))),
+        }
+    }
+
+    /// Reads everything, as far as it can be read.
+    pub(super) fn contents(&self) -> Contents {
+        let mut contents = Contents::default();
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            for entry in &*self.db {
+                let (key, bytes) = entry?;
+                contents.take(&key, &bytes);
+            }
+            Ok::<(), sled::Error>(())
+        }));
+        contents.cut_short = match read {
+            Ok(Ok(())) => None,
+            Ok(Err(e)) => Some(e.to_string()),
+            Err(panic) => Some(panic_text(&*panic)),
+        };
+        contents
+    }
+
+    /// The value under a key.
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<sled::IVec>, io::Error> {
+        no_panic(|| self.db.get(key))
+    }
+
+    /// Changes entries, all or none, and hands them to the system. Not durable: see [`super::store`].
+    pub(super) fn apply(&self, batch: sled::Batch) -> Result<(), io::Error> {
+        no_panic(|| {
+            self.db.apply_batch(batch)?;
+            self.db.flush().map(|_| ())
+        })
+    }
+
+    /// The name of a blob file, when there is one.
+    pub(super) fn blob(&self) -> io::Result<Option<String>> {
+        let first = fs::read_dir(self.folder.join("blobs"))?.next().transpose()?;
+        Ok(first.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+    }
+
+    /// Makes durable what sled wrote while it opened: its files and their names.
+    pub(super) fn sync_folder(folder: &Path) -> Result<(), OpenError> {
+        for name in ["conf", "db", "blobs"] {
+            let path = folder.join(name);
+            File::open(&path).and_then(|f| f.sync_all()).map_err(OpenError::io("sync", &path))?;
+        }
+        for path in [Some(folder), folder.parent()].into_iter().flatten() {
+            layout::sync_dir(path).map_err(OpenError::io("sync", path))?;
+        }
+        Ok(())
+    }
+
+    /// Closes sled, which flushes and syncs once more and may panic over it.
+    pub(super) fn close(self) -> Result<(), io::Error> {
+        no_panic(|| {
+            drop(self);
+            Ok(())
+        })
+    }
+
+    /// Leaves sled as it is until the process ends: closing it would sync again, and a sync after one that failed
+    /// may claim success for pages that the kernel has dropped (order-life, rule 7).
+    pub(super) fn abandon(self) {
+        std::mem::forget(self);
+    }
+}
+
+fn cannot_open(text: String) -> Refusal {
+    Refusal::Damage(Damage::CannotOpen { text })
+}
+
+fn no_panic<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, io::Error> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(sled::Error::Io(e))) => Err(e),
+        Ok(Err(e)) => Err(io::Error::other(e)),
+        Err(panic) => Err(io::Error::other(panic_text(&*panic))),
+    }
+}
+
+fn delete_torn_snapshots(folder: &Path) -> Result<(), Refusal> {
+    let entries = match fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) if is_of_the_files(e.kind()) => return Err(cannot_open(e.to_string())),
+        other => other.map_err(OpenError::io("read", folder))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(OpenError::io("read", folder))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path()).map_err(OpenError::io("delete", &entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The journal's data file, by a handle of our own: sled syncs it through no handle of its.
+#[derive(Debug)]
+pub(super) struct DataFile {
+    file: File,
+    path: PathBuf,
+    /// Device and inode when it was opened.
+    identity: (u64, u64),
+    /// A sync that fails, for tests.
+    #[cfg(test)]
+    pub(super) failing: Option<io::ErrorKind>,
+}
+
+fn identity(meta: &fs::Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (meta.dev(), meta.ino())
+}
+
+impl DataFile {
+    /// Opens `db` in sled's folder.
+    pub(super) fn open(folder: &Path) -> Result<DataFile, OpenError> {
+        let path = folder.join("db");
+        let file = File::open(&path).map_err(OpenError::io("open", &path))?;
+        let identity = identity(&file.metadata().map_err(OpenError::io("look at", &path))?);
+        Ok(DataFile {
+            file,
+            path,
+            identity,
+            #[cfg(test)]
+            failing: None,
+        })
+    }
+
+    /// The path still leads to the file that was opened.
+    pub(super) fn is_in_place(&self) -> io::Result<bool> {
+        match fs::symlink_metadata(&self.path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            other => other.map(|meta| identity(&meta) == self.identity),
+        }
+    }
+
+    /// fdatasync.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if let Some(kind) = self.failing {
+            return Err(kind.into());
+        }
+        self.file.sync_data()
+    }
+}
+
+/// The format that this program knows, beside one that it does not.
+pub(super) fn newer(found: u8) -> OpenError {
+    OpenError::Newer { found, known: FORMAT }
+}

@@ -1,0 +1,276 @@
+//! Journals that something happened to: each must be quarantined or open with exactly what was committed, never with
+//! silently less or other.
+
+use super::super::value::seal_as;
+use super::*;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+/// A journal with 60 records in several leaves, as a clean end leaves it; its records; room for copies.
+fn specimen() -> (tempfile::TempDir, PathBuf, Records) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("specimen");
+    let (mut store, ..) = sound(&path);
+    for n in 0..90 {
+        let value = format!("{n} {}", "x".repeat(n * 3));
+        store.commit(&puts(&[(&format!("order {:03}", n % 60), &value)])).unwrap();
+    }
+    drop(store);
+    let records = read_copy(&path).unwrap().records;
+    assert_eq!(records.len(), 60);
+    (dir, path, records)
+}
+
+/// Opens what may be damaged; true when it was noticed. Never other records.
+fn noticed(dir: &Path, records: &Records) -> bool {
+    match Store::open(dir) {
+        Ok(Opened::Sound { records: found, .. }) => {
+            assert!(found == *records, "{} records instead of {}, silently", found.len(), records.len());
+            false
+        }
+        Ok(Opened::Quarantined { .. }) => true,
+        Err(e) => panic!("damage is not {e}"),
+    }
+}
+
+/// Changes the default tree of a closed journal behind the store's back.
+fn behind_the_back(dir: &Path, change: impl FnOnce(&sled::Db)) {
+    let db = sled::Config::new().path(dir.join("journal")).flush_every_ms(None).open().unwrap();
+    change(&db);
+    db.flush().unwrap();
+}
+
+#[test]
+fn no_flipped_bit_costs_a_record_silently() {
+    let (dir, specimen, records) = specimen();
+    let mut caught = 0;
+    for name in ["journal/db", "journal/conf", "journal.second"] {
+        let len = fs::metadata(specimen.join(name)).unwrap().len();
+        let step = (len / 80).max(1);
+        for (n, at) in (0..len).step_by(usize::try_from(step).unwrap()).enumerate() {
+            let broken = dir.path().join("broken");
+            copy(&specimen, &broken);
+            let file = fs::File::options().read(true).write(true).open(broken.join(name)).unwrap();
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, at).unwrap();
+            file.write_all_at(&[byte[0] ^ (1 << (n % 8))], at).unwrap();
+            drop(file);
+            caught += usize::from(noticed(&broken, &records));
+            fs::remove_dir_all(&broken).unwrap();
+        }
+    }
+    assert!(caught > 20, "only {caught} flips were noticed: the test flips the wrong bits");
+}
+
+#[test]
+fn no_truncation_costs_a_record_silently() {
+    let (dir, specimen, records) = specimen();
+    let len = fs::metadata(specimen.join("journal/db")).unwrap().len();
+    let mut caught = 0;
+    for part in 0..20 {
+        let broken = dir.path().join(format!("broken {part}"));
+        copy(&specimen, &broken);
+        fs::File::options().write(true).open(broken.join("journal/db")).unwrap().set_len(len * part / 20).unwrap();
+        caught += usize::from(noticed(&broken, &records));
+    }
+    assert!(caught > 0);
+}
+
+#[test]
+fn a_record_dropped_doubled_or_put_back_is_noticed() {
+    let changes: [&dyn Fn(&sled::Db); 4] = [
+        &|db| drop(db.remove(b"rorder 007").unwrap()),
+        &|db| {
+            // A leaf that went missing with two records.
+            db.remove(b"rorder 007").unwrap();
+            db.remove(b"rorder 008").unwrap();
+        },
+        &|db| drop(db.insert(b"rorder 999", value::seal(b"rorder 999", 3, b"other")).unwrap()),
+        &|db| drop(db.insert(b"rorder 007", value::seal(b"rorder 007", 8, b"an older version")).unwrap()),
+    ];
+    for change in changes {
+        let (_dir, specimen, _) = specimen();
+        behind_the_back(&specimen, change);
+        let damage = damaged(&specimen);
+        assert!(matches!(damage, Damage::Digest { .. }), "{damage}");
+    }
+}
+
+#[test]
+fn a_wrong_check_sum_a_foreign_key_and_a_missing_digest_are_told_apart() {
+    let (_dir, specimen_a, _) = specimen();
+    behind_the_back(&specimen_a, |db| drop(db.insert(b"rorder 007", vec![1; 40]).unwrap()));
+    let damage = damaged(&specimen_a);
+    let key = b"order 007".to_vec();
+    assert_eq!(damage, Damage::Records { count: 1, key, why: Unreadable::CheckSum });
+
+    let (_dir, specimen_b, _) = specimen();
+    behind_the_back(&specimen_b, |db| drop(db.insert(b"z", vec![1; 40]).unwrap()));
+    assert_eq!(damaged(&specimen_b), Damage::ForeignKey { key: b"z".to_vec() });
+
+    let (_dir, specimen_c, _) = specimen();
+    behind_the_back(&specimen_c, |db| drop(db.remove(b"d").unwrap()));
+    assert_eq!(damaged(&specimen_c), Damage::DigestMissing);
+}
+
+#[test]
+fn a_damaged_journal_still_shows_what_can_be_read() {
+    let (_dir, specimen, records) = specimen();
+    behind_the_back(&specimen, |db| drop(db.insert(b"rorder 007", vec![1; 40]).unwrap()));
+    let inspected = read_copy(&specimen).unwrap();
+    assert!(matches!(inspected.damage, Some(Damage::Records { .. })));
+    assert_eq!(inspected.records.len(), records.len() - 1);
+}
+
+#[test]
+fn a_newer_format_is_a_refusal_and_no_quarantine() {
+    let (_dir, specimen, _) = specimen();
+    behind_the_back(&specimen, |db| drop(db.insert(b"rnew", seal_as(FORMAT + 1, b"rnew", 1, b"?")).unwrap()));
+    for _ in 0..2 {
+        let refused = Store::open(&specimen).unwrap_err();
+        assert!(matches!(refused, OpenError::Newer { found, known: FORMAT } if found == FORMAT + 1), "{refused}");
+    }
+    assert!(!specimen.join("journal.quarantine").exists());
+}
+
+#[test]
+fn a_second_file_ahead_of_the_journal_is_noticed_and_one_behind_is_normal() {
+    let dir = tempfile::tempdir().unwrap();
+    let alive = dir.path().join("alive");
+    let (mut store, ..) = sound(&alive);
+    store.commit(&puts(&[("a", "1")])).unwrap();
+    let older = dir.path().join("older");
+    copy(&alive, &older);
+    store.commit(&puts(&[("a", "2")])).unwrap();
+    drop(store);
+    assert_eq!(sound(&older).1, [put("a", "1")], "behind is normal");
+    let newer = dir.path().join("newer");
+    copy(&older, &newer);
+    fs::copy(alive.join("journal.second"), newer.join("journal.second")).unwrap();
+    assert_eq!(damaged(&newer), Damage::SecondFileAhead { journal: 1, second: 2 });
+}
+
+#[test]
+fn a_second_file_of_another_journal_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, key) in [("one", "a"), ("other", "b")] {
+        let (mut store, ..) = sound(&dir.path().join(name));
+        store.commit(&puts(&[(key, "1")])).unwrap();
+    }
+    fs::copy(dir.path().join("one/journal.second"), dir.path().join("other/journal.second")).unwrap();
+    let damage = damaged(&dir.path().join("other"));
+    assert!(matches!(damage, Damage::SecondFileDiffers { .. }), "{damage}");
+}
+
+#[test]
+fn one_torn_slot_is_normal_and_two_are_damage() {
+    let (_dir, specimen, records) = specimen();
+    let tear = |at| {
+        let file = fs::File::options().write(true).open(specimen.join("journal.second")).unwrap();
+        file.write_all_at(&[0xaa; 20], at).unwrap();
+    };
+    tear(0);
+    assert_eq!(sound(&specimen).1, records);
+    tear(4096);
+    assert_eq!(damaged(&specimen), Damage::SecondFileUnreadable);
+}
+
+#[test]
+fn a_missing_folder_is_a_lost_journal() {
+    for keep in ["journal.created", "journal.second"] {
+        let (_dir, specimen, _) = specimen();
+        for name in ["journal.created", "journal.second"].into_iter().filter(|&name| name != keep) {
+            fs::remove_file(specimen.join(name)).unwrap();
+        }
+        fs::remove_dir_all(specimen.join("journal")).unwrap();
+        assert_eq!(damaged(&specimen), Damage::JournalMissing);
+        assert!(!specimen.join("journal").exists(), "nothing new is made over a loss");
+        assert_eq!(read_copy(&specimen).unwrap().damage, Some(Damage::JournalMissing));
+    }
+}
+
+#[test]
+fn without_a_marker_a_used_journal_is_damage() {
+    let (_dir, specimen_a, _) = specimen();
+    fs::remove_file(specimen_a.join("journal.created")).unwrap();
+    assert_eq!(read_copy(&specimen_a).unwrap().damage, Some(Damage::MarkerMissing { records: 60, counter: 90 }));
+    assert_eq!(damaged(&specimen_a), Damage::MarkerMissing { records: 60, counter: 90 });
+
+    // Its records are gone, and only the second file tells.
+    let dir = tempfile::tempdir().unwrap();
+    drop(sound(dir.path()));
+    fs::remove_file(dir.path().join("journal.created")).unwrap();
+    fs::copy(specimen_a.join("journal.second"), dir.path().join("journal.second")).unwrap();
+    assert_eq!(damaged(dir.path()), Damage::MarkerMissing { records: 0, counter: 0 });
+}
+
+#[test]
+fn without_a_marker_an_unused_journal_is_set_aside_and_a_new_one_made() {
+    for second_too in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        drop(sound(dir.path()));
+        fs::remove_file(dir.path().join("journal.created")).unwrap();
+        if !second_too {
+            fs::remove_file(dir.path().join("journal.second")).unwrap();
+        }
+        assert!(sound(dir.path()).3);
+        assert!(dir.path().join("journal.unfinished-1/journal/db").exists());
+        assert!(dir.path().join("journal.created").exists());
+    }
+}
+
+#[test]
+fn a_birth_that_was_cut_is_begun_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("journal.newborn/blobs")).unwrap();
+    fs::write(dir.path().join("journal.newborn/conf"), "torn").unwrap();
+    assert!(sound(dir.path()).3);
+    assert!(!dir.path().join("journal.newborn").exists());
+}
+
+#[test]
+fn a_torn_snapshot_is_no_harm() {
+    let (_dir, specimen, records) = specimen();
+    fs::write(specimen.join("journal/snap.FFFFFFFFFFFFFFFF.generating"), "torn").unwrap();
+    assert_eq!(sound(&specimen).1, records);
+    assert!(!specimen.join("journal/snap.FFFFFFFFFFFFFFFF.generating").exists());
+}
+
+#[test]
+fn a_folder_that_sled_refuses_is_kept_in_quarantine() {
+    let (_dir, specimen_a, _) = specimen();
+    fs::write(specimen_a.join("journal/snap.FFFFFFFFFFFFFFFF"), "not a snapshot at all").unwrap();
+    assert!(matches!(damaged(&specimen_a), Damage::CannotOpen { .. }));
+    assert!(specimen_a.join("journal/db").exists());
+    fs::remove_file(specimen_a.join("journal/snap.FFFFFFFFFFFFFFFF")).unwrap();
+    assert!(matches!(damaged(&specimen_a), Damage::Earlier { .. }), "what sled can open again may be too old");
+
+    let (_dir, specimen_b, _) = specimen();
+    fs::remove_dir_all(specimen_b.join("journal")).unwrap();
+    fs::write(specimen_b.join("journal"), "a file").unwrap();
+    assert!(matches!(damaged(&specimen_b), Damage::CannotOpen { .. }));
+
+    let (_dir, specimen_c, _) = specimen();
+    fs::write(specimen_c.join("journal/db"), "a foreign file".repeat(100_000)).unwrap();
+    let damage = damaged(&specimen_c);
+    assert!(read_copy(&specimen_c).unwrap().damage.is_some(), "{damage}");
+}
+
+#[test]
+fn a_lost_journal_is_set_aside_beside_earlier_ones_and_an_interrupted_end_is_taken_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = crate::order::time::UnixMs::default();
+    for number in 1..=2 {
+        drop(sound(dir.path()));
+        fs::write(dir.path().join("journal.second"), "").unwrap();
+        assert_eq!(damaged(dir.path()), Damage::SecondFileUnreadable);
+        if number == 2 {
+            // Power failed when only the folder had been moved.
+            fs::rename(dir.path().join("journal"), dir.path().join("moved")).unwrap();
+            assert!(matches!(damaged(dir.path()), Damage::Earlier { .. }));
+        }
+        let aside = accept_loss(dir.path(), "test", now).unwrap();
+        assert_eq!(aside, dir.path().join(format!("journal.lost-{number}")));
+    }
+    assert!(sound(dir.path()).3);
+}

@@ -1,0 +1,180 @@
+//! The store in worlds that a test can only enter with a process of its own: a full disk, a read-only disk, strace.
+//!
+//! Each test starts this test program again, for one of the helpers at the end of this file. Where the system does not
+//! let us, the test says SKIPPED.
+
+use super::*;
+use std::process::{Command, Output};
+
+/// The state directory that a helper works in.
+const STATE_DIR: &str = "VEND_TEST_JOURNAL";
+
+/// This program, to run one helper.
+fn helper(name: &str) -> Vec<String> {
+    let program = std::env::current_exe().unwrap().to_str().unwrap().to_owned();
+    let test = format!("{}::{name}", module_path!().split_once("::").unwrap().1);
+    [&program, "--exact", &test, "--ignored", "--nocapture"].map(str::to_owned).to_vec()
+}
+
+/// Runs a script with a mount namespace of its own; None when the system does not let us. `$0` is the state directory,
+/// `$1`… this program with its arguments for the helper.
+fn in_own_mounts(script: &str, dir: &Path, helper_name: &str) -> Option<Output> {
+    let unshare = |arguments: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--map-root-user"]).args(arguments);
+        command
+    };
+    if !unshare(&["sh", "-c", "mount -t tmpfs none /mnt"]).output().is_ok_and(|o| o.status.success()) {
+        eprintln!("SKIPPED: no mount namespace here (unshare --mount --map-root-user), so nothing was tested");
+        return None;
+    }
+    let mut command = unshare(&["sh", "-ec", script]);
+    command.arg(dir).args(helper(helper_name)).env(STATE_DIR, dir);
+    Some(command.output().unwrap())
+}
+
+fn assert_passed(output: &Output) {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{}\n{text}\n{errors}", output.status);
+}
+
+#[test]
+fn a_full_disk_stops_the_store_and_costs_nothing_that_was_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = r#"
+        mount -t tmpfs -o size=3m none "$0"
+        "$@"
+        : > "$0/ballast"
+        "$@""#;
+    let Some(output) = in_own_mounts(script, dir.path(), "fill_or_check") else { return };
+    assert_passed(&output);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("FILLED") && text.contains("CHECKED"), "{text}");
+}
+
+#[test]
+fn a_read_only_disk_is_refused_with_words_and_no_quarantine() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(sound(dir.path()));
+    let script = r#"
+        mount --bind "$0" "$0"
+        mount -o remount,bind,ro "$0"
+        "$@""#;
+    let Some(output) = in_own_mounts(script, dir.path(), "find_it_read_only") else { return };
+    assert_passed(&output);
+    assert!(sound(dir.path()).3);
+}
+
+#[test]
+fn low_space_is_told_and_its_end_too_without_a_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = r#"
+        mount -t tmpfs -o size=8m none "$0"
+        "$@""#;
+    let Some(output) = in_own_mounts(script, dir.path(), "wait_for_space") else { return };
+    assert_passed(&output);
+}
+
+#[test]
+fn a_commit_costs_exactly_one_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("strace.log");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-y", "-e", "trace=fsync,fdatasync,msync,syncfs,sync,write", "-o"]).arg(&log);
+    let Ok(output) = strace.args(helper("commit_ten_times")).env(STATE_DIR, dir.path().join("state")).output() else {
+        eprintln!("SKIPPED: no strace here, so the syncs were not counted");
+        return;
+    };
+    if String::from_utf8_lossy(&output.stderr).contains("PTRACE") {
+        eprintln!("SKIPPED: strace may not trace here, so the syncs were not counted");
+        return;
+    }
+    assert_passed(&output);
+    let trace = fs::read_to_string(&log).unwrap();
+    let between = trace.split("COMMIT").collect::<Vec<_>>();
+    // What stands before the first mark is the opening, after the last the closing.
+    assert_eq!(between.len(), 12, "ten commits between eleven marks:\n{trace}");
+    for commit in &between[1..11] {
+        let syncs: Vec<&str> = commit.lines().filter(|line| line.contains("sync(")).collect();
+        assert_eq!(syncs.len(), 1, "{syncs:?}");
+        assert!(syncs[0].contains("fdatasync(") && syncs[0].contains("/journal/db>"), "{syncs:?}");
+    }
+}
+
+fn state_dir() -> std::path::PathBuf {
+    std::env::var_os(STATE_DIR).expect("a helper of another test; see the head of this file").into()
+}
+
+#[test]
+#[ignore = "a helper of a_full_disk_stops_the_store_and_costs_nothing_that_was_acknowledged"]
+fn fill_or_check() {
+    let (dir, ballast) = (state_dir(), state_dir().join("ballast"));
+    let acknowledged = state_dir().join("acknowledged");
+    if ballast.exists() {
+        let last: usize = fs::read_to_string(&acknowledged).unwrap().trim().parse().unwrap();
+        let (mut store, records, ..) = sound(&dir);
+        for n in 0..=last {
+            assert!(records.contains(&put(&format!("{n:0200}"), "x")), "record {n} of {last} is lost");
+        }
+        store.commit(&puts(&[("afterwards", "x")])).unwrap();
+        return println!("CHECKED");
+    }
+    let (mut store, ..) = sound(&dir);
+    // Space that is there already, so that the count can be written on a full disk.
+    fs::write(&acknowledged, "0000000000").unwrap();
+    fs::write(&ballast, vec![0; 512 << 10]).unwrap();
+    let mut n = 0;
+    let error = loop {
+        match store.commit(&puts(&[(&format!("{n:0200}"), "x")])) {
+            Ok(()) => n += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, CommitError::StorageFull { .. }), "{error}");
+    assert!(n > 10, "full after {n} commits");
+    use std::os::unix::fs::FileExt;
+    let count = fs::File::options().write(true).open(&acknowledged).unwrap();
+    count.write_all_at(format!("{:010}", n - 1).as_bytes(), 0).unwrap();
+    fs::File::options().write(true).open(&ballast).unwrap().set_len(0).unwrap();
+    assert_eq!(store.commit(&puts(&[("late", "x")])), Err(error), "space alone heals nothing");
+    println!("FILLED after {n} commits");
+}
+
+#[test]
+#[ignore = "a helper of low_space_is_told_and_its_end_too_without_a_commit"]
+fn wait_for_space() {
+    let (store, ..) = sound(&state_dir());
+    let (_batches, from_core) = tokio::sync::mpsc::channel(1);
+    let (done, mut events) = tokio::sync::mpsc::channel(1);
+    let _thread = spawn(store, from_core, done).unwrap();
+    assert!(matches!(events.blocking_recv(), Some(JournalEvent::Space { enough: false, free_bytes: 1.. })));
+    let grown = Command::new("mount").args(["-o", "remount,size=64m"]).arg(state_dir()).status().unwrap();
+    assert!(grown.success());
+    assert!(matches!(events.blocking_recv(), Some(JournalEvent::Space { enough: true, .. })));
+}
+
+#[test]
+#[ignore = "a helper of a_read_only_disk_is_refused_with_words_and_no_quarantine"]
+fn find_it_read_only() {
+    let refused = Store::open(&state_dir()).unwrap_err();
+    assert!(refused.to_string().contains("mount the file system for writing"), "{refused}");
+    // Looking works all the same.
+    assert_eq!(read_copy(&state_dir()).unwrap().damage, None);
+}
+
+#[test]
+#[ignore = "a helper of a_commit_costs_exactly_one_sync"]
+fn commit_ten_times() {
+    use std::io::Write;
+    let mark = || {
+        let mut out = std::io::stderr().lock();
+        out.write_all(b"COMMIT").unwrap();
+    };
+    let (mut store, ..) = sound(&state_dir());
+    mark();
+    for n in 0..10 {
+        store.commit(&puts(&[(&format!("order {n}"), "x"), ("same", "y")])).unwrap();
+        mark();
+    }
+}
