@@ -3,6 +3,7 @@
 //!
 //! Everything outside [`io`] decides and is pure; everything inside it does.
 
+pub mod agent;
 pub mod board;
 pub mod cli;
 pub mod cloud;

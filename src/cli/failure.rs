@@ -25,6 +25,14 @@ pub enum Failure {
     /// The effective configuration holds what TOML cannot.
     #[error("the configuration cannot be shown as TOML: {0}; use --json")]
     Toml(#[from] toml::ser::Error),
+    /// The daemon cannot start.
+    #[error("{why}")]
+    Start {
+        /// How it ends.
+        exit: Exit,
+        /// What is wrong and what to do.
+        why: String,
+    },
     /// This build has no part that the command needs.
     #[error("this build has no {part}; use: {remedy}")]
     NotInBuild {
@@ -38,6 +46,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The daemon cannot start, because of this.
+    pub fn start(exit: Exit, why: impl std::fmt::Display) -> Failure {
+        Failure::Start { exit, why: why.to_string() }
+    }
+
     /// How the process ends.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -53,7 +66,7 @@ impl Failure {
             // The reader had enough, as `head` does: nothing failed.
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             Failure::Output(_) | Failure::Toml(_) => Exit::Failed,
-            Failure::NotInBuild { exit, .. } => *exit,
+            Failure::Start { exit, .. } | Failure::NotInBuild { exit, .. } => *exit,
         }
     }
 
@@ -69,6 +82,7 @@ impl Failure {
             Failure::Toml(error) => {
                 Some(lang.say(self.to_string(), format!("配置无法以 TOML 显示：{error}；请使用 --json")))
             }
+            Failure::Start { why, .. } => Some(lang.say(why.clone(), format!("无法启动：{why}"))),
             Failure::NotInBuild { part, remedy, .. } => {
                 Some(lang.say(self.to_string(), format!("此版本不含 {part}；请使用：{remedy}")))
             }

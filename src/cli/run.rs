@@ -2,6 +2,7 @@
 
 use super::ConfigArgs;
 use super::failure::Failure;
+use crate::agent;
 use crate::config::Config;
 use crate::config::credentials::Credentials;
 use std::process::ExitCode;
@@ -17,15 +18,5 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode, Failure> {
         // English: the daemon's standard error is its log.
         super::warn(&exposed.text().en, "warning: ");
     }
-    agent::run(config, credentials)
-}
-
-// The call site for `crate::agent::run`: the lead puts it in place of this module.
-mod agent {
-    use super::{Config, Credentials, ExitCode, Failure};
-    use crate::cli::exit::Exit;
-
-    pub(super) fn run(_config: Config, _credentials: Credentials) -> Result<ExitCode, Failure> {
-        Err(Failure::NotInBuild { part: "agent", remedy: "a build with src/agent.rs", exit: Exit::Failed })
-    }
+    agent::run(config, &credentials)
 }

@@ -80,6 +80,13 @@ pub enum Event {
         /// With what.
         answer: Result<HttpAnswer, HttpFailure>,
     },
+    /// Something beside the core needs a person's hand.
+    Fault {
+        /// A stable word.
+        what: &'static str,
+        /// For people.
+        text: String,
+    },
     /// SIGTERM: let the motor finish, keep its outcome, go.
     Stop,
     /// Nothing; time has passed.

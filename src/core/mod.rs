@@ -193,6 +193,7 @@ impl Core {
             Event::LineBytes { read_at, bytes } => self.on_line_bytes(now, read_at, &bytes),
             Event::MotorWritten(written) => self.on_motor_written(now, written),
             Event::Answered { token, answer } => self.on_answered(now, token, answer),
+            Event::Fault { what, text } => self.note(Level::Error, what, text),
             Event::Stop => {
                 self.stopping = true;
                 self.note(Level::Info, "stopping", "asked to stop; a running motor may finish".to_owned());

@@ -173,6 +173,24 @@ impl Core {
         orders.into_iter().map(OrderLine::of).collect()
     }
 
+    /// One line for `systemctl status`.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let line = match self.line.state() {
+            LineState::Closed => "port closed",
+            LineState::Settling => "board settling",
+            LineState::Idle | LineState::Busy | LineState::Held => "board ready",
+        };
+        let broker = if self.arrivals.is_connected() { "broker connected" } else { "broker away" };
+        let open = self.queue.len();
+        let trouble = match self.phase {
+            Phase::Quarantine => "QUARANTINE, ",
+            _ if self.failed.is_some() => "JOURNAL FAILED, ",
+            _ => "",
+        };
+        format!("{trouble}{line}, {broker}, {open} orders open, {} reports open", self.outbox.len())
+    }
+
     /// Everything is ready to serve: the first commit is durable and recovery is planned.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -2,6 +2,8 @@
 
 pub mod broker;
 pub mod clock;
+pub mod control;
 pub mod http;
 pub mod journal;
 pub mod line;
+pub mod systemd;

@@ -1,0 +1,480 @@
+//! The wiring: every task, every channel and its bound, in reading order. Nothing is decided here.
+//!
+//! ```text
+//!   io/broker ──► core ──► io/journal (its own thread: it waits for the disk)
+//!       ▲          │ ▲
+//!       └──────────┤ └───── io/line ◄─► the board
+//!                  ├──────► io/http  ──► merchants, the cloud
+//!                  └──────► io/control ◄ vend status
+//! ```
+//!
+//! The core runs in this task alone. It takes one event at a time and never waits, so that a board that polls is
+//! answered while the disk syncs.
+
+use crate::board;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cloud::device;
+use crate::cloud::open_platform::{Account, AppSecret};
+use crate::cloud::sign::SigningKey;
+use crate::config::credentials::{Credentials, Secret};
+use crate::config::{self, Config, MqttSigning};
+use crate::control::{Ask, Asked};
+use crate::core::event::{Audience, Effect, Ending, Epoch, Event, HttpAnswer, HttpFailure, Level, Request, Token};
+use crate::core::{CloudSettings, Core, Recovered, Settings, Start, VerifyOrders};
+use crate::io::broker::{self, BrokerConfig, FromBroker, ToBroker};
+use crate::io::clock::{self, Alarm, Clock};
+use crate::io::http::{client, proxy::Proxies, target::TargetRules, tls};
+use crate::io::journal::{self, JournalEvent, Opened, Store};
+use crate::io::line::{self, FromLine, LineConfig, ToLine};
+use crate::io::control;
+use crate::io::systemd::Notifier;
+use crate::order::record;
+use crate::order::time::BootMs;
+use std::future::Future;
+use std::path::Path;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet, LocalSet};
+
+/// One commit is under way at a time; the second place keeps the sender from ever waiting.
+const BATCHES_MAX: usize = 2;
+/// Answers of the journal: one a commit, and what it says about space.
+const JOURNAL_EVENTS_MAX: usize = 8;
+/// Acknowledgements and publishes on their way to the broker task: the core's own window (64 publishes and the
+/// acknowledgements of what was received) for the old and the new connection, so that sending never waits.
+const TO_BROKER_MAX: usize = 512;
+/// Messages from the broker: more wait in the broker itself, which holds back what is not acknowledged.
+const FROM_BROKER_MAX: usize = 64;
+/// Frames to the line: drivers send one and wait for its answer; the rest is room for acknowledgements.
+const TO_LINE_MAX: usize = 64;
+/// Bytes from the line: see `io::line`, which keeps as many.
+const FROM_LINE_MAX: usize = 64;
+/// Questions of technicians under way.
+const CONTROL_MAX: usize = 8;
+/// A failed start pauses before it ends, so that `Restart=always` does not become a hot loop on a full disk.
+const FAILED_START_PAUSE: Duration = Duration::from_secs(2);
+/// How long the broker task and the journal may take to end after the core has.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// [`Failure`] when it cannot start: the state directory in use, a certificate that does not read.
+pub fn run(config: Config, credentials: &Credentials) -> Result<ExitCode, Failure> {
+    let settings = settings(&config, credentials)?;
+    let journal = match journal::Store::open(&config.state_directory) {
+        Ok(opened) => opened,
+        Err(error @ journal::OpenError::InUse { .. }) => return Err(Failure::start(Exit::Refused, error)),
+        Err(error) => {
+            std::thread::sleep(FAILED_START_PAUSE);
+            return Err(Failure::start(Exit::Failed, error));
+        }
+    };
+    let (recovered, store) = recovered(journal, &settings)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, serve(&config, credentials, settings, recovered, store))
+}
+
+/// What the core must know.
+fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Failure> {
+    let key = |secret: Option<&Secret>| {
+        let text = secret.map(Secret::reveal).unwrap_or_default();
+        SigningKey::new(text).map_err(|_| Failure::start(Exit::Configuration, "the signing key app_key is empty"))
+    };
+    let mqtt_key = match &config.mqtt_signing {
+        MqttSigning::AppKey => key(credentials.app_key.as_ref())?,
+        MqttSigning::AppId(app_id) => {
+            SigningKey::new(app_id).map_err(|_| Failure::start(Exit::Configuration, "[cloud] app_id is empty"))?
+        }
+    };
+    let account = match (&config.cloud, &credentials.app_key, &credentials.app_secret) {
+        (Some(cloud), Some(app_key), Some(secret)) => Some(Account {
+            app_id: cloud.app_id.clone(),
+            app_secret: AppSecret::new(secret.reveal()),
+            app_key: key(Some(app_key))?,
+        }),
+        _ => None,
+    };
+    let cloud = config.cloud.as_ref();
+    Ok(Settings {
+        machine_no: config.machine_no.clone(),
+        mqtt_key,
+        cloud: CloudSettings {
+            url: cloud.map(|c| c.endpoint.to_string()).unwrap_or_default(),
+            account,
+            verify_orders: match cloud.map(|c| c.verify_orders) {
+                Some(config::file::VerifyOrders::Always) => VerifyOrders::Always,
+                Some(config::file::VerifyOrders::Late) => VerifyOrders::Late,
+                Some(config::file::VerifyOrders::Never) | None => VerifyOrders::Never,
+            },
+            refund_failed: cloud.is_some_and(|c| c.refund_failed),
+        },
+        profile: config.board.profile.clone(),
+        lock_slot_after_unknown: config.board.lock_slot_after_unknown,
+        trust_system_clock: config.time_trust == config::file::TimeTrust::System,
+        session_expiry_s: config.broker.session_expiry_s.into(),
+        boot_id: clock::boot_id()?,
+        seed: fastrand::u64(..),
+    })
+}
+
+/// What the journal held, in the core's words. A record that does not read is damage that the store could not see.
+fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<Store>), Failure> {
+    let (store, records, meta) = match opened {
+        Opened::Quarantined { lock, damage } => {
+            // The lock lives as long as the process: nobody else may touch the damaged journal meanwhile.
+            std::mem::forget(lock);
+            return Ok((Recovered::Quarantine { why: damage.to_string() }, None));
+        }
+        Opened::Sound { store, records, meta, fresh: _ } => (store, records, meta),
+    };
+    let ledger = meta.as_deref().map(record::decode_ledger).transpose();
+    let orders = records.iter().map(|(k, v)| record::decode_order(k, v)).collect::<Result<Vec<_>, _>>();
+    match (ledger, orders) {
+        (Ok(Some(ledger)), Ok(_)) if ledger.machine_no != settings.machine_no => Err(Failure::start(
+            Exit::Configuration,
+            format!(
+                "the state directory belongs to machine {}, the configuration names {}: use another [state] directory",
+                ledger.machine_no, settings.machine_no
+            ),
+        )),
+        (Ok(None), Ok(orders)) if !orders.is_empty() => {
+            std::mem::forget(store);
+            Ok((Recovered::Quarantine { why: "the journal has orders and no ledger".to_owned() }, None))
+        }
+        (Ok(ledger), Ok(orders)) => Ok((Recovered::Journal { ledger, orders }, Some(store))),
+        (Err(error), _) | (_, Err(error)) => {
+            // Kept open, and so locked, for the life of the process.
+            std::mem::forget(store);
+            Ok((Recovered::Quarantine { why: error.to_string() }, None))
+        }
+    }
+}
+
+async fn serve(
+    config: &Config,
+    credentials: &Credentials,
+    settings: Settings,
+    recovered: Recovered,
+    store: Option<Store>,
+) -> Result<ExitCode, Failure> {
+    let mut clock = Clock::new();
+    let mut alarm = Alarm::new()?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    // The journal: its own thread.
+    let (to_journal, batches) = mpsc::channel(BATCHES_MAX);
+    let (committed, mut from_journal) = mpsc::channel(JOURNAL_EVENTS_MAX);
+    let quarantined = store.is_none();
+    let journal = store.map(|store| journal::spawn(store, batches, committed)).transpose()?;
+
+    // The broker.
+    let (to_broker, broker_commands) = mpsc::channel(TO_BROKER_MAX);
+    let (broker_events, mut from_broker) = mpsc::channel(FROM_BROKER_MAX);
+    let now_s = clock.now().wall.seconds();
+    let broker_config = broker_config(config, credentials, &settings, now_s)?;
+    let broker = tokio::task::spawn_local(broker::run(broker_config, broker_commands, broker_events));
+
+    // The line. In quarantine the port stays closed: nothing may be read or released (order-life, rule 5).
+    let (to_line, line_commands) = mpsc::channel(TO_LINE_MAX);
+    let (line_events, mut from_line) = mpsc::channel(FROM_LINE_MAX);
+    if !quarantined {
+        let link = config.board.profile.link;
+        let line_config = LineConfig { port: config.board.port.clone(), baud: link.baud, parity: link.parity };
+        tokio::task::spawn_local(line::run(line_config, line_commands, line_events));
+    }
+
+    // HTTP: one client for merchants, one for the cloud; each request is a task, the core bounds how many.
+    let mut requests: JoinSet<(Token, Result<HttpAnswer, HttpFailure>)> = JoinSet::new();
+    let clients = Clients::new(config)?;
+
+    // The control socket.
+    let (asks, mut from_control) = mpsc::channel(CONTROL_MAX);
+    tokio::task::spawn_local(control::serve(config.control_socket.clone(), asks));
+
+    let start = Start { driver: board::driver_for(&settings.profile), settings };
+    let mut core = Core::new(start, recovered, clock.now());
+    let mut hands = Hands { to_journal, to_broker, to_line, epoch: Epoch(0), writes: 0, motor_write: None };
+    let mut systemd = Notifier::new();
+    let mut effects = Vec::new();
+    let mut event = Event::Wake;
+    loop {
+        let now = clock.now();
+        core.step(now, event, &mut effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Http { token, request } => {
+                    let answer = clients.send(request);
+                    requests.spawn_local(async move { (token, answer.await) });
+                }
+                Effect::End(ending) => return Ok(end(ending, hands, broker, journal).await),
+                other => hands.carry_out(other),
+            }
+        }
+        systemd.tell(&core, now);
+        let deadline = core.deadline().into_iter().chain(systemd.deadline()).min();
+        event = loop {
+            tokio::select! {
+                // The board first: it may have given us 100 ms. Then what is durable, then what is new.
+                biased;
+                Some(told) = from_line.recv() => if let Some(event) = hands.from_line(told) { break event },
+                Some(told) = from_journal.recv() => break from_the_journal(told),
+                Some(told) = from_broker.recv() => if let Some(event) = hands.from_broker(told) { break event },
+                Some(done) = requests.join_next() => match done {
+                    Ok((token, answer)) => break Event::Answered { token, answer },
+                    Err(error) => tracing::error!(%error, "a request's task failed"),
+                },
+                Some(asked) = from_control.recv() => answer(&core, &mut clock, asked),
+                () = sleep_until(&mut alarm, deadline) => break Event::Wake,
+                _ = terminate.recv() => break Event::Stop,
+                _ = interrupt.recv() => break Event::Stop,
+            }
+        };
+    }
+}
+
+async fn sleep_until(alarm: &mut Alarm, deadline: Option<BootMs>) {
+    match deadline {
+        Some(at) => {
+            if let Err(error) = alarm.sleep_until(at).await {
+                // The kernel refuses no time; if it did, a pause keeps this from spinning.
+                tracing::error!(%error, "the timer failed");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// What the core's effects need, and what gives events back their meaning.
+struct Hands {
+    to_journal: mpsc::Sender<(u64, journal::Batch)>,
+    to_broker: mpsc::Sender<ToBroker>,
+    to_line: mpsc::Sender<ToLine>,
+    /// The connection that publishes are meant for.
+    epoch: Epoch,
+    /// Frames put on the line so far; the number names a frame.
+    writes: u64,
+    /// The motor frame whose write has not ended.
+    motor_write: Option<u64>,
+}
+
+impl Hands {
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Commit { id, batch } => {
+                let batch = journal::Batch { puts: batch.puts, removes: batch.removes, meta: Some(batch.ledger) };
+                self.hand_over("journal", self.to_journal.try_send((id, batch)).is_ok());
+            }
+            Effect::Ack(tag) => self.hand_over("broker", self.to_broker.try_send(ToBroker::Ack(tag)).is_ok()),
+            Effect::Publish { token: Token(token), payload } => {
+                let publish = ToBroker::Publish { epoch: self.epoch, token, payload };
+                self.hand_over("broker", self.to_broker.try_send(publish).is_ok());
+            }
+            Effect::LineWrite(write) => {
+                self.writes += 1;
+                let id = self.writes;
+                if write.motor {
+                    self.motor_write = Some(id);
+                }
+                let write = ToLine::Write { id, bytes: write.bytes, not_after: write.not_after };
+                self.hand_over("line", self.to_line.try_send(write).is_ok());
+            }
+            Effect::Note(note) => match note.level {
+                Level::Debug => tracing::debug!(what = note.what, "{}", note.text),
+                Level::Info => tracing::info!(what = note.what, "{}", note.text),
+                Level::Warn => tracing::warn!(what = note.what, "{}", note.text),
+                Level::Error => tracing::error!(what = note.what, "{}", note.text),
+            },
+            Effect::Http { .. } | Effect::End(_) => {}
+        }
+    }
+
+    /// The channels hold more than the core ever has under way, so a full one means a dead task. Nothing is lost by
+    /// it: what was not done has no answer, and the next life finds it in the journal.
+    fn hand_over(&self, whom: &str, taken: bool) {
+        if !taken {
+            tracing::error!("the {whom} task takes nothing; see what it said before");
+        }
+    }
+
+    fn from_line(&mut self, told: FromLine) -> Option<Event> {
+        Some(match told {
+            FromLine::Opened => Event::LineOpened,
+            FromLine::Closed { why } => Event::LineClosed { why: why.to_string() },
+            FromLine::Bytes { read_at, bytes } => Event::LineBytes { read_at, bytes },
+            FromLine::Written { id, written } => {
+                self.motor_write.take_if(|motor| *motor == id)?;
+                Event::MotorWritten(written)
+            }
+        })
+    }
+
+    fn from_broker(&mut self, told: FromBroker) -> Option<Event> {
+        Some(match told {
+            FromBroker::Connected { epoch, session_present } => {
+                self.epoch = epoch;
+                Event::Connected { epoch, session_present }
+            }
+            FromBroker::Subscribed { .. } => {
+                tracing::info!(what = "subscribed", "commands can come");
+                return None;
+            }
+            FromBroker::Message { tag, payload, redelivered } => Event::Message { tag, payload, redelivered },
+            FromBroker::Published { token } => Event::Published(Token(token)),
+            FromBroker::Lost { trouble, .. } => {
+                tracing::warn!(what = "broker", "{trouble}");
+                Event::Disconnected
+            }
+            FromBroker::Fault(fault) => {
+                Event::Fault { what: "broker_fault", text: fault.to_string() }
+            }
+        })
+    }
+}
+
+fn from_the_journal(told: JournalEvent) -> Event {
+    match told {
+        JournalEvent::Committed(id) => Event::Committed(id),
+        JournalEvent::Failed { error, .. } => Event::JournalFailed { why: error.to_string() },
+        JournalEvent::Space { enough, .. } => Event::Space { enough },
+    }
+}
+
+fn answer(core: &Core, clock: &mut Clock, asked: Asked) {
+    let document = match asked.ask {
+        Ask::Status => serde_json::to_vec(&core.status(clock.now())),
+        Ask::Orders => serde_json::to_vec(&core.open_orders()),
+    };
+    // Whoever asked may have left; the types have no key or value that JSON lacks.
+    let _ = asked.answer.send(document.unwrap_or_default());
+}
+
+/// One HTTP client an audience: each has its own target rules and certificates.
+struct Clients {
+    merchant: Rc<client::Client>,
+    cloud: Option<Rc<client::Client>>,
+}
+
+impl Clients {
+    fn new(config: &Config) -> Result<Clients, Failure> {
+        let wrong = |error: &dyn std::fmt::Display| Failure::start(Exit::Configuration, error);
+        let proxies = Proxies::from_environment().map_err(|e| wrong(&e))?;
+        let report = &config.report;
+        let hosts: Vec<String> = report.allow_hosts.iter().map(ToString::to_string).collect();
+        let rules = TargetRules::new(&hosts, report.allow_private_targets, report.allow_plaintext)
+            .map_err(|e| wrong(&e))?;
+        let client = |ca_file: Option<&Path>, report: TargetRules, cloud: TargetRules| {
+            let tls = tls::client_config(ca_file, None).map_err(|e| wrong(&e))?;
+            let time_outs = client::TimeOuts::default();
+            Ok::<_, Failure>(Rc::new(client::Client::new(client::Parts {
+                tls,
+                report,
+                cloud,
+                proxies: proxies.clone(),
+                time_outs,
+            })))
+        };
+        let own = TargetRules::operators_own(true);
+        let merchant = client(report.ca_file.as_deref(), rules.clone(), own.clone())?;
+        let cloud = match &config.cloud {
+            Some(cloud) => Some(client(cloud.ca_file.as_deref(), rules, own)?),
+            None => None,
+        };
+        Ok(Clients { merchant, cloud })
+    }
+
+    fn send(&self, request: Request) -> impl Future<Output = Result<HttpAnswer, HttpFailure>> + 'static {
+        let (client, kind) = match request.audience {
+            Audience::Merchant => (Some(self.merchant.clone()), client::Kind::Report),
+            Audience::Cloud => (self.cloud.clone(), client::Kind::Cloud),
+        };
+        async move {
+            let failed = |bad_target, why: String| HttpFailure { bad_target, why };
+            let client = client.ok_or_else(|| failed(true, "no [cloud] is configured".to_owned()))?;
+            let request = http_request(request, kind).map_err(|why| failed(false, why))?;
+            match client.send(request).await {
+                Ok(answer) => Ok(HttpAnswer {
+                    status: answer.status.as_u16(),
+                    date: answer.date,
+                    retry_after_s: answer.retry_after_s,
+                    body: answer.body,
+                }),
+                Err(failure) => Err(failed(failure.is_final(), failure.to_string())),
+            }
+        }
+    }
+}
+
+fn http_request(request: Request, kind: client::Kind) -> Result<client::Request, String> {
+    let mut headers = http::HeaderMap::with_capacity(request.headers.len());
+    for (name, value) in &request.headers {
+        let name = http::HeaderName::try_from(*name).map_err(|e| e.to_string())?;
+        headers.insert(name, http::HeaderValue::try_from(value).map_err(|e| e.to_string())?);
+    }
+    let method = http::Method::try_from(request.method).map_err(|e| e.to_string())?;
+    Ok(client::Request { method, url: request.url, headers, body: request.body.into(), kind })
+}
+
+fn broker_config(
+    config: &Config,
+    credentials: &Credentials,
+    settings: &Settings,
+    now_s: u64,
+) -> Result<BrokerConfig, Failure> {
+    let broker = &config.broker;
+    let identity = broker.client_identity.as_ref().map(|identity| tls::Identity {
+        certificate: identity.certificate.clone(),
+        key: identity.key.clone(),
+    });
+    let tls = match broker.endpoint.tls {
+        true => Some(
+            tls::client_config(broker.ca_file.as_deref(), identity.as_ref())
+                .map_err(|e| Failure::start(Exit::Configuration, e))?,
+        ),
+        false => None,
+    };
+    let machine_no = &settings.machine_no;
+    Ok(BrokerConfig {
+        host: broker.endpoint.host.to_string(),
+        port: broker.endpoint.port,
+        tls,
+        protocol: match broker.protocol {
+            config::file::Protocol::V5 => broker::Protocol::V5,
+            config::file::Protocol::V311 => broker::Protocol::V311,
+        },
+        client_id: machine_no.to_string(),
+        username: broker.username.clone(),
+        password: credentials.mqtt_password.as_ref().map(|p| broker::Password::new(p.reveal().to_owned())),
+        keep_alive_s: broker.keep_alive_s,
+        session_expiry_s: broker.session_expiry_s,
+        subscribe: format!("/clients/{machine_no}"),
+        publish: device::UP_TOPIC.to_owned(),
+        will: device::offline(machine_no, None, "network_timeout", now_s, &settings.mqtt_key),
+    })
+}
+
+/// The last words: what was handed over is sent, the journal closes.
+async fn end(
+    ending: Ending,
+    hands: Hands,
+    broker: JoinHandle<()>,
+    journal: Option<std::thread::JoinHandle<()>>,
+) -> ExitCode {
+    let _ = hands.to_broker.send(ToBroker::Stop).await;
+    let _ = tokio::time::timeout(LAST_WORDS, broker).await;
+    drop(hands);
+    if let Some(journal) = journal {
+        let joined = tokio::task::spawn_blocking(move || journal.join());
+        let _ = tokio::time::timeout(LAST_WORDS, joined).await;
+    }
+    match ending {
+        Ending::Stopped => Exit::Done.into(),
+        Ending::JournalFailed => Exit::Failed.into(),
+    }
+}
