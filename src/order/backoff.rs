@@ -28,7 +28,8 @@ mod tests {
 
     #[test]
     fn every_wait_from_nothing_to_the_longest_can_come() {
-        let waits: std::collections::BTreeSet<u64> = (0..=4_000).map(|random| full_jitter(2, 10, 500, random)).collect();
+        let waits: std::collections::BTreeSet<u64> =
+            (0..=4_000).map(|random| full_jitter(2, 10, 500, random)).collect();
         assert_eq!(waits, (0..=40).collect());
     }
 
