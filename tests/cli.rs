@@ -62,6 +62,21 @@ fn a_senseless_command_line_ends_with_2_and_help_with_0() {
 }
 
 #[test]
+fn help_comes_in_chinese_on_every_floor() {
+    for (arguments, text) in [
+        (["--lang", "zh", "--help"].as_slice(), "守护进程"),
+        (&["--lang=zh", "config", "--help"], "检查配置"),
+        (&["config", "check", "--lang", "zh", "-h"], "存放密钥的目录"),
+        (&["--lang", "zh", "board", "show", "--help"], "文件路径"),
+    ] {
+        let (code, out, _) = run(vend(arguments));
+        assert_eq!(code, Some(0));
+        assert!(out.contains("用法：vend") && out.contains(text) && !out.contains("Usage"), "{out}");
+        assert!(!out.contains("Print"), "{out}");
+    }
+}
+
+#[test]
 fn a_demonstration_is_elsewhere_in_this_build() {
     if cfg!(feature = "demo") {
         return;

@@ -79,6 +79,17 @@ fn a_machine_no_without_quotes_that_begins_with_zero_is_told_the_same() {
 }
 
 #[test]
+fn a_file_from_windows_is_read_and_its_mistakes_keep_their_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let windows = |text: &str| format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    assert_eq!(check_in(directory.path(), &windows(GOOD), "en"), (Some(0), String::new()));
+    let (code, stderr) = check_in(directory.path(), &windows(&GOOD.replace("\"16327129\"", "16327129")), "en");
+    assert!(stderr.starts_with("error: /etc/vend/vend.toml:1:14: machine_no is a number"), "{stderr}");
+    assert!(!stderr.contains('\r'), "{stderr:?}");
+    assert_eq!(code, Some(78));
+}
+
+#[test]
 fn a_machine_no_of_seven_digits_is_refused() {
     wrong(
         "16327129",

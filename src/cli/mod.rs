@@ -7,6 +7,7 @@ pub mod config;
 pub mod demo;
 pub mod exit;
 pub mod failure;
+mod help;
 pub mod journal;
 pub mod lang;
 pub mod order;
@@ -15,21 +16,22 @@ pub mod run;
 pub mod send;
 pub mod status;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
 use exit::Exit;
 use failure::Failure;
 use lang::Lang;
 use output::{Output, OutputArgs};
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// An agent for vending machines: at most one motor turn per paid unit, always one final result
 #[derive(Debug, Parser)]
-#[command(name = "vend", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "vend", version, arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 100)]
 pub struct Cli {
     /// Language for people: en or zh; else the locale's
-    #[arg(long, global = true, value_enum, value_name = "LANG")]
+    #[arg(long, global = true, value_enum, value_name = "LANG", hide_possible_values = true)]
     pub lang: Option<Lang>,
     /// What to do
     #[command(subcommand)]
@@ -67,7 +69,11 @@ pub struct ConfigArgs {
 
 /// Reads the command line of this process and does what it says.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let lang = Lang::choose(lang_option(&arguments), |name| std::env::var(name).ok());
+    let definition = lang.say(Cli::command as fn() -> _, || help::in_chinese(Cli::command()))();
+    let parsed = definition.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help into a closed pipe is not a failure, and there is nobody left to tell.
@@ -75,7 +81,6 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    let lang = Lang::choose(cli.lang, |name| std::env::var(name).ok());
     match dispatch(cli.command, lang) {
         Ok(code) => code,
         Err(failure) => {
@@ -85,6 +90,22 @@ pub fn main() -> ExitCode {
             failure.exit().into()
         }
     }
+}
+
+/// What `--lang` says, before the rest is read: help and mistakes in the rest are told in that language already.
+fn lang_option(arguments: &[OsString]) -> Option<Lang> {
+    let mut words = arguments.iter().filter_map(|a| a.to_str()).skip(1);
+    while let Some(word) = words.next() {
+        let value = match word {
+            "--lang" => words.next(),
+            "--" => return None,
+            other => other.strip_prefix("--lang="),
+        };
+        if let Some(value) = value {
+            return Lang::from_str(value, false).ok();
+        }
+    }
+    None
 }
 
 fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
@@ -118,10 +139,19 @@ fn warn(text: &str, prefix: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_definition_of_the_command_line_holds_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_language_is_known_before_the_rest_is_read() {
+        let of = |line: &str| lang_option(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(of("vend --lang zh nonsense"), Some(Lang::Zh));
+        assert_eq!(of("vend config --lang=en check"), Some(Lang::En));
+        for none in ["vend", "vend --lang", "vend --lang fr", "--lang=zh config", "vend -- --lang=zh"] {
+            assert_eq!(of(none), None, "{none}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Secrets: one file each, in a directory that only the daemon can read. They are read only if something uses them.
 
-use super::file::VerifyOrders;
+use super::file::cloud_asked_by;
 use super::problem::Both;
-use super::{Cloud, Config, MqttSigning};
+use super::{Config, MqttSigning};
 use std::fmt;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -69,23 +69,13 @@ impl Credential {
     /// The setting that needs it, or `None` when this configuration does without.
     #[must_use]
     pub fn needed_by(self, config: &Config) -> Option<&'static str> {
-        let calls = config.cloud.as_ref().and_then(cloud_call);
+        let calls = config.cloud.as_ref().and_then(|cloud| cloud_asked_by(cloud.verify_orders, cloud.refund_failed));
         match self {
             Credential::AppSecret => calls,
             Credential::AppKey if config.mqtt_signing == MqttSigning::AppKey => Some("signing.mqtt_key = \"app_key\""),
             Credential::AppKey => calls,
             Credential::MqttPassword => config.broker.username.as_ref().map(|_| "broker.username"),
         }
-    }
-}
-
-/// The setting by which the open API is called with the merchant's keys.
-fn cloud_call(cloud: &Cloud) -> Option<&'static str> {
-    match (cloud.verify_orders, cloud.refund_failed) {
-        (VerifyOrders::Always, _) => Some("cloud.verify_orders = \"always\""),
-        (VerifyOrders::Late, _) => Some("cloud.verify_orders = \"late\""),
-        (VerifyOrders::Never, true) => Some("cloud.refund_failed = true"),
-        (VerifyOrders::Never, false) => None,
     }
 }
 

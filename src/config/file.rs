@@ -47,6 +47,17 @@ pub enum VerifyOrders {
     Never,
 }
 
+/// The setting by which the open API is called with the merchant's keys, if any.
+#[must_use]
+pub const fn cloud_asked_by(verify_orders: VerifyOrders, refund_failed: bool) -> Option<&'static str> {
+    match (verify_orders, refund_failed) {
+        (VerifyOrders::Always, _) => Some("cloud.verify_orders = \"always\""),
+        (VerifyOrders::Late, _) => Some("cloud.verify_orders = \"late\""),
+        (VerifyOrders::Never, true) => Some("cloud.refund_failed = true"),
+        (VerifyOrders::Never, false) => None,
+    }
+}
+
 /// Which of the merchant's credentials signs messages over MQTT; the vendor's page and examples disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

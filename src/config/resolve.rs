@@ -1,7 +1,7 @@
 //! From the keys as written to the configuration in use: every value checked, each mistake with its place.
 
 use super::endpoint::{self, Endpoint, HostPattern, Schemes};
-use super::file::{self, File, MqttKey, VerifyOrders};
+use super::file::{self, File, MqttKey, cloud_asked_by};
 use super::problem::{Complaint, ConfigError, Problem, Source};
 use super::{Board, Broker, ClientIdentity, Cloud, Config, Loaded, MqttSigning, Report};
 use crate::board::profile::Profile;
@@ -193,12 +193,7 @@ impl Check<'_> {
 
     fn cloud(&mut self, file: &File) -> Option<Cloud> {
         let section = &file.cloud;
-        let asked_by = match (section.verify_orders, section.refund_failed) {
-            (VerifyOrders::Always, _) => Some("cloud.verify_orders = \"always\""),
-            (VerifyOrders::Late, _) => Some("cloud.verify_orders = \"late\""),
-            (VerifyOrders::Never, true) => Some("cloud.refund_failed = true"),
-            (VerifyOrders::Never, false) => None,
-        };
+        let asked_by = cloud_asked_by(section.verify_orders, section.refund_failed);
         let app_id = self.text(&section.app_id, "cloud.app_id");
         let ca_file = self.pem::<CertificateDer<'_>>(&section.ca_file, "cloud.ca_file");
         let needs_app_id = asked_by.is_some() || section.url.is_some();
@@ -230,10 +225,8 @@ impl Check<'_> {
             (MqttKey::AppId, Some(app_id)) => Some(MqttSigning::AppId(app_id.as_ref().clone())),
             (MqttKey::AppId, None) => {
                 // The cloud's check asks for it already when the cloud is used.
-                if file.cloud.url.is_none()
-                    && file.cloud.verify_orders == VerifyOrders::Never
-                    && !file.cloud.refund_failed
-                {
+                let asked_by = cloud_asked_by(file.cloud.verify_orders, file.cloud.refund_failed);
+                if file.cloud.url.is_none() && asked_by.is_none() {
                     let by = "signing.mqtt_key = \"app_id\"";
                     self.missing("cloud", "app_id = \"ds0000000000000000\"", Some(by));
                 }

@@ -1,0 +1,93 @@
+//! The help in Chinese. clap's own words in error messages (exit 2) stay English.
+
+use clap::{Arg, Command};
+
+/// Puts the help of a command, and of all below it, into Chinese. A test finds what has no text yet.
+pub(super) fn in_chinese(mut command: Command) -> Command {
+    // Only building it adds --help and --version, which want a text too.
+    command.build();
+    let name = command.get_name().to_owned();
+    translate(command, &name)
+}
+
+fn translate(mut command: Command, path: &str) -> Command {
+    if let Some(text) = about(path) {
+        command = command.about(text);
+    }
+    let lead = if command.has_subcommands() { "\n\n命令：\n{subcommands}" } else { "" };
+    let positionals = if command.get_positionals().next().is_some() { "\n\n参数：\n{positionals}" } else { "" };
+    let template = format!("{{about}}\n\n用法：{{usage}}{lead}{positionals}\n\n选项：\n{{options}}");
+    command.help_template(template).mut_args(translate_argument).mut_subcommands(|sub| {
+        let path = format!("{path} {}", sub.get_name());
+        translate(sub, &path)
+    })
+}
+
+fn translate_argument(argument: Arg) -> Arg {
+    match help(argument.get_id().as_str()) {
+        Some(text) => argument.help(text),
+        None => argument,
+    }
+}
+
+fn about(path: &str) -> Option<&'static str> {
+    Some(match path {
+        "vend" => "自动售货机代理程序：每个已付款商品电机至多转动一次，且必有一个最终结果",
+        "vend run" => "守护进程：接收订单、驱动板卡、上报结果",
+        "vend config" => "配置：检查，显示生效的值",
+        "vend config check" => "检查配置及其引用的所有文件；有误则以 78 退出",
+        "vend config show" => "以 TOML 显示配置；其中从不含密钥",
+        "vend board" => "板卡配置",
+        "vend board list" => "内置的板卡配置",
+        "vend board show" => "显示一个板卡配置",
+        "vend demo" => "在本机演示，使用模拟板卡",
+        "vend completions" => "向标准输出写出 shell 补全脚本",
+        _ => return None,
+    })
+}
+
+/// An argument's name means the same wherever it stands.
+fn help(id: &str) -> Option<&'static str> {
+    Some(match id {
+        "lang" => "界面语言：en 或 zh；默认取自系统区域设置",
+        "config" => "配置文件",
+        "credentials" => "存放密钥的目录：app_secret、app_key、mqtt_password",
+        "json" => "输出一个 JSON 文档，含 schema_version",
+        "plain" => "以 TAB 分隔各列，无表头",
+        "effective" => "显示所有有值的键，填入默认值，路径为绝对路径",
+        "name" => "内置板卡配置的名称，或文件路径",
+        "shell" => "shell 名称",
+        "help" => "显示帮助",
+        "version" => "显示版本",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::CommandFactory as _;
+
+    fn untranslated(command: &Command, path: &str, missing: &mut Vec<String>) {
+        let chinese = |text: Option<String>| text.is_some_and(|t| !t.is_ascii());
+        if !chinese(command.get_about().map(ToString::to_string)) {
+            missing.push(path.to_owned());
+        }
+        for argument in command.get_arguments() {
+            if !chinese(argument.get_help().map(ToString::to_string)) {
+                missing.push(format!("{path} {}", argument.get_id()));
+            }
+        }
+        for sub in command.get_subcommands() {
+            untranslated(sub, &format!("{path} {}", sub.get_name()), missing);
+        }
+    }
+
+    #[test]
+    fn every_command_and_every_argument_has_help_in_chinese() {
+        let mut missing = Vec::new();
+        untranslated(&in_chinese(Cli::command()), "vend", &mut missing);
+        assert_eq!(missing, [""; 0]);
+    }
+}
