@@ -453,7 +453,7 @@ fn broker_config(
         password: credentials.mqtt_password.as_ref().map(|p| broker::Password::new(p.reveal().to_owned())),
         keep_alive_s: broker.keep_alive_s,
         session_expiry_s: broker.session_expiry_s,
-        subscribe: format!("/clients/{machine_no}"),
+        subscribe: device::down_topic(machine_no),
         publish: device::UP_TOPIC.to_owned(),
         will: device::offline(machine_no, None, "network_timeout", now_s, &settings.mqtt_key),
     })

@@ -54,6 +54,15 @@ const KNOWN_FIELDS: [&str; 20] = [
 /// The fields that make two commands of one key the same (order-life, rule 10).
 const BODY_FIELDS: [&str; 6] = ["code", "addr", "quantity", "floor_type", "is_lp", "is_dc"];
 
+/// The one topic on which all machines speak to the platform (cloud 1.9).
+pub const UP_TOPIC: &str = "/server/app";
+
+/// The topic on which the platform speaks to this machine (cloud 1.9).
+#[must_use]
+pub fn down_topic(machine_no: &MachineNo) -> String {
+    format!("/clients/{machine_no}")
+}
+
 /// A message that the platform signed for this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inbound {
