@@ -67,6 +67,15 @@ impl fmt::Debug for ApiRequest {
     }
 }
 
+impl ApiRequest {
+    /// Asks without credentials: refused, and the refusal tells the cloud's time all the same.
+    #[must_use]
+    pub fn unsigned_ping() -> Self {
+        let path = format!("{BASE_PATH}/ping");
+        ApiRequest { method: "POST", path, headers: Vec::new(), body: b"{}".to_vec() }
+    }
+}
+
 /// What PUT can make of an order. Anything but [`NewStatus::Paid`] gives the goods back to the stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewStatus {

@@ -137,6 +137,14 @@ impl Endpoint {
     }
 }
 
+/// Host, port and base path with the HTTP schemes, as a request's URL begins.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { HTTP.tls.0 } else { HTTP.plain.0 };
+        write!(f, "{scheme}://{}:{}{}", self.host, self.port, self.base_path)
+    }
+}
+
 /// Hosts that a notify_url may name: a name, `*.` and a name (any host below it, not itself), or a literal address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostPattern {
@@ -158,6 +166,15 @@ impl FromStr for HostPattern {
             Some(name) if is_host_name(name) => Ok(HostPattern::Below(name.to_ascii_lowercase())),
             Some(_) => Err(HostPatternError),
             None => Host::parse(text).map(HostPattern::Exactly).ok_or(HostPatternError),
+        }
+    }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HostPattern::Exactly(host) => write!(f, "{host}"),
+            HostPattern::Below(name) => write!(f, "*.{name}"),
         }
     }
 }

@@ -66,7 +66,7 @@ impl Core {
 
     /// Begins to ask for the time if nothing else could tell it (rule 28: whatever `verify_orders` says).
     pub(super) fn begin_asking_for_time(&mut self, now: Now) {
-        if self.time.needs_platform(now) && self.settings.cloud.account.is_some() {
+        if self.time.needs_platform(now) && !self.settings.cloud.url.is_empty() {
             self.platform.time_from = Some(now.boot);
         }
     }
@@ -76,10 +76,12 @@ impl Core {
             self.platform.time_from = None;
             if self.time.needs_platform(now) {
                 let time_s = self.told_time_s(now);
-                let account = self.settings.cloud.account.as_ref();
-                if let Some(call) = account.map(|a| a.ping(&self.settings.machine_no, time_s)) {
-                    self.ask(Question::Time, call);
-                }
+                // Any answer carries a Date, a refusal too: without credentials the question is simply not signed.
+                let call = match &self.settings.cloud.account {
+                    Some(account) => account.ping(&self.settings.machine_no, time_s),
+                    None => ApiRequest::unsigned_ping(),
+                };
+                self.ask(Question::Time, call);
             }
         }
         self.platform.asks.retain(|key, _| self.orders.get(key).is_some_and(|o| !o.is_final()));

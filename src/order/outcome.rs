@@ -279,7 +279,8 @@ mod tests {
 
     #[test]
     fn an_order_is_summed_up_from_its_units_as_documented() {
-        let table: &[(&[UnitOutcome], &str, &str, Option<&str>, &str)] = &[
+        type Row = (&'static [UnitOutcome], &'static str, &'static str, Option<&'static str>, &'static str);
+        let table: &[Row] = &[
             (&[Dispensed(Motor::Ok)], "dispensed", "1", Some("1"), ""),
             (&[Dispensed(Motor::Ok), DispensedUnverified], "dispensed_unverified", "1", Some("1"), ""),
             (
