@@ -2,6 +2,7 @@
 
 pub mod adh;
 pub mod fault;
+pub mod mechanism;
 pub mod tcn_00ff;
 pub mod uling_modbus;
 pub mod xy_v3;
