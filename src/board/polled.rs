@@ -285,8 +285,7 @@ impl<P: Protocol> Polled<P> {
         } else {
             LineFault::Noise
         };
-        let pause_ms = if P::REPLIES_ARE_ANONYMOUS { self.timing.reply_ms } else { 0 };
-        self.not_before = now.plus_ms(self.timing.min_gap_ms.max(pause_ms));
+        self.not_before = now.plus_ms(self.pause_ms());
         let Some(station) = self.stations.get_mut(exchange.station) else { return };
         // A board that is known to be absent is no news each time.
         let news = station.standing != Standing::Silent;
@@ -312,6 +311,12 @@ impl<P: Protocol> Polled<P> {
         if news {
             self.fault(fault);
         }
+    }
+
+    /// How long the line is left alone while an old answer may come.
+    fn pause_ms(&self) -> u64 {
+        let drain_ms = if P::REPLIES_ARE_ANONYMOUS { self.timing.reply_ms } else { 0 };
+        self.timing.min_gap_ms.max(drain_ms)
     }
 
     /// Ends the open command: proof that the motor did not turn.
@@ -590,7 +595,8 @@ impl<P: Protocol> Driver for Polled<P> {
 
     fn opened(&mut self, now: BootMs) {
         self.port_open = true;
-        self.not_before = now;
+        // An earlier life's question may still be answered.
+        self.not_before = now.plus_ms(self.pause_ms());
         for station in &mut self.stations {
             station.drop_mode = None;
             station.idle_seen = None;
@@ -695,6 +701,10 @@ impl<P: Protocol> Driver for Polled<P> {
         station.drop_check = command.drop_check;
         let fresh = station.standing == Standing::Idle
             && station.idle_seen.is_some_and(|seen| now.since_ms(seen) < FRESH_IDLE_MS);
+        if !fresh {
+            // It may have restarted unseen, and lost its mode.
+            station.drop_mode = None;
+        }
         let mut open = Open {
             station: index,
             turn,
@@ -785,3 +795,6 @@ impl<P: Protocol> Driver for Polled<P> {
         self.outputs.pop_front()
     }
 }
+
+#[cfg(test)]
+mod tests;

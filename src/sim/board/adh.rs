@@ -152,3 +152,146 @@ impl Emulator for AdhBoard {
         self.outputs.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::pair::*;
+    use crate::board::driver::{Finding, Slot};
+    use crate::order::outcome::{DropSensor, Motor, Reason};
+
+    const PROFILES: [&str; 2] = ["adh815", "adh814"];
+
+    #[test]
+    fn a_vend_ends_as_the_board_says() {
+        for profile in PROFILES {
+            for (fault, end) in [
+                ("", outcome(Motor::Ok, DropSensor::Seen)),
+                ("jam", outcome(Motor::OverCurrent, DropSensor::NotSeen)),
+                ("no-drop", outcome(Motor::Ok, DropSensor::NotSeen)),
+                ("open-motor", outcome(Motor::Open, DropSensor::NotSeen)),
+                ("late", outcome(Motor::Ok, DropSensor::Seen)),
+                ("garble", outcome(Motor::Ok, DropSensor::Seen)),
+                ("refuse", Finding::NotTaken(Reason::Busy)),
+            ] {
+                let mut pair = Pair::new(profile, fault);
+                pair.vend(&command(1, 12, true));
+                assert_eq!(pair.ends, [end], "{profile} {fault}");
+                assert_eq!(pair.late, [], "{profile} {fault}");
+                pair.assert_can_vend_again();
+            }
+        }
+    }
+
+    #[test]
+    fn without_drop_check_the_sensor_says_nothing() {
+        for (fault, end) in [
+            ("", outcome(Motor::Ok, DropSensor::None)),
+            ("jam", outcome(Motor::OverCurrent, DropSensor::None)),
+            ("open-motor", outcome(Motor::Open, DropSensor::None)),
+        ] {
+            let mut pair = Pair::new("adh815", fault);
+            pair.vend(&command(1, 12, false));
+            assert_eq!(pair.ends, [end], "{fault}");
+        }
+    }
+
+    #[test]
+    fn the_drop_mode_follows_the_command() {
+        let mut pair = Pair::new("adh815", "");
+        for (drop_check, sensor) in [(true, DropSensor::Seen), (false, DropSensor::None), (true, DropSensor::Seen)] {
+            pair.ends.clear();
+            pair.vend(&command(1, 12, drop_check));
+            assert_eq!(pair.ends, [outcome(Motor::Ok, sensor)]);
+        }
+        let modes = pair.written.iter().filter(|(_, w)| w.bytes.get(1) == Some(&super::MODE));
+        assert_eq!(modes.map(|(_, w)| w.bytes[2]).collect::<Vec<_>>(), [0x80, 0, 0x80]);
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_unproven_and_the_line_comes_back() {
+        for fault in ["silence@1", "restart@1", "power-loss@1"] {
+            let mut pair = Pair::new("adh815", fault);
+            pair.vend(&command(1, 12, true));
+            assert!(matches!(pair.ends[..], [Finding::Unproven(_)]), "{fault}: {:?}", pair.ends);
+            assert_eq!(pair.board.turns().len(), 1, "{fault}");
+            pair.assert_can_vend_again();
+        }
+    }
+
+    #[test]
+    fn an_agent_crash_at_any_step_loses_no_outcome_of_a_motor_that_turned() {
+        for profile in PROFILES {
+            let steps = at_every_step(profile, Mishap::AgentCrash, |pair, step| {
+                match (&pair.ends[..], pair.board.turns().len()) {
+                    ([end], 1) if *end == outcome(Motor::Ok, DropSensor::Seen) => {}
+                    ([Finding::Unproven(_)], 0) => {}
+                    other => panic!("{profile} step {step}: {other:?}"),
+                }
+                for late in &pair.late {
+                    assert!(matches!(late, Finding::Late { slot: Some(Slot(12)), .. }), "{late:?}");
+                }
+            });
+            assert!(steps > 20, "{steps}");
+        }
+    }
+
+    #[test]
+    fn a_board_restart_at_any_step_never_proves_anything() {
+        for profile in PROFILES {
+            at_every_step(profile, Mishap::BoardRestart, assert_nothing_proven_by_restart);
+        }
+    }
+
+    #[test]
+    fn a_motor_frame_of_which_nothing_was_written_is_refused_and_of_which_some_was_is_not() {
+        assert_writes_that_fail("adh815");
+    }
+
+    #[test]
+    fn the_result_stays_on_the_board_until_it_is_released() {
+        let mut pair = Pair::new("adh814", "");
+        pair.auto_release = false;
+        pair.until_idle();
+        pair.drive(&command(1, 12, true));
+        pair.run(60_000, |p| !p.ends.is_empty());
+        pair.run_for(60_000);
+        assert!(pair.written.iter().all(|(_, w)| w.bytes.get(1) != Some(&0xA6)), "acknowledged too early");
+        pair.replace_driver(None);
+        pair.auto_release = true;
+        pair.until_idle();
+        assert_eq!(pair.late.len(), 1);
+        assert!(matches!(pair.late[0], Finding::Late { slot: Some(Slot(12)), .. }));
+        pair.assert_can_vend_again();
+    }
+
+    #[test]
+    fn a_result_of_another_motor_is_late_and_never_ours() {
+        let mut pair = Pair::new("adh815", "");
+        pair.leave_a_result_behind(&command(1, 7, true));
+        pair.replace_driver(Some(&command(1, 12, true)));
+        pair.until_idle();
+        assert!(matches!(pair.ends[..], [Finding::Unproven(_)]), "{:?}", pair.ends);
+        assert!(matches!(pair.late[..], [Finding::Late { slot: Some(Slot(7)), .. }]), "{:?}", pair.late);
+        assert_eq!(pair.board.turns().len(), 1);
+    }
+
+    #[test]
+    fn an_absent_board_does_not_hold_up_the_others_and_its_command_is_refused_without_a_byte() {
+        assert_absent_board("adh815");
+    }
+
+    #[test]
+    fn a_command_that_was_given_up_is_watched_until_its_late_result() {
+        assert_give_up("adh815");
+    }
+
+    #[test]
+    fn an_idle_line_is_asked_once_in_ten_seconds() {
+        assert_quiet_when_idle("adh814");
+    }
+
+    #[test]
+    fn a_port_that_goes_and_comes_back_in_mid_turn_keeps_the_outcome() {
+        assert_port_comes_back("adh815");
+    }
+}

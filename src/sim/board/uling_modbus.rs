@@ -13,7 +13,7 @@ use crate::board::uling_modbus::{
 };
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::time::BootMs;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The other registers that can be read, with what this board has there.
 const READABLE: &[(u16, &[u8])] = &[
@@ -35,8 +35,8 @@ const WRITABLE: std::ops::RangeInclusive<u16> = 0x1001..=0x1004;
 pub struct UlingModbusBoard {
     mechanism: Mechanism,
     profile: Profile,
-    /// The fault code of the last failed turn: reading clears the state, not the code.
-    fault_code: u8,
+    /// The fault code of each board's last failed turn: reading clears the state, not the code.
+    fault_codes: BTreeMap<u8, u8>,
     outputs: VecDeque<Vec<u8>>,
 }
 
@@ -57,7 +57,7 @@ impl UlingModbusBoard {
         UlingModbusBoard {
             mechanism: Mechanism::new(profile, turn_ms, faults),
             profile: profile.clone(),
-            fault_code: 0,
+            fault_codes: BTreeMap::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -76,11 +76,12 @@ impl UlingModbusBoard {
                 SUCCESS
             }
             Doing::Finished(_, evidence) => {
-                self.fault_code = self.code_of(evidence);
+                self.fault_codes.insert(wire_address, self.code_of(evidence));
                 FAILED
             }
         };
-        let mut frame = sealed(vec![wire_address, READ, 2, state, self.fault_code]);
+        let code = self.fault_codes.get(&wire_address).copied().unwrap_or(0);
+        let mut frame = sealed(vec![wire_address, READ, 2, state, code]);
         if let Doing::Finished(..) = doing {
             self.mechanism.garble(wire_address, &mut frame);
             self.mechanism.forget(wire_address);
@@ -105,11 +106,9 @@ impl UlingModbusBoard {
             },
             (WRITE_ONE, register) if WRITABLE.contains(&register) => Some(request.to_vec()),
             (WRITE_MANY, SHIP) => {
-                let &[_, _, _, _, 0, 2, 4, slot, mechanism @ 0..=4, drop_check @ 0..=1, 0..=1, _, _] = request else {
+                let &[_, _, _, _, 0, 2, 4, slot, 0..=4, drop_check @ 0..=1, 0..=1, _, _] = request else {
                     return exception(fault::DATA);
                 };
-                // A slot belongs to one kind of mechanism, which this board takes on trust.
-                let _ = mechanism;
                 // A result that nobody read does not hinder the next turn on this board: it is overwritten.
                 self.mechanism.forget(wire_address);
                 let met = self.mechanism.drive(now, wire_address, slot, drop_check == 1);
@@ -151,7 +150,111 @@ impl Emulator for UlingModbusBoard {
 
     fn power_cycle(&mut self, _now: BootMs) {
         self.mechanism.power_cycle();
-        self.fault_code = 0;
+        self.fault_codes.clear();
         self.outputs.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pair::*;
+    use crate::board::driver::{Finding, Written};
+    use crate::order::outcome::{DropSensor, Motor, Reason};
+
+    const PROFILE: &str = "uling-zdm8";
+
+    #[test]
+    fn a_vend_ends_as_the_board_says() {
+        for (fault, drop_check, end) in [
+            ("", true, outcome(Motor::Ok, DropSensor::Seen)),
+            ("", false, outcome(Motor::Ok, DropSensor::None)),
+            ("jam", true, outcome(Motor::Timeout, DropSensor::NotSeen)),
+            ("jam", false, outcome(Motor::Timeout, DropSensor::None)),
+            ("no-drop", true, outcome(Motor::Timeout, DropSensor::NotSeen)),
+            ("open-motor", true, outcome(Motor::Timeout, DropSensor::NotSeen)),
+            ("late", true, outcome(Motor::Ok, DropSensor::Seen)),
+            ("refuse", true, Finding::NotTaken(Reason::Busy)),
+        ] {
+            let mut pair = Pair::new(PROFILE, fault);
+            pair.vend(&command(1, 16, drop_check));
+            assert_eq!(pair.ends, [end], "{fault} {drop_check}");
+            assert_eq!(pair.late, [], "{fault}");
+            pair.assert_can_vend_again();
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_unproven_and_the_line_comes_back() {
+        for fault in ["silence@1", "garble@1", "restart@1", "power-loss@1"] {
+            let mut pair = Pair::new(PROFILE, fault);
+            pair.vend(&command(1, 16, true));
+            assert!(matches!(pair.ends[..], [Finding::Unproven(_)]), "{fault}: {:?}", pair.ends);
+            assert_eq!(pair.board.turns().len(), 1, "{fault}");
+            pair.assert_can_vend_again();
+        }
+    }
+
+    #[test]
+    fn an_agent_crash_at_any_step_costs_the_outcome_only_if_the_clearing_answer_was_lost() {
+        let mut unknown = 0;
+        let steps = at_every_step(PROFILE, Mishap::AgentCrash, |pair, step| {
+            let result_lost = pair.lost.as_deref().is_some_and(|b| matches!(b, [_, 0x03, 2, 2 | 3, ..]));
+            match (&pair.ends[..], pair.board.turns().len()) {
+                ([Finding::Outcome(_)], 1) => {}
+                ([Finding::Unproven(_)], 0) => {}
+                ([Finding::Unproven(_)], 1) if result_lost => unknown += 1,
+                other => panic!("step {step}: {other:?}"),
+            }
+        });
+        assert!(steps > 20, "{steps}");
+        assert_eq!(unknown, 2, "once on the board and once on its way");
+    }
+
+    #[test]
+    fn a_board_restart_at_any_step_never_proves_anything() {
+        at_every_step(PROFILE, Mishap::BoardRestart, assert_nothing_proven_by_restart);
+    }
+
+    #[test]
+    fn a_motor_frame_of_which_nothing_was_written_is_refused_and_of_which_some_was_is_not() {
+        assert_writes_that_fail(PROFILE);
+    }
+
+    #[test]
+    fn a_result_found_without_a_command_is_late_and_names_no_slot() {
+        let mut pair = Pair::new(PROFILE, "");
+        pair.leave_a_result_behind(&command(3, 16, true));
+        pair.until_idle();
+        assert_eq!(pair.late.len(), 1);
+        assert!(matches!(pair.late[0], Finding::Late { address, slot: None, .. } if address.get() == 3));
+        pair.assert_can_vend_again();
+    }
+
+    #[test]
+    fn an_absent_board_does_not_hold_up_the_others_and_its_command_is_refused_without_a_byte() {
+        assert_absent_board(PROFILE);
+    }
+
+    #[test]
+    fn a_command_that_was_given_up_is_watched_until_its_late_result() {
+        assert_give_up(PROFILE);
+    }
+
+    #[test]
+    fn an_idle_line_is_asked_once_in_ten_seconds() {
+        assert_quiet_when_idle(PROFILE);
+    }
+
+    #[test]
+    fn a_port_that_goes_and_comes_back_in_mid_turn_keeps_the_outcome() {
+        assert_port_comes_back(PROFILE);
+    }
+
+    #[test]
+    fn a_command_that_was_never_answered_is_unproven() {
+        let mut pair = Pair::new(PROFILE, "");
+        pair.write_ends = Written::Some;
+        pair.vend(&command(1, 16, true));
+        assert!(matches!(pair.ends[..], [Finding::Unproven(_)]));
     }
 }
