@@ -16,8 +16,13 @@ use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::time::BootMs;
 use std::collections::VecDeque;
 
-/// The temperature that the board tells, °C.
-const TEMPERATURE_C: u8 = 25;
+/// The temperature that a board tells, °C, as in the documented frames.
+const fn temperature_c(variant: AdhVariant) -> u8 {
+    match variant {
+        AdhVariant::Adh814 => 24,
+        AdhVariant::Adh815 => 25,
+    }
+}
 /// Currents and run time of a finished turn: 500 mA at most, 300 mA on average, 2.5 s.
 const MEASURED: [u8; 5] = [0x01, 0xF4, 0x01, 0x2C, 25];
 
@@ -70,7 +75,7 @@ impl AdhBoard {
             Doing::Finished(motor, evidence) => (FINISHED, motor, result_of(evidence), MEASURED),
         };
         let head = [0, command(self.variant, POLL), state, motor, result];
-        let mut frame = sealed([&head[..], &measured, &[TEMPERATURE_C]].concat());
+        let mut frame = sealed([&head[..], &measured, &[temperature_c(self.variant)]].concat());
         if let Doing::Finished(..) = doing {
             self.mechanism.garble(wire_address, &mut frame);
         }
