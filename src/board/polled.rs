@@ -10,7 +10,10 @@ use super::profile::{Profile, Timing};
 use super::protocol::{Fit, Protocol, Reply, Request, Status, Turn};
 use crate::order::outcome::Reason;
 use crate::order::time::BootMs;
+use station::{Standing, Station};
 use std::collections::VecDeque;
+
+mod station;
 
 /// A board that took the command may still call itself idle for this long. No source gives a figure; a motor that
 /// has not started after several polls will not. A vend that is faster is not missed: its result is held.
@@ -33,58 +36,6 @@ const FRAME_BYTES_MAX: usize = 40;
 const NOT_HEARD: u8 = 0;
 /// [`Reference`] of a command to a board that was seen idle.
 const HEARD_IDLE: u8 = 1;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// Its state is not known, or not settled.
-    Unheard,
-    /// Seen idle when that proves something.
-    Idle,
-    /// A motor turns that belongs to no open command.
-    Turning,
-    /// Its result is durable and has to be forgotten.
-    Releasing,
-    /// Does not answer.
-    Silent,
-}
-
-/// One driver board on the line.
-#[derive(Debug)]
-struct Station {
-    address: Address,
-    wire_address: u8,
-    standing: Standing,
-    ask_at: BootMs,
-    unanswered: u8,
-    idle_seen: Option<BootMs>,
-    /// Idle proves nothing before: an unproven command may still begin to turn.
-    quiet_until: BootMs,
-    /// The drop mode that the board has for certain.
-    drop_mode: Option<bool>,
-    identity_parts_asked: u8,
-    /// Of the last command here: how a result without a command is read.
-    drop_check: bool,
-    /// The result that was found last, to tell it from a new one until the board has forgotten it.
-    result: Option<Status>,
-}
-
-impl Station {
-    fn unsettle(&mut self, now: BootMs) {
-        self.standing = Standing::Unheard;
-        self.ask_at = now;
-    }
-
-    fn missed(&mut self, now: BootMs) {
-        self.unanswered = self.unanswered.saturating_add(1);
-        self.idle_seen = None;
-        if self.unanswered >= TRIES {
-            self.standing = Standing::Silent;
-            self.ask_at = now.plus_ms(RETRY_MS);
-        } else {
-            self.unsettle(now);
-        }
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -259,7 +210,7 @@ impl<P: Protocol> Polled<P> {
         if self.exchange.as_ref().is_some_and(|e| e.deadline <= now) {
             self.unanswered(now);
         }
-        if self.exchange.is_some() || self.held.is_some() {
+        if self.exchange.is_some() {
             return;
         }
         if let Some(open) = self.open.take_if(|o| o.phase == Phase::Following && o.unproven_at <= now) {
@@ -429,7 +380,9 @@ impl<P: Protocol> Polled<P> {
         if P::HOLDS_RESULT || P::REPLIES_ARE_ANONYMOUS {
             return;
         }
-        let read = self.stations.iter().enumerate().find_map(|(index, s)| {
+        let open_station = self.open.as_ref().map(|o| o.station);
+        let asked = |&(index, _): &(usize, &Station)| open_station.is_none_or(|open| open == index);
+        let read = self.stations.iter().enumerate().filter(asked).find_map(|(index, s)| {
             match self.protocol.reply(s.wire_address, &Request::Status, frame) {
                 Some(Reply::Status(status @ Status::Finished(..))) => Some((index, status)),
                 _ => None,

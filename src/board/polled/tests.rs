@@ -262,6 +262,68 @@ fn a_class_less_profile_proves_nothing_after_a_restart() {
     assert!(matches!(outputs(&mut driver).1[..], [Finding::Unproven(_)]));
 }
 
+#[test]
+fn a_result_that_its_reading_has_cleared_counts_even_when_it_comes_late() {
+    let (mut driver, now) = driving("uling-zdm8", 16);
+    findings_after(driver.as_mut(), now, vec![1, 0x10, 0x20, 1, 0, 2]);
+    let (now, ..) = next_write(driver.as_mut(), now);
+    let late = driver.deadline().unwrap();
+    driver.wake(late);
+    assert_eq!(outputs(driver.as_mut()).1, [Finding::Fault(LineFault::TimeOut)]);
+    assert!(late > now);
+    let found = findings_after(driver.as_mut(), late, vec![1, 3, 2, 2, 0]);
+    let seen = Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen };
+    assert_eq!(found, [Finding::Fault(LineFault::Unexpected), Finding::Outcome(seen)]);
+}
+
+#[test]
+fn a_motor_command_that_nobody_fetched_is_never_written_after_the_core_gave_up() {
+    let profile = profile("uling-zdm8", 1);
+    let mut driver = UlingModbus::new(&profile);
+    driver.opened(BootMs(0));
+    let (now, ..) = next_write(&mut driver, BootMs(0));
+    driver.received(now, now, &sealed(ZDM8_IDLE.to_vec()));
+    // Who the board is may be asked first.
+    let (mut now, ..) = next_write(&mut driver, now);
+    let reference = driver.reference(&command(16));
+    driver.drive(now, &command(16), &reference);
+    while !driver.outputs.iter().any(|o| matches!(o, Output::Write(w) if w.motor)) {
+        now = driver.deadline().unwrap();
+        driver.wake(now);
+        if driver.exchange.as_ref().is_some_and(|e| e.request == Request::Status) {
+            driver.received(now, now, &sealed(ZDM8_IDLE.to_vec()));
+        }
+    }
+    driver.give_up(now);
+    for _ in 0..100 {
+        now = driver.deadline().unwrap();
+        driver.wake(now);
+        while let Some(output) = driver.next_output() {
+            assert!(!matches!(output, Output::Write(w) if w.motor));
+        }
+    }
+}
+
+#[test]
+fn a_result_that_the_board_did_not_forget_is_acknowledged_again_and_not_told_twice() {
+    let result = vec![0, 3, 2, 12, 0, 0, 0, 0, 0, 0, 25];
+    let (mut driver, now) = driving("adh815", 12);
+    findings_after(driver.as_mut(), now, vec![0, 5, 0]);
+    let (now, ..) = next_write(driver.as_mut(), now);
+    assert!(matches!(findings_after(driver.as_mut(), now, result.clone())[..], [Finding::Outcome(_)]));
+    driver.release(now);
+    let mut now = now;
+    for _ in 0..3 {
+        let (at, acknowledge, _) = next_write(driver.as_mut(), now);
+        assert_eq!(acknowledge[1], 6);
+        findings_after(driver.as_mut(), at, vec![0, 6]);
+        let (at, ..) = next_write(driver.as_mut(), at);
+        assert_eq!(findings_after(driver.as_mut(), at, result.clone()), []);
+        now = at;
+    }
+    assert_eq!(driver.state(), LineState::Settling);
+}
+
 /// Bytes that are often a frame, or nearly one.
 fn line_bytes() -> impl Strategy<Value = Vec<u8>> {
     let frames = vec![
