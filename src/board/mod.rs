@@ -3,7 +3,9 @@
 
 pub mod driver;
 pub mod frame;
+pub mod polled;
 pub mod profile;
+pub mod protocol;
 
 pub mod adh;
 pub mod tcn_00ff;

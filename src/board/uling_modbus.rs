@@ -1,39 +1,166 @@
-//! Stub, replaced in the next commits.
-use super::driver::{Driver, LineState, MotorCommand, Output, RecoveryClass, Reference, Written};
+//! `uling-modbus`: ZDM8 driver boards over Modbus RTU (boards.md, K). Class 2: reading the result clears it.
+//!
+//! The status register names no slot and the board numbers no command, so only order protects: one command at a
+//! time, and the register is read before anything else while a command is open.
+
+use super::driver::FloorType;
+use super::frame::crc16_modbus;
+use super::polled::Polled;
 use super::profile::Profile;
-use crate::order::time::BootMs;
-/// Stub.
-pub struct UlingModbus;
-impl UlingModbus {
-    /// Stub.
-    #[must_use]
-    pub fn new(_profile: &Profile) -> Self {
-        UlingModbus
-    }
+use super::protocol::{Fit, Protocol, Reply, Request, Status, sealed};
+use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
+
+/// The driver.
+pub type UlingModbus = Polled<Zdm8>;
+
+/// Function 03, read registers.
+pub const READ: u8 = 0x03;
+/// Function 06, write one register.
+pub const WRITE_ONE: u8 = 0x06;
+/// Function 10, write several registers.
+pub const WRITE_MANY: u8 = 0x10;
+/// Set in the function of an exception.
+pub const EXCEPTION: u8 = 0x80;
+
+/// Hardware version, rows and columns.
+pub const HARDWARE: u16 = 0x0001;
+/// Date of the software.
+pub const SOFTWARE: u16 = 0x0002;
+/// State and fault code of the last turn; reading a result clears it.
+pub const STATUS: u16 = 0x0003;
+/// Slot, mechanism, drop check and lift: writing it turns a motor.
+pub const SHIP: u16 = 0x2001;
+
+/// States in the high byte of [`STATUS`].
+pub const IDLE: u8 = 0;
+/// A motor turns.
+pub const DISPENSING: u8 = 1;
+/// The turn succeeded.
+pub const SUCCESS: u8 = 2;
+/// The turn failed; the low byte says why.
+pub const FAILED: u8 = 3;
+
+/// Exceptions and fault codes.
+pub mod fault {
+    /// The function is not known.
+    pub const FUNCTION: u8 = 1;
+    /// There is no such register.
+    pub const ADDRESS: u8 = 2;
+    /// The value is out of range: the slot, since all others are ours to choose.
+    pub const DATA: u8 = 3;
+    /// The request's check sum was wrong.
+    pub const CHECK: u8 = 4;
+    /// A motor turns.
+    pub const BUSY: u8 = 6;
+    /// The board failed.
+    pub const SLAVE: u8 = 7;
+    /// Accepted, and it takes time.
+    pub const ACCEPTED: u8 = 8;
 }
-impl Driver for UlingModbus {
-    fn class(&self) -> RecoveryClass {
-        RecoveryClass::None
+
+/// Registers asked for have at most two words; four leave room for a board that knows more.
+const DATA_BYTES_MAX: u8 = 8;
+
+/// The bytes on the wire.
+pub struct Zdm8 {
+    profile: Profile,
+}
+
+fn read(wire_address: u8, register: u16, words: u16) -> Vec<u8> {
+    let ([r1, r0], [w1, w0]) = (register.to_be_bytes(), words.to_be_bytes());
+    sealed(vec![wire_address, READ, r1, r0, w1, w0])
+}
+
+impl Protocol for Zdm8 {
+    const HOLDS_RESULT: bool = false;
+    const REPLIES_ARE_ANONYMOUS: bool = false;
+    const UNANSWERED_WAITS_LONGEST_VEND: bool = true;
+    const IDENTITY_PARTS: u8 = 2;
+
+    fn new(profile: &Profile) -> Self {
+        Zdm8 { profile: profile.clone() }
     }
-    fn opened(&mut self, _: BootMs) {}
-    fn closed(&mut self, _: BootMs) {}
-    fn received(&mut self, _: BootMs, _: BootMs, _: &[u8]) {}
-    fn wake(&mut self, _: BootMs) {}
-    fn deadline(&self) -> Option<BootMs> {
-        None
+
+    fn has_drop_mode(&self) -> bool {
+        false
     }
-    fn state(&self) -> LineState {
-        LineState::Closed
+
+    fn request(&self, wire_address: u8, request: &Request) -> Vec<u8> {
+        match request {
+            Request::Identity(0) => read(wire_address, HARDWARE, 2),
+            Request::Identity(_) => read(wire_address, SOFTWARE, 2),
+            Request::Drive(turn) => {
+                let [r1, r0] = SHIP.to_be_bytes();
+                let mechanism = match turn.command.floor_type {
+                    FloorType::Spring => 1,
+                    FloorType::Lock => 2,
+                    FloorType::Belt => 3,
+                };
+                let (drop_check, lift) = (u8::from(turn.command.drop_check), u8::from(turn.command.lift));
+                sealed(vec![wire_address, WRITE_MANY, r1, r0, 0, 2, 4, turn.slot, mechanism, drop_check, lift])
+            }
+            // This board has neither; asking what it does is the harmless answer to a question never put.
+            Request::Status | Request::DropMode(_) | Request::Forget => read(wire_address, STATUS, 1),
+        }
     }
-    fn reference(&self, _: &MotorCommand) -> Reference {
-        Reference::default()
+
+    fn fit(&self, bytes: &[u8]) -> Fit {
+        let len = match bytes {
+            [_, READ, count @ 1..=DATA_BYTES_MAX, ..] => 5 + usize::from(*count),
+            [_, WRITE_ONE | WRITE_MANY, ..] => 8,
+            [_, function, ..] if [READ, WRITE_ONE, WRITE_MANY].contains(&(function ^ EXCEPTION)) => 5,
+            _ => return Fit::No,
+        };
+        match bytes.get(..len) {
+            // Over a frame with its own check sum the CRC is zero.
+            Some(frame) if crc16_modbus(frame) == 0 => Fit::Whole(len),
+            Some(_) => Fit::BadCheck,
+            None => Fit::No,
+        }
     }
-    fn drive(&mut self, _: BootMs, _: &MotorCommand, _: &Reference) {}
-    fn resume(&mut self, _: BootMs, _: &MotorCommand, _: &Reference) {}
-    fn motor_written(&mut self, _: BootMs, _: Written) {}
-    fn give_up(&mut self, _: BootMs) {}
-    fn release(&mut self, _: BootMs) {}
-    fn next_output(&mut self) -> Option<Output> {
-        None
+
+    fn reply(&self, wire_address: u8, request: &Request, frame: &[u8]) -> Option<Reply> {
+        let (&from, rest) = frame.split_first()?;
+        if from != wire_address {
+            return None;
+        }
+        let [ship1, ship0] = SHIP.to_be_bytes();
+        match (request, rest) {
+            (Request::Status, &[READ, 2, state, code, _, _]) => Some(Reply::Status(match state {
+                IDLE => Status::Idle,
+                DISPENSING => Status::Turning(None),
+                SUCCESS | FAILED => Status::Finished(None, u16::from_be_bytes([state, code])),
+                _ => return None,
+            })),
+            (Request::Identity(0), [READ, 4, year, month, rows, columns, _, _]) => {
+                Some(Reply::Identity(format!("hardware {year:02x}.{month:02x}, {rows} rows, {columns} columns")))
+            }
+            (Request::Identity(_), [READ, 4, century, year, month, day, _, _]) => {
+                Some(Reply::Identity(format!("software {century:02x}{year:02x}-{month:02x}-{day:02x}")))
+            }
+            (Request::Drive(_), &[WRITE_MANY, r1, r0, 0, 2, _, _]) if [r1, r0] == [ship1, ship0] => {
+                Some(Reply::Accepted)
+            }
+            (Request::Drive(_), &[function, code, _, _]) if function == WRITE_MANY | EXCEPTION => Some(match code {
+                fault::DATA => Reply::Refused(Reason::Slot),
+                fault::FUNCTION | fault::ADDRESS | fault::CHECK => Reply::Refused(Reason::Invalid),
+                fault::BUSY => Reply::Refused(Reason::Busy),
+                fault::SLAVE => Reply::Failed(u16::from_be_bytes([FAILED, code])),
+                fault::ACCEPTED => Reply::Accepted,
+                _ => Reply::Unclear,
+            }),
+            _ => None,
+        }
+    }
+
+    fn evidence(&self, result: u16, drop_check: bool) -> Evidence {
+        let [state, code] = result.to_be_bytes();
+        let known = match state {
+            SUCCESS => Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen },
+            // The table of motor faults is in no published copy: the profile may know more.
+            _ => (self.profile.evidence_of(code))
+                .unwrap_or(Evidence { motor: Motor::Timeout, drop_sensor: DropSensor::NotSeen }),
+        };
+        if drop_check { known } else { Evidence { drop_sensor: DropSensor::None, ..known } }
     }
 }

@@ -2,6 +2,9 @@
 
 pub mod adh;
 pub mod fault;
+pub mod mechanism;
+#[cfg(test)]
+mod pair;
 pub mod tcn_00ff;
 pub mod uling_modbus;
 pub mod xy_v3;

@@ -1,0 +1,753 @@
+//! The conversation of the families whose host asks and whose boards answer: one question at a time on a shared
+//! line, a status that is polled, a motor command that is sent once. What stands on the wire is the family's
+//! [`Protocol`]; when to say it, and what an answer or silence proves, is decided here.
+
+use super::driver::{
+    Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, RecoveryClass, Reference, Slot, Write,
+    Written,
+};
+use super::profile::{Profile, Timing};
+use super::protocol::{Fit, Protocol, Reply, Request, Status, Turn};
+use crate::order::outcome::Reason;
+use crate::order::time::BootMs;
+use station::{Standing, Station};
+use std::collections::VecDeque;
+
+mod station;
+
+/// A board that took the command may still call itself idle for this long. No source gives a figure; a motor that
+/// has not started after several polls will not. A vend that is faster is not missed: its result is held.
+pub const START_GRACE_MS: u64 = 2_000;
+/// A board that was seen idle this recently is not asked again before a motor command.
+pub const FRESH_IDLE_MS: u64 = 1_000;
+/// Questions in a row that a board may leave unanswered before it counts as absent: one may fall to noise.
+pub const TRIES: u8 = 2;
+/// How often the boards are asked while none answers: soon enough to notice the repair.
+pub const RETRY_MS: u64 = 1_000;
+/// How often one board, in turn, is asked while there is nothing to do: only to see that it is there.
+pub const WATCH_MS: u64 = 10_000;
+/// Bytes kept that are not yet a frame: several of the longest frames.
+pub const BUFFER_BYTES_MAX: usize = 128;
+/// No frame of these families is longer, so older bytes cannot begin one that is still whole.
+const FRAME_BYTES_MAX: usize = 40;
+
+/// [`Reference`] of a command to a board that does not answer: it is refused without a byte written, and a later
+/// life of the agent knows that from the same mark.
+const NOT_HEARD: u8 = 0;
+/// [`Reference`] of a command to a board that was seen idle.
+const HEARD_IDLE: u8 = 1;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Seeing that the board is idle. Nothing that turns a motor was written.
+    Checking,
+    /// Setting the drop mode. Nothing that turns a motor was written.
+    Arming,
+    /// The motor command is next. Nothing that turns a motor was written.
+    Ready,
+    /// The motor command was handed over, in this life or an earlier one: only the status can tell.
+    Following,
+}
+
+/// The command of the running `drive` or `resume`.
+#[derive(Debug)]
+struct Open {
+    station: usize,
+    turn: Turn,
+    phase: Phase,
+    ask_at: BootMs,
+    resumed: bool,
+    sent_at: BootMs,
+    taken: bool,
+    seen_turning: bool,
+    failed: Option<u16>,
+    unproven_at: BootMs,
+}
+
+/// A question that waits for its answer.
+#[derive(Debug)]
+struct Exchange {
+    station: usize,
+    request: Request,
+    sent_at: BootMs,
+    deadline: BootMs,
+}
+
+/// The driver of a family whose host asks.
+pub struct Polled<P> {
+    protocol: P,
+    class: RecoveryClass,
+    timing: Timing,
+    stations: Vec<Station>,
+    port_open: bool,
+    open: Option<Open>,
+    /// The station whose finding is not yet released.
+    held: Option<usize>,
+    exchange: Option<Exchange>,
+    not_before: BootMs,
+    watch_at: BootMs,
+    watch_next: usize,
+    buffer: Vec<u8>,
+    outputs: VecDeque<Output>,
+}
+
+impl<P: Protocol> Polled<P> {
+    /// The driver of this profile's board, before the port was opened.
+    #[must_use]
+    pub fn new(profile: &Profile) -> Self {
+        let stations = (1..=profile.addresses.count).filter_map(Address::new).map(|address| Station {
+            address,
+            wire_address: profile.wire_address(address),
+            standing: Standing::Unheard,
+            ask_at: BootMs(0),
+            unanswered: 0,
+            idle_seen: None,
+            quiet_until: BootMs(0),
+            drop_mode: None,
+            identity_parts_asked: 0,
+            drop_check: profile.defaults.drop_check,
+            result: None,
+        });
+        Polled {
+            protocol: P::new(profile),
+            class: profile.recovery_class,
+            timing: profile.timing,
+            stations: stations.collect(),
+            port_open: false,
+            open: None,
+            held: None,
+            exchange: None,
+            not_before: BootMs(0),
+            watch_at: BootMs(0),
+            watch_next: 0,
+            buffer: Vec::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    fn find(&mut self, finding: Finding) {
+        self.outputs.push_back(Output::Finding(finding));
+    }
+
+    fn fault(&mut self, fault: LineFault) {
+        self.find(Finding::Fault(fault));
+    }
+
+    fn station_of(&self, address: Address) -> Option<usize> {
+        self.stations.iter().position(|s| s.address == address)
+    }
+
+    fn turn_of(&self, command: &MotorCommand) -> Option<(usize, Turn)> {
+        let slot = u8::try_from(command.slot.0).ok()?;
+        Some((self.station_of(command.address)?, Turn { slot, command: *command }))
+    }
+
+    /// What is asked next and when; nothing while a finding is held, since a question may clear another result.
+    fn next_request(&self) -> Option<(BootMs, usize, Request)> {
+        if self.held.is_some() {
+            return None;
+        }
+        if let Some(open) = &self.open {
+            let request = match open.phase {
+                Phase::Checking | Phase::Following => Request::Status,
+                Phase::Arming => Request::DropMode(open.turn.command.drop_check),
+                Phase::Ready => Request::Drive(open.turn),
+            };
+            return Some((open.ask_at, open.station, request));
+        }
+        let all_silent = self.stations.iter().all(|s| s.standing == Standing::Silent);
+        let stations = || self.stations.iter().enumerate();
+        let unsettled = stations()
+            .filter(|(_, s)| match s.standing {
+                Standing::Idle => false,
+                Standing::Silent => all_silent,
+                Standing::Unheard | Standing::Turning | Standing::Releasing => true,
+            })
+            .min_by_key(|(_, s)| s.ask_at);
+        if let Some((index, station)) = unsettled {
+            let request = if station.standing == Standing::Releasing { Request::Forget } else { Request::Status };
+            return Some((station.ask_at, index, request));
+        }
+        let anonymous =
+            stations().find(|(_, s)| s.standing == Standing::Idle && s.identity_parts_asked < P::IDENTITY_PARTS);
+        if let Some((index, station)) = anonymous {
+            return Some((BootMs(0), index, Request::Identity(station.identity_parts_asked)));
+        }
+        Some((self.watch_at, self.watch_next, Request::Status))
+    }
+
+    fn send(&mut self, now: BootMs, index: usize, request: Request) {
+        let count = self.stations.len();
+        let Some(station) = self.stations.get_mut(index) else { return };
+        match request {
+            Request::Identity(part) => station.identity_parts_asked = part.saturating_add(1),
+            Request::Status => self.watch_next = (index + 1) % count,
+            Request::Drive(_) => {
+                if let Some(open) = &mut self.open {
+                    open.phase = Phase::Following;
+                    open.sent_at = now;
+                    open.unproven_at = now.plus_ms(self.timing.longest_vend_ms);
+                }
+            }
+            Request::DropMode(_) | Request::Forget => {}
+        }
+        let bytes = self.protocol.request(station.wire_address, &request);
+        if !std::mem::take(&mut self.buffer).is_empty() {
+            self.fault(LineFault::Noise);
+        }
+        let motor = matches!(request, Request::Drive(_));
+        self.outputs.push_back(Output::Write(Write { bytes, motor, not_after: None }));
+        self.exchange =
+            Some(Exchange { station: index, request, sent_at: now, deadline: now.plus_ms(self.timing.reply_ms) });
+        self.watch_at = now.plus_ms(WATCH_MS);
+    }
+
+    /// Whatever is due now: time-outs, the end of patience, the next question.
+    fn advance(&mut self, now: BootMs) {
+        if !self.port_open {
+            return;
+        }
+        if self.exchange.as_ref().is_some_and(|e| e.deadline <= now) {
+            self.unanswered(now);
+        }
+        if self.exchange.is_some() {
+            return;
+        }
+        if let Some(open) = self.open.take_if(|o| o.phase == Phase::Following && o.unproven_at <= now) {
+            match open.failed {
+                Some(result) => self.outcome(open, result),
+                None => self.unproven(now, open, "the board did not tell the result within the longest vend time"),
+            }
+        }
+        if let Some((due, index, request)) = self.next_request()
+            && due.max(self.not_before) <= now
+        {
+            self.send(now, index, request);
+        }
+    }
+
+    fn unanswered(&mut self, now: BootMs) {
+        let Some(exchange) = self.exchange.take() else { return };
+        let rest = std::mem::take(&mut self.buffer);
+        let fault = if rest.is_empty() {
+            LineFault::TimeOut
+        } else if (0..rest.len()).any(|at| self.protocol.fit(rest.get(at..).unwrap_or_default()) == Fit::BadCheck) {
+            LineFault::BadCheck
+        } else {
+            LineFault::Noise
+        };
+        self.not_before = now.plus_ms(self.pause_ms());
+        let Some(station) = self.stations.get_mut(exchange.station) else { return };
+        // A board that is known to be absent is no news each time.
+        let news = station.standing != Standing::Silent;
+        // It may have lost its power, and its mode with it.
+        station.drop_mode = None;
+        let open = self.open.as_mut().filter(|o| o.station == exchange.station);
+        match (exchange.request, open) {
+            (Request::Identity(_), _) => {}
+            (Request::Forget, _) => station.unsettle(now),
+            (Request::Drive(_), Some(open)) => open.ask_at = now,
+            (Request::Drive(_), None) => station.unsettle(now),
+            (Request::Status | Request::DropMode(_), Some(open)) if open.phase == Phase::Following => {
+                open.ask_at = now.plus_ms(self.timing.poll_ms);
+            }
+            (Request::Status | Request::DropMode(_), Some(_)) => {
+                station.missed(now);
+                if station.standing == Standing::Silent {
+                    self.not_taken(now, Reason::BoardOffline);
+                }
+            }
+            (Request::Status | Request::DropMode(_), None) => station.missed(now),
+        }
+        if news {
+            self.fault(fault);
+        }
+    }
+
+    /// How long the line is left alone while an old answer may come.
+    fn pause_ms(&self) -> u64 {
+        let drain_ms = if P::REPLIES_ARE_ANONYMOUS { self.timing.reply_ms } else { 0 };
+        self.timing.min_gap_ms.max(drain_ms)
+    }
+
+    /// Ends the open command: proof that the motor did not turn.
+    fn not_taken(&mut self, now: BootMs, reason: Reason) {
+        if let Some(open) = self.open.take() {
+            if let Some(station) = self.stations.get_mut(open.station)
+                && station.standing != Standing::Silent
+            {
+                station.unsettle(now);
+            }
+            self.find(Finding::NotTaken(reason));
+        }
+    }
+
+    /// Ends the open command: it is known what became of it.
+    fn outcome(&mut self, open: Open, result: u16) {
+        let evidence = self.protocol.evidence(result, open.turn.command.drop_check);
+        self.held = Some(open.station);
+        self.find(Finding::Outcome(evidence));
+    }
+
+    /// Ends the open command: nothing more can be proven.
+    fn unproven(&mut self, now: BootMs, open: Open, why: &'static str) {
+        self.abandon(now, &open);
+        self.find(Finding::Unproven(why));
+    }
+
+    /// From now on the open command's turn is only watched for, until it can no longer meet another.
+    fn abandon(&mut self, now: BootMs, open: &Open) {
+        if let Some(station) = self.stations.get_mut(open.station) {
+            station.quiet_until = match (open.seen_turning, open.resumed) {
+                _ if open.phase != Phase::Following => now,
+                (true, _) => now,
+                (false, true) => now.plus_ms(START_GRACE_MS),
+                (false, false) => open.sent_at.plus_ms(self.timing.longest_vend_ms),
+            };
+            station.unsettle(now);
+        }
+    }
+
+    fn on_frame(&mut self, now: BootMs, frame: &[u8]) {
+        let answered = self.exchange.take_if(|e| {
+            self.stations
+                .get(e.station)
+                .is_some_and(|s| self.protocol.reply(s.wire_address, &e.request, frame).is_some())
+        });
+        let Some(exchange) = answered else {
+            self.on_late_frame(now, frame);
+            return;
+        };
+        self.not_before = now.plus_ms(self.timing.min_gap_ms);
+        let Some(station) = self.stations.get_mut(exchange.station) else { return };
+        station.unanswered = 0;
+        let address = station.address.get();
+        match self.protocol.reply(station.wire_address, &exchange.request, frame) {
+            Some(Reply::Status(status)) => self.on_status(now, exchange.station, status),
+            Some(Reply::Identity(text)) => self.find(Finding::Identity(format!("address {address}: {text}"))),
+            Some(Reply::Refused(reason)) => self.not_taken(now, reason),
+            Some(Reply::Accepted) => self.accepted(now),
+            Some(Reply::Failed(result)) => {
+                if let Some(open) = &mut self.open {
+                    // The status may know more; if it does not, this is the result.
+                    open.failed = Some(result);
+                    open.ask_at = now;
+                }
+            }
+            Some(Reply::Done) => match (exchange.request, &mut self.open) {
+                (Request::DropMode(on), open) => {
+                    station.drop_mode = Some(on);
+                    if let Some(open) = open {
+                        open.phase = Phase::Ready;
+                        open.ask_at = now;
+                    }
+                }
+                _ => station.unsettle(now),
+            },
+            Some(Reply::Unclear) | None => {
+                if let Some(open) = &mut self.open {
+                    open.ask_at = now;
+                }
+            }
+        }
+    }
+
+    fn accepted(&mut self, now: BootMs) {
+        if let Some(open) = &mut self.open {
+            open.taken = true;
+            open.ask_at = now.plus_ms(self.timing.poll_ms);
+            self.find(Finding::Taken);
+        }
+    }
+
+    /// A frame that answers nothing that is asked. Two are worth more than a fault: the acceptance of the open
+    /// command, and a result that its reading has cleared, since it can never be read again.
+    fn on_late_frame(&mut self, now: BootMs, frame: &[u8]) {
+        self.fault(LineFault::Unexpected);
+        let driving = self.exchange.as_ref().is_some_and(|e| matches!(e.request, Request::Drive(_)));
+        if driving || self.held.is_some() {
+            return;
+        }
+        if let Some(open) = &self.open
+            && open.phase == Phase::Following
+            && !(open.resumed || open.taken)
+            && let Some(station) = self.stations.get(open.station)
+            && self.protocol.reply(station.wire_address, &Request::Drive(open.turn), frame) == Some(Reply::Accepted)
+        {
+            self.accepted(now);
+            return;
+        }
+        if P::HOLDS_RESULT || P::REPLIES_ARE_ANONYMOUS {
+            return;
+        }
+        let open_station = self.open.as_ref().map(|o| o.station);
+        let asked = |&(index, _): &(usize, &Station)| open_station.is_none_or(|open| open == index);
+        let read = self.stations.iter().enumerate().filter(asked).find_map(|(index, s)| {
+            match self.protocol.reply(s.wire_address, &Request::Status, frame) {
+                Some(Reply::Status(status @ Status::Finished(..))) => Some((index, status)),
+                _ => None,
+            }
+        });
+        if let Some((index, status)) = read {
+            self.on_status(now, index, status);
+        }
+    }
+
+    fn on_status(&mut self, now: BootMs, index: usize, status: Status) {
+        match self.open.take() {
+            Some(open) if open.phase != Phase::Following => self.check(now, open, index, status),
+            Some(open) if open.station == index => self.follow(now, open, status),
+            open => {
+                self.open = open;
+                self.settle(now, index, status);
+            }
+        }
+    }
+
+    /// A status while the motor command is not yet written.
+    fn check(&mut self, now: BootMs, mut open: Open, index: usize, status: Status) {
+        let ours = open.station == index;
+        let quiet = self.stations.get(index).is_some_and(|s| s.quiet_until <= now);
+        let goes_on = match status {
+            Status::Idle => quiet || !ours,
+            Status::Turning(_) => !ours,
+            // A result found now is an older turn's. Were the command sent, the two could be confused.
+            Status::Finished(..) => false,
+        };
+        if goes_on {
+            if ours && open.phase == Phase::Checking {
+                open.phase = self.after_check(&open);
+                open.ask_at = now;
+            }
+            self.open = Some(open);
+        } else {
+            self.find(Finding::NotTaken(Reason::Busy));
+        }
+        self.settle(now, index, status);
+    }
+
+    fn after_check(&self, open: &Open) -> Phase {
+        let set = self.stations.get(open.station).and_then(|s| s.drop_mode);
+        if self.protocol.has_drop_mode() && set != Some(open.turn.command.drop_check) {
+            Phase::Arming
+        } else {
+            Phase::Ready
+        }
+    }
+
+    /// A status of the open command's board after the command was written.
+    fn follow(&mut self, now: BootMs, mut open: Open, status: Status) {
+        let ours = |slot: Option<Slot>| slot.is_none_or(|s| s == Slot(u16::from(open.turn.slot)));
+        open.ask_at = now.plus_ms(self.timing.poll_ms);
+        let why = match status {
+            Status::Turning(slot) if ours(slot) => {
+                if !open.seen_turning {
+                    open.seen_turning = true;
+                    self.find(Finding::Progress(PROGRESS_TURNING));
+                }
+                self.open = Some(open);
+                return;
+            }
+            Status::Finished(slot, result) if ours(slot) => {
+                if let Some(station) = self.stations.get_mut(open.station) {
+                    station.result = Some(status);
+                }
+                self.outcome(open, result);
+                return;
+            }
+            Status::Idle if let Some(result) = open.failed => {
+                self.outcome(open, result);
+                return;
+            }
+            Status::Idle if !open.seen_turning && now < self.idle_proves_nothing_until(&open) => {
+                self.open = Some(open);
+                return;
+            }
+            Status::Idle if open.resumed => "the board is idle: the result is gone, or the command never came",
+            Status::Idle if open.seen_turning => "the board was turning and is idle without a result",
+            Status::Idle => "the board is idle after the command was written",
+            Status::Turning(_) | Status::Finished(..) => "the board is at another slot",
+        };
+        let index = open.station;
+        self.unproven(now, open, why);
+        self.settle(now, index, status);
+    }
+
+    fn idle_proves_nothing_until(&self, open: &Open) -> BootMs {
+        match (open.resumed, open.taken || !P::UNANSWERED_WAITS_LONGEST_VEND) {
+            (true, _) => BootMs(0),
+            (false, true) => open.sent_at.plus_ms(START_GRACE_MS),
+            (false, false) => open.unproven_at,
+        }
+    }
+
+    /// A status that belongs to no open command.
+    fn settle(&mut self, now: BootMs, index: usize, status: Status) {
+        let Some(station) = self.stations.get_mut(index) else { return };
+        let later = now.plus_ms(self.timing.poll_ms);
+        match status {
+            Status::Idle => {
+                station.result = None;
+                station.idle_seen = Some(now);
+                if station.quiet_until <= now {
+                    station.standing = Standing::Idle;
+                } else {
+                    station.unsettle(later.min(station.quiet_until));
+                }
+            }
+            Status::Turning(_) => {
+                station.standing = Standing::Turning;
+                station.idle_seen = None;
+                station.ask_at = later;
+            }
+            // Told and durable already: the board has not heard that it may forget it.
+            Status::Finished(..) if P::HOLDS_RESULT && station.result == Some(status) => {
+                station.standing = Standing::Releasing;
+                station.ask_at = later;
+            }
+            Status::Finished(slot, result) => {
+                station.result = Some(status);
+                station.unsettle(now);
+                let (address, drop_check) = (station.address, station.drop_check);
+                let evidence = self.protocol.evidence(result, drop_check);
+                self.held = Some(index);
+                self.find(Finding::Late { address, slot, evidence });
+            }
+        }
+    }
+
+    /// Takes back writes that nobody has fetched yet; says whether the motor command was among them.
+    fn unqueue_writes(&mut self) -> bool {
+        let motor = self.outputs.iter().any(|o| matches!(o, Output::Write(w) if w.motor));
+        self.outputs.retain(|o| matches!(o, Output::Finding(_)));
+        motor
+    }
+
+    fn take_frame(&mut self) -> Option<Vec<u8>> {
+        let found = (0..self.buffer.len()).find_map(|at| match self.protocol.fit(self.buffer.get(at..)?) {
+            Fit::Whole(len) => Some((at, at + len)),
+            Fit::BadCheck | Fit::No => None,
+        });
+        let (start, end) = found?;
+        let frame = self.buffer.get(start..end)?.to_vec();
+        self.buffer.drain(..end);
+        if start > 0 {
+            self.fault(LineFault::Noise);
+        }
+        Some(frame)
+    }
+}
+
+/// [`Finding::Progress`] of these families: a motor turns. Both call that state 1.
+pub const PROGRESS_TURNING: u8 = 1;
+
+impl<P: Protocol> Driver for Polled<P> {
+    fn class(&self) -> RecoveryClass {
+        self.class
+    }
+
+    fn opened(&mut self, now: BootMs) {
+        self.port_open = true;
+        // An earlier life's question may still be answered.
+        self.not_before = now.plus_ms(self.pause_ms());
+        for station in &mut self.stations {
+            station.drop_mode = None;
+            station.idle_seen = None;
+            station.unanswered = 0;
+            station.identity_parts_asked = 0;
+            if station.standing == Standing::Releasing {
+                station.ask_at = now;
+            } else {
+                station.unsettle(now);
+            }
+        }
+        if let Some(open) = &mut self.open {
+            open.ask_at = now;
+            open.unproven_at = now.plus_ms(self.timing.longest_vend_ms);
+        }
+        if self.class == RecoveryClass::None
+            && let Some(open) = self.open.take_if(|o| o.resumed)
+        {
+            self.unproven(now, open, "this board remembers nothing");
+        }
+        self.advance(now);
+    }
+
+    fn closed(&mut self, now: BootMs) {
+        let motor_unsent = self.unqueue_writes();
+        self.port_open = false;
+        self.exchange = None;
+        self.buffer.clear();
+        if self.open.as_ref().is_some_and(|o| motor_unsent || o.phase != Phase::Following) {
+            self.not_taken(now, Reason::BoardOffline);
+        }
+    }
+
+    fn received(&mut self, now: BootMs, read_at: BootMs, bytes: &[u8]) {
+        if !self.port_open || bytes.is_empty() {
+            return;
+        }
+        if self.exchange.as_ref().is_some_and(|e| read_at < e.sent_at) {
+            // From before the question: no answer to it.
+            self.fault(LineFault::Unexpected);
+            return;
+        }
+        for chunk in bytes.chunks(BUFFER_BYTES_MAX - FRAME_BYTES_MAX) {
+            self.buffer.extend_from_slice(chunk);
+            while let Some(frame) = self.take_frame() {
+                self.on_frame(now, &frame);
+            }
+            if self.buffer.len() > FRAME_BYTES_MAX {
+                self.buffer.drain(..self.buffer.len() - FRAME_BYTES_MAX);
+                self.fault(LineFault::Noise);
+            }
+        }
+        self.advance(now);
+    }
+
+    fn wake(&mut self, now: BootMs) {
+        self.advance(now);
+    }
+
+    fn deadline(&self) -> Option<BootMs> {
+        if !self.port_open {
+            return None;
+        }
+        if let Some(exchange) = &self.exchange {
+            return Some(exchange.deadline);
+        }
+        let (due, ..) = self.next_request()?;
+        let due = due.max(self.not_before);
+        let patience = self.open.as_ref().filter(|o| o.phase == Phase::Following).map(|o| o.unproven_at);
+        Some(patience.map_or(due, |p| p.min(due)))
+    }
+
+    fn state(&self) -> LineState {
+        let settled = || self.stations.iter().all(|s| matches!(s.standing, Standing::Idle | Standing::Silent));
+        let anybody = || self.stations.iter().any(|s| s.standing == Standing::Idle);
+        match () {
+            () if !self.port_open => LineState::Closed,
+            () if self.held.is_some() => LineState::Held,
+            () if self.open.is_some() => LineState::Busy,
+            () if settled() && anybody() => LineState::Idle,
+            () => LineState::Settling,
+        }
+    }
+
+    fn reference(&self, command: &MotorCommand) -> Reference {
+        let station = self.station_of(command.address).and_then(|index| self.stations.get(index));
+        let heard = station.is_some_and(|s| s.standing == Standing::Idle);
+        Reference(vec![if heard { HEARD_IDLE } else { NOT_HEARD }])
+    }
+
+    fn drive(&mut self, now: BootMs, command: &MotorCommand, reference: &Reference) {
+        let Some((index, turn)) = self.turn_of(command) else {
+            return self.find(Finding::NotTaken(Reason::Slot));
+        };
+        if !self.port_open || reference.0 == [NOT_HEARD] {
+            return self.find(Finding::NotTaken(Reason::BoardOffline));
+        }
+        if self.open.is_some() || self.held.is_some() {
+            return self.find(Finding::NotTaken(Reason::Busy));
+        }
+        let Some(station) = self.stations.get_mut(index) else { return };
+        station.drop_check = command.drop_check;
+        let fresh = station.standing == Standing::Idle
+            && station.idle_seen.is_some_and(|seen| now.since_ms(seen) < FRESH_IDLE_MS);
+        if !fresh {
+            // It may have restarted unseen, and lost its mode.
+            station.drop_mode = None;
+        }
+        let mut open = Open {
+            station: index,
+            turn,
+            phase: Phase::Checking,
+            ask_at: now,
+            resumed: false,
+            sent_at: now,
+            taken: false,
+            seen_turning: false,
+            failed: None,
+            unproven_at: now,
+        };
+        if fresh {
+            open.phase = self.after_check(&open);
+        }
+        self.open = Some(open);
+        self.advance(now);
+    }
+
+    fn resume(&mut self, now: BootMs, command: &MotorCommand, reference: &Reference) {
+        if reference.0 == [NOT_HEARD] {
+            // `drive` wrote nothing for such a command, and never would have.
+            return self.find(Finding::NotTaken(Reason::BoardOffline));
+        }
+        let Some((index, turn)) = self.turn_of(command) else {
+            return self.find(Finding::Unproven("the profile no longer has the command's address or slot"));
+        };
+        if let Some(station) = self.stations.get_mut(index) {
+            station.drop_check = command.drop_check;
+        }
+        self.open = Some(Open {
+            station: index,
+            turn,
+            phase: Phase::Following,
+            ask_at: now,
+            resumed: true,
+            sent_at: now,
+            taken: false,
+            seen_turning: false,
+            failed: None,
+            unproven_at: now.plus_ms(self.timing.longest_vend_ms),
+        });
+    }
+
+    fn motor_written(&mut self, now: BootMs, written: Written) {
+        let driving = self.exchange.as_ref().is_some_and(|e| matches!(e.request, Request::Drive(_)));
+        let unheard = |o: &Open| o.phase == Phase::Following && !(o.resumed || o.taken || o.seen_turning);
+        match written {
+            Written::Nothing if self.open.as_ref().is_some_and(unheard) => {
+                if driving {
+                    self.exchange = None;
+                }
+                self.not_taken(now, Reason::BoardOffline);
+            }
+            Written::All | Written::Some => {
+                if let Some(exchange) = self.exchange.as_mut().filter(|_| driving) {
+                    exchange.deadline = now.plus_ms(self.timing.reply_ms);
+                }
+            }
+            Written::Nothing => {}
+        }
+        self.advance(now);
+    }
+
+    fn give_up(&mut self, now: BootMs) {
+        if let Some(open) = self.open.take() {
+            self.abandon(now, &open);
+            // Nothing may turn for a command that has ended.
+            if self.outputs.iter().any(|o| matches!(o, Output::Write(w) if w.motor)) {
+                self.unqueue_writes();
+                self.exchange = None;
+            }
+        }
+        self.advance(now);
+    }
+
+    fn release(&mut self, now: BootMs) {
+        if let Some(station) = self.held.take().and_then(|index| self.stations.get_mut(index)) {
+            station.unsettle(now);
+            if P::HOLDS_RESULT {
+                station.standing = Standing::Releasing;
+            }
+        }
+        self.advance(now);
+    }
+
+    fn next_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests;

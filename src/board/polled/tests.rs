@@ -1,0 +1,399 @@
+//! What comes from the line in any shape, and answers that no emulated board gives.
+
+use super::super::driver::{Driver, FloorType};
+use super::*;
+use crate::board::adh::Adh;
+use crate::board::protocol::sealed;
+use crate::board::uling_modbus::UlingModbus;
+use crate::order::outcome::{DropSensor, Evidence, Motor};
+use proptest::prelude::*;
+use std::path::Path;
+
+fn profile(name: &str, count: u8) -> Profile {
+    let mut profile = Profile::find(name, Path::new(".")).unwrap();
+    profile.addresses.count = count;
+    profile
+}
+
+fn command(slot: u16) -> MotorCommand {
+    let address = Address::new(1).unwrap();
+    MotorCommand { address, slot: Slot(slot), floor_type: FloorType::Spring, lift: false, drop_check: true }
+}
+
+fn outputs(driver: &mut dyn Driver) -> (Vec<Vec<u8>>, Vec<Finding>) {
+    let (mut writes, mut findings) = (Vec::new(), Vec::new());
+    while let Some(output) = driver.next_output() {
+        match output {
+            Output::Write(write) => writes.push(write.bytes),
+            Output::Finding(finding) => findings.push(finding),
+        }
+    }
+    (writes, findings)
+}
+
+/// Wakes the driver when it wants, until it writes; gives the time, what it wrote and what it found meanwhile.
+fn next_write(driver: &mut dyn Driver, mut now: BootMs) -> (BootMs, Vec<u8>, Vec<Finding>) {
+    let mut found = Vec::new();
+    for _ in 0..100 {
+        let (writes, findings) = outputs(driver);
+        found.extend(findings);
+        if let Some(write) = writes.into_iter().next() {
+            return (now, write, found);
+        }
+        now = now.max(driver.deadline().unwrap_or(now)).plus_ms(1);
+        driver.wake(now);
+    }
+    panic!("the driver wrote nothing: {found:?}");
+}
+
+const ZDM8_IDLE: &[u8] = &[1, 3, 2, 0, 0];
+const ADH_IDLE: &[u8] = &[0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 25];
+
+/// A driver that has just been told to drive, with the motor command written.
+fn driving(name: &str, slot: u16) -> (Box<dyn Driver>, BootMs) {
+    let profile = profile(name, 1);
+    let mut driver = crate::board::driver_for(&profile);
+    let idle = sealed(if name == "uling-zdm8" { ZDM8_IDLE.to_vec() } else { ADH_IDLE.to_vec() });
+    driver.opened(BootMs(0));
+    let (now, ..) = next_write(driver.as_mut(), BootMs(0));
+    driver.received(now, now, &idle);
+    assert_eq!(driver.state(), LineState::Idle);
+    let reference = driver.reference(&command(slot));
+    driver.drive(now, &command(slot), &reference);
+    let (mut now, mut write, _) = next_write(driver.as_mut(), now);
+    if name == "adh815" {
+        assert_eq!(write, sealed(vec![1, 0x21, 0x80, 0]));
+        driver.received(now, now, &sealed(vec![0, 0x21, 0x80, 0]));
+        (now, write, _) = next_write(driver.as_mut(), now);
+        assert_eq!(write[1], 5);
+    } else {
+        assert_eq!(write[1], 0x10);
+    }
+    driver.motor_written(now, Written::All);
+    (driver, now)
+}
+
+fn findings_after(driver: &mut dyn Driver, now: BootMs, frame: Vec<u8>) -> Vec<Finding> {
+    driver.received(now, now, &sealed(frame));
+    outputs(driver).1
+}
+
+#[test]
+fn every_answer_to_the_motor_command_of_uling_modbus_means_what_is_documented() {
+    for (code, reason) in
+        [(1, Reason::Invalid), (2, Reason::Invalid), (3, Reason::Slot), (4, Reason::Invalid), (6, Reason::Busy)]
+    {
+        let (mut driver, now) = driving("uling-zdm8", 16);
+        assert_eq!(findings_after(driver.as_mut(), now, vec![1, 0x90, code]), [Finding::NotTaken(reason)], "{code}");
+    }
+    let (mut driver, now) = driving("uling-zdm8", 16);
+    assert_eq!(findings_after(driver.as_mut(), now, vec![1, 0x90, 8]), [Finding::Taken]);
+
+    // 5 has no meaning: the status decides.
+    let (mut driver, now) = driving("uling-zdm8", 16);
+    assert_eq!(findings_after(driver.as_mut(), now, vec![1, 0x90, 5]), []);
+    assert_eq!(driver.state(), LineState::Busy);
+
+    // 7 is a result, unless the status knows more.
+    let failed = Evidence { motor: Motor::Timeout, drop_sensor: DropSensor::NotSeen };
+    let (mut driver, now) = driving("uling-zdm8", 16);
+    assert_eq!(findings_after(driver.as_mut(), now, vec![1, 0x90, 7]), []);
+    let (now, ..) = next_write(driver.as_mut(), now);
+    assert_eq!(findings_after(driver.as_mut(), now, ZDM8_IDLE.to_vec()), [Finding::Outcome(failed)]);
+}
+
+#[test]
+fn every_answer_to_the_motor_command_of_adh_means_what_is_documented() {
+    for (code, reason) in [(1, Reason::Slot), (2, Reason::Busy), (3, Reason::Busy)] {
+        let (mut driver, now) = driving("adh815", 12);
+        assert_eq!(findings_after(driver.as_mut(), now, vec![0, 5, code]), [Finding::NotTaken(reason)], "{code}");
+    }
+    let (mut driver, now) = driving("adh815", 12);
+    assert_eq!(findings_after(driver.as_mut(), now, vec![0, 5, 9]), []);
+    assert_eq!(driver.state(), LineState::Busy);
+}
+
+#[test]
+fn an_unanswered_motor_command_is_never_sent_again_and_its_late_result_is_ours() {
+    for (name, slot, result) in
+        [("uling-zdm8", 16, vec![1, 3, 2, 2, 0]), ("adh815", 12, vec![0, 3, 2, 12, 0, 0, 0, 0, 0, 0, 25])]
+    {
+        let (mut driver, mut now) = driving(name, slot);
+        for _ in 0..10 {
+            let (at, write, _) = next_write(driver.as_mut(), now);
+            assert_eq!(write[1], 3, "{name} asked for more than the status");
+            now = at;
+        }
+        let seen = Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen };
+        assert_eq!(findings_after(driver.as_mut(), now, result), [Finding::Outcome(seen)], "{name}");
+        assert_eq!(driver.state(), LineState::Held);
+    }
+}
+
+#[test]
+fn a_turn_of_another_motor_is_never_credited() {
+    for state in [1, 2] {
+        let (mut driver, now) = driving("adh815", 12);
+        findings_after(driver.as_mut(), now, vec![0, 5, 0]);
+        let (now, ..) = next_write(driver.as_mut(), now);
+        let found = findings_after(driver.as_mut(), now, vec![0, 3, state, 13, 0, 0, 0, 0, 0, 0, 25]);
+        assert!(matches!(found[0], Finding::Unproven(_)), "{found:?}");
+        assert_eq!(found.len(), usize::from(state), "only a finished one is told as late: {found:?}");
+    }
+}
+
+#[test]
+fn results_of_adh_keep_motor_and_drop_sensor_apart() {
+    use DropSensor::{None as Unarmed, NotSeen, Seen};
+    use Motor::{Ok, Open, OverCurrent, Timeout};
+    let protocol = crate::board::adh::AdhProtocol::new(&profile("adh815", 1));
+    for (code, motor, armed, unarmed) in [
+        (0, Ok, Seen, Unarmed),
+        (1, OverCurrent, Seen, Unarmed),
+        (2, Open, Seen, Unarmed),
+        (3, Timeout, Seen, Unarmed),
+        (4, Ok, NotSeen, NotSeen),
+        (5, OverCurrent, NotSeen, NotSeen),
+        (6, Open, NotSeen, NotSeen),
+        (7, Timeout, NotSeen, NotSeen),
+        (8, Timeout, NotSeen, Unarmed),
+    ] {
+        assert_eq!(protocol.evidence(code, true), Evidence { motor, drop_sensor: armed }, "{code}");
+        assert_eq!(protocol.evidence(code, false), Evidence { motor, drop_sensor: unarmed }, "{code}");
+    }
+}
+
+#[test]
+fn the_profile_may_know_more_of_a_fault_code() {
+    let mut zdm8 = profile("uling-zdm8", 1);
+    let jam = Evidence { motor: Motor::OverCurrent, drop_sensor: DropSensor::NotSeen };
+    zdm8.outcomes.insert("0x07".to_owned(), jam);
+    let protocol = crate::board::uling_modbus::Zdm8::new(&zdm8);
+    assert_eq!(protocol.evidence(0x0307, true), jam);
+    assert_eq!(protocol.evidence(0x0307, false), Evidence { drop_sensor: DropSensor::None, ..jam });
+    assert_eq!(protocol.evidence(0x0308, true).motor, Motor::Timeout);
+}
+
+#[test]
+fn faults_of_the_line_are_told_apart() {
+    let waiting = || {
+        let mut driver = UlingModbus::new(&profile("uling-zdm8", 1));
+        driver.opened(BootMs(0));
+        let (now, ..) = next_write(&mut driver, BootMs(0));
+        (driver, now)
+    };
+    let bad_check = [&sealed(ZDM8_IDLE.to_vec())[..6], &[0]].concat();
+    for (bytes, fault) in
+        [(vec![], LineFault::TimeOut), (bad_check, LineFault::BadCheck), (vec![0xAA, 0x55], LineFault::Noise)]
+    {
+        let (mut driver, now) = waiting();
+        driver.received(now, now, &bytes);
+        let (_, _, found) = next_write(&mut driver, now);
+        assert_eq!(found, [Finding::Fault(fault)]);
+    }
+    for foreign in [vec![2, 3, 2, 0, 0], vec![1, 0x86, 4], vec![1, 3, 2, 9, 0]] {
+        let (mut driver, now) = waiting();
+        driver.received(now, now, &sealed(foreign));
+        assert_eq!(outputs(&mut driver).1, [Finding::Fault(LineFault::Unexpected)]);
+        assert_eq!(driver.state(), LineState::Settling);
+    }
+    let (mut driver, now) = waiting();
+    driver.received(now.plus_ms(9), BootMs(0), &sealed(ZDM8_IDLE.to_vec()));
+    assert_eq!(outputs(&mut driver).1, [Finding::Fault(LineFault::Unexpected)], "read before the question");
+}
+
+#[test]
+fn a_reply_is_found_in_any_cut_and_after_noise() {
+    let idle = sealed(ZDM8_IDLE.to_vec());
+    let noisy = [&[0x55, 1, 3, 2][..], &idle, &idle].concat();
+    for cut in 0..noisy.len() {
+        let mut driver = UlingModbus::new(&profile("uling-zdm8", 1));
+        driver.opened(BootMs(0));
+        let (now, ..) = next_write(&mut driver, BootMs(0));
+        driver.received(now, now, &noisy[..cut]);
+        driver.received(now, now, &noisy[cut..]);
+        assert_eq!(driver.state(), LineState::Idle, "cut at {cut}");
+        let (_, found) = outputs(&mut driver);
+        let expected = [Finding::Fault(LineFault::Noise), Finding::Fault(LineFault::Unexpected)];
+        assert_eq!(found, expected, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_status_of_adh_may_have_thirteen_or_fourteen_bytes() {
+    for extra in [&[][..], &[0]] {
+        let mut driver = Adh::new(&profile("adh815", 1));
+        driver.opened(BootMs(0));
+        let (now, ..) = next_write(&mut driver, BootMs(0));
+        for byte in sealed([ADH_IDLE, extra].concat()) {
+            driver.received(now, now, &[byte]);
+        }
+        assert_eq!(driver.state(), LineState::Idle);
+    }
+}
+
+#[test]
+fn the_line_settles_only_after_the_longest_vend_when_an_unanswered_command_met_an_idle_board() {
+    let (mut driver, start) = driving("adh815", 12);
+    let mut now = start;
+    let mut unproven_at = None;
+    while driver.state() != LineState::Idle {
+        let (at, write, found) = next_write(driver.as_mut(), now);
+        now = at;
+        if found.iter().any(|f| matches!(f, Finding::Unproven(_))) {
+            unproven_at = Some(now);
+        }
+        assert_eq!(write[1], 3);
+        driver.received(now, now, &sealed(ADH_IDLE.to_vec()));
+    }
+    let unproven_ms = unproven_at.unwrap().since_ms(start);
+    assert!((START_GRACE_MS..START_GRACE_MS + 1_000).contains(&unproven_ms), "{unproven_ms}");
+    assert!(now.since_ms(start) >= 15_000);
+}
+
+#[test]
+fn a_class_less_profile_proves_nothing_after_a_restart() {
+    let mut profile = profile("adh815", 1);
+    profile.recovery_class = RecoveryClass::None;
+    let mut driver = Adh::new(&profile);
+    assert_eq!(driver.class(), RecoveryClass::None);
+    driver.resume(BootMs(0), &command(12), &Reference(vec![HEARD_IDLE]));
+    driver.opened(BootMs(0));
+    assert!(matches!(outputs(&mut driver).1[..], [Finding::Unproven(_)]));
+}
+
+#[test]
+fn a_result_that_its_reading_has_cleared_counts_even_when_it_comes_late() {
+    let (mut driver, now) = driving("uling-zdm8", 16);
+    findings_after(driver.as_mut(), now, vec![1, 0x10, 0x20, 1, 0, 2]);
+    let (now, ..) = next_write(driver.as_mut(), now);
+    let late = driver.deadline().unwrap();
+    driver.wake(late);
+    assert_eq!(outputs(driver.as_mut()).1, [Finding::Fault(LineFault::TimeOut)]);
+    assert!(late > now);
+    let found = findings_after(driver.as_mut(), late, vec![1, 3, 2, 2, 0]);
+    let seen = Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen };
+    assert_eq!(found, [Finding::Fault(LineFault::Unexpected), Finding::Outcome(seen)]);
+}
+
+#[test]
+fn a_motor_command_that_nobody_fetched_is_never_written_after_the_core_gave_up() {
+    let profile = profile("uling-zdm8", 1);
+    let mut driver = UlingModbus::new(&profile);
+    driver.opened(BootMs(0));
+    let (now, ..) = next_write(&mut driver, BootMs(0));
+    driver.received(now, now, &sealed(ZDM8_IDLE.to_vec()));
+    // Who the board is may be asked first.
+    let (mut now, ..) = next_write(&mut driver, now);
+    let reference = driver.reference(&command(16));
+    driver.drive(now, &command(16), &reference);
+    while !driver.outputs.iter().any(|o| matches!(o, Output::Write(w) if w.motor)) {
+        now = driver.deadline().unwrap();
+        driver.wake(now);
+        if driver.exchange.as_ref().is_some_and(|e| e.request == Request::Status) {
+            driver.received(now, now, &sealed(ZDM8_IDLE.to_vec()));
+        }
+    }
+    driver.give_up(now);
+    for _ in 0..100 {
+        now = driver.deadline().unwrap();
+        driver.wake(now);
+        while let Some(output) = driver.next_output() {
+            assert!(!matches!(output, Output::Write(w) if w.motor));
+        }
+    }
+}
+
+#[test]
+fn a_result_that_the_board_did_not_forget_is_acknowledged_again_and_not_told_twice() {
+    let result = vec![0, 3, 2, 12, 0, 0, 0, 0, 0, 0, 25];
+    let (mut driver, now) = driving("adh815", 12);
+    findings_after(driver.as_mut(), now, vec![0, 5, 0]);
+    let (now, ..) = next_write(driver.as_mut(), now);
+    assert!(matches!(findings_after(driver.as_mut(), now, result.clone())[..], [Finding::Outcome(_)]));
+    driver.release(now);
+    let mut now = now;
+    for _ in 0..3 {
+        let (at, acknowledge, _) = next_write(driver.as_mut(), now);
+        assert_eq!(acknowledge[1], 6);
+        findings_after(driver.as_mut(), at, vec![0, 6]);
+        let (at, ..) = next_write(driver.as_mut(), at);
+        assert_eq!(findings_after(driver.as_mut(), at, result.clone()), []);
+        now = at;
+    }
+    assert_eq!(driver.state(), LineState::Settling);
+}
+
+/// Bytes that are often a frame, or nearly one.
+fn line_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let frames = vec![
+        vec![1, 3, 2, 1, 0],
+        vec![1, 3, 2, 2, 0],
+        vec![1, 3, 2, 3, 7],
+        ZDM8_IDLE.to_vec(),
+        vec![1, 0x10, 0x20, 1, 0, 2],
+        ADH_IDLE.to_vec(),
+        vec![0, 3, 1, 12, 0, 0, 0, 0, 0, 0, 25],
+        vec![0, 3, 2, 12, 0, 0, 0, 0, 0, 0, 25],
+        vec![0, 5, 0],
+        vec![0, 6],
+    ];
+    let frame = proptest::sample::select(frames).prop_map(sealed);
+    prop_oneof![proptest::collection::vec(any::<u8>(), 0..300), frame]
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic_grow_without_bound_or_make_an_outcome_without_a_command(
+        adh in any::<bool>(),
+        pieces in proptest::collection::vec((line_bytes(), 0u64..2_000, any::<bool>()), 0..60),
+    ) {
+        let (name, mut now) = (if adh { "adh815" } else { "uling-zdm8" }, BootMs(0));
+        let profile = profile(name, 2);
+        let mut uling = UlingModbus::new(&profile);
+        let mut adh_driver = Adh::new(&profile);
+        let driver: &mut dyn Driver = if adh { &mut adh_driver } else { &mut uling };
+        driver.opened(now);
+        for (bytes, pause_ms, release) in pieces {
+            driver.received(now, now, &bytes);
+            now = now.plus_ms(pause_ms);
+            driver.wake(now);
+            if release && driver.state() == LineState::Held {
+                driver.release(now);
+            }
+            while let Some(output) = driver.next_output() {
+                match output {
+                    Output::Finding(f) => prop_assert!(!matches!(
+                        f,
+                        Finding::Outcome(_) | Finding::NotTaken(_) | Finding::Unproven(_) | Finding::Taken
+                    )),
+                    Output::Write(write) => prop_assert!(!write.motor),
+                }
+            }
+        }
+        prop_assert!(uling.buffer.len() <= FRAME_BYTES_MAX && adh_driver.buffer.len() <= FRAME_BYTES_MAX);
+    }
+
+    #[test]
+    fn whatever_the_line_says_one_command_is_written_once_and_ends_once(
+        adh in any::<bool>(),
+        pieces in proptest::collection::vec((line_bytes(), 0u64..2_000), 0..60),
+    ) {
+        let name = if adh { "adh815" } else { "uling-zdm8" };
+        let (mut driver, mut now) = driving(name, 12);
+        let mut ends = 0;
+        for (bytes, pause_ms) in pieces.into_iter().chain([(Vec::new(), 60_000), (Vec::new(), 60_000)]) {
+            driver.received(now, now, &bytes);
+            now = now.plus_ms(pause_ms);
+            driver.wake(now);
+            while let Some(output) = driver.next_output() {
+                match output {
+                    Output::Finding(Finding::Outcome(_) | Finding::NotTaken(_) | Finding::Unproven(_)) => ends += 1,
+                    Output::Finding(_) => {}
+                    Output::Write(write) => prop_assert!(!write.motor),
+                }
+            }
+        }
+        prop_assert_eq!(ends, 1);
+    }
+}
