@@ -218,6 +218,11 @@ pub trait Driver: Send {
     /// The intent is durable: send the command, once. Called in [`LineState::Idle`] only.
     fn drive(&mut self, now: BootMs, command: &MotorCommand, reference: &Reference);
 
+    /// The reference of the last intent that was ever journaled for this line, whatever became of it. Called once,
+    /// before [`Driver::resume`] and before the port is opened. Families with sequence numbers go on counting from it
+    /// (rule 15); the others have no use for it.
+    fn last_reference(&mut self, _reference: &Reference) {}
+
     /// An intent without outcome from an earlier life of the agent. Called before the port is opened, at most once.
     /// Find out what became of it by the family's class; never send it again.
     fn resume(&mut self, now: BootMs, command: &MotorCommand, reference: &Reference);
