@@ -1,6 +1,8 @@
 //! Emulated boards: pure like the drivers (bytes and time in, bytes out), byte-exact, with faults on demand.
 
 pub mod adh;
+#[cfg(test)]
+mod duel;
 pub mod fault;
 pub mod mechanism;
 #[cfg(test)]

@@ -1,0 +1,629 @@
+//! A driver against its board in simulated time, with a stand-in for the core: a journal of intents and outcomes that
+//! survives crashes of the agent. Shared by the tests of the families.
+
+use super::Emulator;
+use crate::board::driver::{
+    Address, Driver, Finding, FloorType, LineState, MotorCommand, Output, Reference, Slot, Written,
+};
+use crate::board::driver_for;
+use crate::board::profile::Profile;
+use crate::order::outcome::{DropSensor, Evidence, Motor};
+use crate::order::time::BootMs;
+use std::collections::VecDeque;
+use std::path::Path;
+
+/// How long a byte is under way, in each direction.
+const WIRE_MS: u64 = 2;
+/// More things than this do not happen in one millisecond: the driver spins.
+const EVENTS_A_MS_MAX: u32 = 200;
+
+/// What the journal knows of one intent.
+pub(super) struct Intent {
+    pub(super) command: MotorCommand,
+    pub(super) reference: Reference,
+    pub(super) driven_at: BootMs,
+    pub(super) outcome: Option<Evidence>,
+    pub(super) not_taken: bool,
+    pub(super) unproven: bool,
+    pub(super) late: Option<Evidence>,
+}
+
+impl Intent {
+    fn is_resolved(&self) -> bool {
+        self.outcome.is_some() || self.not_taken || self.unproven
+    }
+}
+
+/// Something cut the agent or the board at this step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    Agent,
+    Board,
+}
+
+pub(super) struct Duel<E> {
+    profile: Profile,
+    pub(super) board: E,
+    driver: Box<dyn Driver>,
+    pub(super) now: BootMs,
+    pub(super) intents: Vec<Intent>,
+    pub(super) findings: Vec<Finding>,
+    /// How long an outcome takes to become durable.
+    pub(super) sync_ms: u64,
+    /// Writes of motor frames that fail in this way, in turn, before they work.
+    pub(super) failing_writes: VecDeque<Written>,
+    release_at: Option<BootMs>,
+    unsynced: Option<Finding>,
+    to_board: VecDeque<(BootMs, Vec<u8>)>,
+    to_driver: VecDeque<(BootMs, Vec<u8>)>,
+    lives: u32,
+    pub(super) steps: u32,
+    pub(super) cut: Option<(u32, Cut)>,
+    events_this_ms: u32,
+}
+
+pub(super) fn profile(name: &str) -> Profile {
+    let mut profile = Profile::find(name, Path::new(".")).unwrap();
+    // Longer than the turn, a late result and all its copies; short enough for thousands of runs.
+    profile.timing.longest_vend_ms = 8_000;
+    profile
+}
+
+pub(super) fn command(slot: u16) -> MotorCommand {
+    MotorCommand {
+        address: Address::new(1).unwrap(),
+        slot: Slot(slot),
+        floor_type: FloorType::Spring,
+        lift: false,
+        drop_check: true,
+    }
+}
+
+impl<E: Emulator> Duel<E> {
+    pub(super) fn new(profile: &Profile, board: E) -> Self {
+        let mut duel = Duel {
+            profile: profile.clone(),
+            board,
+            driver: driver_for(profile),
+            now: BootMs(0),
+            intents: Vec::new(),
+            findings: Vec::new(),
+            sync_ms: 5,
+            failing_writes: VecDeque::new(),
+            release_at: None,
+            unsynced: None,
+            to_board: VecDeque::new(),
+            to_driver: VecDeque::new(),
+            lives: 0,
+            steps: 0,
+            cut: None,
+            events_this_ms: 0,
+        };
+        duel.driver.opened(duel.now);
+        duel
+    }
+
+    pub(super) fn state(&self) -> LineState {
+        self.driver.state()
+    }
+
+    /// The agent dies and comes back: all that is not in the journal or on the line is gone.
+    pub(super) fn restart_agent(&mut self) {
+        self.lives += 1;
+        self.driver = driver_for(&self.profile);
+        self.to_driver.clear();
+        self.release_at = None;
+        self.unsynced = None;
+        if let Some(last) = self.intents.last() {
+            self.driver.last_reference(&last.reference);
+            if !last.is_resolved() {
+                self.driver.resume(self.now, &last.command, &last.reference);
+            }
+        }
+        self.driver.opened(self.now);
+    }
+
+    /// The port goes away and comes back at once.
+    pub(super) fn replug(&mut self) {
+        self.driver.closed(self.now);
+        self.pump();
+        self.to_driver.clear();
+        self.driver.opened(self.now);
+        self.pump();
+    }
+
+    pub(super) fn give_up(&mut self) {
+        self.driver.give_up(self.now);
+        self.intents.last_mut().unwrap().unproven = true;
+        self.pump();
+    }
+
+    fn step(&mut self) {
+        self.steps += 1;
+        match self.cut.take_if(|(at, _)| *at == self.steps) {
+            Some((_, Cut::Agent)) => self.restart_agent(),
+            Some((_, Cut::Board)) => self.board.power_cycle(self.now),
+            None => {}
+        }
+    }
+
+    fn pump(&mut self) {
+        self.step();
+        while let Some(output) = self.driver.next_output() {
+            match output {
+                Output::Finding(finding) => self.finding(finding),
+                Output::Write(write) => {
+                    let in_time = write.not_after.is_none_or(|t| self.now <= t);
+                    let written = if !write.motor || !in_time {
+                        if in_time { Written::All } else { Written::Nothing }
+                    } else {
+                        self.failing_writes.pop_front().unwrap_or(Written::All)
+                    };
+                    let life = self.lives;
+                    self.step();
+                    if self.lives != life {
+                        // Died before the write.
+                        continue;
+                    }
+                    let sent = match written {
+                        Written::All => write.bytes.len(),
+                        Written::Some => write.bytes.len() / 2,
+                        Written::Nothing => 0,
+                    };
+                    if sent > 0 {
+                        self.to_board.push_back((self.now.plus_ms(WIRE_MS), write.bytes[..sent].to_vec()));
+                    }
+                    self.step();
+                    // Otherwise died after the write.
+                    if write.motor && self.lives == life {
+                        self.driver.motor_written(self.now, written);
+                    }
+                }
+            }
+        }
+        while let Some(bytes) = self.board.next_output() {
+            self.to_driver.push_back((self.now.plus_ms(WIRE_MS), bytes));
+        }
+    }
+
+    fn finding(&mut self, finding: Finding) {
+        match &finding {
+            Finding::Outcome(_) | Finding::Late { .. } => {
+                self.unsynced = Some(finding.clone());
+                self.release_at = Some(self.now.plus_ms(self.sync_ms));
+            }
+            Finding::NotTaken(_) => self.open_intent().not_taken = true,
+            Finding::Unproven(_) => self.open_intent().unproven = true,
+            _ => {}
+        }
+        self.findings.push(finding);
+    }
+
+    fn open_intent(&mut self) -> &mut Intent {
+        let intent = self.intents.last_mut().expect("a finding about a command, and no command was given");
+        assert!(!intent.is_resolved(), "a command ended twice");
+        intent
+    }
+
+    fn made_durable(&mut self) {
+        match self.unsynced.take() {
+            Some(Finding::Outcome(evidence)) => self.open_intent().outcome = Some(evidence),
+            Some(Finding::Late { slot, evidence, .. }) => {
+                let intent = self.intents.last_mut().unwrap();
+                assert!(intent.unproven && slot.is_none_or(|s| s == intent.command.slot), "late for nothing");
+                intent.late = Some(evidence);
+            }
+            _ => {}
+        }
+        self.step();
+        self.driver.release(self.now);
+    }
+
+    /// Lets one thing happen, the earliest.
+    pub(super) fn tick(&mut self) {
+        let at = [
+            self.driver.deadline(),
+            self.board.deadline(),
+            self.release_at,
+            self.to_board.front().map(|(at, _)| *at),
+            self.to_driver.front().map(|(at, _)| *at),
+        ];
+        let next = at.into_iter().flatten().min().expect("nothing will ever happen again").max(self.now);
+        self.events_this_ms = if next == self.now { self.events_this_ms + 1 } else { 0 };
+        assert!(self.events_this_ms < EVENTS_A_MS_MAX, "somebody spins at {next:?}");
+        self.now = next;
+        if self.to_board.front().is_some_and(|(at, _)| *at <= next) {
+            let (_, bytes) = self.to_board.pop_front().unwrap();
+            self.board.received(next, &bytes);
+        } else if self.to_driver.front().is_some_and(|(at, _)| *at <= next) {
+            let (_, bytes) = self.to_driver.pop_front().unwrap();
+            self.driver.received(next, next, &bytes);
+        } else if self.release_at.take_if(|at| *at <= next).is_some() {
+            self.made_durable();
+        } else if self.board.deadline().is_some_and(|at| at <= next) {
+            self.board.wake(next);
+        } else {
+            self.driver.wake(next);
+        }
+        self.pump();
+    }
+
+    /// Lets things happen until `done`, or panics after `ms`.
+    pub(super) fn until(&mut self, ms: u64, what: &str, done: impl Fn(&Self) -> bool) {
+        let limit = self.now.plus_ms(ms);
+        while !done(self) {
+            assert!(self.now < limit, "{what}: not within {ms} ms; {:?}, {:?}", self.state(), self.findings);
+            if self.driver.deadline().is_none()
+                && self.board.deadline().is_none()
+                && self.to_driver.is_empty()
+                && self.to_board.is_empty()
+                && self.release_at.is_none()
+            {
+                panic!("{what}: nothing will ever happen; {:?}, {:?}", self.state(), self.findings);
+            }
+            self.tick();
+        }
+    }
+
+    /// Lets things happen for a time.
+    pub(super) fn run_for(&mut self, ms: u64) {
+        let limit = self.now.plus_ms(ms);
+        while self.now < limit {
+            let next = [self.driver.deadline(), self.board.deadline()].into_iter().flatten().min();
+            if next.is_none() && self.to_driver.is_empty() && self.to_board.is_empty() && self.release_at.is_none() {
+                self.now = limit;
+                break;
+            }
+            self.tick();
+        }
+    }
+
+    pub(super) fn until_idle(&mut self) {
+        self.until(30_000, "idle", |d| d.state() == LineState::Idle);
+    }
+
+    /// Writes an intent and drives it.
+    pub(super) fn drive(&mut self, slot: u16) {
+        self.until_idle();
+        let command = command(slot);
+        let reference = self.driver.reference(&command);
+        assert!(reference.0.len() <= Reference::BYTES_MAX);
+        self.intents.push(Intent {
+            command,
+            reference: reference.clone(),
+            driven_at: self.now,
+            outcome: None,
+            not_taken: false,
+            unproven: false,
+            late: None,
+        });
+        self.driver.drive(self.now, &command, &reference);
+        self.pump();
+    }
+
+    /// Drives one unit to its end.
+    pub(super) fn vend(&mut self, slot: u16) -> &Intent {
+        self.drive(slot);
+        self.until(30_000, "the end of a vend", |d| d.intents.last().unwrap().is_resolved());
+        self.intents.last().unwrap()
+    }
+
+    /// No more turns than commands, each of its own command, and nothing said that the turns contradict.
+    pub(super) fn check(&self, story: &str) {
+        let mut turns = self.board.turns().iter().peekable();
+        for (i, intent) in self.intents.iter().enumerate() {
+            let end = self.intents.get(i + 1).map(|next| next.driven_at);
+            let mut own = Vec::new();
+            while let Some(turn) = turns.next_if(|t| end.is_none_or(|end| t.at < end)) {
+                assert!(turn.at >= intent.driven_at, "{story}: a turn before its intent");
+                assert_eq!(turn.slot, intent.command.slot.0, "{story}: a foreign slot turned");
+                own.push(turn);
+            }
+            assert!(own.len() <= 1, "{story}: unit {i} turned {} times", own.len());
+            assert!(!intent.not_taken || own.is_empty(), "{story}: unit {i} turned and was called not taken");
+            for evidence in [intent.outcome, intent.late].into_iter().flatten() {
+                let turned = !matches!(evidence.motor, Motor::Open | Motor::Absent);
+                assert_eq!(turned, !own.is_empty(), "{story}: unit {i}: {evidence:?} against {own:?}");
+                let fell = own.iter().any(|t| t.dropped);
+                match evidence.drop_sensor {
+                    DropSensor::Seen => assert!(fell, "{story}: unit {i}: nothing fell"),
+                    DropSensor::NotSeen => assert!(!fell, "{story}: unit {i}: goods fell"),
+                    DropSensor::None => {}
+                }
+            }
+        }
+        assert!(turns.next().is_none(), "{story}: a turn of no command");
+    }
+}
+
+mod tests {
+    use super::super::fault::Faults;
+    use super::super::tcn_00ff::Tcn00ffBoard;
+    use super::super::xy_v3::XyV3Board;
+    use super::*;
+    use crate::board::driver::LineFault;
+    use crate::order::outcome::Reason;
+
+    const TURN_MS: u64 = 1_000;
+    /// Two vends and the polls before, between and after take fewer steps, but for long silences.
+    const STEPS_CUT_MAX: u32 = 250;
+    const FAULTS: [&str; 9] =
+        ["jam", "no-drop", "open-motor", "silence", "garble", "late", "restart", "power-loss", "refuse"];
+
+    /// The first command meets the fault, the later ones do not.
+    fn faults(kind: Option<&str>) -> Faults {
+        Faults::new(kind.map(|k| format!("{k}@1").parse().unwrap()))
+    }
+
+    fn tcn(kind: Option<&str>) -> Duel<Tcn00ffBoard> {
+        let profile = profile("tcn-00ff");
+        Duel::new(&profile, Tcn00ffBoard::new(&profile, TURN_MS, faults(kind)))
+    }
+
+    fn xy(kind: Option<&str>) -> Duel<XyV3Board> {
+        let profile = profile("xy-v3");
+        Duel::new(&profile, XyV3Board::new(&profile, TURN_MS, faults(kind)))
+    }
+
+    fn evidence(motor: Motor, drop_sensor: DropSensor) -> Option<Evidence> {
+        Some(Evidence { motor, drop_sensor })
+    }
+
+    /// Two vends of the same slot, so that a result of the first could be taken for the second's.
+    fn two_vends<E: Emulator>(duel: &mut Duel<E>, story: &str) {
+        duel.vend(7);
+        duel.check(story);
+        duel.vend(7);
+        duel.run_for(10_000);
+        duel.check(story);
+    }
+
+    /// Every step of two vends, cut in turn; with a fast disk and with one slower than all copies of a result.
+    fn cut_everywhere<E: Emulator>(make: impl Fn(Option<&str>) -> Duel<E>, cut: Cut) {
+        for kind in FAULTS.into_iter().map(Some).chain([None]) {
+            for sync_ms in [5, 350, 3_000] {
+                for at in 1.. {
+                    let mut duel = make(kind);
+                    duel.sync_ms = sync_ms;
+                    duel.cut = Some((at, cut));
+                    two_vends(&mut duel, &format!("{kind:?}, sync {sync_ms} ms, {cut:?} cut at step {at}"));
+                    // The steps after the second vend's end are all alike.
+                    if duel.cut.is_some() || at > STEPS_CUT_MAX {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tcn_tells_each_fault_as_it_is() {
+        for (kind, wanted) in [
+            (None, evidence(Motor::Ok, DropSensor::Seen)),
+            (Some("jam"), evidence(Motor::OverCurrent, DropSensor::NotSeen)),
+            (Some("no-drop"), evidence(Motor::Ok, DropSensor::NotSeen)),
+            (Some("open-motor"), evidence(Motor::Open, DropSensor::NotSeen)),
+            (Some("late"), evidence(Motor::Ok, DropSensor::Seen)),
+            (Some("silence"), None),
+            (Some("garble"), None),
+            (Some("restart"), None),
+            (Some("power-loss"), None),
+            (Some("refuse"), None),
+        ] {
+            let mut duel = tcn(kind);
+            let intent = duel.vend(7);
+            assert_eq!((intent.outcome, intent.unproven), (wanted, wanted.is_none()), "{kind:?}");
+            assert_eq!(duel.vend(7).outcome, evidence(Motor::Ok, DropSensor::Seen), "{kind:?}");
+            duel.check("fault");
+        }
+    }
+
+    #[test]
+    fn xy_tells_each_fault_as_it_is() {
+        for (kind, wanted) in [
+            (None, evidence(Motor::Ok, DropSensor::Seen)),
+            (Some("jam"), evidence(Motor::Ok, DropSensor::NotSeen)),
+            (Some("no-drop"), evidence(Motor::Ok, DropSensor::NotSeen)),
+            (Some("open-motor"), evidence(Motor::Absent, DropSensor::NotSeen)),
+            (Some("late"), evidence(Motor::Ok, DropSensor::Seen)),
+            (Some("garble"), evidence(Motor::Ok, DropSensor::Seen)),
+            (Some("silence"), None),
+            (Some("restart"), None),
+            (Some("power-loss"), None),
+            (Some("refuse"), None),
+        ] {
+            let mut duel = xy(kind);
+            let intent = duel.vend(7);
+            assert_eq!((intent.outcome, intent.unproven), (wanted, wanted.is_none()), "{kind:?}");
+            assert_eq!(duel.vend(7).outcome, evidence(Motor::Ok, DropSensor::Seen), "{kind:?}");
+            duel.check("fault");
+            assert_eq!(duel.board.out_of_turn(), 0, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_tcn_agent_that_dies_at_any_step_turns_no_motor_twice() {
+        cut_everywhere(tcn, Cut::Agent);
+    }
+
+    #[test]
+    fn a_tcn_board_that_restarts_at_any_step_proves_nothing() {
+        cut_everywhere(tcn, Cut::Board);
+    }
+
+    #[test]
+    fn an_xy_agent_that_dies_at_any_step_turns_no_motor_twice() {
+        cut_everywhere(xy, Cut::Agent);
+    }
+
+    #[test]
+    fn an_xy_board_that_restarts_at_any_step_proves_nothing() {
+        cut_everywhere(xy, Cut::Board);
+    }
+
+    #[test]
+    fn xy_says_its_request_in_the_first_poll_and_never_out_of_turn() {
+        for wait_ms in 0..400 {
+            let mut duel = xy(None);
+            duel.until_idle();
+            duel.run_for(wait_ms);
+            duel.drive(7);
+            let driven_at = duel.now;
+            duel.until(30_000, "a turn", |d| !d.board.turns().is_empty());
+            let waited = duel.board.turns()[0].at.since_ms(driven_at);
+            assert!(waited <= 200 + 2 * WIRE_MS, "{wait_ms}: {waited} ms");
+            duel.until(30_000, "outcome", |d| d.intents[0].outcome.is_some());
+            duel.run_for(2_000);
+            assert_eq!((duel.board.out_of_turn(), duel.board.unacknowledged()), (0, 0), "{wait_ms}");
+        }
+    }
+
+    #[test]
+    fn xy_acknowledges_a_result_only_when_it_is_durable() {
+        for (sync_ms, lost) in [(5, 0), (350, 0), (3_000, 1)] {
+            let mut duel = xy(None);
+            duel.sync_ms = sync_ms;
+            duel.vend(7);
+            duel.run_for(3_000);
+            assert_eq!(duel.board.unacknowledged(), lost, "sync {sync_ms} ms");
+            let outcomes = duel.findings.iter().filter(|f| matches!(f, Finding::Outcome(_))).count();
+            assert_eq!(outcomes, 1, "a copy of a result was taken for a second one");
+        }
+    }
+
+    #[test]
+    fn an_xy_result_that_comes_after_a_quick_restart_of_the_agent_is_taken() {
+        let mut duel = xy(None);
+        duel.drive(7);
+        duel.until(5_000, "a turn", |d| !d.board.turns().is_empty());
+        duel.restart_agent();
+        duel.until(5_000, "outcome", |d| d.intents[0].outcome.is_some());
+        duel.check("resumed");
+    }
+
+    #[test]
+    fn a_copy_of_the_last_result_is_not_taken_for_the_resumed_command() {
+        let mut duel = xy(None);
+        duel.sync_ms = 350;
+        duel.vend(7);
+        // The board still repeats the first result when the agent dies with the second intent just written.
+        let reference = duel.driver.reference(&command(7));
+        duel.intents.push(Intent {
+            command: command(7),
+            reference,
+            driven_at: duel.now,
+            outcome: None,
+            not_taken: false,
+            unproven: false,
+            late: None,
+        });
+        duel.restart_agent();
+        duel.until(30_000, "the end", |d| d.intents[1].is_resolved());
+        duel.check("copy");
+        assert!(duel.intents[1].unproven);
+    }
+
+    #[test]
+    fn a_motor_command_that_missed_its_window_is_offered_again_and_turns_once() {
+        let mut duel = xy(None);
+        duel.failing_writes = [Written::Nothing, Written::Nothing].into();
+        assert_eq!(duel.vend(7).outcome, evidence(Motor::Ok, DropSensor::Seen));
+        duel.check("offered thrice");
+    }
+
+    #[test]
+    fn half_a_motor_command_ends_in_unknown_and_is_never_written_again() {
+        let mut duel = xy(None);
+        duel.failing_writes = [Written::Some].into();
+        assert!(duel.vend(7).unproven);
+        assert!(duel.board.turns().is_empty());
+        let mut duel = tcn(None);
+        duel.failing_writes = [Written::Some].into();
+        assert!(duel.vend(7).unproven);
+        assert!(duel.board.turns().is_empty());
+    }
+
+    #[test]
+    fn a_tcn_command_of_which_no_byte_left_is_not_taken() {
+        let mut duel = tcn(None);
+        duel.failing_writes = [Written::Nothing].into();
+        assert!(duel.vend(7).not_taken);
+        assert_eq!(duel.state(), LineState::Idle);
+        assert!(duel.findings.contains(&Finding::NotTaken(Reason::BoardOffline)));
+    }
+
+    #[test]
+    fn tcn_a_late_reply_is_late_evidence_and_not_the_next_commands() {
+        let mut duel = tcn(Some("late"));
+        duel.drive(7);
+        duel.run_for(1_500);
+        duel.give_up();
+        assert_eq!(duel.state(), LineState::Settling);
+        duel.until_idle();
+        assert_eq!(duel.intents[0].late, evidence(Motor::Ok, DropSensor::Seen));
+        two_vends(&mut duel, "after late");
+    }
+
+    #[test]
+    fn xy_a_late_result_is_late_evidence_and_not_the_next_commands() {
+        let mut duel = xy(Some("late"));
+        duel.drive(7);
+        duel.run_for(1_500);
+        duel.give_up();
+        assert_eq!(duel.state(), LineState::Settling);
+        duel.until_idle();
+        assert_eq!(duel.intents[0].late, evidence(Motor::Ok, DropSensor::Seen));
+        assert!(duel.now.since_ms(duel.intents[0].driven_at) >= 8_000);
+        duel.check("late");
+    }
+
+    #[test]
+    fn a_port_that_goes_away_in_mid_vend_leaves_tcn_nothing_and_xy_the_push() {
+        let mut duel = tcn(None);
+        duel.drive(7);
+        duel.run_for(500);
+        duel.replug();
+        assert!(duel.intents[0].unproven);
+        duel.until_idle();
+        duel.check("replugged");
+
+        let mut duel = xy(None);
+        duel.drive(7);
+        duel.until(5_000, "a turn", |d| !d.board.turns().is_empty());
+        duel.replug();
+        duel.until(5_000, "outcome", |d| d.intents[0].outcome.is_some());
+        duel.check("replugged");
+    }
+
+    #[test]
+    fn xy_ends_a_command_unwritten_when_the_board_falls_silent() {
+        let mut duel = xy(None);
+        duel.until_idle();
+        let profile = profile("xy-v3");
+        // A board that is never heard again, and no bytes under way.
+        duel.board = XyV3Board::new(&profile, TURN_MS, Faults::default());
+        duel.to_driver.clear();
+        let reference = duel.driver.reference(&command(7));
+        let mut driver = std::mem::replace(&mut duel.driver, driver_for(&profile));
+        driver.wake(duel.now.plus_ms(300));
+        driver.drive(duel.now.plus_ms(300), &command(7), &reference);
+        assert_eq!(driver.state(), LineState::Busy);
+        driver.wake(duel.now.plus_ms(2_300));
+        let outputs: Vec<_> = std::iter::from_fn(|| driver.next_output()).collect();
+        assert!(outputs.contains(&Output::Finding(Finding::NotTaken(Reason::BoardOffline))), "{outputs:?}");
+        assert!(outputs.contains(&Output::Finding(Finding::Fault(LineFault::TimeOut))), "{outputs:?}");
+        assert_eq!(driver.state(), LineState::Settling);
+    }
+
+    #[test]
+    fn a_result_of_another_slot_is_never_credited() {
+        let mut duel = xy(Some("silence"));
+        duel.drive(7);
+        duel.until(5_000, "a turn", |d| !d.board.turns().is_empty());
+        let foreign = crate::board::xy_v3::wire::frame(0x04, &[9, 2, 0, 8]);
+        duel.to_driver.push_back((duel.now, foreign));
+        duel.until(30_000, "the end", |d| d.intents[0].is_resolved());
+        assert!(duel.intents[0].unproven);
+        assert!(duel.findings.contains(&Finding::Fault(LineFault::Unexpected)));
+    }
+}
