@@ -77,6 +77,48 @@ fn no_truncation_costs_a_record_silently() {
 }
 
 #[test]
+fn a_torn_commit_is_there_as_a_whole_or_not_at_all_and_is_no_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let alive = dir.path().join("alive");
+    let bytes = || fs::read(alive.join("journal/db")).unwrap();
+    let (mut store, ..) = sound(&alive);
+    let before = vec![put("a", "1"), put("b", "1"), put("c", "1")];
+    store.commit(&Batch { puts: before.clone(), ..Batch::default() }).unwrap();
+    store.write_second().unwrap();
+    let old = bytes();
+    let removes = vec![b"b".to_vec()];
+    store.commit(&Batch { removes, meta: Some(b"m".to_vec()), ..puts(&[("a", "2"), ("d", "2")]) }).unwrap();
+    let after = vec![put("a", "2"), put("c", "1"), put("d", "2")];
+    let new = bytes();
+    assert_eq!(old.len(), new.len(), "sled has cleared the rest of the segment");
+    let differs = |&at: &usize| old[at] != new[at];
+    let start = (0..new.len()).find(differs).unwrap();
+    let end = (0..new.len()).rfind(differs).unwrap() + 1;
+    let (mut olds, mut news) = (0, 0);
+    for cut in (start..end).step_by(3).chain([end]) {
+        // What was not written is as before; what was written late leaves a hole.
+        let part = [&new[..cut], &old[cut..]].concat();
+        let hole = [&old[..cut], &new[cut..]].concat();
+        for image in [part, hole] {
+            let torn = dir.path().join("torn");
+            copy(&alive, &torn);
+            fs::write(torn.join("journal/db"), image).unwrap();
+            let (store, records, meta, _) = sound(&torn);
+            if meta.is_some() {
+                assert!(records == after, "a part of the commit at {cut}: {records:?}");
+                news += 1;
+            } else {
+                assert!(records == before, "a part of the commit at {cut}: {records:?}");
+                olds += 1;
+            }
+            drop(store);
+            fs::remove_dir_all(&torn).unwrap();
+        }
+    }
+    assert!(olds > 10 && news > 0, "{olds} without it, {news} with it");
+}
+
+#[test]
 fn a_record_dropped_doubled_or_put_back_is_noticed() {
     let changes: [&dyn Fn(&sled::Db); 4] = [
         &|db| drop(db.remove(b"rorder 007").unwrap()),

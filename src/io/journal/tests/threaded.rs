@@ -15,11 +15,11 @@ fn started(store: Store) -> (Sender<(u64, Batch)>, Receiver<JournalEvent>, std::
     (batches, events, thread)
 }
 
-fn block_on<F: Future>(f: F) -> F::Output {
+pub(super) fn block_on<F: Future>(f: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(f)
 }
 
-async fn next(events: &mut Receiver<JournalEvent>) -> Option<JournalEvent> {
+pub(super) async fn next(events: &mut Receiver<JournalEvent>) -> Option<JournalEvent> {
     timeout(DEADLINE, events.recv()).await.expect("no event in time")
 }
 
