@@ -1,0 +1,153 @@
+//! When to try again, and when losing the connection again and again means a second client with our id. Pure.
+
+use super::{BrokerFault, Protocol, Trouble};
+use crate::order::backoff::full_jitter;
+use std::time::Duration;
+
+/// The back-off's first range, in ms.
+const BASE_MS: u64 = 1_000;
+/// The back-off's longest range, in ms: an order is good for 20 minutes, so a broker that comes back must find us soon.
+const MAX_MS: u64 = 120_000;
+/// A connection that lived this long was a good one: the back-off starts anew.
+const STABLE: Duration = Duration::from_secs(60);
+/// The same after a take-over. A rival that backs off as we do (at most [`MAX_MS`]) would let a connection live for
+/// the stable minute, then lose its own to our first quick retry: only several times its longest pause proves that
+/// it is gone.
+const STABLE_AFTER_TAKE_OVER: Duration = Duration::from_secs(600);
+/// MQTT 3.1.1 has no word for a take-over. So many connections in a row that were accepted and then closed by the
+/// broker within [`STABLE`] look like one; a broker that restarts refuses connections in between.
+const SHORT_LIVES_MAX: u32 = 3;
+
+/// What is remembered from one connection to the next.
+pub(super) struct Retry {
+    protocol: Protocol,
+    attempt: u32,
+    short_lives: u32,
+    taken_over: u32,
+}
+
+impl Retry {
+    pub(super) fn new(protocol: Protocol) -> Self {
+        Retry { protocol, attempt: 0, short_lives: 0, taken_over: 0 }
+    }
+
+    /// A connection ended `lived` after CONNACK, or never had one.
+    pub(super) fn lost(&mut self, lived: Option<Duration>, trouble: &Trouble) -> Option<BrokerFault> {
+        let stable = if self.taken_over > 0 { STABLE_AFTER_TAKE_OVER } else { STABLE };
+        if lived.is_some_and(|lived| lived >= stable) {
+            *self = Retry::new(self.protocol);
+        }
+        if self.is_take_over(lived, trouble) {
+            self.taken_over = self.taken_over.saturating_add(1).max(self.short_lives);
+            return Some(BrokerFault::TakenOver { times: self.taken_over });
+        }
+        match trouble {
+            Trouble::PacketTooLarge { bytes } => Some(BrokerFault::PacketTooLarge { bytes: *bytes }),
+            _ => None,
+        }
+    }
+
+    fn is_take_over(&mut self, lived: Option<Duration>, trouble: &Trouble) -> bool {
+        let kicked = *trouble == Trouble::ClosedByBroker && lived.is_some_and(|lived| lived < STABLE);
+        match self.protocol {
+            Protocol::V5 => *trouble == Trouble::TakenOver,
+            Protocol::V311 => {
+                self.short_lives = if kicked { self.short_lives.saturating_add(1) } else { 0 };
+                self.short_lives >= SHORT_LIVES_MAX
+            }
+        }
+    }
+
+    /// How long to wait before the next attempt, in ms.
+    pub(super) fn pause_ms(&mut self, random: u64) -> u64 {
+        let pause_ms = full_jitter(self.attempt, BASE_MS, MAX_MS, random);
+        self.attempt = self.attempt.saturating_add(1);
+        pause_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Option<Duration> = Some(Duration::from_secs(59));
+
+    /// The longest pause that could come now, in ms.
+    fn longest_pause_ms(retry: &Retry) -> u64 {
+        full_jitter(retry.attempt, BASE_MS, MAX_MS, (BASE_MS << retry.attempt.min(20)).min(MAX_MS))
+    }
+
+    fn lose(retry: &mut Retry, lived: Option<Duration>, trouble: &Trouble) -> Option<BrokerFault> {
+        let fault = retry.lost(lived, trouble);
+        let _ = retry.pause_ms(0);
+        fault
+    }
+
+    #[test]
+    fn the_pause_grows_whether_the_broker_is_away_or_accepts_and_kicks() {
+        for lived in [None, Some(Duration::ZERO), SHORT] {
+            let mut retry = Retry::new(Protocol::V5);
+            let mut longest = Vec::new();
+            for _ in 0..9 {
+                longest.push(longest_pause_ms(&retry));
+                assert_eq!(lose(&mut retry, lived, &Trouble::ClosedByBroker), None);
+            }
+            assert_eq!(longest, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 120_000, 120_000], "{lived:?}");
+        }
+    }
+
+    #[test]
+    fn a_stable_minute_starts_the_back_off_anew() {
+        let mut retry = Retry::new(Protocol::V5);
+        for _ in 0..5 {
+            lose(&mut retry, None, &Trouble::ConnectTimeOut);
+        }
+        retry.lost(Some(STABLE), &Trouble::KeepAlive);
+        assert_eq!(longest_pause_ms(&retry), BASE_MS);
+    }
+
+    #[test]
+    fn mqtt_5_tells_a_take_over_and_a_stable_minute_does_not_end_the_caution() {
+        let mut retry = Retry::new(Protocol::V5);
+        for times in 1..=5 {
+            assert_eq!(lose(&mut retry, SHORT, &Trouble::TakenOver), Some(BrokerFault::TakenOver { times }));
+        }
+        assert_eq!(lose(&mut retry, Some(STABLE), &Trouble::TakenOver), Some(BrokerFault::TakenOver { times: 6 }));
+        assert_eq!(longest_pause_ms(&retry), 64_000, "the pause goes on growing");
+        assert_eq!(
+            lose(&mut retry, Some(STABLE_AFTER_TAKE_OVER), &Trouble::TakenOver),
+            Some(BrokerFault::TakenOver { times: 1 })
+        );
+    }
+
+    #[test]
+    fn mqtt_3_1_1_three_short_lives_in_a_row_look_like_a_take_over() {
+        let mut retry = Retry::new(Protocol::V311);
+        let kicks = [1, 2, 3, 4].map(|_| lose(&mut retry, SHORT, &Trouble::ClosedByBroker));
+        let fault = |times| Some(BrokerFault::TakenOver { times });
+        assert_eq!(kicks, [None, None, fault(3), fault(4)]);
+    }
+
+    #[test]
+    fn mqtt_3_1_1_a_broker_that_restarts_or_a_bad_link_is_no_take_over() {
+        let mut retry = Retry::new(Protocol::V311);
+        for _ in 0..10 {
+            assert_eq!(lose(&mut retry, SHORT, &Trouble::ClosedByBroker), None);
+            assert_eq!(lose(&mut retry, SHORT, &Trouble::ClosedByBroker), None);
+            assert_eq!(lose(&mut retry, None, &Trouble::Unreachable("refused".into())), None);
+        }
+        for _ in 0..10 {
+            assert_eq!(lose(&mut retry, Some(STABLE), &Trouble::ClosedByBroker), None);
+        }
+    }
+
+    #[test]
+    fn a_packet_that_is_too_large_is_a_fault_each_time_and_the_pause_grows() {
+        let mut retry = Retry::new(Protocol::V311);
+        for _ in 0..3 {
+            let fault = lose(&mut retry, SHORT, &Trouble::PacketTooLarge { bytes: 2_000_000 });
+            assert!(fault.unwrap().to_string().contains("message_size_limit"));
+        }
+        assert_eq!(longest_pause_ms(&retry), 8_000);
+    }
+}
