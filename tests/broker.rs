@@ -18,8 +18,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use vend::core::event::{Epoch, Tag};
 use vend::io::broker::{
-    BrokerConfig, BrokerFault, Epoch, FromBroker, PACKET_BYTES_MAX, Password, Protocol, RECEIVE_MAX, Tag, ToBroker,
+    BrokerConfig, BrokerFault, FromBroker, PACKET_BYTES_MAX, Password, Protocol, ToBroker,
     Trouble, run,
 };
 

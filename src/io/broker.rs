@@ -22,6 +22,7 @@ mod retry;
 mod session;
 mod wire;
 
+use crate::core::event::{Epoch, Tag};
 use bytes::Bytes;
 use retry::Retry;
 use session::{Ended, Session};
@@ -98,19 +99,6 @@ pub struct BrokerConfig {
     pub publish: String,
     /// What the broker publishes there when we are gone, also after [`ToBroker::Stop`].
     pub will: Vec<u8>,
-}
-
-/// One attempt at a connection, and the connection that came of it. Rises, never comes again in this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Epoch(pub u64);
-
-/// Names one received message on one connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tag {
-    /// The connection.
-    pub epoch: Epoch,
-    /// Counts the connection's messages from 0.
-    pub number: u64,
 }
 
 /// What happened.
