@@ -241,8 +241,8 @@ pub enum BrokerFault {
          machine_no?); the session was lost to it {times} times in a row"
     )]
     TakenOver {
-        /// Since the last stable connection. With 3.1.1, where the broker does not say so, connections that were
-        /// closed soon after they had been accepted count.
+        /// Since the last stable connection. Where the broker does not say so, connections that were closed soon
+        /// after they had been accepted count.
         times: u32,
     },
     /// The broker sends a packet that we cannot take, and will send it again first on each connection: all behind it
@@ -309,7 +309,7 @@ type Outbox = VecDeque<FromBroker>;
 ///
 /// Any capacity of the two channels will do. Dropping this future leaves the session at the broker as it is.
 pub async fn run(config: BrokerConfig, mut to: mpsc::Receiver<ToBroker>, from: mpsc::Sender<FromBroker>) {
-    let mut retry = Retry::new(config.protocol);
+    let mut retry = Retry::default();
     let mut outbox = Outbox::new();
     for number in 0.. {
         let epoch = Epoch(number);
