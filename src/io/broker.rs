@@ -10,9 +10,9 @@
 //! 3. Every [`FromBroker::Lost`] ends one epoch, whether it had been `Connected` or not. The next attempt follows
 //!    after a back-off that grows until a connection has been stable, so neither a dead broker, nor one that kicks
 //!    us, nor a second client with our id can make it a hot loop.
-//! 4. The task never waits for room in its event queue without taking commands as long as it can keep them, and
-//!    while the core takes no events for long, it loses the connection and drops the commands: two full queues cannot
-//!    stop each other for ever.
+//! 4. The task goes on taking commands while its event queue is full, as far as it can keep them. When the core takes
+//!    no events for longer than the keep-alive allows, the connection is lost and the commands for it are dropped: two
+//!    full queues cannot stop each other for ever.
 //!
 //! A *fresh* rumqttc client serves each connection: its own memory of unsettled publishes and acks, which would leak
 //! into the next connection, ends with it. The task itself must be the only one that polls (rumqtt#1025), and it
