@@ -222,9 +222,9 @@ async fn serve(
             tokio::select! {
                 // The board first: it may have given us 100 ms. Then what is durable, then what is new.
                 biased;
-                Some(told) = from_line.recv() => if let Some(event) = hands.from_line(told) { break event },
+                Some(told) = from_line.recv() => if let Some(event) = hands.hear_line(told) { break event },
                 Some(told) = from_journal.recv() => break from_the_journal(told),
-                Some(told) = from_broker.recv() => if let Some(event) = hands.from_broker(told) { break event },
+                Some(told) = from_broker.recv() => if let Some(event) = hands.hear_broker(told) { break event },
                 Some(done) = requests.join_next() => match done {
                     Ok((token, answer)) => break Event::Answered { token, answer },
                     Err(error) => tracing::error!(%error, "a request's task failed"),
@@ -303,7 +303,7 @@ impl Hands {
         }
     }
 
-    fn from_line(&mut self, told: FromLine) -> Option<Event> {
+    fn hear_line(&mut self, told: FromLine) -> Option<Event> {
         Some(match told {
             FromLine::Opened => Event::LineOpened,
             FromLine::Closed { why } => Event::LineClosed { why: why.to_string() },
@@ -315,7 +315,7 @@ impl Hands {
         })
     }
 
-    fn from_broker(&mut self, told: FromBroker) -> Option<Event> {
+    fn hear_broker(&mut self, told: FromBroker) -> Option<Event> {
         Some(match told {
             FromBroker::Connected { epoch, session_present } => {
                 self.epoch = epoch;

@@ -90,11 +90,7 @@ impl Arrivals {
 impl Core {
     pub(super) fn on_connected(&mut self, now: Now, epoch: Epoch, session_present: bool) {
         self.on_disconnected();
-        if self.ledger.first_connection_over || !session_present {
-            self.arrivals.session_was_present = false;
-        } else {
-            self.arrivals.session_was_present = true;
-        }
+        self.arrivals.session_was_present = session_present && !self.ledger.first_connection_over;
         self.arrivals.connection = Some(epoch);
         self.note(Level::Info, "broker_connected", format!("session present: {session_present}"));
         if self.phase != Phase::Quarantine {

@@ -115,7 +115,7 @@ impl Deframer {
     }
 
     /// The next frame, or what was wrong with bytes that are dropped.
-    pub fn next(&mut self) -> Option<Result<Frame, LineFault>> {
+    pub fn next_frame(&mut self) -> Option<Result<Frame, LineFault>> {
         if std::mem::take(&mut self.was_stale) {
             return Some(Err(LineFault::Noise));
         }
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     fn all(deframer: &mut Deframer) -> Vec<Result<Frame, LineFault>> {
-        std::iter::from_fn(|| deframer.next()).collect()
+        std::iter::from_fn(|| deframer.next_frame()).collect()
     }
 
     #[test]
