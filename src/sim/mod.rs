@@ -1,3 +1,4 @@
 //! Simulated worlds: byte-exact boards, a cloud stand-in, faults. For technicians, tests and `vend demo`.
 
 pub mod board;
+pub mod pty;
