@@ -98,8 +98,8 @@ fn every_published_frame_is_built_and_read() {
         assert_eq!(frame(*command, text), bytes(hex), "{meaning}");
         let mut deframer = Deframer::default();
         deframer.push(BootMs(0), &bytes(hex));
-        assert_eq!(deframer.next(), Some(Ok(Frame { command: *command, text: text.to_vec() })), "{meaning}");
-        assert_eq!(deframer.next(), None, "{meaning}");
+        assert_eq!(deframer.next_frame(), Some(Ok(Frame { command: *command, text: text.to_vec() })), "{meaning}");
+        assert_eq!(deframer.next_frame(), None, "{meaning}");
     }
 }
 
