@@ -1,6 +1,8 @@
 //! Every published frame of the xy-v3 family. If this fails, do not change the test: the code no longer speaks the
 //! boards' language.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says so when it fails")]
+
 use std::path::Path;
 use vend::board::driver::{
     Address, Driver, Finding, FloorType, LineState, MotorCommand, Output, Reference, Slot, Written,
