@@ -91,6 +91,11 @@ impl Core {
     pub(super) fn on_connected(&mut self, now: Now, epoch: Epoch, session_present: bool) {
         self.on_disconnected();
         self.arrivals.session_was_present = session_present && !self.ledger.first_connection_over;
+        if !session_present && !self.ledger.first_connection_over {
+            // There is no session that a former life could have left: what comes again later was given to this journal.
+            self.ledger.first_connection_over = true;
+            self.save_ledger();
+        }
         self.arrivals.connection = Some(epoch);
         self.note(Level::Info, "broker_connected", format!("session present: {session_present}"));
         if self.phase != Phase::Quarantine {

@@ -95,7 +95,7 @@ pub struct Deframer {
 }
 
 impl Deframer {
-    /// Takes bytes. Call [`Deframer::next`] until it is empty after each call: then less than one frame is kept.
+    /// Takes bytes. Call [`Deframer::next_frame`] until it is empty after each call: then less than one frame is kept.
     pub fn push(&mut self, read_at: BootMs, bytes: &[u8]) {
         self.read_at = read_at;
         if !self.buffer.is_empty() && read_at.since_ms(self.begun_at) > FRAME_MS_MAX {
