@@ -1,6 +1,8 @@
 //! `docs/order-life.md` against the code: the table is printed from `order::life::step`, and every rule names where it
 //! lives and the tests that show it. `BLESS=1 cargo test --test order_life_doc` writes the table anew.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says by panicking what is wrong")]
+
 #[path = "common/tree.rs"]
 mod tree;
 
@@ -68,7 +70,10 @@ fn the_document_holds_the_whole_table_as_the_code_has_it() {
     let (found, after) = rest.split_once(END).expect("the table's end is marked");
     let expected = format!("\n{}\n", table());
     if found != expected {
-        assert!(std::env::var_os("BLESS").is_some(), "{DOCUMENT} is out of date: run `make bless`, read the difference");
+        assert!(
+            std::env::var_os("BLESS").is_some(),
+            "{DOCUMENT} is out of date: run `make bless`, read the difference"
+        );
         std::fs::write(root().join(DOCUMENT), format!("{before}{BEGIN}{expected}{END}{after}")).unwrap();
     }
 }

@@ -66,6 +66,10 @@ fn rule_26_beyond_20000_open_reports_a_command_is_refused_and_beyond_the_reserve
     assert_eq!((w.driven(), w.acks.len()), (0, REPORTS_OPEN_MAX + REFUSAL_RESERVE), "refused, durable, told");
     assert_eq!(w.outcome_on_disk("good-0", "1"), ["refused"]);
     w.deliver(&w.put("one-more", "1"));
-    assert_eq!(w.acks.len(), REPORTS_OPEN_MAX + REFUSAL_RESERVE, "its refusal cannot be kept: it stays with the broker");
+    assert_eq!(
+        w.acks.len(),
+        REPORTS_OPEN_MAX + REFUSAL_RESERVE,
+        "its refusal cannot be kept: it stays with the broker"
+    );
     assert!(w.on_disk("one-more", "1").is_none());
 }
