@@ -258,12 +258,7 @@ fn everything_that_the_documents_name_exists() {
                 root().join(name).exists()
             } else if let Some(function) = name.strip_suffix("()") {
                 item_exists(&sources, function)
-            } else if name.contains("::") && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':')) {
-                item_exists(&sources, name)
-            } else if name.len() > 3
-                && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-                && name.contains('_')
-            {
+            } else if is_item(name) || is_constant(name) {
                 item_exists(&sources, name)
             } else {
                 continue;
@@ -276,6 +271,14 @@ fn everything_that_the_documents_name_exists() {
     }
     assert!(checked.len() > 60, "only {} names were found: the test does not see what it should", checked.len());
     none("names of nothing", findings);
+}
+
+fn is_item(name: &str) -> bool {
+    name.contains("::") && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'))
+}
+
+fn is_constant(name: &str) -> bool {
+    name.contains('_') && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
 fn is_path(name: &str) -> bool {
