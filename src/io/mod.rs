@@ -7,4 +7,5 @@ pub mod control_client;
 pub mod http;
 pub mod journal;
 pub mod line;
+pub mod log;
 pub mod systemd;
