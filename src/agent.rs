@@ -24,10 +24,10 @@ use crate::core::event::{Audience, Effect, Ending, Epoch, Event, HttpAnswer, Htt
 use crate::core::{CloudSettings, Core, Recovered, Settings, Start, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
+use crate::io::control;
 use crate::io::http::{client, proxy::Proxies, target::TargetRules, tls};
 use crate::io::journal::{self, JournalEvent, Opened, Store};
 use crate::io::line::{self, FromLine, LineConfig, ToLine};
-use crate::io::control;
 use crate::io::systemd::Notifier;
 use crate::order::record;
 use crate::order::time::BootMs;
@@ -79,30 +79,38 @@ pub fn run(config: Config, credentials: &Credentials) -> Result<ExitCode, Failur
     LocalSet::new().block_on(&runtime, serve(&config, credentials, settings, recovered, store))
 }
 
+/// The key of messages over MQTT.
+///
+/// # Errors
+/// When it is empty, which neither configuration nor credentials allow.
+pub(crate) fn mqtt_key(config: &Config, credentials: &Credentials) -> Result<SigningKey, Failure> {
+    match &config.mqtt_signing {
+        MqttSigning::AppKey => app_key_of(credentials.app_key.as_ref()),
+        MqttSigning::AppId(app_id) => {
+            SigningKey::new(app_id).map_err(|_| Failure::start(Exit::Configuration, "[cloud] app_id is empty"))
+        }
+    }
+}
+
+fn app_key_of(secret: Option<&Secret>) -> Result<SigningKey, Failure> {
+    let text = secret.map(Secret::reveal).unwrap_or_default();
+    SigningKey::new(text).map_err(|_| Failure::start(Exit::Configuration, "the signing key app_key is empty"))
+}
+
 /// What the core must know.
 fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Failure> {
-    let key = |secret: Option<&Secret>| {
-        let text = secret.map(Secret::reveal).unwrap_or_default();
-        SigningKey::new(text).map_err(|_| Failure::start(Exit::Configuration, "the signing key app_key is empty"))
-    };
-    let mqtt_key = match &config.mqtt_signing {
-        MqttSigning::AppKey => key(credentials.app_key.as_ref())?,
-        MqttSigning::AppId(app_id) => {
-            SigningKey::new(app_id).map_err(|_| Failure::start(Exit::Configuration, "[cloud] app_id is empty"))?
-        }
-    };
     let account = match (&config.cloud, &credentials.app_key, &credentials.app_secret) {
         (Some(cloud), Some(app_key), Some(secret)) => Some(Account {
             app_id: cloud.app_id.clone(),
             app_secret: AppSecret::new(secret.reveal()),
-            app_key: key(Some(app_key))?,
+            app_key: app_key_of(Some(app_key))?,
         }),
         _ => None,
     };
     let cloud = config.cloud.as_ref();
     Ok(Settings {
         machine_no: config.machine_no.clone(),
-        mqtt_key,
+        mqtt_key: mqtt_key(config, credentials)?,
         cloud: CloudSettings {
             url: cloud.map(|c| c.endpoint.to_string()).unwrap_or_default(),
             account,
@@ -143,16 +151,21 @@ fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<S
             ),
         )),
         (Ok(None), Ok(orders)) if !orders.is_empty() => {
-            std::mem::forget(store);
-            Ok((Recovered::Quarantine { why: "the journal has orders and no ledger".to_owned() }, None))
+            Ok((quarantined(store, "the journal has orders and no ledger".to_owned()), None))
         }
         (Ok(ledger), Ok(orders)) => Ok((Recovered::Journal { ledger, orders }, Some(store))),
-        (Err(error), _) | (_, Err(error)) => {
-            // Kept open, and so locked, for the life of the process.
-            std::mem::forget(store);
-            Ok((Recovered::Quarantine { why: error.to_string() }, None))
-        }
+        (Err(error), _) | (_, Err(error)) => Ok((quarantined(store, error.to_string()), None)),
     }
+}
+
+/// A journal whose bytes are whole and whose records mean nothing.
+fn quarantined(store: Store, why: String) -> Recovered {
+    if let Err(error) = store.quarantine(&why) {
+        tracing::error!(what = "quarantine", "cannot be written down, so only this start knows it: {error}");
+    }
+    // Kept open, and so locked, for the life of the process.
+    std::mem::forget(store);
+    Recovered::Quarantine { why }
 }
 
 async fn serve(
@@ -177,7 +190,7 @@ async fn serve(
     let (to_broker, broker_commands) = mpsc::channel(TO_BROKER_MAX);
     let (broker_events, mut from_broker) = mpsc::channel(FROM_BROKER_MAX);
     let now_s = clock.now().wall.seconds();
-    let broker_config = broker_config(config, credentials, &settings, now_s)?;
+    let broker_config = broker_config(config, credentials, &settings.mqtt_key, now_s)?;
     let broker = tokio::task::spawn_local(broker::run(broker_config, broker_commands, broker_events));
 
     // The line. In quarantine the port stays closed: nothing may be read or released (order-life, rule 5).
@@ -331,9 +344,7 @@ impl Hands {
                 tracing::warn!(what = "broker", "{trouble}");
                 Event::Disconnected
             }
-            FromBroker::Fault(fault) => {
-                Event::Fault { what: "broker_fault", text: fault.to_string() }
-            }
+            FromBroker::Fault(fault) => Event::Fault { what: "broker_fault", text: fault.to_string() },
         })
     }
 }
@@ -367,8 +378,8 @@ impl Clients {
         let proxies = Proxies::from_environment().map_err(|e| wrong(&e))?;
         let report = &config.report;
         let hosts: Vec<String> = report.allow_hosts.iter().map(ToString::to_string).collect();
-        let rules = TargetRules::new(&hosts, report.allow_private_targets, report.allow_plaintext)
-            .map_err(|e| wrong(&e))?;
+        let rules =
+            TargetRules::new(&hosts, report.allow_private_targets, report.allow_plaintext).map_err(|e| wrong(&e))?;
         let client = |ca_file: Option<&Path>, report: TargetRules, cloud: TargetRules| {
             let tls = tls::client_config(ca_file, None).map_err(|e| wrong(&e))?;
             let time_outs = client::TimeOuts::default();
@@ -421,17 +432,21 @@ fn http_request(request: Request, kind: client::Kind) -> Result<client::Request,
     Ok(client::Request { method, url: request.url, headers, body: request.body.into(), kind })
 }
 
-fn broker_config(
+/// The machine's own connection to its broker; the will says that it was written at `now_s`.
+///
+/// # Errors
+/// When a certificate of the configuration does not read.
+pub(crate) fn broker_config(
     config: &Config,
     credentials: &Credentials,
-    settings: &Settings,
+    mqtt_key: &SigningKey,
     now_s: u64,
 ) -> Result<BrokerConfig, Failure> {
     let broker = &config.broker;
-    let identity = broker.client_identity.as_ref().map(|identity| tls::Identity {
-        certificate: identity.certificate.clone(),
-        key: identity.key.clone(),
-    });
+    let identity = broker
+        .client_identity
+        .as_ref()
+        .map(|identity| tls::Identity { certificate: identity.certificate.clone(), key: identity.key.clone() });
     let tls = match broker.endpoint.tls {
         true => Some(
             tls::client_config(broker.ca_file.as_deref(), identity.as_ref())
@@ -439,7 +454,7 @@ fn broker_config(
         ),
         false => None,
     };
-    let machine_no = &settings.machine_no;
+    let machine_no = &config.machine_no;
     Ok(BrokerConfig {
         host: broker.endpoint.host.to_string(),
         port: broker.endpoint.port,
@@ -455,7 +470,7 @@ fn broker_config(
         session_expiry_s: broker.session_expiry_s,
         subscribe: device::down_topic(machine_no),
         publish: device::UP_TOPIC.to_owned(),
-        will: device::offline(machine_no, None, "network_timeout", now_s, &settings.mqtt_key),
+        will: device::offline(machine_no, None, "network_timeout", now_s, mqtt_key),
     })
 }
 
