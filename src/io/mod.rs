@@ -6,4 +6,5 @@ pub mod control;
 pub mod http;
 pub mod journal;
 pub mod line;
+pub mod log;
 pub mod systemd;

@@ -198,7 +198,7 @@ impl<'a> Session<'a> {
         let Some((greeting, _)) = self.greeting else { return Ok(()) };
         while self.queued < REQUESTS_MAX && self.unacknowledged.front().is_some_and(|oldest| oldest.acknowledged) {
             if let Some(oldest) = self.unacknowledged.pop_front()
-                && requests.ack(&oldest.ack_of)?
+                && requests.ack(oldest.ack_of)?
             {
                 self.queued += 1;
             }

@@ -34,12 +34,9 @@ pub(super) struct Greeting {
     pub(super) keep_alive: Duration,
 }
 
-/// What an acknowledgement needs of its message.
-#[derive(Debug)]
-pub(super) enum AckOf {
-    V5(packet5::Publish),
-    V311(rumqttc::Publish),
-}
+/// The packet id that a received message is acknowledged by. None with QoS 0, which is not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AckOf(Option<u16>);
 
 /// What one poll brought.
 #[derive(Debug)]
@@ -189,18 +186,22 @@ impl Requests {
     }
 
     /// Each success that says true is answered by one [`Event::RequestSent`]; a QoS 0 message needs no ack.
-    pub(super) fn ack(&self, ack_of: &AckOf) -> Result<bool, Trouble> {
-        match (self, ack_of) {
-            (Requests::V5(client), AckOf::V5(publish)) => {
-                client.try_ack(publish).map_err(|error| request_refused(&error))?;
-                Ok(publish.qos != v5::mqttbytes::QoS::AtMostOnce)
+    pub(super) fn ack(&self, AckOf(packet_id): AckOf) -> Result<bool, Trouble> {
+        let Some(packet_id) = packet_id else { return Ok(false) };
+        // rumqttc wants the message, and looks at these two fields.
+        match self {
+            Requests::V5(client) => {
+                let qos = v5::mqttbytes::QoS::AtLeastOnce;
+                let message = packet5::Publish { pkid: packet_id, qos, ..Default::default() };
+                client.try_ack(&message).map_err(|error| request_refused(&error))?;
             }
-            (Requests::V311(client), AckOf::V311(publish)) => {
-                client.try_ack(publish).map_err(|error| request_refused(&error))?;
-                Ok(publish.qos != rumqttc::QoS::AtMostOnce)
+            Requests::V311(client) => {
+                let mut message = rumqttc::Publish::new("", rumqttc::QoS::AtLeastOnce, []);
+                message.pkid = packet_id;
+                client.try_ack(&message).map_err(|error| request_refused(&error))?;
             }
-            _ => Err(Trouble::Protocol("an ack for a message of the other protocol version".to_owned())),
         }
+        Ok(true)
     }
 }
 
@@ -260,10 +261,10 @@ fn event_v5(event: v5::Event, keep_alive: Duration) -> Event {
                 other => Err(format!("{other:?}")),
             })
         }
-        v5::Event::Incoming(packet5::Packet::Publish(mut publish)) => Event::Message {
-            payload: std::mem::take(&mut publish.payload),
+        v5::Event::Incoming(packet5::Packet::Publish(publish)) => Event::Message {
+            ack_of: AckOf((publish.qos != QoS::AtMostOnce).then_some(publish.pkid)),
+            payload: publish.payload,
             redelivered: publish.dup,
-            ack_of: AckOf::V5(publish),
         },
         v5::Event::Incoming(packet5::Packet::PubAck(puback)) => Event::PublishAnswered(
             puback.pkid,
@@ -293,10 +294,10 @@ fn event_v311(event: rumqttc::Event, keep_alive: Duration) -> Event {
                 other => Err(format!("{other:?}")),
             })
         }
-        rumqttc::Event::Incoming(Packet::Publish(mut publish)) => Event::Message {
-            payload: std::mem::take(&mut publish.payload),
+        rumqttc::Event::Incoming(Packet::Publish(publish)) => Event::Message {
+            ack_of: AckOf((publish.qos != QoS::AtMostOnce).then_some(publish.pkid)),
+            payload: publish.payload,
             redelivered: publish.dup,
-            ack_of: AckOf::V311(publish),
         },
         rumqttc::Event::Incoming(Packet::PubAck(puback)) => Event::PublishAnswered(puback.pkid, Ok(())),
         rumqttc::Event::Incoming(_) => Event::Other,
