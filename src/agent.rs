@@ -19,7 +19,7 @@ use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
 use crate::config::{self, Config, MqttSigning};
-use crate::control::{Ask, Asked};
+use crate::control::{Ask, Asked, Orders, Versioned};
 use crate::core::event::{Audience, Effect, Ending, Epoch, Event, HttpAnswer, HttpFailure, Level, Request, Token};
 use crate::core::{CloudSettings, Core, Recovered, Settings, Start, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, FromBroker, ToBroker};
@@ -366,8 +366,8 @@ fn from_the_journal(told: JournalEvent) -> Event {
 
 fn answer(core: &Core, clock: &mut Clock, asked: Asked) {
     let document = match asked.ask {
-        Ask::Status => serde_json::to_vec(&core.status(clock.now())),
-        Ask::Orders => serde_json::to_vec(&core.open_orders()),
+        Ask::Status => serde_json::to_vec(&Versioned::of(&core.status(clock.now()))),
+        Ask::Orders => serde_json::to_vec(&Versioned::of(&Orders { orders: core.open_orders() })),
     };
     // Whoever asked may have left; the types have no key or value that JSON lacks.
     let _ = asked.answer.send(document.unwrap_or_default());

@@ -38,7 +38,7 @@ const SAYINGS_MAX: usize = 256;
 pub(super) const PUBLISH_WINDOW: usize = 64;
 
 /// A message that was not accepted.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RingEntry {
     /// The wall clock then, in ms.
     pub wall_ms: u64,
