@@ -201,6 +201,7 @@ async fn serve(
 
     let start = Start { driver: board::driver_for(&settings.profile), settings };
     let mut core = Core::new(start, recovered, clock.now());
+    let broker_room = to_broker.clone();
     let mut hands = Hands {
         to_journal,
         to_broker,
@@ -222,7 +223,10 @@ async fn serve(
                     let answer = clients.send(request);
                     requests.spawn_local(async move { (token, answer.await) });
                 }
-                Effect::End(ending) => return Ok(end(ending, hands, broker, journal).await),
+                Effect::End(ending) => {
+                    drop(broker_room);
+                    return Ok(end(ending, hands, broker, journal).await);
+                }
                 other => hands.carry_out(other),
             }
         }
@@ -235,7 +239,7 @@ async fn serve(
                 biased;
                 Some(told) = from_line.recv() => if let Some(event) = hands.from_line(told) { break event },
                 Some(told) = from_journal.recv() => break from_the_journal(told),
-                Ok(room) = hands.to_broker.reserve(), if !hands.for_broker.is_empty() => {
+                Ok(room) = broker_room.reserve(), if !hands.for_broker.is_empty() => {
                     if let Some(command) = hands.for_broker.pop_front() {
                         room.send(command);
                     }
