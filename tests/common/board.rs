@@ -1,12 +1,13 @@
 //! A board on a pty that outlives cables and agents, and whose own log of motor turns is the truth.
 
 use super::RUNTIME;
-use super::record::Record;
+use super::record::{Record, wait_until};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use vend::board::profile::Profile;
+use vend::io::clock::boot_now;
 use vend::order::time::BootMs;
 use vend::sim::board::fault::Faults;
 use vend::sim::board::{Emulator, Turn, emulator_for};
@@ -68,6 +69,7 @@ struct Cable {
 pub struct Board {
     emulator: Shared,
     link: PathBuf,
+    turn_ms: u64,
     /// Grows with each turn, and whenever the cable is plugged in again.
     moved: Arc<Record<Turn>>,
     cable: Option<Cable>,
@@ -78,7 +80,7 @@ impl Board {
     pub fn new(profile: &Profile, turn_ms: u64, faults: &[&str], link: &Path) -> Board {
         let faults = Faults::new(faults.iter().map(|f| f.parse().expect("a fault")));
         let emulator = Arc::new(Mutex::new(emulator_for(profile, turn_ms, faults)));
-        let mut board = Board { emulator, link: link.to_owned(), moved: Arc::default(), cable: None };
+        let mut board = Board { emulator, link: link.to_owned(), turn_ms, moved: Arc::default(), cable: None };
         board.plug_in();
         board
     }
@@ -113,10 +115,16 @@ impl Board {
 
     /// Waits until so many motors have begun to turn in all.
     pub fn wait_for_turns(&self, count: usize) {
-        self.moved.wait(&format!("turn number {count}"), |_| {
-            let turned = lock(&self.emulator).turns().len();
-            assert!(turned <= count, "{turned} turns, {count} were ordered");
-            (turned == count).then_some(())
+        self.moved.wait(&format!("turn number {count}"), |_| (self.turned_slots().len() >= count).then_some(()));
+    }
+
+    /// Waits until the last turn is over, by the clock that the board goes by.
+    pub fn wait_for_rest(&self) {
+        let over = lock(&self.emulator).turns().last().expect("a turn").at.plus_ms(self.turn_ms);
+        wait_until("end of the turn", || {
+            // The board itself only looks when it is spoken to.
+            lock(&self.emulator).wake(boot_now());
+            (boot_now() > over).then_some(())
         });
     }
 }

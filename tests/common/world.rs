@@ -11,7 +11,9 @@ use super::receiver::Receiver;
 use super::record::wait_until;
 use serde_json::Value;
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use tempfile::TempDir;
@@ -148,8 +150,12 @@ impl World {
 
     /// Waits until the broker has confirmed so many subscriptions of the agent.
     pub fn wait_for_subscription(&self, count: usize) {
-        let sign = format!("Sending SUBACK to {MACHINE_NO}");
-        wait_until("subscription", || (self.broker.log().matches(&sign).count() >= count).then_some(()));
+        wait_until("subscription", || (self.subscriptions() >= count).then_some(()));
+    }
+
+    /// Subscriptions of the agent that the broker has confirmed so far.
+    pub fn subscriptions(&self) -> usize {
+        self.broker.log().matches(&format!("Sending SUBACK to {MACHINE_NO}")).count()
     }
 
     pub fn path(&self) -> &Path {
@@ -174,12 +180,33 @@ impl World {
         lines.into_iter().find(|line| line["order_id"] == order_id).expect("the order in the dump")
     }
 
-    /// `vend status --json`.
+    /// `GET /v1/status` on the control socket.
     pub fn status(&self) -> Value {
+        let socket = self.path().join("control.sock");
         wait_until("answer on the control socket", || {
-            let output = vend(&["status", "--json", "--socket"]).arg(self.path().join("control.sock")).output().unwrap();
-            output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+            let mut stream = UnixStream::connect(&socket).ok()?;
+            stream.write_all(b"GET /v1/status HTTP/1.1\r\nHost: vend\r\nConnection: close\r\n\r\n").ok()?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).ok()?;
+            let (_, body) = answer.split_once("\r\n\r\n")?;
+            serde_json::from_str(body).ok()
         })
+    }
+
+    /// Waits until every order has ended and every report is taken or dead.
+    pub fn wait_until_settled(&self) {
+        wait_until("end of all orders and reports", || {
+            let status = self.status();
+            (status["orders_open"] == 0 && status["reports_open"] == 0).then_some(())
+        });
+    }
+
+    /// Waits until the agent has noted this for people.
+    pub fn wait_for_note(&self, what: &str) {
+        wait_until(what, || {
+            let status = self.status();
+            status["recent"].as_array().unwrap().iter().any(|note| note["what"] == what).then_some(())
+        });
     }
 
     // --- orders -----------------------------------------------------------------------------------------------------
@@ -336,7 +363,7 @@ socket = "control.sock"
     fs::create_dir(&credentials).unwrap();
     for (name, secret) in [("app_key", APP_KEY), ("app_secret", APP_SECRET), ("mqtt_password", MQTT_PASSWORD)] {
         let mut file = fs::File::options().write(true).create_new(true).mode(0o600).open(credentials.join(name)).unwrap();
-        std::io::Write::write_all(&mut file, secret.as_bytes()).unwrap();
+        file.write_all(secret.as_bytes()).unwrap();
     }
 }
 

@@ -5,4 +5,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bad_input;
+mod brokers;
+mod clouds;
+mod journals;
+mod kills;
+mod receivers;
 mod vends;
