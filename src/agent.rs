@@ -19,15 +19,17 @@ use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
 use crate::config::{self, Config, MqttSigning};
-use crate::control::{Ask, Asked, Orders, Versioned};
-use crate::core::event::{Audience, Effect, Ending, Epoch, Event, HttpAnswer, HttpFailure, Level, Request, Token};
+use crate::control::{Ask, Asked};
+use crate::core::event::{
+    Audience, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token,
+};
 use crate::core::{CloudSettings, Core, Recovered, Settings, Start, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
+use crate::io::control;
 use crate::io::http::{client, proxy::Proxies, target::TargetRules, tls};
 use crate::io::journal::{self, JournalEvent, Opened, Store};
 use crate::io::line::{self, FromLine, LineConfig, ToLine};
-use crate::io::control;
 use crate::io::systemd::Notifier;
 use crate::order::record;
 use crate::order::time::BootMs;
@@ -237,14 +239,14 @@ async fn serve(
                 // The board first: it may have given us 100 ms. Then what is durable, then what leaves, then what is
                 // new.
                 biased;
-                Some(told) = from_line.recv() => if let Some(event) = hands.from_line(told) { break event },
-                Some(told) = from_journal.recv() => break from_the_journal(told),
+                Some(told) = from_line.recv() => if let Some(event) = hands.told_by_line(told) { break event },
+                Some(told) = from_journal.recv() => break told_by_journal(told),
                 Ok(room) = broker_room.reserve(), if !hands.for_broker.is_empty() => {
                     if let Some(command) = hands.for_broker.pop_front() {
                         room.send(command);
                     }
                 }
-                Some(told) = from_broker.recv() => if let Some(event) = hands.from_broker(told) { break event },
+                Some(told) = from_broker.recv() => if let Some(event) = hands.told_by_broker(told) { break event },
                 Some(done) = requests.join_next() => match done {
                     Ok((token, answer)) => break Event::Answered { token, answer },
                     Err(error) => tracing::error!(%error, "a request's task failed"),
@@ -324,7 +326,7 @@ impl Hands {
         }
     }
 
-    fn from_line(&mut self, told: FromLine) -> Option<Event> {
+    fn told_by_line(&mut self, told: FromLine) -> Option<Event> {
         Some(match told {
             FromLine::Opened => Event::LineOpened,
             FromLine::Closed { why } => Event::LineClosed { why: why.to_string() },
@@ -336,7 +338,7 @@ impl Hands {
         })
     }
 
-    fn from_broker(&mut self, told: FromBroker) -> Option<Event> {
+    fn told_by_broker(&mut self, told: FromBroker) -> Option<Event> {
         Some(match told {
             FromBroker::Connected { epoch, session_present } => {
                 self.epoch = epoch;
@@ -353,14 +355,12 @@ impl Hands {
                 tracing::warn!(what = "broker", "{trouble}");
                 Event::Disconnected
             }
-            FromBroker::Fault(fault) => {
-                Event::Fault { what: "broker_fault", text: fault.to_string() }
-            }
+            FromBroker::Fault(fault) => Event::Fault { what: "broker_fault", text: fault.to_string() },
         })
     }
 }
 
-fn from_the_journal(told: JournalEvent) -> Event {
+fn told_by_journal(told: JournalEvent) -> Event {
     match told {
         JournalEvent::Committed(id) => Event::Committed(id),
         JournalEvent::Failed { error, .. } => Event::JournalFailed { why: error.to_string() },
@@ -370,8 +370,8 @@ fn from_the_journal(told: JournalEvent) -> Event {
 
 fn answer(core: &Core, clock: &mut Clock, asked: Asked) {
     let document = match asked.ask {
-        Ask::Status => serde_json::to_vec(&Versioned::of(&core.status(clock.now()))),
-        Ask::Orders => serde_json::to_vec(&Versioned::of(&Orders { orders: core.open_orders() })),
+        Ask::Status => serde_json::to_vec(&core.status(clock.now())),
+        Ask::Orders => serde_json::to_vec(&core.open_orders()),
     };
     // Whoever asked may have left; the types have no key or value that JSON lacks.
     let _ = asked.answer.send(document.unwrap_or_default());
@@ -389,8 +389,8 @@ impl Clients {
         let proxies = Proxies::from_environment().map_err(|e| wrong(&e))?;
         let report = &config.report;
         let hosts: Vec<String> = report.allow_hosts.iter().map(ToString::to_string).collect();
-        let rules = TargetRules::new(&hosts, report.allow_private_targets, report.allow_plaintext)
-            .map_err(|e| wrong(&e))?;
+        let rules =
+            TargetRules::new(&hosts, report.allow_private_targets, report.allow_plaintext).map_err(|e| wrong(&e))?;
         let client = |ca_file: Option<&Path>, report: TargetRules, cloud: TargetRules| {
             let tls = tls::client_config(ca_file, None).map_err(|e| wrong(&e))?;
             let time_outs = client::TimeOuts::default();
@@ -417,9 +417,9 @@ impl Clients {
             Audience::Cloud => (self.cloud.clone(), client::Kind::Cloud),
         };
         async move {
-            let failed = |bad_target, why: String| HttpFailure { bad_target, why };
-            let client = client.ok_or_else(|| failed(true, "no [cloud] is configured".to_owned()))?;
-            let request = http_request(request, kind).map_err(|why| failed(false, why))?;
+            let failed = |kind, why: String| HttpFailure { kind, why };
+            let client = client.ok_or_else(|| failed(FailureKind::BadTarget, "no [cloud] is configured".to_owned()))?;
+            let request = http_request(request, kind).map_err(|why| failed(FailureKind::BadTarget, why))?;
             match client.send(request).await {
                 Ok(answer) => Ok(HttpAnswer {
                     status: answer.status.as_u16(),
@@ -427,7 +427,14 @@ impl Clients {
                     retry_after_s: answer.retry_after_s,
                     body: answer.body,
                 }),
-                Err(failure) => Err(failed(failure.is_final(), failure.to_string())),
+                Err(failure) => {
+                    let kind = match failure {
+                        client::Failure::BadTarget(_) => FailureKind::BadTarget,
+                        client::Failure::Misled { .. } => FailureKind::Misled,
+                        _ => FailureKind::NoAnswer,
+                    };
+                    Err(failed(kind, failure.to_string()))
+                }
             }
         }
     }
@@ -450,10 +457,10 @@ fn broker_config(
     now_s: u64,
 ) -> Result<BrokerConfig, Failure> {
     let broker = &config.broker;
-    let identity = broker.client_identity.as_ref().map(|identity| tls::Identity {
-        certificate: identity.certificate.clone(),
-        key: identity.key.clone(),
-    });
+    let identity = broker
+        .client_identity
+        .as_ref()
+        .map(|identity| tls::Identity { certificate: identity.certificate.clone(), key: identity.key.clone() });
     let tls = match broker.endpoint.tls {
         true => Some(
             tls::client_config(broker.ca_file.as_deref(), identity.as_ref())
