@@ -30,9 +30,9 @@ mod status;
 mod tests;
 
 pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
+pub use arrivals::RingEntry;
 pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REPORTS_OPEN_MAX, RING_MAX};
 pub use recover::Recovered;
-pub use arrivals::RingEntry;
 pub use status::{OrderLine, Recent, ReportLine, Status, UnitLine};
 
 use crate::board::driver::Driver;
