@@ -320,11 +320,12 @@ impl Core {
         if self.arrivals.repeats.get(key).is_some_and(|&last| now.boot.since_ms(last) < REPEAT_PAUSE_MS) {
             return;
         }
-        if self.orders.contains_key(key) && !self.commits.holds(key) {
-            return; // Its first report follows the commit that is on its way.
-        }
         let order = self.orders.get(key).cloned().or_else(|| self.archive.get(key));
-        let Some(payload) = order.as_ref().and_then(|o| self.mqtt_report(o, o.reports.last()?)) else { return };
+        let Some((order, report)) = order.as_ref().and_then(|o| Some((o, o.reports.last()?))) else { return };
+        if report.mqtt.is_open() {
+            return; // It is on its way up for the first time; and it may not be durable yet.
+        }
+        let Some(payload) = self.mqtt_report(order, report) else { return };
         if self.arrivals.repeats.len() >= REPEATS_MAX {
             self.arrivals.repeats.retain(|_, last| now.boot.since_ms(*last) < REPEAT_PAUSE_MS);
             if self.arrivals.repeats.len() >= REPEATS_MAX {

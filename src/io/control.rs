@@ -196,7 +196,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if SocketFile::of(&self.path).is_ok_and(|found| found.inode == self.inode)
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode)
             && let Err(error) = fs::remove_file(&self.path)
         {
             tracing::warn!(what = "control_socket", "cannot remove {}: {error}", self.path.display());
