@@ -19,7 +19,7 @@ use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
 use crate::config::{self, Config, MqttSigning};
-use crate::control::{Ask, Asked};
+use crate::control::{Ask, Asked, Orders, Versioned};
 use crate::core::event::{
     Audience, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token,
 };
@@ -83,30 +83,38 @@ pub fn run(config: Config, credentials: &Credentials) -> Result<ExitCode, Failur
     LocalSet::new().block_on(&runtime, serve(&config, credentials, settings, recovered, store))
 }
 
+/// The key of messages over MQTT.
+///
+/// # Errors
+/// When it is empty, which neither configuration nor credentials allow.
+pub(crate) fn mqtt_key(config: &Config, credentials: &Credentials) -> Result<SigningKey, Failure> {
+    match &config.mqtt_signing {
+        MqttSigning::AppKey => app_key_of(credentials.app_key.as_ref()),
+        MqttSigning::AppId(app_id) => {
+            SigningKey::new(app_id).map_err(|_| Failure::start(Exit::Configuration, "[cloud] app_id is empty"))
+        }
+    }
+}
+
+fn app_key_of(secret: Option<&Secret>) -> Result<SigningKey, Failure> {
+    let text = secret.map(Secret::reveal).unwrap_or_default();
+    SigningKey::new(text).map_err(|_| Failure::start(Exit::Configuration, "the signing key app_key is empty"))
+}
+
 /// What the core must know.
 fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Failure> {
-    let key = |secret: Option<&Secret>| {
-        let text = secret.map(Secret::reveal).unwrap_or_default();
-        SigningKey::new(text).map_err(|_| Failure::start(Exit::Configuration, "the signing key app_key is empty"))
-    };
-    let mqtt_key = match &config.mqtt_signing {
-        MqttSigning::AppKey => key(credentials.app_key.as_ref())?,
-        MqttSigning::AppId(app_id) => {
-            SigningKey::new(app_id).map_err(|_| Failure::start(Exit::Configuration, "[cloud] app_id is empty"))?
-        }
-    };
     let account = match (&config.cloud, &credentials.app_key, &credentials.app_secret) {
         (Some(cloud), Some(app_key), Some(secret)) => Some(Account {
             app_id: cloud.app_id.clone(),
             app_secret: AppSecret::new(secret.reveal()),
-            app_key: key(Some(app_key))?,
+            app_key: app_key_of(Some(app_key))?,
         }),
         _ => None,
     };
     let cloud = config.cloud.as_ref();
     Ok(Settings {
         machine_no: config.machine_no.clone(),
-        mqtt_key,
+        mqtt_key: mqtt_key(config, credentials)?,
         cloud: CloudSettings {
             url: cloud.map(|c| c.endpoint.to_string()).unwrap_or_default(),
             account,
@@ -147,16 +155,21 @@ fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<S
             ),
         )),
         (Ok(None), Ok(orders)) if !orders.is_empty() => {
-            std::mem::forget(store);
-            Ok((Recovered::Quarantine { why: "the journal has orders and no ledger".to_owned() }, None))
+            Ok((quarantined(store, "the journal has orders and no ledger".to_owned()), None))
         }
         (Ok(ledger), Ok(orders)) => Ok((Recovered::Journal { ledger, orders }, Some(store))),
-        (Err(error), _) | (_, Err(error)) => {
-            // Kept open, and so locked, for the life of the process.
-            std::mem::forget(store);
-            Ok((Recovered::Quarantine { why: error.to_string() }, None))
-        }
+        (Err(error), _) | (_, Err(error)) => Ok((quarantined(store, error.to_string()), None)),
     }
+}
+
+/// A journal whose bytes are whole and whose records mean nothing.
+fn quarantined(store: Store, why: String) -> Recovered {
+    if let Err(error) = store.quarantine(&why) {
+        tracing::error!(what = "quarantine", "cannot be written down, so only this start knows it: {error}");
+    }
+    // Kept open, and so locked, for the life of the process.
+    std::mem::forget(store);
+    Recovered::Quarantine { why }
 }
 
 async fn serve(
@@ -181,7 +194,7 @@ async fn serve(
     let (to_broker, broker_commands) = mpsc::channel(TO_BROKER_MAX);
     let (broker_events, mut from_broker) = mpsc::channel(FROM_BROKER_MAX);
     let now_s = clock.now().wall.seconds();
-    let broker_config = broker_config(config, credentials, &settings, now_s)?;
+    let broker_config = broker_config(config, credentials, &settings.mqtt_key, now_s)?;
     let broker = tokio::task::spawn_local(broker::run(broker_config, broker_commands, broker_events));
 
     // The line. In quarantine the port stays closed: nothing may be read or released (order-life, rule 5).
@@ -449,10 +462,14 @@ fn http_request(request: Request, kind: client::Kind) -> Result<client::Request,
     Ok(client::Request { method, url: request.url, headers, body: request.body.into(), kind })
 }
 
-fn broker_config(
+/// The machine's own connection to its broker; the will says that it was written at `now_s`.
+///
+/// # Errors
+/// When a certificate of the configuration does not read.
+pub(crate) fn broker_config(
     config: &Config,
     credentials: &Credentials,
-    settings: &Settings,
+    mqtt_key: &SigningKey,
     now_s: u64,
 ) -> Result<BrokerConfig, Failure> {
     let broker = &config.broker;
@@ -467,7 +484,7 @@ fn broker_config(
         ),
         false => None,
     };
-    let machine_no = &settings.machine_no;
+    let machine_no = &config.machine_no;
     Ok(BrokerConfig {
         host: broker.endpoint.host.to_string(),
         port: broker.endpoint.port,
@@ -483,7 +500,7 @@ fn broker_config(
         session_expiry_s: broker.session_expiry_s,
         subscribe: device::down_topic(machine_no),
         publish: device::UP_TOPIC.to_owned(),
-        will: device::offline(machine_no, None, "network_timeout", now_s, &settings.mqtt_key),
+        will: device::offline(machine_no, None, "network_timeout", now_s, mqtt_key),
     })
 }
 

@@ -82,7 +82,7 @@ impl Reference {
 }
 
 /// Whether a motor command may go to the line now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LineState {
     /// The port is not open.

@@ -18,9 +18,12 @@
 //! into the next connection, ends with it. The task itself must be the only one that polls (rumqtt#1025), and it
 //! never waits for rumqttc's request queue.
 
+mod once;
 mod retry;
 mod session;
 mod wire;
+
+pub use once::publish_once;
 
 use crate::core::event::{Epoch, Tag};
 use bytes::Bytes;
@@ -209,6 +212,9 @@ pub enum Trouble {
     /// The broker sends on although we acknowledge nothing.
     #[error("the broker sent more than {UNACKNOWLEDGED_MAX} messages without waiting for an acknowledgement")]
     Flooded,
+    /// The broker took a publish and threw it away (MQTT 5 says so).
+    #[error("the broker refuses the message: {0}; check what this user may publish")]
+    PublishRefused(String),
     /// A packet larger than we take; see [`BrokerFault::PacketTooLarge`].
     #[error("a packet of {bytes} bytes is larger than {PACKET_BYTES_MAX}")]
     PacketTooLarge {

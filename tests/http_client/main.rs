@@ -14,11 +14,11 @@ use std::time::Duration;
 use support::{Ca, SeenRequest, ServerTls, TLS12_ONLY, TLS13_ONLY, listen, read_request, serve, serve_raw};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use vend::config::host::HostPattern;
 use vend::io::http::client::{
     Answer, BODY_BYTES_MAX, Client, Failure, Kind, Parts, Phase, REPORT_BODY_BYTES_MAX, Request, TimeOuts,
 };
 use vend::io::http::proxy::Proxies;
-use vend::config::host::HostPattern;
 use vend::io::http::target::{Refused, TargetRules};
 use vend::io::http::tls::{Identity, TlsError, client_config};
 use vend::order::time::UnixMs;

@@ -71,57 +71,66 @@ pub(super) enum Poller {
     V311(Box<rumqttc::EventLoop>),
 }
 
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The machine's session: the broker keeps it, and has a will.
+    Session,
+    /// One publish: nothing stays behind.
+    Once,
+}
+
 /// A fresh client. Nothing is sent before the first poll.
-pub(super) fn open(config: &BrokerConfig) -> (Requests, Poller) {
+pub(super) fn open(config: &BrokerConfig, purpose: Purpose) -> (Requests, Poller) {
     match config.protocol {
         Protocol::V5 => {
-            let (client, event_loop) = v5::AsyncClient::new(options_v5(config), REQUESTS_MAX);
+            let (client, event_loop) = v5::AsyncClient::new(options_v5(config, purpose), REQUESTS_MAX);
             (Requests::V5(client), Poller::V5(Box::new(event_loop)))
         }
         Protocol::V311 => {
-            let (client, mut event_loop) = rumqttc::AsyncClient::new(options_v311(config), REQUESTS_MAX);
+            let (client, mut event_loop) = rumqttc::AsyncClient::new(options_v311(config, purpose), REQUESTS_MAX);
             event_loop.set_network_options(network_options());
             (Requests::V311(client), Poller::V311(Box::new(event_loop)))
         }
     }
 }
 
-fn options_v5(config: &BrokerConfig) -> v5::MqttOptions {
+fn options_v5(config: &BrokerConfig, purpose: Purpose) -> v5::MqttOptions {
     let mut options = v5::MqttOptions::new(&config.client_id, host(config), config.port);
     options
         .set_keep_alive(keep_alive(config))
-        .set_clean_start(false)
-        .set_session_expiry_interval(Some(config.session_expiry_s))
+        .set_clean_start(purpose == Purpose::Once)
+        .set_session_expiry_interval((purpose == Purpose::Session).then_some(config.session_expiry_s))
         .set_receive_maximum(Some(RECEIVE_MAX))
         .set_max_packet_size(Some(PACKET_BYTES_MAX))
         .set_manual_acks(true)
         .set_outgoing_inflight_upper_limit(PACKET_IDS)
         .set_connection_timeout(CONNECT_TIME_OUT_S)
         .set_network_options(network_options())
-        .set_transport(transport(config))
-        .set_last_will(packet5::LastWill::new(
-            &config.publish,
-            config.will.clone(),
-            v5::mqttbytes::QoS::AtLeastOnce,
-            false,
-            None,
-        ));
+        .set_transport(transport(config));
+    if purpose == Purpose::Session {
+        let qos = v5::mqttbytes::QoS::AtLeastOnce;
+        options.set_last_will(packet5::LastWill::new(&config.publish, config.will.clone(), qos, false, None));
+    }
     if let Some((username, password)) = credentials(config) {
         options.set_credentials(username, password);
     }
     options
 }
 
-fn options_v311(config: &BrokerConfig) -> rumqttc::MqttOptions {
+fn options_v311(config: &BrokerConfig, purpose: Purpose) -> rumqttc::MqttOptions {
     let mut options = rumqttc::MqttOptions::new(&config.client_id, host(config), config.port);
     options
         .set_keep_alive(keep_alive(config))
-        .set_clean_session(false)
+        .set_clean_session(purpose == Purpose::Once)
         .set_max_packet_size(PACKET_BYTES_MAX as usize, PACKET_BYTES_MAX as usize)
         .set_manual_acks(true)
         .set_inflight(PACKET_IDS)
-        .set_transport(transport(config))
-        .set_last_will(rumqttc::LastWill::new(&config.publish, config.will.clone(), rumqttc::QoS::AtLeastOnce, false));
+        .set_transport(transport(config));
+    if purpose == Purpose::Session {
+        let qos = rumqttc::QoS::AtLeastOnce;
+        options.set_last_will(rumqttc::LastWill::new(&config.publish, config.will.clone(), qos, false));
+    }
     if let Some((username, password)) = credentials(config) {
         options.set_credentials(username, password);
     }
