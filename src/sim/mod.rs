@@ -4,3 +4,6 @@ pub mod board;
 #[cfg(feature = "demo")]
 pub mod broker;
 pub mod cloud;
+#[cfg(feature = "demo")]
+pub mod demo;
+pub mod pty;

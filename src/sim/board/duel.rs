@@ -342,7 +342,9 @@ mod tests {
     use super::super::xy_v3::XyV3Board;
     use super::*;
     use crate::board::driver::LineFault;
+    use crate::board::{tcn_00ff, xy_v3::wire};
     use crate::order::outcome::Reason;
+    use proptest::prelude::*;
 
     const TURN_MS: u64 = 1_000;
     /// Two vends and the polls before, between and after take fewer steps, but for long silences.
@@ -625,5 +627,98 @@ mod tests {
         duel.until(30_000, "the end", |d| d.intents[0].is_resolved());
         assert!(duel.intents[0].unproven);
         assert!(duel.findings.contains(&Finding::Fault(LineFault::Unexpected)));
+    }
+
+    /// Bytes that look like frames and break them: heads, codes and lengths of both families are frequent.
+    fn noise() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let whole = prop_oneof![
+            (any::<u8>(), prop::sample::select(vec![0x02, 0x03, 0xFF]), 0u8..9)
+                .prop_map(|(pack_no, code, slot)| wire::frame(wire::DISPENSING, &[pack_no, code, 0, slot])),
+            any::<u8>().prop_map(|pack_no| wire::frame(wire::SYNC, &[pack_no])),
+            prop::collection::vec(any::<u8>(), 0..45).prop_map(|text| wire::frame(0x52, &text)),
+            Just(wire::frame(wire::POLL, &[])),
+            Just(wire::frame(wire::ACK, &[])),
+            Just(tcn_00ff::reply(0, true, 0, 0xAA).to_vec()),
+            prop::collection::vec(any::<u8>(), 1..20),
+            (any::<u8>(), any::<u8>()).prop_map(|(command, len)| vec![0xFA, 0xFB, command, len]),
+        ];
+        (prop::collection::vec(whole, 1..40), prop::collection::vec(1usize..12, 1..20)).prop_map(|(frames, cuts)| {
+            let bytes = frames.concat();
+            let mut rest = bytes.as_slice();
+            let mut pieces = Vec::new();
+            for n in cuts.into_iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (piece, later) = rest.split_at(n.min(rest.len()));
+                pieces.push(piece.to_vec());
+                rest = later;
+            }
+            pieces
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_in_any_cut_are_an_outcome_when_no_command_was_written(
+            pieces in noise(), gap_ms in 0u64..300, waiting in any::<bool>(),
+        ) {
+            for name in ["tcn-00ff", "xy-v3"] {
+                let mut driver = driver_for(&profile(name));
+                driver.opened(BootMs(0));
+                if waiting {
+                    // Given to the line, and how the write ended is not known: nothing can answer it yet.
+                    driver.drive(BootMs(0), &command(7), &Reference(vec![1]));
+                }
+                let mut now = BootMs(0);
+                for piece in &pieces {
+                    now = now.plus_ms(gap_ms);
+                    driver.received(now, now, piece);
+                    while let Some(at) = driver.deadline().filter(|&at| at <= now) {
+                        driver.wake(now);
+                        prop_assert!(driver.deadline() != Some(at), "spins at {at:?}");
+                    }
+                    let mut motors = 0;
+                    while let Some(output) = driver.next_output() {
+                        match output {
+                            Output::Finding(Finding::Outcome(_) | Finding::Late { .. }) => {
+                                prop_assert!(false, "{name}: {output:?}");
+                            }
+                            Output::Write(write) if write.motor => motors += 1,
+                            _ => {}
+                        }
+                    }
+                    prop_assert!(motors <= usize::from(waiting));
+                }
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_a_command_end_twice_or_be_written_twice(pieces in noise(), gap_ms in 0u64..300) {
+            for name in ["tcn-00ff", "xy-v3"] {
+                let mut driver = driver_for(&profile(name));
+                driver.opened(BootMs(0));
+                driver.drive(BootMs(0), &command(7), &Reference(vec![1]));
+                let (mut now, mut ends, mut motors) = (BootMs(0), 0, 0);
+                for piece in pieces.iter().map(Vec::as_slice).chain([&[0; 0][..]]) {
+                    now = now.plus_ms(gap_ms);
+                    driver.received(now, now, piece);
+                    driver.release(now);
+                    while let Some(output) = driver.next_output() {
+                        match output {
+                            Output::Finding(Finding::Outcome(_) | Finding::NotTaken(_) | Finding::Unproven(_)) => {
+                                ends += 1;
+                            }
+                            Output::Write(write) if write.motor => {
+                                motors += 1;
+                                driver.motor_written(now, Written::All);
+                            }
+                            _ => {}
+                        }
+                    }
+                }
+                prop_assert!(ends <= 1 && motors <= 1, "{name}: {ends} ends, {motors} motor commands");
+            }
+        }
     }
 }

@@ -1,0 +1,88 @@
+//! Every published frame of the tcn-00ff family. If this fails, do not change the test: the code no longer speaks
+//! the boards' language.
+
+use std::path::Path;
+use vend::board::driver::{Address, Driver, Finding, FloorType, MotorCommand, Output, Reference, Slot, Written};
+use vend::board::profile::Profile;
+use vend::board::tcn_00ff::{Tcn00ff, reply, request};
+use vend::order::outcome::{DropSensor, Evidence, Motor};
+use vend::order::time::BootMs;
+use vend::sim::board::{Emulator, emulator_for, fault::Faults};
+
+const DISPENSE_1_ARMED: [u8; 6] = [0x00, 0xFF, 0x01, 0xFE, 0xAA, 0x55];
+const DISPENSE_1_UNARMED: [u8; 6] = [0x00, 0xFF, 0x01, 0xFE, 0x55, 0xAA];
+const LIGHT_ON: [u8; 6] = [0x00, 0xFF, 0xDD, 0x22, 0xAA, 0x55];
+const READ_DOOR: [u8; 6] = [0x00, 0xFF, 0xDF, 0x20, 0x55, 0xAA];
+const OK_DELIVERED: [u8; 5] = [0x00, 0x5D, 0x00, 0xAA, 0x07];
+const OK_NOTHING_SEEN: [u8; 5] = [0x00, 0x5D, 0x00, 0x00, 0x5D];
+const OPEN_CIRCUIT: [u8; 5] = [0x00, 0x5C, 0x40, 0x00, 0x9C];
+const ROTATION_TIME_OUT: [u8; 5] = [0x00, 0x5C, 0x50, 0x00, 0xAC];
+
+fn profile() -> Profile {
+    Profile::find("tcn-00ff", Path::new(".")).unwrap()
+}
+
+/// Drives slot 1 and returns what went out.
+fn drive(driver: &mut Tcn00ff, drop_check: bool) -> Vec<u8> {
+    driver.opened(BootMs(0));
+    let command = MotorCommand {
+        address: Address::new(1).unwrap(),
+        slot: Slot(1),
+        floor_type: FloorType::Spring,
+        lift: false,
+        drop_check,
+    };
+    driver.drive(BootMs(0), &command, &Reference::default());
+    let Some(Output::Write(write)) = driver.next_output() else { panic!("nothing went out") };
+    assert!(write.motor);
+    driver.motor_written(BootMs(0), Written::All);
+    write.bytes
+}
+
+#[test]
+fn requests_are_as_published() {
+    assert_eq!(drive(&mut Tcn00ff::new(&profile()), true), DISPENSE_1_ARMED);
+    assert_eq!(drive(&mut Tcn00ff::new(&profile()), false), DISPENSE_1_UNARMED);
+    assert_eq!(request(0, 0xDD, 0xAA), LIGHT_ON);
+    assert_eq!(request(0, 0xDF, 0x55), READ_DOOR);
+}
+
+#[test]
+fn replies_are_as_published_and_mean_what_is_published() {
+    use DropSensor::{NotSeen, Seen};
+    for (frame, built, motor, drop_sensor) in [
+        (OK_DELIVERED, reply(0, true, 0x00, 0xAA), Motor::Ok, Seen),
+        (OK_NOTHING_SEEN, reply(0, true, 0x00, 0x00), Motor::Ok, NotSeen),
+        (OPEN_CIRCUIT, reply(0, false, 0x40, 0x00), Motor::Open, NotSeen),
+        (ROTATION_TIME_OUT, reply(0, false, 0x50, 0x00), Motor::Timeout, NotSeen),
+    ] {
+        assert_eq!(built, frame);
+        let mut driver = Tcn00ff::new(&profile());
+        drive(&mut driver, true);
+        driver.received(BootMs(10), BootMs(10), &frame);
+        assert_eq!(driver.next_output(), Some(Output::Finding(Finding::Outcome(Evidence { motor, drop_sensor }))));
+        let mut driver = Tcn00ff::new(&profile());
+        drive(&mut driver, false);
+        driver.received(BootMs(10), BootMs(10), &frame);
+        let unarmed = Evidence { motor, drop_sensor: DropSensor::None };
+        assert_eq!(driver.next_output(), Some(Output::Finding(Finding::Outcome(unarmed))));
+    }
+}
+
+#[test]
+fn the_emulated_board_answers_as_published() {
+    for (fault, frame, wanted) in [
+        (None, DISPENSE_1_ARMED, OK_DELIVERED),
+        (None, DISPENSE_1_UNARMED, OK_NOTHING_SEEN),
+        (Some("no-drop"), DISPENSE_1_ARMED, OK_NOTHING_SEEN),
+        (Some("open-motor"), DISPENSE_1_ARMED, OPEN_CIRCUIT),
+        (None, LIGHT_ON, OK_NOTHING_SEEN),
+        (None, READ_DOOR, OK_NOTHING_SEEN),
+    ] {
+        let faults = Faults::new(fault.map(|f| f.parse().unwrap()));
+        let mut board: Box<dyn Emulator> = emulator_for(&profile(), 0, faults);
+        board.received(BootMs(0), &frame);
+        assert_eq!(board.next_output().as_deref(), Some(&wanted[..]), "{fault:?}");
+        assert_eq!(board.next_output(), None);
+    }
+}
