@@ -113,7 +113,7 @@ fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
         Command::Run(args) => run::run(&args),
         Command::Config(command) => with_output(command.output(), lang, |out| config::run(&command, out)),
         Command::Board(command) => with_output(command.output(), lang, |out| board::run(&command, out)),
-        Command::Demo => demo::run(),
+        Command::Demo => demo::run(lang),
         Command::Completions(args) => with_output(OutputArgs::default(), lang, |out| completions::run(&args, out)),
     }
 }

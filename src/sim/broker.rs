@@ -28,6 +28,11 @@ const IN_FLIGHT_MAX: usize = 16;
 const PACKET_BYTES_MAX: usize = 1 << 20;
 /// How long a connection may stay silent before it says CONNECT. On one machine it takes microseconds.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+/// Packets on their way to one client: its window and the answers to what it sends meanwhile. A client that leaves
+/// more unread is closed; its session keeps what must not be lost.
+const TO_CLIENT_MAX: usize = 4 * IN_FLIGHT_MAX;
+/// Packets of all clients on their way to the sessions; a client waits for room.
+const FROM_CLIENTS_MAX: usize = 64;
 
 /// What the broker saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -325,17 +330,15 @@ impl Broker {
     /// When the port fails.
     pub async fn run(self, mut messages: mpsc::Receiver<Message>, mut seen: impl FnMut(Seen)) -> io::Result<()> {
         let mut sessions = Sessions::default();
-        let mut writers: BTreeMap<ConnectionId, mpsc::UnboundedSender<Packet>> = BTreeMap::new();
-        // Unbounded both ways: the broker must not wait for a client that waits for the broker. All live in one
-        // process's demonstration, which sends a few dozen messages.
-        let (to_us, mut from_clients) = mpsc::unbounded_channel();
+        let mut writers: BTreeMap<ConnectionId, mpsc::Sender<Packet>> = BTreeMap::new();
+        let (to_us, mut from_clients) = mpsc::channel(FROM_CLIENTS_MAX);
         let mut last_id = 0;
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => {
                     let (stream, _) = accepted?;
                     last_id += 1;
-                    let (writer, packets) = mpsc::unbounded_channel();
+                    let (writer, packets) = mpsc::channel(TO_CLIENT_MAX);
                     writers.insert(ConnectionId(last_id), writer);
                     tokio::spawn(serve(ConnectionId(last_id), stream, to_us.clone(), packets));
                 }
@@ -350,9 +353,11 @@ impl Broker {
             }
             for act in sessions.acts.drain(..) {
                 match act {
+                    // The broker waits for no client: without its writer, the connection ends.
                     Act::Send(to, packet) => {
-                        // A client that just left takes nothing; its session keeps what must not be lost.
-                        let _ = writers.get(&to).map(|writer| writer.send(packet));
+                        if writers.get(&to).is_some_and(|writer| writer.try_send(packet).is_err()) {
+                            writers.remove(&to);
+                        }
                     }
                     Act::Close(connection) => drop(writers.remove(&connection)),
                     Act::Tell(event) => seen(event),
@@ -366,8 +371,8 @@ impl Broker {
 async fn serve(
     id: ConnectionId,
     mut stream: TcpStream,
-    to_broker: mpsc::UnboundedSender<(ConnectionId, Option<Packet>)>,
-    mut packets: mpsc::UnboundedReceiver<Packet>,
+    to_broker: mpsc::Sender<(ConnectionId, Option<Packet>)>,
+    mut packets: mpsc::Receiver<Packet>,
 ) {
     let (mut incoming, mut outgoing) = (BytesMut::new(), BytesMut::new());
     let mut patience = Some(CONNECT_PATIENCE);
@@ -412,12 +417,12 @@ async fn serve(
             let keep_alive = Duration::from_secs(connect.keep_alive.into());
             patience = (!keep_alive.is_zero()).then(|| keep_alive.saturating_mul(3) / 2);
         }
-        if to_broker.send((id, Some(packet))).is_err() {
+        if to_broker.send((id, Some(packet))).await.is_err() {
             break;
         }
     }
     // Whoever does not listen any more has ended as well.
-    let _ = to_broker.send((id, None));
+    let _ = to_broker.send((id, None)).await;
 }
 
 #[cfg(test)]
@@ -491,7 +496,7 @@ mod tests {
     struct Running {
         address: SocketAddr,
         messages: mpsc::Sender<Message>,
-        seen: mpsc::UnboundedReceiver<Seen>,
+        seen: mpsc::Receiver<Seen>,
     }
 
     impl Running {
@@ -499,8 +504,8 @@ mod tests {
             let broker = Broker::open().await.unwrap();
             let address = broker.address();
             let (messages, from_platform) = mpsc::channel(64);
-            let (tell, seen) = mpsc::unbounded_channel();
-            tokio::spawn(broker.run(from_platform, move |event| tell.send(event).unwrap_or_default()));
+            let (tell, seen) = mpsc::channel(256);
+            tokio::spawn(broker.run(from_platform, move |event| tell.try_send(event).unwrap_or_default()));
             Running { address, messages, seen }
         }
 
