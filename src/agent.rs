@@ -24,10 +24,10 @@ use crate::core::event::{Audience, Effect, Ending, Epoch, Event, HttpAnswer, Htt
 use crate::core::{CloudSettings, Core, Recovered, Settings, Start, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
-use crate::io::control;
 use crate::io::http::{client, proxy::Proxies, target::TargetRules, tls};
 use crate::io::journal::{self, JournalEvent, Opened, Store};
 use crate::io::line::{self, FromLine, LineConfig, ToLine};
+use crate::io::control;
 use crate::io::systemd::Notifier;
 use crate::order::record;
 use crate::order::time::BootMs;
@@ -331,7 +331,9 @@ impl Hands {
                 tracing::warn!(what = "broker", "{trouble}");
                 Event::Disconnected
             }
-            FromBroker::Fault(fault) => Event::Fault { what: "broker_fault", text: fault.to_string() },
+            FromBroker::Fault(fault) => {
+                Event::Fault { what: "broker_fault", text: fault.to_string() }
+            }
         })
     }
 }
@@ -365,8 +367,8 @@ impl Clients {
         let proxies = Proxies::from_environment().map_err(|e| wrong(&e))?;
         let report = &config.report;
         let hosts: Vec<String> = report.allow_hosts.iter().map(ToString::to_string).collect();
-        let rules =
-            TargetRules::new(&hosts, report.allow_private_targets, report.allow_plaintext).map_err(|e| wrong(&e))?;
+        let rules = TargetRules::new(&hosts, report.allow_private_targets, report.allow_plaintext)
+            .map_err(|e| wrong(&e))?;
         let client = |ca_file: Option<&Path>, report: TargetRules, cloud: TargetRules| {
             let tls = tls::client_config(ca_file, None).map_err(|e| wrong(&e))?;
             let time_outs = client::TimeOuts::default();
@@ -426,10 +428,10 @@ fn broker_config(
     now_s: u64,
 ) -> Result<BrokerConfig, Failure> {
     let broker = &config.broker;
-    let identity = broker
-        .client_identity
-        .as_ref()
-        .map(|identity| tls::Identity { certificate: identity.certificate.clone(), key: identity.key.clone() });
+    let identity = broker.client_identity.as_ref().map(|identity| tls::Identity {
+        certificate: identity.certificate.clone(),
+        key: identity.key.clone(),
+    });
     let tls = match broker.endpoint.tls {
         true => Some(
             tls::client_config(broker.ca_file.as_deref(), identity.as_ref())

@@ -93,8 +93,7 @@ impl Outbox {
 
     fn host(&mut self, name: &str) -> &mut Host {
         if self.hosts.len() >= HOSTS_MAX && !self.hosts.contains_key(name) {
-            let idle =
-                self.hosts.iter().find(|(_, h)| h.in_flight == 0 && h.waiting.is_empty()).map(|(n, _)| n.clone());
+            let idle = self.hosts.iter().find(|(_, h)| h.in_flight == 0 && h.waiting.is_empty()).map(|(n, _)| n.clone());
             if let Some(idle) = idle {
                 self.hosts.remove(&idle);
             }
@@ -236,10 +235,9 @@ impl Core {
             }
             let (cloud, machine_no) = (&self.settings.cloud, &self.settings.machine_no);
             let time_s = self.told_time_s(now);
-            let call = cloud
-                .account
-                .as_ref()
-                .map(|account| account.update_order(machine_no, &copy.key.order_id, NewStatus::Refund, time_s));
+            let call = cloud.account.as_ref().map(|account| {
+                account.update_order(machine_no, &copy.key.order_id, NewStatus::Refund, time_s)
+            });
             return Ok(call.map(|call| self.cloud_request(call)));
         }
         let Some(at) = order.reports.iter().position(|r| r.sequence == copy.sequence) else { return Ok(None) };
@@ -272,7 +270,10 @@ impl Core {
             audience: Audience::Merchant,
             method: "POST",
             url: order.notify_url.as_deref()?.to_owned(),
-            headers: vec![("content-type", "application/json".to_owned()), ("idempotency-key", telling.event_id())],
+            headers: vec![
+                ("content-type", "application/json".to_owned()),
+                ("idempotency-key", telling.event_id()),
+            ],
             body: telling.http_body(&self.settings.mqtt_key),
         })
     }

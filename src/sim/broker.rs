@@ -67,6 +67,13 @@ pub enum Seen {
         /// What.
         payload: Bytes,
     },
+    /// A message waits for a client that is away.
+    Kept {
+        /// For whom.
+        client_id: String,
+        /// What.
+        payload: Bytes,
+    },
     /// A message went out to a client.
     Handed {
         /// To whom.
@@ -217,6 +224,10 @@ impl Sessions {
         let mut takers = Vec::new();
         for (client_id, session) in &mut self.by_client {
             if session.topics.contains(topic) {
+                if session.connection.is_none() {
+                    let (client_id, payload) = (client_id.clone(), payload.clone());
+                    self.acts.push(Act::Tell(Seen::Kept { client_id, payload }));
+                }
                 let (topic, payload) = (topic.to_owned(), payload.clone());
                 session.queue.push_back(Queued { topic, payload, packet_id: None, is_in_flight: false });
                 takers.push(client_id.clone());
@@ -547,6 +558,7 @@ mod tests {
         drop(client);
         assert!(!broker.until_gone().await);
         broker.publish("three").await;
+        broker.until(|seen| matches!(seen, Seen::Kept { payload, .. } if payload == "three")).await;
         let (mut client, present) = Client::connect(broker.address, |_| {}).await;
         assert!(present, "the session is gone");
         assert_eq!(client.message().await, ("one".to_owned(), true, one.2));

@@ -280,8 +280,11 @@ fn rule_14_a_held_result_belongs_to_the_last_unresolved_intent_and_never_to_a_ne
     w.restart();
     w.board_says(Finding::Unproven("the board restarted"));
     assert_eq!(w.outcome_on_disk("1", "1"), ["unknown"]);
-    let late =
-        Finding::Late { address: crate::board::driver::Address::new(1).unwrap(), slot: None, evidence: DISPENSED };
+    let late = Finding::Late {
+        address: crate::board::driver::Address::new(1).unwrap(),
+        slot: None,
+        evidence: DISPENSED,
+    };
     w.board_says(late.clone());
     assert_eq!(w.outcome_on_disk("1", "1"), ["dispensed"]);
     w.deliver(&w.put("2", "1"));

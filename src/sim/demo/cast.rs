@@ -296,7 +296,7 @@ socket = "control.sock"
 /// The journal of a machine that has been in service for a while and sold nothing.
 fn begin_journal(directory: &Path, machine_no: MachineNo, in_service_since_s: u64) -> io::Result<()> {
     let Opened::Sound { mut store, .. } = Store::open(directory).map_err(io::Error::other)? else {
-        return Err(io::Error::other("a new journal is damaged; is the disk?"));
+        return Err(io::Error::other("a new journal is damaged: look at the disk"));
     };
     let mut ledger = Ledger::new(machine_no, Birth::At { s: in_service_since_s });
     ledger.first_connection_over = true;

@@ -2,7 +2,7 @@
 
 use super::cast::Cast;
 use super::evidence::{Fact, Record, Saying, order_of};
-use super::stage::{Role, Stage};
+use super::stage::{Closed, Role, Stage};
 use super::verdict::Played;
 use crate::cloud::device::{PUT_METHOD, down_topic};
 use crate::cloud::envelope;
@@ -43,9 +43,12 @@ pub enum Cut {
     /// Evidence is missing.
     #[error("more happened at once than could be recorded; try again on a machine with less work")]
     Missed,
-    /// The system.
-    #[error(transparent)]
-    Io(#[from] io::Error),
+    /// Nobody looks any more.
+    #[error("standard output: {0}")]
+    Closed(#[from] Closed),
+    /// The agent cannot be started, killed or stopped.
+    #[error("the agent: {0}")]
+    Agent(#[from] io::Error),
 }
 
 /// A dispense command.
@@ -107,8 +110,9 @@ impl Director {
     ///
     /// # Errors
     /// When nobody reads any more.
-    pub fn tell(&self, role: Role, en: &str, zh: &str) -> Result<(), Cut> {
-        Ok(self.stage.tell(role, self.stage.lang.say(en, zh))?)
+    pub fn tell(&mut self, role: Role, en: &str, zh: &str) -> Result<(), Cut> {
+        let text = self.stage.lang.say(en, zh);
+        Ok(self.stage.tell(role, text)?)
     }
 
     /// The platform sends a command; gives its payload back, by which its acknowledgement is known.
@@ -247,6 +251,14 @@ impl Director {
                 (Role::Broker, "the agent takes its leave".into(), "代理程序正常断开".into())
             }
             Seen::Gone { politely: false, .. } => (Role::Broker, "the agent is gone".into(), "代理程序连接中断".into()),
+            Seen::Kept { payload, .. } => {
+                let order = order_of(payload);
+                (
+                    Role::Broker,
+                    format!("keeps order {order} until the agent is back"),
+                    format!("暂存订单 {order}，等待代理程序"),
+                )
+            }
             Seen::Handed { payload, again, .. } => {
                 let order = order_of(payload);
                 match again {
@@ -258,7 +270,7 @@ impl Director {
             }
             Seen::Acknowledged { payload, .. } => {
                 let order = order_of(payload);
-                (Role::Agent, format!("acknowledges order {order}: it is on disk"), format!("确认订单 {order}：已落盘"))
+                (Role::Agent, format!("acknowledges order {order}"), format!("确认订单 {order}"))
             }
             Seen::Said { payload, .. } => match Saying::read(payload, &self.cast.signing) {
                 Saying::Received { order_id, state, reason } => {

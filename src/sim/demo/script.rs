@@ -2,6 +2,7 @@
 
 use super::cast::{JAM_SLOT, NO_DROP_SLOT};
 use super::director::{Command, Cut, Director, RECORD_ID};
+use super::evidence::{Record, Saying};
 use super::stage::Role;
 use super::verdict::{Expected, Played};
 use std::time::Duration;
@@ -28,8 +29,7 @@ impl Director {
 
     async fn until_received(&mut self, command: &Command, state: &str, reason: &str) -> Result<(), Cut> {
         let order_id = command.order_id.to_string();
-        let answered =
-            |record: &super::evidence::Record| record.received(&order_id).any(|said| said == (state, reason));
+        let answered = |record: &Record| record.received(&order_id).any(|said| said == (state, reason));
         self.until("the answer to a command", answered).await
     }
 }
@@ -59,11 +59,18 @@ pub async fn play(d: &mut Director) -> Result<(), Cut> {
     late(d).await?;
     agent_killed(d).await?;
     board_power_lost(d).await?;
+    life_goes_on(d).await?;
 
     d.watch(QUIET).await?;
     d.tell(Role::Agent, "is asked to stop", "收到停止请求")?;
     d.cast.agent.stop().await?;
     d.watch(Duration::ZERO).await
+}
+
+async fn life_goes_on(d: &mut Director) -> Result<(), Cut> {
+    let command = d.order(20, ("the next order", "下一个订单"), result(1, "dispensed"))?;
+    d.send(&command).await?;
+    d.until_told(command.order_id).await
 }
 
 async fn all_goes_well(d: &mut Director) -> Result<(), Cut> {
@@ -151,9 +158,9 @@ async fn agent_killed(d: &mut Director) -> Result<(), Cut> {
     d.until("the motor", |record| record.turns_of(command.slot).next().is_some()).await?;
     d.cast.agent.kill().await?;
     d.tell(Role::Agent, "is killed with SIGKILL while the motor turns", "在电机转动时被 SIGKILL 杀死")?;
+    d.until("the broken connection", |record| record.sayings.contains(&Saying::Offline)).await?;
     // The platform, which has heard nothing, tries again: the worst that can wait for the agent's next life.
     d.send(&command).await?;
-    d.until("the broken connection", |record| record.sayings.contains(&super::evidence::Saying::Offline)).await?;
     d.cast.agent.start()?;
     d.tell(Role::Agent, "is started again", "重新启动")?;
     d.until_told(command.order_id).await?;
