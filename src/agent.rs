@@ -383,8 +383,8 @@ fn told_by_journal(told: JournalEvent) -> Event {
 
 fn answer(core: &Core, clock: &mut Clock, asked: Asked) {
     let document = match asked.ask {
-        Ask::Status => serde_json::to_vec(&core.status(clock.now())),
-        Ask::Orders => serde_json::to_vec(&core.open_orders()),
+        Ask::Status => serde_json::to_vec(&Versioned::of(&core.status(clock.now()))),
+        Ask::Orders => serde_json::to_vec(&Versioned::of(&Orders { orders: core.open_orders() })),
     };
     // Whoever asked may have left; the types have no key or value that JSON lacks.
     let _ = asked.answer.send(document.unwrap_or_default());
