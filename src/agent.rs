@@ -19,18 +19,21 @@ use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
 use crate::config::{self, Config, MqttSigning};
-use crate::control::{Ask, Asked};
-use crate::core::event::{Audience, Effect, Ending, Epoch, Event, HttpAnswer, HttpFailure, Level, Request, Token};
+use crate::control::{Ask, Asked, Orders, Versioned};
+use crate::core::event::{
+    Audience, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token,
+};
 use crate::core::{CloudSettings, Core, Recovered, Settings, Start, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
+use crate::io::control;
 use crate::io::http::{client, proxy::Proxies, target::TargetRules, tls};
 use crate::io::journal::{self, JournalEvent, Opened, Store};
 use crate::io::line::{self, FromLine, LineConfig, ToLine};
-use crate::io::control;
 use crate::io::systemd::Notifier;
 use crate::order::record;
 use crate::order::time::BootMs;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
@@ -44,9 +47,10 @@ use tokio::task::{JoinHandle, JoinSet, LocalSet};
 const BATCHES_MAX: usize = 2;
 /// Answers of the journal: one a commit, and what it says about space.
 const JOURNAL_EVENTS_MAX: usize = 8;
-/// Acknowledgements and publishes on their way to the broker task: the core's own window (64 publishes and the
-/// acknowledgements of what was received) for the old and the new connection, so that sending never waits.
-const TO_BROKER_MAX: usize = 512;
+/// Acknowledgements and publishes handed to the broker task at once. What is more waits in [`Hands::for_broker`],
+/// which the core's windows bound: 64 publishes, and an acknowledgement for each message that the broker task keeps
+/// track of (1,024). A lost acknowledgement would close the broker's own window for good.
+const TO_BROKER_MAX: usize = 64;
 /// Messages from the broker: more wait in the broker itself, which holds back what is not acknowledged.
 const FROM_BROKER_MAX: usize = 64;
 /// Frames to the line: drivers send one and wait for its answer; the rest is room for acknowledgements.
@@ -79,30 +83,38 @@ pub fn run(config: Config, credentials: &Credentials) -> Result<ExitCode, Failur
     LocalSet::new().block_on(&runtime, serve(&config, credentials, settings, recovered, store))
 }
 
+/// The key of messages over MQTT.
+///
+/// # Errors
+/// When it is empty, which neither configuration nor credentials allow.
+pub(crate) fn mqtt_key(config: &Config, credentials: &Credentials) -> Result<SigningKey, Failure> {
+    match &config.mqtt_signing {
+        MqttSigning::AppKey => app_key_of(credentials.app_key.as_ref()),
+        MqttSigning::AppId(app_id) => {
+            SigningKey::new(app_id).map_err(|_| Failure::start(Exit::Configuration, "[cloud] app_id is empty"))
+        }
+    }
+}
+
+fn app_key_of(secret: Option<&Secret>) -> Result<SigningKey, Failure> {
+    let text = secret.map(Secret::reveal).unwrap_or_default();
+    SigningKey::new(text).map_err(|_| Failure::start(Exit::Configuration, "the signing key app_key is empty"))
+}
+
 /// What the core must know.
 fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Failure> {
-    let key = |secret: Option<&Secret>| {
-        let text = secret.map(Secret::reveal).unwrap_or_default();
-        SigningKey::new(text).map_err(|_| Failure::start(Exit::Configuration, "the signing key app_key is empty"))
-    };
-    let mqtt_key = match &config.mqtt_signing {
-        MqttSigning::AppKey => key(credentials.app_key.as_ref())?,
-        MqttSigning::AppId(app_id) => {
-            SigningKey::new(app_id).map_err(|_| Failure::start(Exit::Configuration, "[cloud] app_id is empty"))?
-        }
-    };
     let account = match (&config.cloud, &credentials.app_key, &credentials.app_secret) {
         (Some(cloud), Some(app_key), Some(secret)) => Some(Account {
             app_id: cloud.app_id.clone(),
             app_secret: AppSecret::new(secret.reveal()),
-            app_key: key(Some(app_key))?,
+            app_key: app_key_of(Some(app_key))?,
         }),
         _ => None,
     };
     let cloud = config.cloud.as_ref();
     Ok(Settings {
         machine_no: config.machine_no.clone(),
-        mqtt_key,
+        mqtt_key: mqtt_key(config, credentials)?,
         cloud: CloudSettings {
             url: cloud.map(|c| c.endpoint.to_string()).unwrap_or_default(),
             account,
@@ -143,16 +155,21 @@ fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<S
             ),
         )),
         (Ok(None), Ok(orders)) if !orders.is_empty() => {
-            std::mem::forget(store);
-            Ok((Recovered::Quarantine { why: "the journal has orders and no ledger".to_owned() }, None))
+            Ok((quarantined(store, "the journal has orders and no ledger".to_owned()), None))
         }
         (Ok(ledger), Ok(orders)) => Ok((Recovered::Journal { ledger, orders }, Some(store))),
-        (Err(error), _) | (_, Err(error)) => {
-            // Kept open, and so locked, for the life of the process.
-            std::mem::forget(store);
-            Ok((Recovered::Quarantine { why: error.to_string() }, None))
-        }
+        (Err(error), _) | (_, Err(error)) => Ok((quarantined(store, error.to_string()), None)),
     }
+}
+
+/// A journal whose bytes are whole and whose records mean nothing.
+fn quarantined(store: Store, why: String) -> Recovered {
+    if let Err(error) = store.quarantine(&why) {
+        tracing::error!(what = "quarantine", "cannot be written down, so only this start knows it: {error}");
+    }
+    // Kept open, and so locked, for the life of the process.
+    std::mem::forget(store);
+    Recovered::Quarantine { why }
 }
 
 async fn serve(
@@ -177,7 +194,7 @@ async fn serve(
     let (to_broker, broker_commands) = mpsc::channel(TO_BROKER_MAX);
     let (broker_events, mut from_broker) = mpsc::channel(FROM_BROKER_MAX);
     let now_s = clock.now().wall.seconds();
-    let broker_config = broker_config(config, credentials, &settings, now_s)?;
+    let broker_config = broker_config(config, credentials, &settings.mqtt_key, now_s)?;
     let broker = tokio::task::spawn_local(broker::run(broker_config, broker_commands, broker_events));
 
     // The line. In quarantine the port stays closed: nothing may be read or released (order-life, rule 5).
@@ -199,7 +216,16 @@ async fn serve(
 
     let start = Start { driver: board::driver_for(&settings.profile), settings };
     let mut core = Core::new(start, recovered, clock.now());
-    let mut hands = Hands { to_journal, to_broker, to_line, epoch: Epoch(0), writes: 0, motor_write: None };
+    let broker_room = to_broker.clone();
+    let mut hands = Hands {
+        to_journal,
+        to_broker,
+        for_broker: VecDeque::new(),
+        to_line,
+        epoch: Epoch(0),
+        writes: 0,
+        motor_write: None,
+    };
     let mut systemd = Notifier::new();
     let mut effects = Vec::new();
     let mut event = Event::Wake;
@@ -212,7 +238,10 @@ async fn serve(
                     let answer = clients.send(request);
                     requests.spawn_local(async move { (token, answer.await) });
                 }
-                Effect::End(ending) => return Ok(end(ending, hands, broker, journal).await),
+                Effect::End(ending) => {
+                    drop(broker_room);
+                    return Ok(end(ending, hands, broker, journal).await);
+                }
                 other => hands.carry_out(other),
             }
         }
@@ -220,11 +249,17 @@ async fn serve(
         let deadline = core.deadline().into_iter().chain(systemd.deadline()).min();
         event = loop {
             tokio::select! {
-                // The board first: it may have given us 100 ms. Then what is durable, then what is new.
+                // The board first: it may have given us 100 ms. Then what is durable, then what leaves, then what is
+                // new.
                 biased;
-                Some(told) = from_line.recv() => if let Some(event) = hands.from_line(told) { break event },
-                Some(told) = from_journal.recv() => break from_the_journal(told),
-                Some(told) = from_broker.recv() => if let Some(event) = hands.from_broker(told) { break event },
+                Some(told) = from_line.recv() => if let Some(event) = hands.told_by_line(told) { break event },
+                Some(told) = from_journal.recv() => break told_by_journal(told),
+                Ok(room) = broker_room.reserve(), if !hands.for_broker.is_empty() => {
+                    if let Some(command) = hands.for_broker.pop_front() {
+                        room.send(command);
+                    }
+                }
+                Some(told) = from_broker.recv() => if let Some(event) = hands.told_by_broker(told) { break event },
                 Some(done) = requests.join_next() => match done {
                     Ok((token, answer)) => break Event::Answered { token, answer },
                     Err(error) => tracing::error!(%error, "a request's task failed"),
@@ -255,6 +290,8 @@ async fn sleep_until(alarm: &mut Alarm, deadline: Option<BootMs>) {
 struct Hands {
     to_journal: mpsc::Sender<(u64, journal::Batch)>,
     to_broker: mpsc::Sender<ToBroker>,
+    /// What the broker task has no room for yet, oldest first.
+    for_broker: VecDeque<ToBroker>,
     to_line: mpsc::Sender<ToLine>,
     /// The connection that publishes are meant for.
     epoch: Epoch,
@@ -271,10 +308,9 @@ impl Hands {
                 let batch = journal::Batch { puts: batch.puts, removes: batch.removes, meta: Some(batch.ledger) };
                 self.hand_over("journal", self.to_journal.try_send((id, batch)).is_ok());
             }
-            Effect::Ack(tag) => self.hand_over("broker", self.to_broker.try_send(ToBroker::Ack(tag)).is_ok()),
+            Effect::Ack(tag) => self.for_broker.push_back(ToBroker::Ack(tag)),
             Effect::Publish { token: Token(token), payload } => {
-                let publish = ToBroker::Publish { epoch: self.epoch, token, payload };
-                self.hand_over("broker", self.to_broker.try_send(publish).is_ok());
+                self.for_broker.push_back(ToBroker::Publish { epoch: self.epoch, token, payload });
             }
             Effect::LineWrite(write) => {
                 self.writes += 1;
@@ -295,7 +331,7 @@ impl Hands {
         }
     }
 
-    /// The channels hold more than the core ever has under way, so a full one means a dead task. Nothing is lost by
+    /// These channels hold more than the core ever has under way, so a full one means a dead task. Nothing is lost by
     /// it: what was not done has no answer, and the next life finds it in the journal.
     fn hand_over(&self, whom: &str, taken: bool) {
         if !taken {
@@ -303,7 +339,7 @@ impl Hands {
         }
     }
 
-    fn from_line(&mut self, told: FromLine) -> Option<Event> {
+    fn told_by_line(&mut self, told: FromLine) -> Option<Event> {
         Some(match told {
             FromLine::Opened => Event::LineOpened,
             FromLine::Closed { why } => Event::LineClosed { why: why.to_string() },
@@ -315,10 +351,11 @@ impl Hands {
         })
     }
 
-    fn from_broker(&mut self, told: FromBroker) -> Option<Event> {
+    fn told_by_broker(&mut self, told: FromBroker) -> Option<Event> {
         Some(match told {
             FromBroker::Connected { epoch, session_present } => {
                 self.epoch = epoch;
+                self.for_broker.clear();
                 Event::Connected { epoch, session_present }
             }
             FromBroker::Subscribed { .. } => {
@@ -331,14 +368,12 @@ impl Hands {
                 tracing::warn!(what = "broker", "{trouble}");
                 Event::Disconnected
             }
-            FromBroker::Fault(fault) => {
-                Event::Fault { what: "broker_fault", text: fault.to_string() }
-            }
+            FromBroker::Fault(fault) => Event::Fault { what: "broker_fault", text: fault.to_string() },
         })
     }
 }
 
-fn from_the_journal(told: JournalEvent) -> Event {
+fn told_by_journal(told: JournalEvent) -> Event {
     match told {
         JournalEvent::Committed(id) => Event::Committed(id),
         JournalEvent::Failed { error, .. } => Event::JournalFailed { why: error.to_string() },
@@ -348,8 +383,8 @@ fn from_the_journal(told: JournalEvent) -> Event {
 
 fn answer(core: &Core, clock: &mut Clock, asked: Asked) {
     let document = match asked.ask {
-        Ask::Status => serde_json::to_vec(&core.status(clock.now())),
-        Ask::Orders => serde_json::to_vec(&core.open_orders()),
+        Ask::Status => serde_json::to_vec(&Versioned::of(&core.status(clock.now()))),
+        Ask::Orders => serde_json::to_vec(&Versioned::of(&Orders { orders: core.open_orders() })),
     };
     // Whoever asked may have left; the types have no key or value that JSON lacks.
     let _ = asked.answer.send(document.unwrap_or_default());
@@ -366,9 +401,7 @@ impl Clients {
         let wrong = |error: &dyn std::fmt::Display| Failure::start(Exit::Configuration, error);
         let proxies = Proxies::from_environment().map_err(|e| wrong(&e))?;
         let report = &config.report;
-        let hosts: Vec<String> = report.allow_hosts.iter().map(ToString::to_string).collect();
-        let rules = TargetRules::new(&hosts, report.allow_private_targets, report.allow_plaintext)
-            .map_err(|e| wrong(&e))?;
+        let rules = TargetRules::new(report.allow_hosts.clone(), report.allow_private_targets, report.allow_plaintext);
         let client = |ca_file: Option<&Path>, report: TargetRules, cloud: TargetRules| {
             let tls = tls::client_config(ca_file, None).map_err(|e| wrong(&e))?;
             let time_outs = client::TimeOuts::default();
@@ -395,9 +428,9 @@ impl Clients {
             Audience::Cloud => (self.cloud.clone(), client::Kind::Cloud),
         };
         async move {
-            let failed = |bad_target, why: String| HttpFailure { bad_target, why };
-            let client = client.ok_or_else(|| failed(true, "no [cloud] is configured".to_owned()))?;
-            let request = http_request(request, kind).map_err(|why| failed(false, why))?;
+            let failed = |kind, why: String| HttpFailure { kind, why };
+            let client = client.ok_or_else(|| failed(FailureKind::BadTarget, "no [cloud] is configured".to_owned()))?;
+            let request = http_request(request, kind).map_err(|why| failed(FailureKind::BadTarget, why))?;
             match client.send(request).await {
                 Ok(answer) => Ok(HttpAnswer {
                     status: answer.status.as_u16(),
@@ -405,7 +438,14 @@ impl Clients {
                     retry_after_s: answer.retry_after_s,
                     body: answer.body,
                 }),
-                Err(failure) => Err(failed(failure.is_final(), failure.to_string())),
+                Err(failure) => {
+                    let kind = match failure {
+                        client::Failure::BadTarget(_) => FailureKind::BadTarget,
+                        client::Failure::Misled { .. } => FailureKind::Misled,
+                        _ => FailureKind::NoAnswer,
+                    };
+                    Err(failed(kind, failure.to_string()))
+                }
             }
         }
     }
@@ -421,17 +461,21 @@ fn http_request(request: Request, kind: client::Kind) -> Result<client::Request,
     Ok(client::Request { method, url: request.url, headers, body: request.body.into(), kind })
 }
 
-fn broker_config(
+/// The machine's own connection to its broker; the will says that it was written at `now_s`.
+///
+/// # Errors
+/// When a certificate of the configuration does not read.
+pub(crate) fn broker_config(
     config: &Config,
     credentials: &Credentials,
-    settings: &Settings,
+    mqtt_key: &SigningKey,
     now_s: u64,
 ) -> Result<BrokerConfig, Failure> {
     let broker = &config.broker;
-    let identity = broker.client_identity.as_ref().map(|identity| tls::Identity {
-        certificate: identity.certificate.clone(),
-        key: identity.key.clone(),
-    });
+    let identity = broker
+        .client_identity
+        .as_ref()
+        .map(|identity| tls::Identity { certificate: identity.certificate.clone(), key: identity.key.clone() });
     let tls = match broker.endpoint.tls {
         true => Some(
             tls::client_config(broker.ca_file.as_deref(), identity.as_ref())
@@ -439,7 +483,7 @@ fn broker_config(
         ),
         false => None,
     };
-    let machine_no = &settings.machine_no;
+    let machine_no = &config.machine_no;
     Ok(BrokerConfig {
         host: broker.endpoint.host.to_string(),
         port: broker.endpoint.port,
@@ -455,7 +499,7 @@ fn broker_config(
         session_expiry_s: broker.session_expiry_s,
         subscribe: device::down_topic(machine_no),
         publish: device::UP_TOPIC.to_owned(),
-        will: device::offline(machine_no, None, "network_timeout", now_s, &settings.mqtt_key),
+        will: device::offline(machine_no, None, "network_timeout", now_s, mqtt_key),
     })
 }
 
@@ -466,9 +510,12 @@ async fn end(
     broker: JoinHandle<()>,
     journal: Option<std::thread::JoinHandle<()>>,
 ) -> ExitCode {
-    let _ = hands.to_broker.send(ToBroker::Stop).await;
+    let Hands { to_journal, to_broker, for_broker, .. } = hands;
+    for command in for_broker.into_iter().chain([ToBroker::Stop]) {
+        let _ = to_broker.send_timeout(command, LAST_WORDS).await;
+    }
     let _ = tokio::time::timeout(LAST_WORDS, broker).await;
-    drop(hands);
+    drop(to_journal);
     if let Some(journal) = journal {
         let joined = tokio::task::spawn_blocking(move || journal.join());
         let _ = tokio::time::timeout(LAST_WORDS, joined).await;

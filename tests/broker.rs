@@ -20,8 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use vend::core::event::{Epoch, Tag};
 use vend::io::broker::{
-    BrokerConfig, BrokerFault, FromBroker, PACKET_BYTES_MAX, Password, Protocol, ToBroker,
-    Trouble, run,
+    BrokerConfig, BrokerFault, FromBroker, PACKET_BYTES_MAX, Password, Protocol, RECEIVE_MAX, ToBroker, Trouble, run,
 };
 
 /// Far more than anything here takes; a handful of back-offs of some seconds are the longest.
@@ -123,6 +122,14 @@ impl Agent {
     async fn message(&mut self) -> (Tag, Bytes, bool) {
         self.until(|event| match event {
             FromBroker::Message { tag, payload, redelivered } => Some((*tag, payload.clone(), *redelivered)),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn published(&mut self) -> u64 {
+        self.until(|event| match event {
+            FromBroker::Published { token } => Some(*token),
             _ => None,
         })
         .await
@@ -384,13 +391,35 @@ async fn assert_slow(agent: &mut Agent) {
 async fn a_second_client_with_our_id_is_a_fault_and_no_fight() {
     for protocol in BOTH {
         let broker = Mosquitto::start();
-        let (mut agent, ..) = Agent::ready(config(broker.port(), protocol)).await;
-        let (mut rival, ..) = Agent::ready(config(broker.port(), protocol)).await;
-        let drain = tokio::spawn(async move { while rival.from.recv().await.is_some() {} });
-        let fault = agent.fault().await;
+        let mut agent = Agent::start(config(broker.port(), protocol));
+        let mut rivals = Vec::new();
+        let mut takes_over = async || {
+            let mut rival = TcpStream::connect(("127.0.0.1", broker.port())).await.unwrap();
+            let connect = b"\x10\x14\x00\x04MQTT\x04\x00\x00\x3c\x00\x0816327129";
+            rival.write_all(connect).await.unwrap();
+            rival.read_exact(&mut [0; 4]).await.unwrap();
+            rivals.push(rival);
+        };
+        let fault = loop {
+            match agent.next().await {
+                FromBroker::Connected { .. } => takes_over().await,
+                FromBroker::Fault(fault) => break fault,
+                _ => {}
+            }
+        };
         assert!(matches!(fault, BrokerFault::TakenOver { .. }), "{protocol:?}: {fault:?}");
-        assert_slow(&mut agent).await;
-        drain.abort();
+        let mut ends = 0;
+        let _ = timeout(Duration::from_secs(2), async {
+            loop {
+                match agent.next().await {
+                    FromBroker::Connected { .. } => takes_over().await,
+                    FromBroker::Lost { .. } => ends += 1,
+                    _ => {}
+                }
+            }
+        })
+        .await;
+        assert!(ends < 20, "{protocol:?}: {ends} times in two seconds");
     }
 }
 
@@ -502,10 +531,21 @@ impl Scripted {
 
     /// Answers CONNECT.
     async fn accept(listener: &TcpListener, protocol: Protocol) -> Self {
+        let mut broker = Scripted::accept_with(
+            listener,
+            if protocol == Protocol::V5 { b"\x20\x03\x00\x00\x00" } else { b"\x20\x02\x00\x00" },
+        )
+        .await;
+        broker.protocol = protocol;
+        broker
+    }
+
+    /// Answers CONNECT of MQTT 5 with this.
+    async fn accept_with(listener: &TcpListener, connack: &[u8]) -> Self {
         let (stream, _) = timeout(DEADLINE, listener.accept()).await.expect("a connection in time").unwrap();
-        let mut broker = Scripted { stream, protocol };
+        let mut broker = Scripted { stream, protocol: Protocol::V5 };
         assert_eq!(broker.packet().await.0 >> 4, 1, "CONNECT");
-        broker.send(if protocol == Protocol::V5 { b"\x20\x03\x00\x00\x00" } else { b"\x20\x02\x00\x00" }).await;
+        broker.send(connack).await;
         broker
     }
 
@@ -571,30 +611,168 @@ async fn a_token_is_settled_by_the_puback_of_its_own_publish_in_whatever_order_t
         for token in 0..100 {
             agent.publish(epoch, token, token.to_string()).await;
         }
-        let mut unsettled = Vec::new();
-        for _ in 0..16 {
-            unsettled.push(broker.publish().await);
-        }
-        // The newest first, while others follow; the very first not before the packet ids have gone round.
-        let mut order = Vec::new();
-        for round in 0..100 {
-            let at = if round < 60 { unsettled.len() - 1 } else { 0 };
-            let (packet_id, text) = unsettled.remove(at);
-            assert!(unsettled.iter().all(|(other, _)| *other != packet_id), "{protocol:?}: an id was used twice");
-            broker.settle(packet_id).await;
-            order.push(text);
-            let settled = agent
-                .until(|event| match event {
-                    FromBroker::Published { token } => Some(token.to_string()),
-                    _ => None,
-                })
-                .await;
-            assert_eq!(Some(&settled), order.last(), "{protocol:?}");
-            // 16 are in flight at a time, until the packet ids collide: then one less.
-            if round < 84 && unsettled.len() < 15 {
-                unsettled.push(broker.publish().await);
+        for _ in 0..6 {
+            let mut batch = Vec::new();
+            for _ in 0..16 {
+                batch.push(broker.publish().await);
+            }
+            while let Some((packet_id, text)) = batch.pop() {
+                broker.settle(packet_id).await;
+                assert_eq!(agent.published().await.to_string(), text, "{protocol:?}");
             }
         }
-        assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), 100, "{protocol:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_publish_that_is_settled_late_holds_up_the_others_only_when_its_packet_id_comes_round() {
+    for protocol in BOTH {
+        let (listener, port) = Scripted::listen().await;
+        let mut agent = Agent::with_queues_of(256, config(port, protocol));
+        let mut broker = Scripted::accept(&listener, protocol).await;
+        let (epoch, _) = agent.connected().await;
+        broker.grant(1).await;
+        for token in 0..100 {
+            agent.publish(epoch, token, token.to_string()).await;
+        }
+        let (late, text) = broker.publish().await;
+        assert_eq!(text, "0");
+        for expected in 1..32 {
+            let (packet_id, text) = broker.publish().await;
+            assert_ne!(packet_id, late, "{protocol:?}");
+            assert_eq!(text, expected.to_string());
+            broker.settle(packet_id).await;
+            assert_eq!(agent.published().await, expected, "{protocol:?}");
+        }
+        broker.settle(late).await;
+        assert_eq!(agent.published().await, 0, "{protocol:?}");
+        for expected in 32..100 {
+            let (packet_id, text) = broker.publish().await;
+            assert_eq!(text, expected.to_string());
+            broker.settle(packet_id).await;
+            assert_eq!(agent.published().await, expected, "{protocol:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn mqtt_5_what_the_broker_refuses_or_cannot_take_is_a_fault_and_not_settled() {
+    let (listener, port) = Scripted::listen().await;
+    let mut agent = Agent::start(config(port, Protocol::V5));
+    let mut broker = Scripted::accept_with(&listener, b"\x20\x08\x00\x00\x05\x27\x00\x00\x00\x40").await;
+    let (epoch, _) = agent.connected().await;
+    broker.grant(1).await;
+    agent.publish(epoch, 1, [b'x'; 64]).await;
+    assert!(matches!(agent.fault().await, BrokerFault::PublishTooLarge { token: 1, limit_bytes: 64, .. }));
+    agent.publish(epoch, 2, "refused").await;
+    let (packet_id, _) = broker.publish().await;
+    let [high, low] = packet_id.to_be_bytes();
+    broker.send(&[0x40, 4, high, low, 0x87, 0]).await;
+    assert!(matches!(agent.fault().await, BrokerFault::PublishRefused { token: 2, .. }));
+    agent.publish(epoch, 3, "good").await;
+    let (packet_id, text) = broker.publish().await;
+    assert_eq!(text, "good");
+    broker.settle(packet_id).await;
+    assert_eq!(agent.published().await, 3);
+}
+
+#[tokio::test]
+async fn mqtt_5_our_limits_are_announced_and_the_brokers_receive_maximum_is_kept() {
+    let (listener, port) = Scripted::listen().await;
+    let mut agent = Agent::start(config(port, Protocol::V5));
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut connect = vec![0; 40];
+    stream.read_exact(&mut connect).await.unwrap();
+    let has = |property: &[u8]| connect.windows(property.len()).any(|window| window == property);
+    assert!(has(&[&[0x27], &PACKET_BYTES_MAX.to_be_bytes()[..]].concat()), "maximum packet size: {connect:x?}");
+    assert!(has(&[&[0x21], &RECEIVE_MAX.to_be_bytes()[..]].concat()), "receive maximum: {connect:x?}");
+    assert!(has(&[&[0x11], &3_600_u32.to_be_bytes()[..]].concat()), "session expiry: {connect:x?}");
+    drop(stream);
+
+    let mut broker = Scripted::accept_with(&listener, b"\x20\x06\x00\x00\x03\x21\x00\x03").await;
+    let (epoch, _) = agent.connected().await;
+    broker.grant(1).await;
+    for token in 0..10 {
+        agent.publish(epoch, token, token.to_string()).await;
+    }
+    let mut unsettled = std::collections::VecDeque::new();
+    for _ in 0..10 {
+        unsettled.push_back(broker.publish().await.0);
+        if unsettled.len() == 2 {
+            let none = timeout(Duration::from_millis(50), broker.stream.peek(&mut [0])).await;
+            assert!(none.is_err(), "one place of three is kept free, so that acks can always leave");
+            broker.settle(unsettled.pop_front().unwrap()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_that_is_refused_or_granted_too_little_is_a_fault_and_reports_still_leave() {
+    for (protocol, code) in [(Protocol::V5, 0x87), (Protocol::V311, 0x80), (Protocol::V5, 0), (Protocol::V311, 0)] {
+        let (listener, port) = Scripted::listen().await;
+        let mut agent = Agent::start(config(port, protocol));
+        let mut broker = Scripted::accept(&listener, protocol).await;
+        broker.grant(code).await;
+        let (epoch, _) = agent.connected().await;
+        let fault = agent.next().await;
+        assert!(
+            matches!(&fault, FromBroker::Fault(BrokerFault::SubscribeRefused { topic, .. }) if topic == DOWN),
+            "{protocol:?} {code}: {fault:?}"
+        );
+        agent.publish(epoch, 1, "report").await;
+        let (packet_id, _) = broker.publish().await;
+        broker.settle(packet_id).await;
+        assert_eq!(agent.published().await, 1);
+    }
+}
+
+#[tokio::test]
+async fn mqtt_5_a_broker_that_says_taken_over_is_believed_at_once() {
+    let (listener, port) = Scripted::listen().await;
+    let mut agent = Agent::start(config(port, Protocol::V5));
+    let mut broker = Scripted::accept(&listener, Protocol::V5).await;
+    broker.send(b"\xe0\x02\x8e\x00").await;
+    assert_eq!(agent.lost().await, Trouble::TakenOver);
+    assert_eq!(agent.fault().await, BrokerFault::TakenOver { times: 1 });
+}
+
+#[tokio::test]
+async fn a_broker_that_falls_silent_is_noticed_within_two_keep_alives() {
+    for protocol in BOTH {
+        let (listener, port) = Scripted::listen().await;
+        let mut agent = Agent::start(BrokerConfig { keep_alive_s: 5, ..config(port, protocol) });
+        let mut broker = Scripted::accept(&listener, protocol).await;
+        agent.connected().await;
+        broker.grant(1).await;
+        let trouble = timeout(Duration::from_secs(11), agent.lost()).await.expect("within two keep-alives");
+        assert_eq!(trouble, Trouble::KeepAlive, "{protocol:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_accepts_tcp_and_says_nothing_is_given_up() {
+    let (_listener, port) = Scripted::listen().await;
+    let mut agents = BOTH.map(|protocol| Agent::start(config(port, protocol)));
+    for agent in &mut agents {
+        assert_eq!(agent.lost().await, Trouble::ConnectTimeOut);
+    }
+}
+
+#[tokio::test]
+async fn rubbish_from_the_broker_ends_the_connection_and_nothing_else() {
+    let malformed_length = b"\x30\xff\xff\xff\xff";
+    let no_such_packet = b"\x00\x01\x00";
+    let settles_what_was_never_published = b"\x40\x02\x77\x77";
+    let rubbish: [&[u8]; 3] = [malformed_length, no_such_packet, settles_what_was_never_published];
+    for protocol in BOTH {
+        let (listener, port) = Scripted::listen().await;
+        let mut agent = Agent::start(config(port, protocol));
+        for bytes in rubbish {
+            let mut broker = Scripted::accept(&listener, protocol).await;
+            agent.connected().await;
+            broker.send(bytes).await;
+            let trouble = agent.lost().await;
+            assert!(matches!(trouble, Trouble::Protocol(_)), "{protocol:?} {bytes:x?}: {trouble:?}");
+        }
     }
 }

@@ -9,6 +9,8 @@
 //!    [`Driver::release`]: the outcome is durable only then (rules 14, 22).
 //! 3. It says [`LineState::Idle`] only when a new motor command cannot meet an old one: the board was seen idle
 //!    after the last result was released, or the longest vend time has passed, and the line is drained (rule 16).
+//!    A family whose board holds no result (classes 4 and 6) may say so as soon as the outcome is there, so that the
+//!    next intent shares its commit; the core releases before it drives.
 //! 4. Exactly one of [`Finding::Outcome`], [`Finding::NotTaken`] and [`Finding::Unproven`] ends each `drive` or
 //!    `resume`, unless the core gives up first; what becomes known afterwards is a [`Finding::Late`].
 //! 5. It never turns silence, noise or a restart of the board into a proof.
@@ -80,7 +82,7 @@ impl Reference {
 }
 
 /// Whether a motor command may go to the line now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LineState {
     /// The port is not open.
@@ -91,7 +93,7 @@ pub enum LineState {
     Idle,
     /// A motor command is under way.
     Busy,
-    /// An outcome was found and is not yet released.
+    /// An outcome was found and is not yet released, on a board that holds it.
     Held,
 }
 

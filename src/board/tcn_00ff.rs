@@ -70,7 +70,6 @@ pub struct Tcn00ff {
     running: Option<(Vend, Phase)>,
     /// The last command that ended without proof, until the next one: its reply may still come.
     unresolved: Option<Vend>,
-    held: bool,
     /// No command before: an old one may still turn, or the line is not quiet.
     settled_at: BootMs,
     outputs: VecDeque<Output>,
@@ -88,7 +87,6 @@ impl Tcn00ff {
             buffer_read_at: BootMs::default(),
             running: None,
             unresolved: None,
-            held: false,
             settled_at: BootMs::default(),
             outputs: VecDeque::new(),
         }
@@ -104,12 +102,11 @@ impl Tcn00ff {
 
     fn reply(&mut self, [board, kind, error, delivered, _]: [u8; REPLY_BYTES]) {
         let running = self.running.filter(|(_, phase)| matches!(phase, Phase::Listening { .. })).map(|(vend, _)| vend);
-        let asked = running.or(self.unresolved).filter(|_| !self.held);
+        let asked = running.or(self.unresolved);
         let Some(vend) = asked.filter(|vend| self.profile.wire_address(vend.address) == board) else {
             return self.tell(Finding::Fault(LineFault::Unexpected));
         };
         let evidence = self.evidence(kind, error, delivered, vend.drop_check);
-        self.held = true;
         if running.is_some() {
             self.running = None;
             self.tell(Finding::Outcome(evidence));
@@ -237,8 +234,6 @@ impl Driver for Tcn00ff {
     fn state(&self) -> LineState {
         if !self.is_open {
             LineState::Closed
-        } else if self.held {
-            LineState::Held
         } else if self.running.is_some() {
             LineState::Busy
         } else if self.now < self.settled_at {
@@ -298,9 +293,9 @@ impl Driver for Tcn00ff {
         self.abandon(until);
     }
 
+    /// The board holds nothing: its one reply was the end of it.
     fn release(&mut self, now: BootMs) {
         self.now = now;
-        self.held = false;
     }
 
     fn next_output(&mut self) -> Option<Output> {

@@ -469,9 +469,13 @@ impl XyV3 {
     }
 
     fn is_idle(&self) -> bool {
+        self.is_free() && !self.held
+    }
+
+    /// Nothing runs, nothing is in doubt, and the board polls.
+    fn is_free(&self) -> bool {
         self.sync.is_none()
             && self.vend.is_none()
-            && !self.held
             && self.unresolved.is_none()
             && self.drained_at().is_some_and(|at| self.now >= at)
             && self.stale_at().is_some_and(|at| self.now < at)
@@ -525,7 +529,7 @@ impl Driver for XyV3 {
         // Whatever comes, the board no longer waits for an answer to what it said before.
         self.question = None;
         self.deframer.push(read_at, bytes);
-        while let Some(found) = self.deframer.next() {
+        while let Some(found) = self.deframer.next_frame() {
             // Of several frames in one read only the last can still wait for an answer.
             self.question = None;
             match found {
@@ -562,12 +566,14 @@ impl Driver for XyV3 {
     fn state(&self) -> LineState {
         if self.opened_at.is_none() {
             LineState::Closed
-        } else if self.held {
-            LineState::Held
         } else if self.vend.is_some() {
             LineState::Busy
-        } else if self.is_idle() {
+        } else if self.is_free() {
+            // Also while the final status waits for its ACK: the board keeps nothing for later, and the ACK leaves
+            // with the release, before the next command (driver promise 3).
             LineState::Idle
+        } else if self.held {
+            LineState::Held
         } else {
             LineState::Settling
         }

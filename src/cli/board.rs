@@ -3,15 +3,12 @@
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Output, OutputArgs};
+use super::simulate::{self, SimulateArgs};
 use crate::board::driver::RecoveryClass;
 use crate::board::profile::{Family, Profile, ProfileError};
-use crate::sim::board::fault::Fault;
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::path::{Path, PathBuf};
-
-/// How long an emulated motor turns unless told otherwise: a spring's usual turn is 2–3 s, but people wait for it.
-pub const TURN_TIME_DEFAULT_MS: u64 = 1_000;
+use std::path::Path;
 
 /// What to do with boards.
 #[derive(Debug, Clone, Subcommand)]
@@ -20,6 +17,8 @@ pub enum BoardCommand {
     List(OutputArgs),
     /// One profile
     Show(ShowArgs),
+    /// An emulated board on a pty, until SIGINT or SIGTERM; SIGUSR1 takes its power and gives it back
+    Simulate(SimulateArgs),
 }
 
 /// Arguments of `vend board show`.
@@ -32,26 +31,6 @@ pub struct ShowArgs {
     pub output: OutputArgs,
 }
 
-/// Arguments of `vend board simulate`: a byte-exact board on a pty.
-#[derive(Debug, Clone, Args)]
-pub struct SimulateArgs {
-    /// A built-in profile's name, or the path of a file
-    #[arg(long, value_name = "NAME")]
-    pub profile: String,
-    /// Make a symbolic link to the pty
-    #[arg(long, value_name = "PATH")]
-    pub link: Option<PathBuf>,
-    /// A fault on demand, KIND[:SLOT][@NTH], like jam:12 or power-loss@2; may be repeated
-    #[arg(long, value_name = "FAULT")]
-    pub fault: Vec<Fault>,
-    /// How long a motor turns, in ms
-    #[arg(long = "turn-time", value_name = "MS", default_value_t = TURN_TIME_DEFAULT_MS)]
-    pub turn_time_ms: u64,
-    /// Write a line for every motor turn, with time and slot
-    #[arg(long, value_name = "FILE")]
-    pub log: Option<PathBuf>,
-}
-
 impl BoardCommand {
     /// The form of the result.
     #[must_use]
@@ -59,6 +38,7 @@ impl BoardCommand {
         match self {
             BoardCommand::List(output) => *output,
             BoardCommand::Show(args) => args.output,
+            BoardCommand::Simulate(_) => OutputArgs::default(),
         }
     }
 }
@@ -71,6 +51,7 @@ pub fn run(command: &BoardCommand, out: &mut Output<'_>) -> Result<Exit, Failure
     match command {
         BoardCommand::List(_) => list(out),
         BoardCommand::Show(args) => show(&args.name, out),
+        BoardCommand::Simulate(args) => simulate::run(args, out),
     }
 }
 

@@ -4,7 +4,8 @@ use super::exit::Exit;
 use super::lang::Lang;
 use crate::board::profile::ProfileError;
 use crate::config::credentials::CredentialError;
-use crate::config::problem::ConfigError;
+use crate::config::problem::{Both, ConfigError};
+use crate::io::control_client::AskError;
 use std::io;
 
 /// Why a command ended early.
@@ -33,6 +34,17 @@ pub enum Failure {
         /// What is wrong and what to do.
         why: String,
     },
+    /// The daemon was asked and did not answer.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// Anything else, told by the command itself.
+    #[error("{}", .text.en)]
+    Told {
+        /// How it ends.
+        exit: Exit,
+        /// What is wrong and what to do.
+        text: Both,
+    },
     /// This build has no part that the command needs.
     #[error("this build has no {part}; use: {remedy}")]
     NotInBuild {
@@ -51,6 +63,11 @@ impl Failure {
         Failure::Start { exit, why: why.to_string() }
     }
 
+    /// A command ended early, because of this.
+    pub fn told(exit: Exit, en: impl std::fmt::Display, zh: impl Into<String>) -> Failure {
+        Failure::Told { exit, text: Both::new(en.to_string(), zh) }
+    }
+
     /// How the process ends.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -66,7 +83,10 @@ impl Failure {
             // The reader had enough, as `head` does: nothing failed.
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             Failure::Output(_) | Failure::Toml(_) => Exit::Failed,
-            Failure::Start { exit, .. } | Failure::NotInBuild { exit, .. } => *exit,
+            Failure::Ask(AskError::NotRunning { .. }) => Exit::NotRunning,
+            Failure::Ask(AskError::NoPermission { .. }) => Exit::NoPermission,
+            Failure::Ask(_) => Exit::Failed,
+            Failure::Start { exit, .. } | Failure::Told { exit, .. } | Failure::NotInBuild { exit, .. } => *exit,
         }
     }
 
@@ -83,9 +103,41 @@ impl Failure {
                 Some(lang.say(self.to_string(), format!("配置无法以 TOML 显示：{error}；请使用 --json")))
             }
             Failure::Start { why, .. } => Some(lang.say(why.clone(), format!("无法启动：{why}"))),
+            Failure::Ask(error) => Some(lang.pick(ask_text(error))),
+            Failure::Told { text, .. } => Some(lang.pick(text.clone())),
             Failure::NotInBuild { part, remedy, .. } => {
                 Some(lang.say(self.to_string(), format!("此版本不含 {part}；请使用：{remedy}")))
             }
+        }
+    }
+}
+
+/// What a daemon that does not answer means for a person.
+fn ask_text(error: &AskError) -> Both {
+    match error {
+        AskError::NotRunning { .. } => Both::new(
+            format!(
+                "{error}\n  = is it running, and with this socket? systemctl status vend; another socket: --socket PATH"
+            ),
+            format!("守护进程未应答：{error}\n  = 请查看：systemctl status vend；其他套接字请用 --socket PATH 指定"),
+        ),
+        AskError::NoPermission { socket } => {
+            let shown = socket.display();
+            Both::new(
+                format!("{error}\n  = use sudo, or join the group: ls -l {shown}"),
+                format!("没有权限：{error}\n  = 请使用 sudo，或加入其用户组：ls -l {shown}"),
+            )
+        }
+        AskError::TimeOut { .. } => Both::new(
+            format!("{error}\n  = what it logs: journalctl -u vend -e"),
+            format!("守护进程超时：{error}\n  = 查看日志：journalctl -u vend -e"),
+        ),
+        AskError::Unreadable { .. } => Both::new(
+            format!("{error}\n  = after an update, start the daemon again: systemctl restart vend"),
+            format!("应答无法读取：{error}\n  = 升级后请重启守护进程：systemctl restart vend"),
+        ),
+        AskError::Refused { .. } | AskError::Io(_) => {
+            Both::new(error.to_string(), format!("询问守护进程失败：{error}"))
         }
     }
 }

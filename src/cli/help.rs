@@ -25,7 +25,7 @@ fn translate(mut command: Command, path: &str) -> Command {
 
 fn translate_argument(argument: Arg) -> Arg {
     match help(argument.get_id().as_str()) {
-        Some(text) => argument.help(text),
+        Some(text) => argument.help(text).long_help(None),
         None => argument,
     }
 }
@@ -37,7 +37,17 @@ fn about(path: &str) -> Option<&'static str> {
         "vend config" => "配置：检查，显示生效的值",
         "vend config check" => "检查配置及其引用的所有文件；有误则以 78 退出",
         "vend config show" => "以 TOML 显示配置；其中从不含密钥",
-        "vend board" => "板卡配置",
+        "vend status" => "守护进程的状态：消息服务器、板卡、订单、最近事件",
+        "vend order" => "订单",
+        "vend order list" => "未了结的订单，最早的在前",
+        "vend journal" => "日志（守护进程未运行时）",
+        "vend journal dump" => "显示无人使用的状态目录中的订单，不作任何更改；有损坏则以 1 退出",
+        "vend journal accept-loss" => "结束隔离：移开已损坏的日志，下次启动建立新日志",
+        "vend sign" => "为标准输入中的 JSON 对象签名",
+        "vend send" => "向一台机器发送已签名的指令，用于测试",
+        "vend send dispense" => "出货指令（device.delivery.put）；会转动电机",
+        "vend board" => "板卡配置与模拟板卡",
+        "vend board simulate" => "在 pty 上模拟板卡，直到 SIGINT 或 SIGTERM；SIGUSR1 使其断电并恢复",
         "vend board list" => "内置的板卡配置",
         "vend board show" => "显示一个板卡配置",
         "vend demo" => "在本机演示，使用模拟板卡",
@@ -56,6 +66,26 @@ fn help(id: &str) -> Option<&'static str> {
         "plain" => "以 TAB 分隔各列，无表头",
         "effective" => "显示所有有值的键，填入默认值，路径为绝对路径",
         "name" => "内置板卡配置的名称，或文件路径",
+        "socket" => "守护进程的套接字",
+        "directory" => "状态目录",
+        "reason" => "接受丢失的理由；留作审计",
+        "key_file" => "签名密钥文件，仅一行",
+        "broker" => "代替配置中的消息服务器，mqtt:// 或 mqtts://",
+        "username" => "代替配置中的用户名",
+        "password_file" => "该用户的密码文件，仅一行",
+        "order_id" => "订单：1 至 64 个字符，可用 0-9 A-Z a-z _ . -",
+        "record_id" => "订单中的行；重新尝试须用新的",
+        "code" => "货道，按板卡自身编号",
+        "addr" => "驱动板，从 1 数起",
+        "quantity" => "件数",
+        "notify_url" => "结果 POST 到的地址",
+        "profile" => "内置板卡配置的名称，或文件路径",
+        "link" => "建立指向 pty 的符号链接；代理被强行终止后仍通向板卡",
+        "fault" => {
+            "故障 KIND[:SLOT][@NTH]，如 jam:12 或 power-loss@2，可重复；KIND 为 jam、no-drop、open-motor、silence、garble、late、restart、power-loss、refuse 之一"
+        }
+        "turn_time_ms" => "电机转动时间，毫秒",
+        "log" => "电机每次转动向此文件追加一行，含时间与货道",
         "shell" => "shell 名称",
         "help" => "显示帮助",
         "version" => "显示版本",

@@ -14,6 +14,8 @@ pub mod order;
 pub mod output;
 pub mod run;
 pub mod send;
+pub mod sign;
+pub mod simulate;
 pub mod status;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
@@ -46,9 +48,22 @@ pub enum Command {
     /// The configuration: check it, show what is in force
     #[command(subcommand)]
     Config(config::ConfigCommand),
-    /// Board profiles
+    /// The state of the daemon: broker, board, orders, last events
+    Status(status::StatusArgs),
+    /// Orders
+    #[command(subcommand)]
+    Order(order::OrderCommand),
+    /// The journal of a daemon that does not run
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
+    /// Board profiles, and an emulated board
     #[command(subcommand)]
     Board(board::BoardCommand),
+    /// Sign a JSON object from standard input
+    Sign(sign::SignArgs),
+    /// Send a signed command to a machine, for tests
+    #[command(subcommand)]
+    Send(send::SendCommand),
     /// A demonstration on this computer, with an emulated board
     Demo,
     /// Completions for a shell, on standard output
@@ -113,6 +128,13 @@ fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
         Command::Run(args) => run::run(&args),
         Command::Config(command) => with_output(command.output(), lang, |out| config::run(&command, out)),
         Command::Board(command) => with_output(command.output(), lang, |out| board::run(&command, out)),
+        Command::Status(args) => with_output(args.output, lang, |out| status::run(&args, out)),
+        Command::Order(command) => with_output(command.output(), lang, |out| order::run(&command, out)),
+        Command::Journal(command) => with_output(command.output(), lang, |out| journal::run(&command, out)),
+        Command::Sign(args) => {
+            with_output(OutputArgs::default(), lang, |out| sign::run(&args, std::io::stdin().lock(), out))
+        }
+        Command::Send(command) => with_output(command.output(), lang, |out| send::run(&command, out)),
         Command::Demo => demo::run(lang),
         Command::Completions(args) => with_output(OutputArgs::default(), lang, |out| completions::run(&args, out)),
     }

@@ -1,19 +1,77 @@
-//! Arguments of `vend order`.
+//! `vend order`: what the daemon has in hand.
 
-use super::output::OutputArgs;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{Output, OutputArgs};
 use super::status::SocketArgs;
-use clap::Args;
+use crate::control::{Ask, Orders};
+use crate::core::{OrderLine, ReportLine, UnitLine};
+use crate::io::control_client;
+use clap::{Args, Subcommand};
+
+/// What to do with orders.
+#[derive(Debug, Clone, Subcommand)]
+pub enum OrderCommand {
+    /// The orders that are not settled, oldest first
+    List(ListArgs),
+}
 
 /// Arguments of `vend order list`.
 #[derive(Debug, Clone, Args)]
 pub struct ListArgs {
-    /// Also orders that are settled
-    #[arg(long)]
-    pub all: bool,
     /// The daemon.
     #[command(flatten)]
     pub socket: SocketArgs,
     /// The form of the result.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+impl OrderCommand {
+    /// The form of the result.
+    #[must_use]
+    pub fn output(&self) -> OutputArgs {
+        let OrderCommand::List(args) = self;
+        args.output
+    }
+}
+
+/// Runs `vend order …`.
+///
+/// # Errors
+/// No daemon, no permission, or a standard output that takes no more.
+pub fn run(command: &OrderCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    let OrderCommand::List(args) = command;
+    let orders: Orders = control_client::ask(&args.socket.socket, Ask::Orders)?;
+    if out.is_json() {
+        out.json(&orders)?;
+    } else {
+        table(&orders.orders, out)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Orders for people, one a row. The words of states and outcomes are those of JSON, whatever the language.
+pub(super) fn table(orders: &[OrderLine], out: &mut Output<'_>) -> std::io::Result<()> {
+    let header = out
+        .lang
+        .say(["order_id", "record_id", "state", "units", "reports"], ["order_id", "record_id", "状态", "商品", "上报"]);
+    let joined = |cells: Vec<String>| if cells.is_empty() { "-".to_owned() } else { cells.join(", ") };
+    let unit = |unit: &UnitLine| unit.outcome.clone().unwrap_or_else(|| unit.state.clone());
+    let tries = out.lang.say("tries", "次尝试");
+    let report = |report: &ReportLine| match report.attempts {
+        0 => report.state.clone(),
+        n => format!("{} ({n} {tries})", report.state),
+    };
+    let row = |order: &OrderLine| {
+        vec![
+            order.order_id.clone(),
+            order.record_id.clone(),
+            order.state.clone(),
+            joined(order.units.iter().map(unit).collect()),
+            joined(order.reports.iter().map(report).collect()),
+        ]
+    };
+    let rows: Vec<Vec<String>> = orders.iter().map(row).collect();
+    out.table(&header, &rows)
 }

@@ -1,13 +1,11 @@
 //! What a command puts on standard output: its result and nothing else, in the form that was asked for.
 
 use super::lang::Lang;
+use crate::control::Versioned;
 use clap::Args;
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::io::{self, IsTerminal as _, Write};
-
-/// Version of the JSON documents. It rises when a key goes away or changes its meaning, not when one is added.
-pub const SCHEMA_VERSION: u32 = 1;
 
 /// Columns of a terminal that does not say how many it has: the VT100's, which every later one can show.
 const COLUMNS_DEFAULT: u16 = 80;
@@ -44,13 +42,6 @@ enum Form {
     },
 }
 
-#[derive(Serialize)]
-struct Versioned<'a, T: Serialize> {
-    schema_version: u32,
-    #[serde(flatten)]
-    document: &'a T,
-}
-
 impl<'a> Output<'a> {
     /// Standard output in the form that `args`, the terminal and the environment (NO_COLOR, TERM) ask for.
     pub fn new(out: &'a mut dyn Write, args: OutputArgs, lang: Lang) -> Output<'a> {
@@ -75,7 +66,7 @@ impl<'a> Output<'a> {
     /// # Errors
     /// When the other end takes no more.
     pub fn json(&mut self, document: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut *self.out, &Versioned { schema_version: SCHEMA_VERSION, document })?;
+        serde_json::to_writer(&mut *self.out, &Versioned::of(document))?;
         self.out.write_all(b"\n")
     }
 

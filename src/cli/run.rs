@@ -18,5 +18,6 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode, Failure> {
         // English: the daemon's standard error is its log.
         super::warn(&exposed.text().en, "warning: ");
     }
+    crate::io::log::start();
     agent::run(config, &credentials)
 }

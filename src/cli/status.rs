@@ -1,8 +1,18 @@
-//! Arguments of `vend status`.
+//! `vend status`: the whole machine on one screen.
 
-use super::output::OutputArgs;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::lang::Lang;
+use super::output::{Output, OutputArgs};
+use crate::board::driver::LineState;
+use crate::control::Ask;
+use crate::core::{Counters, Status};
+use crate::io::control_client;
 use clap::Args;
 use std::path::PathBuf;
+
+/// The last events that fit on a screen of 24 lines beside the rest; `--json` has them all.
+const EVENTS_SHOWN: usize = 6;
 
 /// The daemon's socket, for the commands that talk to it.
 #[derive(Debug, Clone, Args)]
@@ -12,16 +22,147 @@ pub struct SocketArgs {
     pub socket: PathBuf,
 }
 
-/// Arguments of `vend status`: the whole machine on one screen.
+/// Arguments of `vend status`.
 #[derive(Debug, Clone, Args)]
 pub struct StatusArgs {
-    /// Show it again whenever something changes
-    #[arg(long)]
-    pub watch: bool,
     /// The daemon.
     #[command(flatten)]
     pub socket: SocketArgs,
     /// The form of the result.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Asks the daemon and shows what it says. A daemon that cannot serve (quarantine, failed journal) is
+/// [`Exit::Failed`].
+///
+/// # Errors
+/// No daemon, no permission, or a standard output that takes no more.
+pub fn run(args: &StatusArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    let status: Status = control_client::ask(&args.socket.socket, Ask::Status)?;
+    let exit = match status.phase.as_str() {
+        "quarantine" | "failed" => Exit::Failed,
+        _ => Exit::Done,
+    };
+    if out.is_json() {
+        out.json(&status)?;
+    } else {
+        let header = out.lang.say(["what", "value"], ["项目", "值"]);
+        out.table(&header, &rows(&status, out.lang))?;
+    }
+    Ok(exit)
+}
+
+fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
+    let (zh_yes_no, en_yes_no) = (["是", "否"], ["yes", "no"]);
+    let yes = |it: bool| lang.say(en_yes_no, zh_yes_no)[usize::from(!it)].to_owned();
+    let orders = lang.say(
+        format!("{} open, {} kept to answer duplicates", status.orders_open, status.orders_settled),
+        format!("{} 个未完成，{} 个已了结（备查重复）", status.orders_open, status.orders_settled),
+    );
+    let mut rows = vec![
+        (lang.say("machine", "机器"), status.machine_no.clone()),
+        (lang.say("version", "版本"), status.version.clone()),
+        (lang.say("phase", "阶段"), phase(&status.phase, lang)),
+        (
+            lang.say("broker", "消息服务器"),
+            if status.broker_connected { lang.say("connected", "已连接") } else { lang.say("away", "未连接") }
+                .to_owned(),
+        ),
+        (lang.say("board", "板卡"), status.board.clone()),
+        (
+            lang.say("board says", "板卡自述"),
+            status.board_identity.clone().unwrap_or_else(|| lang.say("nothing so far", "尚无").to_owned()),
+        ),
+        (lang.say("line", "串口线"), line(status.line, lang).to_owned()),
+        (lang.say("time trusted", "时间可信"), yes(status.time_trusted)),
+        (lang.say("room on the disk", "磁盘空间足够"), yes(status.has_space)),
+        (lang.say("asks the cloud", "向平台核实订单"), yes(status.verifies_orders)),
+        (lang.say("orders", "订单"), orders),
+        (
+            lang.say("reports", "结果上报"),
+            lang.say(
+                format!("{} copies not yet taken", status.reports_open),
+                format!("{} 份待接收", status.reports_open),
+            ),
+        ),
+        (lang.say("counters", "计数"), counters(&status.counters, lang)),
+    ];
+    let rejected = status.rejected.last();
+    rows.extend(rejected.map(|last| (lang.say("last rejected", "最近拒收"), last.why.clone())));
+    let skipped = status.recent.len().saturating_sub(EVENTS_SHOWN);
+    let events = status.recent.iter().skip(skipped);
+    rows.extend(events.map(|e| (lang.say("event", "事件"), format!("{}: {}: {}", e.level, e.what, e.text))));
+    rows.into_iter().map(|(key, value)| vec![key.to_owned(), value]).collect()
+}
+
+/// The phase with what it means, where that is bad news.
+fn phase(phase: &str, lang: Lang) -> String {
+    match phase {
+        "opening" => lang.say("opening", "启动中"),
+        "running" => lang.say("running", "运行中"),
+        "stopping" => lang.say("stopping", "停止中"),
+        "quarantine" => lang.say(
+            "QUARANTINE: the journal is damaged, nothing is sold; see vend journal dump",
+            "隔离：日志已损坏，停止出货；请看 vend journal dump",
+        ),
+        "failed" => lang.say(
+            "FAILED: the journal cannot be written, the daemon is about to start again",
+            "失败：日志无法写入，守护进程即将重启",
+        ),
+        other => other,
+    }
+    .to_owned()
+}
+
+const fn line(state: LineState, lang: Lang) -> &'static str {
+    let (en, zh) = match state {
+        LineState::Closed => ("closed: the port cannot be opened", "已关闭：串口无法打开"),
+        LineState::Settling => ("settling: the board has not answered yet", "等待中：板卡尚未应答"),
+        LineState::Idle => ("idle: ready to vend", "空闲：可以出货"),
+        LineState::Busy => ("busy: a motor command is under way", "忙：电机指令执行中"),
+        LineState::Held => ("held: an outcome is being kept safe", "保持：正在保存结果"),
+    };
+    match lang {
+        Lang::En => en,
+        Lang::Zh => zh,
+    }
+}
+
+/// Those that counted anything.
+fn counters(counters: &Counters, lang: Lang) -> String {
+    let Counters {
+        messages,
+        rejected,
+        accepted,
+        refused,
+        duplicates,
+        conflicts,
+        driven,
+        reports_settled,
+        commits,
+        line_faults,
+        line_opened,
+        board_restarts,
+    } = *counters;
+    let all = [
+        (messages, "messages", "消息"),
+        (rejected, "rejected", "拒收"),
+        (accepted, "accepted", "接受"),
+        (refused, "refused", "拒绝"),
+        (duplicates, "duplicates", "重复"),
+        (conflicts, "conflicts", "冲突"),
+        (driven, "motor commands", "电机指令"),
+        (reports_settled, "reports taken", "已接收上报"),
+        (commits, "commits", "提交"),
+        (line_faults, "line faults", "线路故障"),
+        (line_opened, "port opened", "串口打开"),
+        (board_restarts, "board restarts", "板卡重启"),
+    ];
+    let counted: Vec<String> = all
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, en, zh)| format!("{} {count}", lang.say(en, zh)))
+        .collect();
+    if counted.is_empty() { "-".to_owned() } else { counted.join(", ") }
 }

@@ -185,7 +185,9 @@ impl CredentialError {
 }
 
 impl CredentialFault {
-    fn text(&self) -> Both {
+    /// What is wrong, for people.
+    #[must_use]
+    pub fn text(&self) -> Both {
         match self {
             CredentialFault::Read(error) => Both::new(error.to_string(), error.to_string()),
             CredentialFault::Empty => Both::new("the file is empty", "文件为空"),

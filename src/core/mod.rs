@@ -30,9 +30,9 @@ mod status;
 mod tests;
 
 pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
-pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REPORTS_OPEN_MAX, RING_MAX};
+pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REFUSAL_RESERVE, REPORTS_OPEN_MAX, RING_MAX, RingEntry};
 pub use recover::Recovered;
-pub use status::{OrderLine, Status};
+pub use status::{OrderLine, Recent, ReportLine, Status, UnitLine};
 
 use crate::board::driver::Driver;
 use crate::board::profile::Profile;
@@ -108,7 +108,7 @@ enum Phase {
 }
 
 /// Counters since the process started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Counters {
     /// Messages from the platform.
     pub messages: u64,

@@ -9,12 +9,14 @@ use crate::order::time::Now;
 use serde::{Deserialize, Serialize};
 
 /// One screen of the agent's state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
+    /// The program's version.
+    pub version: String,
     /// Whose agent this is.
     pub machine_no: String,
     /// opening, running, quarantine, failed or stopping.
-    pub phase: &'static str,
+    pub phase: String,
     /// Connected to the broker.
     pub broker_connected: bool,
     /// The board's profile.
@@ -147,8 +149,9 @@ impl Core {
             text: note.text.clone(),
         };
         Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             machine_no: self.settings.machine_no.to_string(),
-            phase,
+            phase: phase.to_owned(),
             broker_connected: self.arrivals.is_connected(),
             board: self.settings.profile.name.clone(),
             board_identity: self.line.identity().map(str::to_owned),

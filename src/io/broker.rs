@@ -10,17 +10,20 @@
 //! 3. Every [`FromBroker::Lost`] ends one epoch, whether it had been `Connected` or not. The next attempt follows
 //!    after a back-off that grows until a connection has been stable, so neither a dead broker, nor one that kicks
 //!    us, nor a second client with our id can make it a hot loop.
-//! 4. The task never waits for room in its event queue without taking commands as long as it can keep them, and
-//!    while the core takes no events for long, it loses the connection and drops the commands: two full queues cannot
-//!    stop each other for ever.
+//! 4. The task goes on taking commands while its event queue is full, as far as it can keep them. When the core takes
+//!    no events for longer than the keep-alive allows, the connection is lost and the commands for it are dropped: two
+//!    full queues cannot stop each other for ever.
 //!
 //! A *fresh* rumqttc client serves each connection: its own memory of unsettled publishes and acks, which would leak
 //! into the next connection, ends with it. The task itself must be the only one that polls (rumqtt#1025), and it
 //! never waits for rumqttc's request queue.
 
+mod once;
 mod retry;
 mod session;
 mod wire;
+
+pub use once::publish_once;
 
 use crate::core::event::{Epoch, Tag};
 use bytes::Bytes;
@@ -209,6 +212,9 @@ pub enum Trouble {
     /// The broker sends on although we acknowledge nothing.
     #[error("the broker sent more than {UNACKNOWLEDGED_MAX} messages without waiting for an acknowledgement")]
     Flooded,
+    /// The broker took a publish and threw it away (MQTT 5 says so).
+    #[error("the broker refuses the message: {0}; check what this user may publish")]
+    PublishRefused(String),
     /// A packet larger than we take; see [`BrokerFault::PacketTooLarge`].
     #[error("a packet of {bytes} bytes is larger than {PACKET_BYTES_MAX}")]
     PacketTooLarge {
@@ -229,8 +235,8 @@ pub enum BrokerFault {
          machine_no?); the session was lost to it {times} times in a row"
     )]
     TakenOver {
-        /// Since the last stable connection. With 3.1.1, where the broker does not say so, connections that were
-        /// closed soon after they had been accepted count.
+        /// Since the last stable connection. Where the broker does not say so, connections that were closed soon
+        /// after they had been accepted count.
         times: u32,
     },
     /// The broker sends a packet that we cannot take, and will send it again first on each connection: all behind it
@@ -297,7 +303,7 @@ type Outbox = VecDeque<FromBroker>;
 ///
 /// Any capacity of the two channels will do. Dropping this future leaves the session at the broker as it is.
 pub async fn run(config: BrokerConfig, mut to: mpsc::Receiver<ToBroker>, from: mpsc::Sender<FromBroker>) {
-    let mut retry = Retry::new(config.protocol);
+    let mut retry = Retry::default();
     let mut outbox = Outbox::new();
     for number in 0.. {
         let epoch = Epoch(number);

@@ -1,10 +1,205 @@
-//! The control socket.
+//! The control socket: HTTP/1.1 on a Unix socket, a few questions, each answered by the core in one go.
+//!
+//! Nothing here can disturb a vend. Clients are few and their time is short, whatever they do or leave undone; the
+//! core is asked over a bounded channel; and a socket that cannot be made is told loudly and done without.
+//!
+//! Who may ask is decided by the kernel: only root, the daemon's user and members of the socket's group can connect
+//! to a socket of mode 0660. The peer's credentials go to the log. All questions only read.
 
-use crate::control::Asked;
-use std::path::PathBuf;
-use tokio::sync::mpsc;
+use crate::control::{Ask, Asked, Refusal, Versioned};
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rustix::fs::Mode;
+use std::convert::Infallible;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 
-/// Serves the socket.
-pub async fn serve(_path: PathBuf, asks: mpsc::Sender<Asked>) {
-    asks.closed().await;
+/// Clients at once; more wait in the kernel. A technician, a monitor and a script are three.
+const CLIENTS_MAX: usize = 8;
+/// Clients that the kernel lets wait.
+const BACKLOG: u32 = 32;
+/// From accepting a client to its end: an honest one needs milliseconds, and one that hangs gives its place back.
+const CLIENT_TIME: Duration = Duration::from_secs(5);
+/// Most bytes of a request's head: the least that hyper allows, and ten times what curl sends.
+const HEAD_BYTES_MAX: usize = 8_192;
+/// Most bytes of a request's body, which no question so far has.
+const BODY_BYTES_MAX: usize = 4_096;
+/// Longest path of a Unix socket, in bytes, that Linux takes (sun_path without its closing 0).
+const PATH_BYTES_MAX: usize = 107;
+/// After a failure to accept (no file descriptor left), so that it is no hot loop.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error("its path has {bytes} bytes and Linux takes at most {PATH_BYTES_MAX}; choose a shorter one")]
+    PathTooLong { bytes: usize },
+    #[error("another process answers there; each daemon needs a socket of its own")]
+    InUse,
+    #[error("something that is no socket is in its place; move it away")]
+    NoSocket,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// Serves the socket for as long as the core takes questions. Without a socket it only waits: the vend goes on.
+pub async fn serve(path: PathBuf, asks: mpsc::Sender<Asked>) {
+    let (listener, _file) = match bind(&path).await {
+        Ok(bound) => bound,
+        Err(error) => {
+            tracing::error!(
+                what = "control_socket",
+                "no control socket at {}: {error}. The vend goes on; `vend status` and the like do not reach it",
+                path.display()
+            );
+            return asks.closed().await;
+        }
+    };
+    tokio::select! {
+        never = accept(listener, &asks) => match never {},
+        () = asks.closed() => {}
+    }
+}
+
+/// Takes clients, for ever.
+async fn accept(listener: UnixListener, asks: &mpsc::Sender<Asked>) -> Infallible {
+    let places = Arc::new(Semaphore::new(CLIENTS_MAX));
+    loop {
+        let place = places.clone().acquire_owned().await;
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let asks = asks.clone();
+                tokio::task::spawn_local(async move {
+                    client(stream, asks).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(what = "control_socket", "cannot take a client: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// One client, one request.
+async fn client(stream: UnixStream, asks: mpsc::Sender<Asked>) {
+    match stream.peer_cred() {
+        Ok(peer) => tracing::debug!(what = "control_client", uid = peer.uid(), gid = peer.gid(), pid = ?peer.pid()),
+        Err(error) => {
+            tracing::warn!(what = "control_socket", "a client that the kernel cannot name was turned away: {error}");
+            return;
+        }
+    }
+    let service = service_fn(|request| {
+        let asks = asks.clone();
+        async move { Ok::<_, Infallible>(answer(request, &asks).await) }
+    });
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    match timeout(CLIENT_TIME, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(what = "control_client", "{error}"),
+        Err(_) => tracing::debug!(what = "control_client", "a client took longer than {CLIENT_TIME:?}"),
+    }
+}
+
+async fn answer(request: Request<Incoming>, asks: &mpsc::Sender<Asked>) -> Response<Full<Bytes>> {
+    let Some(ask) = Ask::ALL.into_iter().find(|ask| ask.path() == request.uri().path()) else {
+        return refuse(StatusCode::NOT_FOUND, format!("nothing is at {}", request.uri().path()));
+    };
+    if request.method() != Method::GET {
+        let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, format!("{} takes GET only", ask.path()));
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+        return response;
+    }
+    // Read and not used: a question is all in its path.
+    if Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await.is_err() {
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have {BODY_BYTES_MAX} bytes"));
+    }
+    let (sender, document) = oneshot::channel();
+    if asks.send(Asked { ask, answer: sender }).await.is_err() {
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping".to_owned());
+    }
+    match document.await {
+        Ok(document) => response(StatusCode::OK, document),
+        Err(_) => refuse(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping".to_owned()),
+    }
+}
+
+#[allow(clippy::unwrap_used, reason = "a version and a text always have a JSON form")]
+fn refuse(status: StatusCode, error: String) -> Response<Full<Bytes>> {
+    response(status, serde_json::to_vec(&Versioned::of(Refusal { error })).unwrap())
+}
+
+fn response(status: StatusCode, document: Vec<u8>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(document));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Makes the socket, in place of one that a dead daemon left behind.
+async fn bind(path: &Path) -> Result<(UnixListener, SocketFile), Unusable> {
+    let bytes = path.as_os_str().len();
+    if bytes > PATH_BYTES_MAX {
+        return Err(Unusable::PathTooLong { bytes });
+    }
+    remove_stale(path).await?;
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(path)?;
+    let file = SocketFile::of(path)?;
+    // Before it listens, so that nobody connects under the umask's mode.
+    rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP).map_err(io::Error::from)?;
+    Ok((socket.listen(BACKLOG)?, file))
+}
+
+/// Removes the socket of a daemon that is dead. One that answers, or whose queue is full, is alive.
+async fn remove_stale(path: &Path) -> Result<(), Unusable> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(found) if !found.file_type().is_socket() => return Err(Unusable::NoSocket),
+        other => other.map(drop)?,
+    }
+    match UnixStream::connect(path).await {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(fs::remove_file(path)?),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error.into()),
+        Ok(_) | Err(_) => Err(Unusable::InUse),
+    }
+}
+
+/// The socket's name, removed at the end if it is still ours.
+struct SocketFile {
+    path: PathBuf,
+    inode: u64,
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<SocketFile> {
+        Ok(SocketFile { path: path.to_owned(), inode: fs::symlink_metadata(path)?.ino() })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(what = "control_socket", "cannot remove {}: {error}", self.path.display());
+        }
+    }
 }

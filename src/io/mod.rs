@@ -3,7 +3,9 @@
 pub mod broker;
 pub mod clock;
 pub mod control;
+pub mod control_client;
 pub mod http;
 pub mod journal;
 pub mod line;
+pub mod log;
 pub mod systemd;

@@ -1,4 +1,5 @@
 //! A real broker of its own for a test: mosquitto on a free loopback port, that can be killed and come back.
+#![allow(dead_code, reason = "each test that includes this uses what it needs")]
 
 use rustix::process::{Pid, Signal};
 use std::fs;

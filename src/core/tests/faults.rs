@@ -2,7 +2,7 @@
 
 use super::world::{DISPENSED, World, settings};
 use crate::board::driver::LineState;
-use crate::core::event::{Ending, Event};
+use crate::core::event::{Ending, Event, FailureKind};
 
 const URL: &str = "https://shop.example/notify";
 
@@ -86,7 +86,7 @@ fn a_report_to_a_forbidden_target_becomes_a_dead_letter_and_still_goes_up_over_m
     w.deliver(&w.put("1", "1").with("notify_url", "file:///etc/passwd"));
     w.board_ends(DISPENSED);
     let (token, _) = w.requests.pop_front().unwrap();
-    let failure = crate::core::event::HttpFailure { bad_target: true, why: "scheme".to_owned() };
+    let failure = crate::core::event::HttpFailure { kind: FailureKind::BadTarget, why: "scheme".to_owned() };
     w.step(Event::Answered { token, answer: Err(failure) });
     w.pass_s(3_600);
     assert!(w.requests.is_empty());
@@ -142,6 +142,32 @@ fn sigterm_in_mid_vend_lets_the_motor_finish_and_keeps_its_outcome() {
 }
 
 #[test]
+fn sigterm_before_the_first_byte_takes_the_intent_back() {
+    let mut w = World::new();
+    w.disk_is_quick = false;
+    w.deliver(&w.put("1", "1"));
+    w.script.lock().unwrap().state = LineState::Closed;
+    w.step(Event::Stop);
+    w.commit();
+    assert_eq!(w.driven(), 0);
+    w.commit();
+    assert_eq!((w.on_disk("1", "1").unwrap().state.as_str(), w.ended), ("accepted", Some(Ending::Stopped)));
+    w.disk_is_quick = true;
+    w.restart();
+    assert_eq!(w.driven(), 1);
+}
+
+#[test]
+fn a_flood_of_forged_messages_does_not_flood_the_log() {
+    let mut w = World::new();
+    for _ in 0..100 {
+        w.deliver_raw(b"junk", false);
+    }
+    assert_eq!(w.core.status(w.now).recent.iter().filter(|n| n.what == "message_rejected").count(), 1);
+    assert_eq!(w.core.status(w.now).counters.rejected, 100);
+}
+
+#[test]
 fn a_slot_is_locked_after_unknown_when_the_operator_wants_it() {
     let mut s = settings();
     s.lock_slot_after_unknown = true;
@@ -176,4 +202,17 @@ fn a_key_is_proven_never_received_and_only_then_driven_again() {
     w.restart();
     w.board_says(crate::board::driver::Finding::NotTaken(crate::order::outcome::Reason::Busy));
     assert_eq!(w.driven(), 1);
+}
+
+#[test]
+fn a_journal_that_does_not_answer_for_a_minute_has_failed() {
+    let mut w = World::new();
+    w.disk_is_quick = false;
+    w.deliver(&w.put("1", "1"));
+    w.pass_s(59);
+    assert_eq!(w.core.status(w.now).phase, "running");
+    w.pass_s(2);
+    assert_eq!(w.core.status(w.now).phase, "failed");
+    w.pass_s(11);
+    assert_eq!(w.ended, Some(Ending::JournalFailed));
 }

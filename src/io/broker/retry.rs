@@ -1,6 +1,6 @@
 //! When to try again, and when losing the connection again and again means a second client with our id. Pure.
 
-use super::{BrokerFault, Protocol, Trouble};
+use super::{BrokerFault, Trouble};
 use crate::order::backoff::full_jitter;
 use std::time::Duration;
 
@@ -14,48 +14,39 @@ const STABLE: Duration = Duration::from_secs(60);
 /// the stable minute, then lose its own to our first quick retry: only several times its longest pause proves that
 /// it is gone.
 const STABLE_AFTER_TAKE_OVER: Duration = Duration::from_secs(600);
-/// MQTT 3.1.1 has no word for a take-over. So many connections in a row that were accepted and then closed by the
-/// broker within [`STABLE`] look like one; a broker that restarts refuses connections in between.
+/// MQTT 3.1.1 has no word for a take-over, and mosquitto 2.0.11 does not use the one of MQTT 5. So many connections in
+/// a row that were accepted and then closed by the broker within [`STABLE`] look like one; a broker that restarts
+/// refuses connections in between.
 const SHORT_LIVES_MAX: u32 = 3;
 
 /// What is remembered from one connection to the next.
+#[derive(Default)]
 pub(super) struct Retry {
-    protocol: Protocol,
     attempt: u32,
     short_lives: u32,
     taken_over: u32,
 }
 
 impl Retry {
-    pub(super) fn new(protocol: Protocol) -> Self {
-        Retry { protocol, attempt: 0, short_lives: 0, taken_over: 0 }
-    }
-
     /// A connection ended `lived` after CONNACK, or never had one.
     pub(super) fn lost(&mut self, lived: Option<Duration>, trouble: &Trouble) -> Option<BrokerFault> {
         let stable = if self.taken_over > 0 { STABLE_AFTER_TAKE_OVER } else { STABLE };
         if lived.is_some_and(|lived| lived >= stable) {
-            *self = Retry::new(self.protocol);
+            *self = Retry::default();
         }
-        if self.is_take_over(lived, trouble) {
-            self.taken_over = self.taken_over.saturating_add(1).max(self.short_lives);
-            return Some(BrokerFault::TakenOver { times: self.taken_over });
-        }
+        let kicked = *trouble == Trouble::ClosedByBroker && lived.is_some_and(|lived| lived < STABLE);
+        self.short_lives = if kicked { self.short_lives.saturating_add(1) } else { 0 };
         match trouble {
             Trouble::PacketTooLarge { bytes } => Some(BrokerFault::PacketTooLarge { bytes: *bytes }),
+            Trouble::TakenOver => Some(self.taken_over()),
+            _ if self.short_lives >= SHORT_LIVES_MAX => Some(self.taken_over()),
             _ => None,
         }
     }
 
-    fn is_take_over(&mut self, lived: Option<Duration>, trouble: &Trouble) -> bool {
-        let kicked = *trouble == Trouble::ClosedByBroker && lived.is_some_and(|lived| lived < STABLE);
-        match self.protocol {
-            Protocol::V5 => *trouble == Trouble::TakenOver,
-            Protocol::V311 => {
-                self.short_lives = if kicked { self.short_lives.saturating_add(1) } else { 0 };
-                self.short_lives >= SHORT_LIVES_MAX
-            }
-        }
+    fn taken_over(&mut self) -> BrokerFault {
+        self.taken_over = self.taken_over.saturating_add(1).max(self.short_lives);
+        BrokerFault::TakenOver { times: self.taken_over }
     }
 
     /// How long to wait before the next attempt, in ms.
@@ -86,11 +77,11 @@ mod tests {
     #[test]
     fn the_pause_grows_whether_the_broker_is_away_or_accepts_and_kicks() {
         for lived in [None, Some(Duration::ZERO), SHORT] {
-            let mut retry = Retry::new(Protocol::V5);
+            let mut retry = Retry::default();
             let mut longest = Vec::new();
             for _ in 0..9 {
                 longest.push(longest_pause_ms(&retry));
-                assert_eq!(lose(&mut retry, lived, &Trouble::ClosedByBroker), None);
+                lose(&mut retry, lived, &Trouble::ClosedByBroker);
             }
             assert_eq!(longest, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 120_000, 120_000], "{lived:?}");
         }
@@ -98,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_stable_minute_starts_the_back_off_anew() {
-        let mut retry = Retry::new(Protocol::V5);
+        let mut retry = Retry::default();
         for _ in 0..5 {
             lose(&mut retry, None, &Trouble::ConnectTimeOut);
         }
@@ -107,8 +98,8 @@ mod tests {
     }
 
     #[test]
-    fn mqtt_5_tells_a_take_over_and_a_stable_minute_does_not_end_the_caution() {
-        let mut retry = Retry::new(Protocol::V5);
+    fn a_stable_minute_does_not_end_the_caution_after_a_take_over() {
+        let mut retry = Retry::default();
         for times in 1..=5 {
             assert_eq!(lose(&mut retry, SHORT, &Trouble::TakenOver), Some(BrokerFault::TakenOver { times }));
         }
@@ -121,16 +112,16 @@ mod tests {
     }
 
     #[test]
-    fn mqtt_3_1_1_three_short_lives_in_a_row_look_like_a_take_over() {
-        let mut retry = Retry::new(Protocol::V311);
+    fn three_short_lives_in_a_row_look_like_a_take_over() {
+        let mut retry = Retry::default();
         let kicks = [1, 2, 3, 4].map(|_| lose(&mut retry, SHORT, &Trouble::ClosedByBroker));
         let fault = |times| Some(BrokerFault::TakenOver { times });
         assert_eq!(kicks, [None, None, fault(3), fault(4)]);
     }
 
     #[test]
-    fn mqtt_3_1_1_a_broker_that_restarts_or_a_bad_link_is_no_take_over() {
-        let mut retry = Retry::new(Protocol::V311);
+    fn a_broker_that_restarts_or_a_bad_link_is_no_take_over() {
+        let mut retry = Retry::default();
         for _ in 0..10 {
             assert_eq!(lose(&mut retry, SHORT, &Trouble::ClosedByBroker), None);
             assert_eq!(lose(&mut retry, SHORT, &Trouble::ClosedByBroker), None);
@@ -143,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_packet_that_is_too_large_is_a_fault_each_time_and_the_pause_grows() {
-        let mut retry = Retry::new(Protocol::V311);
+        let mut retry = Retry::default();
         for _ in 0..3 {
             let fault = lose(&mut retry, SHORT, &Trouble::PacketTooLarge { bytes: 2_000_000 });
             assert!(fault.unwrap().to_string().contains("message_size_limit"));

@@ -113,7 +113,7 @@ impl<'a> Session<'a> {
 
     /// Connects, and serves the connection until it ends.
     pub(super) async fn run(mut self, to: &mut mpsc::Receiver<ToBroker>, from: &mpsc::Sender<FromBroker>) -> Ended {
-        let (requests, mut poller) = wire::open(self.config);
+        let (requests, mut poller) = wire::open(self.config, wire::Purpose::Session);
         let trouble = loop {
             let Some(polled) = self.next(&requests, &mut poller, to, from).await else { return Ended::Stopped };
             let now = Instant::now();
@@ -198,7 +198,7 @@ impl<'a> Session<'a> {
         let Some((greeting, _)) = self.greeting else { return Ok(()) };
         while self.queued < REQUESTS_MAX && self.unacknowledged.front().is_some_and(|oldest| oldest.acknowledged) {
             if let Some(oldest) = self.unacknowledged.pop_front()
-                && requests.ack(&oldest.ack_of)?
+                && requests.ack(oldest.ack_of)?
             {
                 self.queued += 1;
             }

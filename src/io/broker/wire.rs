@@ -34,12 +34,9 @@ pub(super) struct Greeting {
     pub(super) keep_alive: Duration,
 }
 
-/// What an acknowledgement needs of its message.
-#[derive(Debug)]
-pub(super) enum AckOf {
-    V5(packet5::Publish),
-    V311(rumqttc::Publish),
-}
+/// The packet id that a received message is acknowledged by. None with QoS 0, which is not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AckOf(Option<u16>);
 
 /// What one poll brought.
 #[derive(Debug)]
@@ -74,57 +71,66 @@ pub(super) enum Poller {
     V311(Box<rumqttc::EventLoop>),
 }
 
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The machine's session: the broker keeps it, and has a will.
+    Session,
+    /// One publish: nothing stays behind.
+    Once,
+}
+
 /// A fresh client. Nothing is sent before the first poll.
-pub(super) fn open(config: &BrokerConfig) -> (Requests, Poller) {
+pub(super) fn open(config: &BrokerConfig, purpose: Purpose) -> (Requests, Poller) {
     match config.protocol {
         Protocol::V5 => {
-            let (client, event_loop) = v5::AsyncClient::new(options_v5(config), REQUESTS_MAX);
+            let (client, event_loop) = v5::AsyncClient::new(options_v5(config, purpose), REQUESTS_MAX);
             (Requests::V5(client), Poller::V5(Box::new(event_loop)))
         }
         Protocol::V311 => {
-            let (client, mut event_loop) = rumqttc::AsyncClient::new(options_v311(config), REQUESTS_MAX);
+            let (client, mut event_loop) = rumqttc::AsyncClient::new(options_v311(config, purpose), REQUESTS_MAX);
             event_loop.set_network_options(network_options());
             (Requests::V311(client), Poller::V311(Box::new(event_loop)))
         }
     }
 }
 
-fn options_v5(config: &BrokerConfig) -> v5::MqttOptions {
+fn options_v5(config: &BrokerConfig, purpose: Purpose) -> v5::MqttOptions {
     let mut options = v5::MqttOptions::new(&config.client_id, host(config), config.port);
     options
         .set_keep_alive(keep_alive(config))
-        .set_clean_start(false)
-        .set_session_expiry_interval(Some(config.session_expiry_s))
+        .set_clean_start(purpose == Purpose::Once)
+        .set_session_expiry_interval((purpose == Purpose::Session).then_some(config.session_expiry_s))
         .set_receive_maximum(Some(RECEIVE_MAX))
         .set_max_packet_size(Some(PACKET_BYTES_MAX))
         .set_manual_acks(true)
         .set_outgoing_inflight_upper_limit(PACKET_IDS)
         .set_connection_timeout(CONNECT_TIME_OUT_S)
         .set_network_options(network_options())
-        .set_transport(transport(config))
-        .set_last_will(packet5::LastWill::new(
-            &config.publish,
-            config.will.clone(),
-            v5::mqttbytes::QoS::AtLeastOnce,
-            false,
-            None,
-        ));
+        .set_transport(transport(config));
+    if purpose == Purpose::Session {
+        let qos = v5::mqttbytes::QoS::AtLeastOnce;
+        options.set_last_will(packet5::LastWill::new(&config.publish, config.will.clone(), qos, false, None));
+    }
     if let Some((username, password)) = credentials(config) {
         options.set_credentials(username, password);
     }
     options
 }
 
-fn options_v311(config: &BrokerConfig) -> rumqttc::MqttOptions {
+fn options_v311(config: &BrokerConfig, purpose: Purpose) -> rumqttc::MqttOptions {
     let mut options = rumqttc::MqttOptions::new(&config.client_id, host(config), config.port);
     options
         .set_keep_alive(keep_alive(config))
-        .set_clean_session(false)
+        .set_clean_session(purpose == Purpose::Once)
         .set_max_packet_size(PACKET_BYTES_MAX as usize, PACKET_BYTES_MAX as usize)
         .set_manual_acks(true)
         .set_inflight(PACKET_IDS)
-        .set_transport(transport(config))
-        .set_last_will(rumqttc::LastWill::new(&config.publish, config.will.clone(), rumqttc::QoS::AtLeastOnce, false));
+        .set_transport(transport(config));
+    if purpose == Purpose::Session {
+        let qos = rumqttc::QoS::AtLeastOnce;
+        options.set_last_will(rumqttc::LastWill::new(&config.publish, config.will.clone(), qos, false));
+    }
     if let Some((username, password)) = credentials(config) {
         options.set_credentials(username, password);
     }
@@ -189,18 +195,22 @@ impl Requests {
     }
 
     /// Each success that says true is answered by one [`Event::RequestSent`]; a QoS 0 message needs no ack.
-    pub(super) fn ack(&self, ack_of: &AckOf) -> Result<bool, Trouble> {
-        match (self, ack_of) {
-            (Requests::V5(client), AckOf::V5(publish)) => {
-                client.try_ack(publish).map_err(|error| request_refused(&error))?;
-                Ok(publish.qos != v5::mqttbytes::QoS::AtMostOnce)
+    pub(super) fn ack(&self, AckOf(packet_id): AckOf) -> Result<bool, Trouble> {
+        let Some(packet_id) = packet_id else { return Ok(false) };
+        // rumqttc wants the message, and looks at these two fields.
+        match self {
+            Requests::V5(client) => {
+                let qos = v5::mqttbytes::QoS::AtLeastOnce;
+                let message = packet5::Publish { pkid: packet_id, qos, ..Default::default() };
+                client.try_ack(&message).map_err(|error| request_refused(&error))?;
             }
-            (Requests::V311(client), AckOf::V311(publish)) => {
-                client.try_ack(publish).map_err(|error| request_refused(&error))?;
-                Ok(publish.qos != rumqttc::QoS::AtMostOnce)
+            Requests::V311(client) => {
+                let mut message = rumqttc::Publish::new("", rumqttc::QoS::AtLeastOnce, []);
+                message.pkid = packet_id;
+                client.try_ack(&message).map_err(|error| request_refused(&error))?;
             }
-            _ => Err(Trouble::Protocol("an ack for a message of the other protocol version".to_owned())),
         }
+        Ok(true)
     }
 }
 
@@ -260,10 +270,10 @@ fn event_v5(event: v5::Event, keep_alive: Duration) -> Event {
                 other => Err(format!("{other:?}")),
             })
         }
-        v5::Event::Incoming(packet5::Packet::Publish(mut publish)) => Event::Message {
-            payload: std::mem::take(&mut publish.payload),
+        v5::Event::Incoming(packet5::Packet::Publish(publish)) => Event::Message {
+            ack_of: AckOf((publish.qos != QoS::AtMostOnce).then_some(publish.pkid)),
+            payload: publish.payload,
             redelivered: publish.dup,
-            ack_of: AckOf::V5(publish),
         },
         v5::Event::Incoming(packet5::Packet::PubAck(puback)) => Event::PublishAnswered(
             puback.pkid,
@@ -293,10 +303,10 @@ fn event_v311(event: rumqttc::Event, keep_alive: Duration) -> Event {
                 other => Err(format!("{other:?}")),
             })
         }
-        rumqttc::Event::Incoming(Packet::Publish(mut publish)) => Event::Message {
-            payload: std::mem::take(&mut publish.payload),
+        rumqttc::Event::Incoming(Packet::Publish(publish)) => Event::Message {
+            ack_of: AckOf((publish.qos != QoS::AtMostOnce).then_some(publish.pkid)),
+            payload: publish.payload,
             redelivered: publish.dup,
-            ack_of: AckOf::V311(publish),
         },
         rumqttc::Event::Incoming(Packet::PubAck(puback)) => Event::PublishAnswered(puback.pkid, Ok(())),
         rumqttc::Event::Incoming(_) => Event::Other,

@@ -2,7 +2,8 @@
 
 use super::client::{Failure, Phase, TimeOuts};
 use super::proxy::{Proxies, Proxy};
-use super::target::{Host, Origin, Scheme, TargetRules};
+use super::target::{Origin, Scheme, TargetRules};
+use crate::config::host::Host;
 use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::Full;
@@ -107,7 +108,10 @@ impl Connector {
         let mut silent = None;
         for address in addresses {
             if let Err(e) = check(address.ip()) {
-                refused = Some(e);
+                refused = Some(match (host, e) {
+                    (Host::Name(name), Failure::BadTarget(why)) => Failure::Misled { host: name.to_string(), why },
+                    (_, e) => e,
+                });
                 continue;
             }
             let connect = async { TcpStream::connect(address).await.map_err(|e| connect_failure(host, &e)) };

@@ -135,6 +135,16 @@ impl Store {
         }
     }
 
+    /// Makes a quarantine last over restarts, until [`super::accept_loss`]: for records that are whole here and mean
+    /// nothing to whoever reads them. Commit nothing afterwards, and keep the store: it holds the lock.
+    ///
+    /// # Errors
+    /// When the note cannot be written.
+    pub fn quarantine(&self, why: &str) -> io::Result<()> {
+        let layout = Layout::of(&self.state_dir);
+        layout.write_durably(&layout.quarantine, why)
+    }
+
     /// Makes a batch durable, all of it or nothing. An empty batch costs nothing.
     ///
     /// # Errors

@@ -1,0 +1,120 @@
+//! The other end of the control socket: one question, one document.
+
+use crate::control::{Ask, Refusal, SCHEMA_VERSION};
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::UnixStream;
+
+/// From connecting to the last byte. Longer than a daemon waits for clients that hang and were before us.
+const TIME_OUT: Duration = Duration::from_secs(10);
+/// Most bytes of an answer: 1,024 orders of 10 units each, four times over.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Nobody listens.
+    #[error("no daemon answers at {}: {source}", .socket.display())]
+    NotRunning {
+        /// Where.
+        socket: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The socket is not for us.
+    #[error("{} is for root, the user vend and the members of its group", .socket.display())]
+    NoPermission {
+        /// Which socket.
+        socket: PathBuf,
+    },
+    /// The daemon, or whoever is there, says nothing in time.
+    #[error("the daemon at {} gives no answer within {} s", .socket.display(), TIME_OUT.as_secs())]
+    TimeOut {
+        /// Where.
+        socket: PathBuf,
+    },
+    /// The daemon answers, but not with a document.
+    #[error("the daemon says: {error}")]
+    Refused {
+        /// The status.
+        status: StatusCode,
+        /// Its reason.
+        error: String,
+    },
+    /// What answers is no daemon of this version.
+    #[error("the answer of {} cannot be read: {why}", .socket.display())]
+    Unreadable {
+        /// Where.
+        socket: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No runtime, no file descriptor.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+#[derive(Deserialize)]
+struct Version {
+    schema_version: u32,
+}
+
+/// Asks the daemon at `socket` and waits for its document.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn ask<T: DeserializeOwned>(socket: &Path, question: Ask) -> Result<T, AskError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let asked = async { tokio::time::timeout(TIME_OUT, exchange(socket, question)).await };
+    let (status, body) =
+        runtime.block_on(asked).unwrap_or_else(|_| Err(AskError::TimeOut { socket: socket.to_owned() }))?;
+    let unreadable = |why: String| AskError::Unreadable { socket: socket.to_owned(), why };
+    if status != StatusCode::OK {
+        let refusal: Result<Refusal, _> = serde_json::from_slice(&body);
+        let error = refusal.map_or_else(|_| status.to_string(), |refusal| refusal.error);
+        return Err(AskError::Refused { status, error });
+    }
+    // The version first: a document of another one need not have the keys of this one.
+    let Version { schema_version } = serde_json::from_slice(&body).map_err(|e| unreadable(e.to_string()))?;
+    if schema_version != SCHEMA_VERSION {
+        return Err(unreadable(format!("it is of version {schema_version}, this vend reads {SCHEMA_VERSION}")));
+    }
+    serde_json::from_slice(&body).map_err(|e| unreadable(e.to_string()))
+}
+
+async fn exchange(socket: &Path, question: Ask) -> Result<(StatusCode, Bytes), AskError> {
+    let stream = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            AskError::NotRunning { socket: socket.to_owned(), source }
+        }
+        io::ErrorKind::PermissionDenied => AskError::NoPermission { socket: socket.to_owned() },
+        _ => AskError::Io(source),
+    })?;
+    let unreadable = |error: &dyn Error| AskError::Unreadable { socket: socket.to_owned(), why: error.to_string() };
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| unreadable(&e))?;
+    let request = Request::get(question.path())
+        .header(http::header::HOST, "vend")
+        .body(Empty::<Bytes>::new())
+        .map_err(|e| unreadable(&e))?;
+    let asked = async {
+        let response = sender.send_request(request).await.map_err(|e| unreadable(&e))?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        Ok((status, body.map_err(|e| unreadable(&*e))?.to_bytes()))
+    };
+    tokio::pin!(asked);
+    tokio::select! {
+        answer = &mut asked => answer,
+        // How the connection ended is told by the answer, or by its lack.
+        _ = connection => asked.await,
+    }
+}
