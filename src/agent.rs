@@ -19,7 +19,7 @@ use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
 use crate::config::{self, Config, MqttSigning};
-use crate::control::{Ask, Asked};
+use crate::control::{Ask, Asked, Orders, Versioned};
 use crate::core::event::{
     Audience, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token,
 };
@@ -383,8 +383,8 @@ fn told_by_journal(told: JournalEvent) -> Event {
 
 fn answer(core: &Core, clock: &mut Clock, asked: Asked) {
     let document = match asked.ask {
-        Ask::Status => serde_json::to_vec(&core.status(clock.now())),
-        Ask::Orders => serde_json::to_vec(&core.open_orders()),
+        Ask::Status => serde_json::to_vec(&Versioned::of(&core.status(clock.now()))),
+        Ask::Orders => serde_json::to_vec(&Versioned::of(&Orders { orders: core.open_orders() })),
     };
     // Whoever asked may have left; the types have no key or value that JSON lacks.
     let _ = asked.answer.send(document.unwrap_or_default());
@@ -401,9 +401,7 @@ impl Clients {
         let wrong = |error: &dyn std::fmt::Display| Failure::start(Exit::Configuration, error);
         let proxies = Proxies::from_environment().map_err(|e| wrong(&e))?;
         let report = &config.report;
-        let hosts: Vec<String> = report.allow_hosts.iter().map(ToString::to_string).collect();
-        let rules =
-            TargetRules::new(&hosts, report.allow_private_targets, report.allow_plaintext).map_err(|e| wrong(&e))?;
+        let rules = TargetRules::new(report.allow_hosts.clone(), report.allow_private_targets, report.allow_plaintext);
         let client = |ca_file: Option<&Path>, report: TargetRules, cloud: TargetRules| {
             let tls = tls::client_config(ca_file, None).map_err(|e| wrong(&e))?;
             let time_outs = client::TimeOuts::default();

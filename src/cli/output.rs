@@ -130,7 +130,7 @@ fn terminal_columns() -> u16 {
 }
 
 /// Colour unless NO_COLOR says anything or the terminal is dumb (no-color.org).
-fn colour_wanted(variable: impl Fn(&str) -> Option<String>) -> bool {
+pub(crate) fn colour_wanted(variable: impl Fn(&str) -> Option<String>) -> bool {
     variable("NO_COLOR").is_none_or(|v| v.is_empty()) && variable("TERM").is_some_and(|t| t != "dumb")
 }
 

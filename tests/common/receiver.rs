@@ -19,9 +19,8 @@ impl Receiver {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let script: Arc<Mutex<VecDeque<Answer>>> = Arc::default();
         let told = script.clone();
-        let server = HttpServer::start(tls, move |_| {
-            told.lock().unwrap().pop_front().unwrap_or_else(|| Answer::status(204))
-        });
+        let server =
+            HttpServer::start(tls, move |_| told.lock().unwrap().pop_front().unwrap_or_else(|| Answer::status(204)));
         Receiver { server, scheme, script }
     }
 

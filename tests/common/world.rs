@@ -258,7 +258,14 @@ impl World {
     /// Everything that came up about an order, by method and state or outcome.
     pub fn everything_told_up(&self, order_id: &str) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let messages = self.platform.up().all().iter().map(|p| opened(p)).filter(|m| m["order_id"] == order_id).collect::<Vec<_>>();
+        let messages = self
+            .platform
+            .up()
+            .all()
+            .iter()
+            .map(|p| opened(p))
+            .filter(|m| m["order_id"] == order_id)
+            .collect::<Vec<_>>();
         messages.iter().map(|m| (text(&m["method"]), text(m.get("state").unwrap_or(&m["outcome"])))).collect()
     }
 
@@ -336,7 +343,9 @@ fn profile_of(setup: &Setup, directory: &Path) -> Profile {
 fn write_config(setup: &Setup, directory: &Path, broker_port: u16, cloud_url: &str) {
     let Setup { profile, protocol, trust, verify_orders, refund_failed, private_targets, .. } = setup;
     let broker = match setup.secure_broker {
-        true => format!("url = \"mqtts://localhost:{broker_port}\"\nusername = \"{MACHINE_NO}\"\nca_file = \"broker-ca.pem\""),
+        true => format!(
+            "url = \"mqtts://localhost:{broker_port}\"\nusername = \"{MACHINE_NO}\"\nca_file = \"broker-ca.pem\""
+        ),
         false => format!("url = \"mqtt://127.0.0.1:{broker_port}\""),
     };
     let profile = if setup.longest_vend_ms.is_some() { "board.toml" } else { profile };
@@ -371,7 +380,8 @@ socket = "control.sock"
     let credentials = directory.join("credentials");
     fs::create_dir(&credentials).unwrap();
     for (name, secret) in [("app_key", APP_KEY), ("app_secret", APP_SECRET), ("mqtt_password", MQTT_PASSWORD)] {
-        let mut file = fs::File::options().write(true).create_new(true).mode(0o600).open(credentials.join(name)).unwrap();
+        let mut file =
+            fs::File::options().write(true).create_new(true).mode(0o600).open(credentials.join(name)).unwrap();
         file.write_all(secret.as_bytes()).unwrap();
     }
 }
