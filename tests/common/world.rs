@@ -29,6 +29,8 @@ const MQTT_PASSWORD: &str = "right";
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub profile: &'static str,
+    /// `[board] port`; the world's own board is at "port".
+    pub port: &'static str,
     /// `[broker] protocol`.
     pub protocol: &'static str,
     /// A broker over TLS that asks for a password.
@@ -86,6 +88,7 @@ impl World {
     pub fn without_agent(profile: &'static str, change: impl FnOnce(&mut Setup)) -> World {
         let mut setup = Setup {
             profile,
+            port: "port",
             protocol: "5",
             secure_broker: false,
             secure_receiver: false,
@@ -341,7 +344,7 @@ fn profile_of(setup: &Setup, directory: &Path) -> Profile {
 }
 
 fn write_config(setup: &Setup, directory: &Path, broker_port: u16, cloud_url: &str) {
-    let Setup { profile, protocol, trust, verify_orders, refund_failed, private_targets, .. } = setup;
+    let Setup { profile, port, protocol, trust, verify_orders, refund_failed, private_targets, .. } = setup;
     let broker = match setup.secure_broker {
         true => format!(
             "url = \"mqtts://localhost:{broker_port}\"\nusername = \"{MACHINE_NO}\"\nca_file = \"broker-ca.pem\""
@@ -363,7 +366,7 @@ verify_orders = "{verify_orders}"
 refund_failed = {refund_failed}
 [board]
 profile = "{profile}"
-port = "port"
+port = "{port}"
 [report]
 allow_private_targets = {private_targets}
 {ca_file}

@@ -10,5 +10,6 @@ mod brokers;
 mod clouds;
 mod journals;
 mod kills;
+mod peers;
 mod receivers;
 mod vends;
