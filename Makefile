@@ -67,6 +67,6 @@ test-needs:
 
 $(VENV_READY): | test-needs
 	@rm -rf $(VENV) && python3 -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet pymodbus==$(PYMODBUS) \
+	@$(VENV)/bin/python -m pip install --quiet 'pymodbus[serial]==$(PYMODBUS)' \
 		|| { echo "missing, and PyPI is not reached: pymodbus $(PYMODBUS), which the Modbus tests need" >&2; exit 1; }
 	@touch $@

@@ -29,6 +29,8 @@ const MQTT_PASSWORD: &str = "right";
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub profile: &'static str,
+    /// `[board] port`; the world's own board is at "port".
+    pub port: &'static str,
     /// `[broker] protocol`.
     pub protocol: &'static str,
     /// A broker over TLS that asks for a password.
@@ -86,6 +88,7 @@ impl World {
     pub fn without_agent(profile: &'static str, change: impl FnOnce(&mut Setup)) -> World {
         let mut setup = Setup {
             profile,
+            port: "port",
             protocol: "5",
             secure_broker: false,
             secure_receiver: false,
@@ -237,8 +240,8 @@ impl World {
         assert_eq!(self.report(order_id, "1")["outcome"], "dispensed");
     }
 
-    /// Waits for a message of the agent over MQTT about this order.
-    pub fn told_up(&self, method: &str, order_id: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    /// Waits for a fitting message of the agent over MQTT about this order.
+    fn told_up(&self, method: &str, order_id: &str, fits: impl Fn(&Value) -> bool) -> Value {
         self.platform.up().wait(&format!("{method} about order {order_id}"), |up| {
             let mut messages = up.iter().map(|payload| opened(payload));
             messages.find(|m| m["method"] == method && m["order_id"] == order_id && fits(m))
@@ -250,9 +253,9 @@ impl World {
         self.told_up("device.delivery.received", order_id, |m| m["state"] == state)
     }
 
-    /// Waits for the report over MQTT.
-    pub fn response(&self, order_id: &str) -> Value {
-        self.told_up("device.delivery.response", order_id, |_| true)
+    /// Waits for the first report over MQTT.
+    pub fn response(&self, order_id: &str, record_id: &str) -> Value {
+        self.told_up("device.delivery.response", order_id, |m| m["record_id"] == record_id)
     }
 
     /// Everything that came up about an order, by method and state or outcome.
@@ -269,15 +272,24 @@ impl World {
         messages.iter().map(|m| (text(&m["method"]), text(m.get("state").unwrap_or(&m["outcome"])))).collect()
     }
 
-    /// Every try to report the order said the same, in one body: the truth that the test expects.
+    /// Waits for the report that the test expects, over both ways; it is the first and only one, word for word the
+    /// same in every try.
     pub fn one_truth(&self, order_id: &str, record_id: &str, outcome: &str) {
         let told = self.report(order_id, record_id);
-        assert_eq!(told["outcome"], outcome, "{told}");
+        assert_eq!((&told["outcome"], &told["sequence"]), (&outcome.into(), &1.into()), "{told}");
         for again in self.receiver.tries(order_id, record_id) {
             assert_eq!(again, told, "a second report said something else");
         }
-        let response = self.response(order_id);
+        let response = self.response(order_id, record_id);
         assert_eq!((&response["outcome"], &response["event_id"]), (&told["outcome"], &told["event_id"]));
+    }
+
+    /// Waits for *unknown*, and for the one correction of it.
+    pub fn truth_after_unknown(&self, order_id: &str, record_id: &str, outcome: &str) {
+        let told: Vec<Value> = self.receiver.wait_for_tries(order_id, record_id, 2);
+        let expected: Vec<(Value, Value)> = vec![(1.into(), "unknown".into()), (2.into(), outcome.into())];
+        let told: Vec<_> = told.iter().map(|r| (r["sequence"].clone(), r["outcome"].clone())).collect();
+        assert_eq!(told, expected);
     }
 }
 
@@ -332,7 +344,7 @@ fn profile_of(setup: &Setup, directory: &Path) -> Profile {
 }
 
 fn write_config(setup: &Setup, directory: &Path, broker_port: u16, cloud_url: &str) {
-    let Setup { profile, protocol, trust, verify_orders, refund_failed, private_targets, .. } = setup;
+    let Setup { profile, port, protocol, trust, verify_orders, refund_failed, private_targets, .. } = setup;
     let broker = match setup.secure_broker {
         true => format!(
             "url = \"mqtts://localhost:{broker_port}\"\nusername = \"{MACHINE_NO}\"\nca_file = \"broker-ca.pem\""
@@ -354,7 +366,7 @@ verify_orders = "{verify_orders}"
 refund_failed = {refund_failed}
 [board]
 profile = "{profile}"
-port = "port"
+port = "{port}"
 [report]
 allow_private_targets = {private_targets}
 {ca_file}

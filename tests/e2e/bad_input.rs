@@ -59,7 +59,7 @@ fn a_signed_order_that_cannot_be_driven_is_refused_with_a_report() {
         ("5", put("60", "5").without("code"), "invalid"),
         ("6", put("60", "6").code(""), "invalid"),
         ("7", put("60", "7").code("abc"), "invalid"),
-        ("8", put("60", "8").code("99999999999999999999"), "invalid"),
+        ("8", put("60", "8").code("99999999999999999999"), "slot"),
         ("9", put("60", "9").code("81"), "slot"),
         ("10", put("60", "10").with("expired_at", "soon"), "invalid"),
         ("11", put("60", "11").with("timestamp", &far), "clock"),

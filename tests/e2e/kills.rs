@@ -40,8 +40,18 @@ fn xy_v3_tells_the_outcome_to_an_agent_that_is_back_in_time() {
 }
 
 #[test]
-fn tcn_00ff_leaves_a_killed_agent_with_unknown() {
-    killed_in_mid_vend("tcn-00ff", "unknown");
+fn tcn_00ff_leaves_a_killed_agent_with_unknown_until_its_reply_comes_all_the_same() {
+    let mut world = World::with("tcn-00ff", |s| (s.turn_ms, s.longest_vend_ms) = (2_500, Some(6_000)));
+    world.send(put("60", "78"));
+    world.board.wait_for_turns(1);
+    world.kill9();
+    world.start_agent();
+    world.send(put("61", "1").code("9"));
+    world.truth_after_unknown("60", "78", "dispensed");
+    // The reply was not credited to the order that waited meanwhile.
+    world.one_truth("61", "1", "dispensed");
+    assert_eq!(world.board.turned_slots(), [5, 9]);
+    assert_eq!(world.receiver.tries("60", "78").len(), 2);
 }
 
 /// Killed while the motor turns, and back only after it has stopped.

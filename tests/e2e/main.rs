@@ -1,6 +1,10 @@
 //! The real binary, end to end: one order comes over a real broker, a motor turns, the merchant is told. Each test
 //! has a world of its own and holds reports against the board's own log of turns.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "deadlines of tests, and the wall clock of the platform and its receivers"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -10,5 +14,6 @@ mod brokers;
 mod clouds;
 mod journals;
 mod kills;
+mod peers;
 mod receivers;
 mod vends;

@@ -11,7 +11,7 @@ fn a_receiver_that_was_away_gets_its_report_when_it_is_back() {
     let mut world = World::start("tcn-00ff");
     world.receiver.server.go_away();
     world.send(put("60", "78"));
-    assert_eq!(world.response("60")["outcome"], "dispensed");
+    assert_eq!(world.response("60", "78")["outcome"], "dispensed");
     world.receiver.server.come_back();
     world.one_truth("60", "78", "dispensed");
     assert_eq!(world.board.turned_slots(), [5]);
@@ -78,7 +78,7 @@ fn a_404_is_tried_again_before_it_is_given_up() {
     world.receiver.will((0..10).map(|_| Answer::status(404)));
     world.send(put("60", "78"));
     world.receiver.wait_for_tries("60", "78", 2);
-    world.response("60");
+    world.response("60", "78");
     assert_eq!(world.stop_agent().code(), Some(0));
     let report = world.dumped("60")["reports"][0].clone();
     assert_eq!(report["state"], "pending", "{report}");
@@ -99,7 +99,7 @@ fn bad_targets_become_dead_letters_and_the_report_still_goes_up() {
     ];
     for (order, url) in &targets {
         world.send(put(order, "1").notify(url));
-        assert_eq!(world.response(order)["outcome"], "dispensed", "{url}");
+        assert_eq!(world.response(order, "1")["outcome"], "dispensed", "{url}");
     }
     world.wait_until_settled();
     assert!(elsewhere.server.requests().all().is_empty(), "a redirect elsewhere was followed");
@@ -115,7 +115,7 @@ fn bad_targets_become_dead_letters_and_the_report_still_goes_up() {
 fn a_private_address_is_a_bad_target_unless_it_is_allowed() {
     let mut world = World::with("tcn-00ff", |s| s.private_targets = false);
     world.send(put("60", "78"));
-    assert_eq!(world.response("60")["outcome"], "dispensed");
+    assert_eq!(world.response("60", "78")["outcome"], "dispensed");
     world.wait_until_settled();
     assert!(world.receiver.server.requests().all().is_empty());
     assert_eq!(world.stop_agent().code(), Some(0));
@@ -126,7 +126,7 @@ fn a_private_address_is_a_bad_target_unless_it_is_allowed() {
 fn a_receiver_with_a_foreign_certificate_sees_nothing() {
     let mut world = World::with("tcn-00ff", |s| (s.secure_receiver, s.trusts_receiver) = (true, false));
     world.send(put("60", "78"));
-    assert_eq!(world.response("60")["outcome"], "dispensed");
+    assert_eq!(world.response("60", "78")["outcome"], "dispensed");
     world.wait_for_note("report_not_taken");
     assert!(world.receiver.server.requests().all().is_empty());
     assert_eq!(world.stop_agent().code(), Some(0));

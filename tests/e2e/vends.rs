@@ -133,7 +133,7 @@ fn the_same_key_with_another_body_is_a_conflict_without_a_result() {
 fn a_question_is_answered_with_the_result_or_with_not_found() {
     let world = World::start("tcn-00ff");
     world.send(put("60", "78"));
-    let first = world.response("60");
+    let first = world.response("60", "78");
     world.send(get("60", "78"));
     world.platform.up().wait("second copy of the result", |up| {
         let copies = up.iter().filter(|payload| crate::common::command::opened(payload) == first).count();
