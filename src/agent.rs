@@ -20,7 +20,9 @@ use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
 use crate::config::{self, Config, MqttSigning};
 use crate::control::{Ask, Asked, Orders, Versioned};
-use crate::core::event::{Audience, Effect, Ending, Epoch, Event, HttpAnswer, HttpFailure, Level, Request, Token};
+use crate::core::event::{
+    Audience, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token,
+};
 use crate::core::{CloudSettings, Core, Recovered, Settings, Start, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
@@ -31,6 +33,7 @@ use crate::io::line::{self, FromLine, LineConfig, ToLine};
 use crate::io::systemd::Notifier;
 use crate::order::record;
 use crate::order::time::BootMs;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
@@ -44,9 +47,10 @@ use tokio::task::{JoinHandle, JoinSet, LocalSet};
 const BATCHES_MAX: usize = 2;
 /// Answers of the journal: one a commit, and what it says about space.
 const JOURNAL_EVENTS_MAX: usize = 8;
-/// Acknowledgements and publishes on their way to the broker task: the core's own window (64 publishes and the
-/// acknowledgements of what was received) for the old and the new connection, so that sending never waits.
-const TO_BROKER_MAX: usize = 512;
+/// Acknowledgements and publishes handed to the broker task at once. What is more waits in [`Hands::for_broker`],
+/// which the core's windows bound: 64 publishes, and an acknowledgement for each message that the broker task keeps
+/// track of (1,024). A lost acknowledgement would close the broker's own window for good.
+const TO_BROKER_MAX: usize = 64;
 /// Messages from the broker: more wait in the broker itself, which holds back what is not acknowledged.
 const FROM_BROKER_MAX: usize = 64;
 /// Frames to the line: drivers send one and wait for its answer; the rest is room for acknowledgements.
@@ -212,7 +216,16 @@ async fn serve(
 
     let start = Start { driver: board::driver_for(&settings.profile), settings };
     let mut core = Core::new(start, recovered, clock.now());
-    let mut hands = Hands { to_journal, to_broker, to_line, epoch: Epoch(0), writes: 0, motor_write: None };
+    let broker_room = to_broker.clone();
+    let mut hands = Hands {
+        to_journal,
+        to_broker,
+        for_broker: VecDeque::new(),
+        to_line,
+        epoch: Epoch(0),
+        writes: 0,
+        motor_write: None,
+    };
     let mut systemd = Notifier::new();
     let mut effects = Vec::new();
     let mut event = Event::Wake;
@@ -225,7 +238,10 @@ async fn serve(
                     let answer = clients.send(request);
                     requests.spawn_local(async move { (token, answer.await) });
                 }
-                Effect::End(ending) => return Ok(end(ending, hands, broker, journal).await),
+                Effect::End(ending) => {
+                    drop(broker_room);
+                    return Ok(end(ending, hands, broker, journal).await);
+                }
                 other => hands.carry_out(other),
             }
         }
@@ -233,11 +249,17 @@ async fn serve(
         let deadline = core.deadline().into_iter().chain(systemd.deadline()).min();
         event = loop {
             tokio::select! {
-                // The board first: it may have given us 100 ms. Then what is durable, then what is new.
+                // The board first: it may have given us 100 ms. Then what is durable, then what leaves, then what is
+                // new.
                 biased;
-                Some(told) = from_line.recv() => if let Some(event) = hands.from_line(told) { break event },
-                Some(told) = from_journal.recv() => break from_the_journal(told),
-                Some(told) = from_broker.recv() => if let Some(event) = hands.from_broker(told) { break event },
+                Some(told) = from_line.recv() => if let Some(event) = hands.told_by_line(told) { break event },
+                Some(told) = from_journal.recv() => break told_by_journal(told),
+                Ok(room) = broker_room.reserve(), if !hands.for_broker.is_empty() => {
+                    if let Some(command) = hands.for_broker.pop_front() {
+                        room.send(command);
+                    }
+                }
+                Some(told) = from_broker.recv() => if let Some(event) = hands.told_by_broker(told) { break event },
                 Some(done) = requests.join_next() => match done {
                     Ok((token, answer)) => break Event::Answered { token, answer },
                     Err(error) => tracing::error!(%error, "a request's task failed"),
@@ -268,6 +290,8 @@ async fn sleep_until(alarm: &mut Alarm, deadline: Option<BootMs>) {
 struct Hands {
     to_journal: mpsc::Sender<(u64, journal::Batch)>,
     to_broker: mpsc::Sender<ToBroker>,
+    /// What the broker task has no room for yet, oldest first.
+    for_broker: VecDeque<ToBroker>,
     to_line: mpsc::Sender<ToLine>,
     /// The connection that publishes are meant for.
     epoch: Epoch,
@@ -284,10 +308,9 @@ impl Hands {
                 let batch = journal::Batch { puts: batch.puts, removes: batch.removes, meta: Some(batch.ledger) };
                 self.hand_over("journal", self.to_journal.try_send((id, batch)).is_ok());
             }
-            Effect::Ack(tag) => self.hand_over("broker", self.to_broker.try_send(ToBroker::Ack(tag)).is_ok()),
+            Effect::Ack(tag) => self.for_broker.push_back(ToBroker::Ack(tag)),
             Effect::Publish { token: Token(token), payload } => {
-                let publish = ToBroker::Publish { epoch: self.epoch, token, payload };
-                self.hand_over("broker", self.to_broker.try_send(publish).is_ok());
+                self.for_broker.push_back(ToBroker::Publish { epoch: self.epoch, token, payload });
             }
             Effect::LineWrite(write) => {
                 self.writes += 1;
@@ -308,7 +331,7 @@ impl Hands {
         }
     }
 
-    /// The channels hold more than the core ever has under way, so a full one means a dead task. Nothing is lost by
+    /// These channels hold more than the core ever has under way, so a full one means a dead task. Nothing is lost by
     /// it: what was not done has no answer, and the next life finds it in the journal.
     fn hand_over(&self, whom: &str, taken: bool) {
         if !taken {
@@ -316,7 +339,7 @@ impl Hands {
         }
     }
 
-    fn from_line(&mut self, told: FromLine) -> Option<Event> {
+    fn told_by_line(&mut self, told: FromLine) -> Option<Event> {
         Some(match told {
             FromLine::Opened => Event::LineOpened,
             FromLine::Closed { why } => Event::LineClosed { why: why.to_string() },
@@ -328,10 +351,11 @@ impl Hands {
         })
     }
 
-    fn from_broker(&mut self, told: FromBroker) -> Option<Event> {
+    fn told_by_broker(&mut self, told: FromBroker) -> Option<Event> {
         Some(match told {
             FromBroker::Connected { epoch, session_present } => {
                 self.epoch = epoch;
+                self.for_broker.clear();
                 Event::Connected { epoch, session_present }
             }
             FromBroker::Subscribed { .. } => {
@@ -349,7 +373,7 @@ impl Hands {
     }
 }
 
-fn from_the_journal(told: JournalEvent) -> Event {
+fn told_by_journal(told: JournalEvent) -> Event {
     match told {
         JournalEvent::Committed(id) => Event::Committed(id),
         JournalEvent::Failed { error, .. } => Event::JournalFailed { why: error.to_string() },
@@ -406,9 +430,9 @@ impl Clients {
             Audience::Cloud => (self.cloud.clone(), client::Kind::Cloud),
         };
         async move {
-            let failed = |bad_target, why: String| HttpFailure { bad_target, why };
-            let client = client.ok_or_else(|| failed(true, "no [cloud] is configured".to_owned()))?;
-            let request = http_request(request, kind).map_err(|why| failed(false, why))?;
+            let failed = |kind, why: String| HttpFailure { kind, why };
+            let client = client.ok_or_else(|| failed(FailureKind::BadTarget, "no [cloud] is configured".to_owned()))?;
+            let request = http_request(request, kind).map_err(|why| failed(FailureKind::BadTarget, why))?;
             match client.send(request).await {
                 Ok(answer) => Ok(HttpAnswer {
                     status: answer.status.as_u16(),
@@ -416,7 +440,14 @@ impl Clients {
                     retry_after_s: answer.retry_after_s,
                     body: answer.body,
                 }),
-                Err(failure) => Err(failed(failure.is_final(), failure.to_string())),
+                Err(failure) => {
+                    let kind = match failure {
+                        client::Failure::BadTarget(_) => FailureKind::BadTarget,
+                        client::Failure::Misled { .. } => FailureKind::Misled,
+                        _ => FailureKind::NoAnswer,
+                    };
+                    Err(failed(kind, failure.to_string()))
+                }
             }
         }
     }
@@ -481,9 +512,12 @@ async fn end(
     broker: JoinHandle<()>,
     journal: Option<std::thread::JoinHandle<()>>,
 ) -> ExitCode {
-    let _ = hands.to_broker.send(ToBroker::Stop).await;
+    let Hands { to_journal, to_broker, for_broker, .. } = hands;
+    for command in for_broker.into_iter().chain([ToBroker::Stop]) {
+        let _ = to_broker.send_timeout(command, LAST_WORDS).await;
+    }
     let _ = tokio::time::timeout(LAST_WORDS, broker).await;
-    drop(hands);
+    drop(to_journal);
     if let Some(journal) = journal {
         let joined = tokio::task::spawn_blocking(move || journal.join());
         let _ = tokio::time::timeout(LAST_WORDS, joined).await;

@@ -20,8 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use vend::core::event::{Epoch, Tag};
 use vend::io::broker::{
-    BrokerConfig, BrokerFault, FromBroker, PACKET_BYTES_MAX, Password, Protocol, ToBroker,
-    Trouble, run,
+    BrokerConfig, BrokerFault, FromBroker, PACKET_BYTES_MAX, Password, Protocol, RECEIVE_MAX, ToBroker, Trouble, run,
 };
 
 /// Far more than anything here takes; a handful of back-offs of some seconds are the longest.

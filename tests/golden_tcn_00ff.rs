@@ -1,6 +1,8 @@
 //! Every published frame of the tcn-00ff family. If this fails, do not change the test: the code no longer speaks
 //! the boards' language.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says so when it fails")]
+
 use std::path::Path;
 use vend::board::driver::{Address, Driver, Finding, FloorType, MotorCommand, Output, Reference, Slot, Written};
 use vend::board::profile::Profile;

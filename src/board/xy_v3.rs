@@ -529,7 +529,7 @@ impl Driver for XyV3 {
         // Whatever comes, the board no longer waits for an answer to what it said before.
         self.question = None;
         self.deframer.push(read_at, bytes);
-        while let Some(found) = self.deframer.next() {
+        while let Some(found) = self.deframer.next_frame() {
             // Of several frames in one read only the last can still wait for an answer.
             self.question = None;
             match found {

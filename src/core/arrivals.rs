@@ -90,10 +90,11 @@ impl Arrivals {
 impl Core {
     pub(super) fn on_connected(&mut self, now: Now, epoch: Epoch, session_present: bool) {
         self.on_disconnected();
-        if self.ledger.first_connection_over || !session_present {
-            self.arrivals.session_was_present = false;
-        } else {
-            self.arrivals.session_was_present = true;
+        self.arrivals.session_was_present = session_present && !self.ledger.first_connection_over;
+        if !session_present && !self.ledger.first_connection_over {
+            // There is no session that a former life could have left: what comes again later was given to this journal.
+            self.ledger.first_connection_over = true;
+            self.save_ledger();
         }
         self.arrivals.connection = Some(epoch);
         self.note(Level::Info, "broker_connected", format!("session present: {session_present}"));

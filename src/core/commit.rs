@@ -12,6 +12,10 @@ use std::collections::BTreeSet;
 /// commit carried it before. Losing it costs one repeated report, so it is not worth a sync of its own soon.
 pub(super) const LAZY_COMMIT_MS: u64 = 30_000;
 
+/// A commit that takes longer is a journal that hangs (a dying card, a dead thread in sled), in ms. Sound flash under
+/// load answers within seconds.
+pub(super) const COMMIT_ANSWER_MS: u64 = 60_000;
+
 /// What waits for a commit.
 #[derive(Debug)]
 pub(super) enum After {
@@ -35,8 +39,9 @@ pub(super) struct Commits {
     /// Changed since the last batch was made.
     dirty: BTreeSet<Key>,
     removed: BTreeSet<Key>,
-    /// Somebody waits.
+    /// Somebody waits, or the ledger alone changed and must not be lost.
     urgent: bool,
+    ledger_changed: bool,
     lazy_due: Option<BootMs>,
     waiting: Vec<After>,
     flying: Option<Flying>,
@@ -45,13 +50,18 @@ pub(super) struct Commits {
 #[derive(Debug)]
 struct Flying {
     id: u64,
+    /// When the journal must have answered.
+    answer_due: BootMs,
     keys: BTreeSet<Key>,
     after: Vec<After>,
 }
 
 impl Commits {
-    pub(super) const fn deadline(&self) -> Option<BootMs> {
-        if self.flying.is_some() { None } else { self.lazy_due }
+    pub(super) fn deadline(&self) -> Option<BootMs> {
+        match &self.flying {
+            Some(flying) => Some(flying.answer_due),
+            None => self.lazy_due,
+        }
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -77,6 +87,12 @@ impl Core {
     pub(super) fn after_next_commit(&mut self, after: After) {
         self.commits.urgent = true;
         self.commits.waiting.push(after);
+    }
+
+    /// The ledger changed and the next life must know.
+    pub(super) fn save_ledger(&mut self) {
+        self.commits.urgent = true;
+        self.commits.ledger_changed = true;
     }
 
     /// The order changed and nobody waits.
@@ -107,6 +123,10 @@ impl Core {
     /// Makes the next batch if one is due and none is under way.
     pub(super) fn commit_if_due(&mut self, now: Now) {
         let lazy = self.commits.lazy_due.is_some_and(|due| due <= now.boot) || self.stopping;
+        if self.commits.flying.as_ref().is_some_and(|f| f.answer_due <= now.boot) {
+            let text = format!("the disk has not answered for {COMMIT_ANSWER_MS} ms");
+            self.journal_failed(now, text);
+        }
         if self.commits.flying.is_some() || self.failed.is_some() || !(self.commits.urgent || lazy) {
             return;
         }
@@ -116,7 +136,8 @@ impl Core {
         let keys = std::mem::take(&mut commits.dirty);
         let removed = std::mem::take(&mut commits.removed);
         let after = std::mem::take(&mut commits.waiting);
-        if keys.is_empty() && removed.is_empty() && after.is_empty() {
+        let ledger_changed = std::mem::take(&mut commits.ledger_changed);
+        if keys.is_empty() && removed.is_empty() && after.is_empty() && !ledger_changed {
             return;
         }
         self.ledger.highest_time = self.time.highest();
@@ -124,7 +145,8 @@ impl Core {
             Ok(batch) => {
                 self.commits.last_id += 1;
                 let id = self.commits.last_id;
-                self.commits.flying = Some(Flying { id, keys, after });
+                let answer_due = now.boot.plus_ms(COMMIT_ANSWER_MS);
+                self.commits.flying = Some(Flying { id, answer_due, keys, after });
                 self.effects.push(Effect::Commit { id, batch });
             }
             Err(error) => self.journal_failed(now, format!("a record could not be written: {error}")),

@@ -1,10 +1,10 @@
 //! The line: one unit at a time, from intent to outcome (rules 14–18, 20–23).
 
-use super::{Core, Phase};
 use super::commit::After;
-use super::gate::Verdict;
-use super::event::Level::{self, Error, Info, Warn};
 use super::event::Effect;
+use super::event::Level::{self, Error, Info, Warn};
+use super::gate::Verdict;
+use super::{Core, Phase};
 use crate::board::driver::{Address, Driver, Finding, LineFault, LineState, Output, Slot, Written};
 use crate::order::key::Key;
 use crate::order::life::{Forbidden, Intent, Order};
@@ -359,12 +359,7 @@ impl Core {
     }
 
     /// The unit on the line ends without an outcome from the board.
-    fn end_unit(
-        &mut self,
-        now: Now,
-        why: &str,
-        end: impl FnOnce(&mut Order) -> Result<(), Forbidden>,
-    ) {
+    fn end_unit(&mut self, now: Now, why: &str, end: impl FnOnce(&mut Order) -> Result<(), Forbidden>) {
         let Some(active) = self.line.active.take() else { return };
         let Some(order) = self.orders.get_mut(&active.key) else { return };
         match end(order) {

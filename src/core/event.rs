@@ -109,10 +109,21 @@ pub struct HttpAnswer {
 /// Why there was no HTTP answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpFailure {
-    /// The target may never be called: trying again is useless.
-    pub bad_target: bool,
+    /// What it means for another try.
+    pub kind: FailureKind,
     /// For people.
     pub why: String,
+}
+
+/// What a failure means for another try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The target may never be called: trying again is useless.
+    BadTarget,
+    /// The target's name leads where we may not go now.
+    Misled,
+    /// Nobody answered as HTTP wants it.
+    NoAnswer,
 }
 
 /// Whom a request is for: each has its own target rules.

@@ -5,7 +5,7 @@
 
 use super::Core;
 use super::commit::After;
-use super::event::{Audience, Effect, HttpAnswer, HttpFailure, Level, Request, Token};
+use super::event::{Audience, Effect, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token};
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::open_platform::{self, ApiError, NewStatus};
 use crate::cloud::report::Report as Telling;
@@ -93,7 +93,8 @@ impl Outbox {
 
     fn host(&mut self, name: &str) -> &mut Host {
         if self.hosts.len() >= HOSTS_MAX && !self.hosts.contains_key(name) {
-            let idle = self.hosts.iter().find(|(_, h)| h.in_flight == 0 && h.waiting.is_empty()).map(|(n, _)| n.clone());
+            let idle =
+                self.hosts.iter().find(|(_, h)| h.in_flight == 0 && h.waiting.is_empty()).map(|(n, _)| n.clone());
             if let Some(idle) = idle {
                 self.hosts.remove(&idle);
             }
@@ -235,9 +236,10 @@ impl Core {
             }
             let (cloud, machine_no) = (&self.settings.cloud, &self.settings.machine_no);
             let time_s = self.told_time_s(now);
-            let call = cloud.account.as_ref().map(|account| {
-                account.update_order(machine_no, &copy.key.order_id, NewStatus::Refund, time_s)
-            });
+            let call = cloud
+                .account
+                .as_ref()
+                .map(|account| account.update_order(machine_no, &copy.key.order_id, NewStatus::Refund, time_s));
             return Ok(call.map(|call| self.cloud_request(call)));
         }
         let Some(at) = order.reports.iter().position(|r| r.sequence == copy.sequence) else { return Ok(None) };
@@ -270,10 +272,7 @@ impl Core {
             audience: Audience::Merchant,
             method: "POST",
             url: order.notify_url.as_deref()?.to_owned(),
-            headers: vec![
-                ("content-type", "application/json".to_owned()),
-                ("idempotency-key", telling.event_id()),
-            ],
+            headers: vec![("content-type", "application/json".to_owned()), ("idempotency-key", telling.event_id())],
             body: telling.http_body(&self.settings.mqtt_key),
         })
     }
@@ -287,8 +286,11 @@ impl Core {
         let meaning = match (&copy.channel, &answer) {
             (Channel::Refund, Ok(answer)) => refund_answer(answer),
             (_, Ok(answer)) => Answer::of_status(answer.status, answer.retry_after_s),
-            (_, Err(failure)) if failure.bad_target => Answer::Never(DeadReason::BadTarget),
-            (_, Err(_)) => Answer::Later { retry_after_s: None },
+            (_, Err(failure)) => match failure.kind {
+                FailureKind::BadTarget => Answer::Never(DeadReason::BadTarget),
+                FailureKind::Misled => Answer::Unwelcome(DeadReason::BadTarget),
+                FailureKind::NoAnswer => Answer::Later { retry_after_s: None },
+            },
         };
         let failed = matches!(meaning, Answer::Later { .. });
         let random = self.random.u64(..);

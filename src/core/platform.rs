@@ -86,7 +86,8 @@ impl Core {
         }
         self.platform.asks.retain(|key, _| self.orders.get(key).is_some_and(|o| !o.is_final()));
         while self.platform.questions.len() < ASKED_AT_ONCE_MAX {
-            let due = self.platform.asks.iter_mut().find(|(_, (ask, _))| matches!(ask, Ask::From(at) if *at <= now.boot));
+            let due =
+                self.platform.asks.iter_mut().find(|(_, (ask, _))| matches!(ask, Ask::From(at) if *at <= now.boot));
             let Some((key, (ask, _))) = due else { break };
             *ask = Ask::UnderWay;
             let key = key.clone();
@@ -144,9 +145,7 @@ impl Core {
                 Err(error) => {
                     self.note(Level::Warn, "cloud_error", format!("order {key}: {error}"));
                     match error.class() {
-                        RetryClass::Final if denies_order(&error) => {
-                            Verdict::Refuse(Reason::Closed)
-                        }
+                        RetryClass::Final if denies_order(&error) => Verdict::Refuse(Reason::Closed),
                         RetryClass::AlreadyDone => Verdict::Refuse(Reason::Closed),
                         RetryClass::Final | RetryClass::Retry => Verdict::AskAgain,
                     }
@@ -165,8 +164,7 @@ impl Core {
             }
             Verdict::Refuse(reason) => {
                 self.platform.asks.remove(key);
-                if self.orders.get(key).is_some_and(|o| o.state() == State::Accepted)
-                    || self.line.is_only_intended(key)
+                if self.orders.get(key).is_some_and(|o| o.state() == State::Accepted) || self.line.is_only_intended(key)
                 {
                     self.refuse_rest(now, key, reason);
                 }

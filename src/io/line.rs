@@ -13,6 +13,7 @@
 
 use crate::board::driver::Written;
 use crate::board::profile::Parity;
+use crate::io::clock::boot_now;
 use crate::order::backoff::full_jitter;
 use crate::order::time::BootMs;
 use std::collections::VecDeque;
@@ -161,12 +162,6 @@ pub async fn run(config: LineConfig, to: mpsc::Receiver<ToLine>, from: mpsc::Sen
             return;
         }
     }
-}
-
-/// Milliseconds of CLOCK_BOOTTIME.
-fn boot_now() -> BootMs {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    BootMs(u64::try_from(time.tv_sec).unwrap_or(0) * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000)
 }
 
 /// How long a write of so many bytes may take, in ms. The kernel's buffer takes a frame at once when all is well.

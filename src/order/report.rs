@@ -86,11 +86,11 @@ impl Copy {
                 *self = Copy::Dead { attempts, reason };
                 Next::Done
             }
-            Answer::ClientError(status) if attempts >= CLIENT_ERROR_ATTEMPTS_MAX => {
-                *self = Copy::Dead { attempts, reason: DeadReason::Status(status) };
+            Answer::Unwelcome(reason) if attempts >= CLIENT_ERROR_ATTEMPTS_MAX => {
+                *self = Copy::Dead { attempts, reason };
                 Next::Done
             }
-            Answer::ClientError(_) | Answer::Later { retry_after_s: None } => {
+            Answer::Unwelcome(_) | Answer::Later { retry_after_s: None } => {
                 *self = Copy::Pending { attempts };
                 Next::AgainWithBackOff { attempts }
             }
@@ -112,8 +112,8 @@ pub enum Answer {
         /// From `Retry-After`, in s.
         retry_after_s: Option<u64>,
     },
-    /// Another 4xx (or a 3xx that leads nowhere).
-    ClientError(u16),
+    /// Another 4xx, a 3xx that leads nowhere, a name that leads astray: again, ten times, then never.
+    Unwelcome(DeadReason),
     /// The target may never be called.
     Never(DeadReason),
 }
@@ -125,7 +125,7 @@ impl Answer {
         match status {
             200..=299 => Answer::Taken,
             408 | 425 | 429 | 500..=599 => Answer::Later { retry_after_s },
-            _ => Answer::ClientError(status),
+            _ => Answer::Unwelcome(DeadReason::Status(status)),
         }
     }
 }
@@ -193,7 +193,7 @@ mod tests {
             assert_eq!(Answer::of_status(status, Some(7)), Answer::Later { retry_after_s: Some(7) }, "{status}");
         }
         for status in [301, 400, 401, 404, 410] {
-            assert_eq!(Answer::of_status(status, None), Answer::ClientError(status));
+            assert_eq!(Answer::of_status(status, None), Answer::Unwelcome(DeadReason::Status(status)));
         }
     }
 
@@ -201,9 +201,12 @@ mod tests {
     fn another_4xx_is_tried_ten_times_and_then_kept_as_a_dead_letter() {
         let mut copy = Copy::fresh();
         for attempt in 1..CLIENT_ERROR_ATTEMPTS_MAX {
-            assert_eq!(copy.after(Answer::ClientError(404)), Next::AgainWithBackOff { attempts: attempt });
+            assert_eq!(
+                copy.after(Answer::Unwelcome(DeadReason::Status(404))),
+                Next::AgainWithBackOff { attempts: attempt }
+            );
         }
-        assert_eq!(copy.after(Answer::ClientError(404)), Next::Done);
+        assert_eq!(copy.after(Answer::Unwelcome(DeadReason::Status(404))), Next::Done);
         assert_eq!(copy, Copy::Dead { attempts: 10, reason: DeadReason::Status(404) });
     }
 

@@ -82,8 +82,8 @@ impl TimeKeeper {
 
     /// Whether nothing but the platform could tell the time now.
     #[must_use]
-    pub const fn needs_platform(&self, now: Now) -> bool {
-        !now.synchronised && self.platform.is_none()
+    pub fn needs_platform(&self, now: Now) -> bool {
+        self.platform.is_none() && self.trusted(now).is_none()
     }
 
     /// The trusted time, if there is one.

@@ -6,13 +6,12 @@
 //! the link follows it.
 
 use super::board::{Emulator, Turn};
-use crate::order::time::BootMs;
+use crate::io::clock::boot_now;
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pty::OpenptFlags;
 use rustix::termios::{OptionalActions, QueueSelector};
-use rustix::time::ClockId;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -234,12 +233,6 @@ fn make_link(target: &Path, link: &Path) -> io::Result<()> {
     }
     std::os::unix::fs::symlink(target, &beside)?;
     std::fs::rename(&beside, link)
-}
-
-fn boot_now() -> BootMs {
-    let now = rustix::time::clock_gettime(ClockId::Boottime);
-    let ms = now.tv_sec.saturating_mul(1_000).saturating_add(now.tv_nsec / 1_000_000);
-    BootMs(u64::try_from(ms).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ pub struct Deframer {
 }
 
 impl Deframer {
-    /// Takes bytes. Call [`Deframer::next`] until it is empty after each call: then less than one frame is kept.
+    /// Takes bytes. Call [`Deframer::next_frame`] until it is empty after each call: then less than one frame is kept.
     pub fn push(&mut self, read_at: BootMs, bytes: &[u8]) {
         self.read_at = read_at;
         if !self.buffer.is_empty() && read_at.since_ms(self.begun_at) > FRAME_MS_MAX {
@@ -115,7 +115,7 @@ impl Deframer {
     }
 
     /// The next frame, or what was wrong with bytes that are dropped.
-    pub fn next(&mut self) -> Option<Result<Frame, LineFault>> {
+    pub fn next_frame(&mut self) -> Option<Result<Frame, LineFault>> {
         if std::mem::take(&mut self.was_stale) {
             return Some(Err(LineFault::Noise));
         }
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     fn all(deframer: &mut Deframer) -> Vec<Result<Frame, LineFault>> {
-        std::iter::from_fn(|| deframer.next()).collect()
+        std::iter::from_fn(|| deframer.next_frame()).collect()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::world::{DISPENSED, World, settings};
 use crate::board::driver::LineState;
-use crate::core::event::{Ending, Event};
+use crate::core::event::{Ending, Event, FailureKind};
 
 const URL: &str = "https://shop.example/notify";
 
@@ -86,7 +86,7 @@ fn a_report_to_a_forbidden_target_becomes_a_dead_letter_and_still_goes_up_over_m
     w.deliver(&w.put("1", "1").with("notify_url", "file:///etc/passwd"));
     w.board_ends(DISPENSED);
     let (token, _) = w.requests.pop_front().unwrap();
-    let failure = crate::core::event::HttpFailure { bad_target: true, why: "scheme".to_owned() };
+    let failure = crate::core::event::HttpFailure { kind: FailureKind::BadTarget, why: "scheme".to_owned() };
     w.step(Event::Answered { token, answer: Err(failure) });
     w.pass_s(3_600);
     assert!(w.requests.is_empty());
@@ -176,4 +176,17 @@ fn a_key_is_proven_never_received_and_only_then_driven_again() {
     w.restart();
     w.board_says(crate::board::driver::Finding::NotTaken(crate::order::outcome::Reason::Busy));
     assert_eq!(w.driven(), 1);
+}
+
+#[test]
+fn a_journal_that_does_not_answer_for_a_minute_has_failed() {
+    let mut w = World::new();
+    w.disk_is_quick = false;
+    w.deliver(&w.put("1", "1"));
+    w.pass_s(59);
+    assert_eq!(w.core.status(w.now).phase, "running");
+    w.pass_s(2);
+    assert_eq!(w.core.status(w.now).phase, "failed");
+    w.pass_s(11);
+    assert_eq!(w.ended, Some(Ending::JournalFailed));
 }

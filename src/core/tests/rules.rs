@@ -3,7 +3,7 @@
 
 use super::world::{DISPENSED, OPEN, Put, T0_S, World, settings};
 use crate::board::driver::{Finding, LineState};
-use crate::core::event::{Ending, Event};
+use crate::core::event::{Ending, Event, FailureKind};
 use crate::core::{ORDERS_OPEN_MAX, Recovered, VerifyOrders};
 use crate::order::outcome::Reason;
 use crate::order::time::{BootMs, Now, UnixMs};
@@ -280,11 +280,8 @@ fn rule_14_a_held_result_belongs_to_the_last_unresolved_intent_and_never_to_a_ne
     w.restart();
     w.board_says(Finding::Unproven("the board restarted"));
     assert_eq!(w.outcome_on_disk("1", "1"), ["unknown"]);
-    let late = Finding::Late {
-        address: crate::board::driver::Address::new(1).unwrap(),
-        slot: None,
-        evidence: DISPENSED,
-    };
+    let late =
+        Finding::Late { address: crate::board::driver::Address::new(1).unwrap(), slot: None, evidence: DISPENSED };
     w.board_says(late.clone());
     assert_eq!(w.outcome_on_disk("1", "1"), ["dispensed"]);
     w.deliver(&w.put("2", "1"));
@@ -316,6 +313,15 @@ fn rule_18_board_offline_is_said_only_when_no_byte_left_and_otherwise_unknown() 
     w.deliver(&w.put("2", "1"));
     w.board_says(Finding::Unproven("silence"));
     assert_eq!(w.outcome_on_disk("2", "1"), ["unknown"]);
+}
+
+#[test]
+fn rule_19_no_message_but_an_order_turns_a_motor() {
+    let mut w = World::new();
+    // The vendor's only documented message that dispenses: it is no order, and there is no other motor command yet.
+    let debugging = w.put("1", "1").with("method", "client.channel.debugging").with("order_type", "test");
+    w.deliver(&debugging);
+    assert_eq!((w.driven(), w.acks.len(), w.disk.len()), (0, 1, 0));
 }
 
 #[test]
@@ -377,7 +383,7 @@ fn rule_24_a_correction_comes_once_and_a_report_is_frozen_when_it_is_first_sent(
     w.board_says(Finding::Unproven("silence"));
     let (token, first) = w.requests.pop_front().unwrap();
     w.pass_s(3);
-    let failure = crate::core::event::HttpFailure { bad_target: false, why: "refused".to_owned() };
+    let failure = crate::core::event::HttpFailure { kind: FailureKind::NoAnswer, why: "refused".to_owned() };
     w.step(Event::Answered { token, answer: Err(failure) });
     let address = crate::board::driver::Address::new(1).unwrap();
     let late = |evidence| Finding::Late { address, slot: None, evidence };

@@ -5,7 +5,7 @@ use crate::board::profile::Profile;
 use crate::cloud::envelope;
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
-use crate::core::event::{Effect, Ending, Epoch, Event, HttpAnswer, HttpFailure, Request, Tag, Token};
+use crate::core::event::{Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Request, Tag, Token};
 use crate::core::{CloudSettings, Core, OrderLine, Recovered, Settings, Start, VerifyOrders};
 use crate::order::key::MachineNo;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
@@ -385,7 +385,7 @@ impl World {
 
     pub(super) fn no_answer(&mut self) {
         let (token, _) = self.requests.pop_front().expect("a request is under way");
-        let failure = HttpFailure { bad_target: false, why: "connection refused".to_owned() };
+        let failure = HttpFailure { kind: FailureKind::NoAnswer, why: "connection refused".to_owned() };
         self.step(Event::Answered { token, answer: Err(failure) });
     }
 

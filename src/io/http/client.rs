@@ -120,6 +120,15 @@ pub enum Failure {
     /// The target is refused. Final.
     #[error("{0}")]
     BadTarget(#[from] Refused),
+    /// The host's name leads only to addresses that are not allowed. Not final: a router without uplink answers every
+    /// name with its own address.
+    #[error("the name {host} leads astray: {why}")]
+    Misled {
+        /// The host.
+        host: String,
+        /// About its last address.
+        why: Refused,
+    },
     /// The certificate or the handshake was not accepted, by us or by the other side.
     #[error("TLS: {why}; if the certificate is right, look at the date of this machine and at the CA file")]
     Tls {

@@ -107,7 +107,10 @@ impl Connector {
         let mut silent = None;
         for address in addresses {
             if let Err(e) = check(address.ip()) {
-                refused = Some(e);
+                refused = Some(match (host, e) {
+                    (Host::Name(name), Failure::BadTarget(why)) => Failure::Misled { host: name.to_string(), why },
+                    (_, e) => e,
+                });
                 continue;
             }
             let connect = async { TcpStream::connect(address).await.map_err(|e| connect_failure(host, &e)) };

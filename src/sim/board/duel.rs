@@ -526,6 +526,17 @@ mod tests {
     }
 
     #[test]
+    fn an_xy_restart_in_mid_vend_ends_the_wait_at_once() {
+        for kind in ["restart", "power-loss"] {
+            let mut duel = xy(Some(kind));
+            duel.drive(7);
+            duel.until(4_000, "unproven", |d| d.intents[0].unproven);
+            assert!(duel.findings.contains(&Finding::BoardRestarted), "{kind}");
+            assert_eq!(duel.state(), LineState::Settling, "{kind}: only the longest vend time proves rest");
+        }
+    }
+
+    #[test]
     fn a_motor_command_that_missed_its_window_is_offered_again_and_turns_once() {
         let mut duel = xy(None);
         duel.failing_writes = [Written::Nothing, Written::Nothing].into();

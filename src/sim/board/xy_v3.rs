@@ -234,7 +234,7 @@ impl Emulator for XyV3Board {
             return;
         }
         self.deframer.push(now, bytes);
-        while let Some(found) = self.deframer.next() {
+        while let Some(found) = self.deframer.next_frame() {
             if let Ok(host) = found {
                 self.host_frame(now, &host);
             }
