@@ -15,7 +15,7 @@ use vend::order::time::{BootId, BootMs, UnixMs};
 
 const NOW_S: u64 = 1_714_373_690;
 /// Stands in every order's record, as bytes that can be found again in the journal's file.
-const URL: &str = "https://merchant.example/results/of/this/machine";
+const URL: &str = "https://127.0.0.1/results/of/this/machine";
 
 fn order(number: u64, quantity: u8) -> Order {
     let put = Put {
@@ -156,7 +156,7 @@ fn an_order_survives_the_daemon_and_is_shown_by_it() {
     let machine = with_orders();
     let mut daemon = machine.daemon();
     let listed = machine.tool(&["order", "list", "--json"]).documents().remove(0);
-    assert!(listed["orders"].to_string().contains("\"order_id\":\"98\""), "{listed}");
+    assert!(listed["orders"].to_string().contains("\"order_id\":\"99\""), "{listed}");
     assert_eq!(daemon.terminate(), Some(0));
     assert_eq!(machine.dump(&["--json"]).documents().len(), 2);
 }
