@@ -401,9 +401,7 @@ impl Clients {
         let wrong = |error: &dyn std::fmt::Display| Failure::start(Exit::Configuration, error);
         let proxies = Proxies::from_environment().map_err(|e| wrong(&e))?;
         let report = &config.report;
-        let hosts: Vec<String> = report.allow_hosts.iter().map(ToString::to_string).collect();
-        let rules =
-            TargetRules::new(&hosts, report.allow_private_targets, report.allow_plaintext).map_err(|e| wrong(&e))?;
+        let rules = TargetRules::new(report.allow_hosts.clone(), report.allow_private_targets, report.allow_plaintext);
         let client = |ca_file: Option<&Path>, report: TargetRules, cloud: TargetRules| {
             let tls = tls::client_config(ca_file, None).map_err(|e| wrong(&e))?;
             let time_outs = client::TimeOuts::default();

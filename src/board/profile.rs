@@ -5,7 +5,7 @@ use super::driver::{Address, FloorType, RecoveryClass, Slot};
 use crate::order::outcome::Evidence;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Protocol families that have a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
@@ -305,26 +305,6 @@ impl Profile {
     pub fn built_in() -> Vec<(&'static str, &'static str)> {
         BUILT_IN.to_vec()
     }
-
-    /// Finds a profile by built-in name or by path (anything with a `/` or ending in `.toml`), relative to `base`.
-    ///
-    /// # Errors
-    /// [`ProfileError`] says what is wrong and where.
-    pub fn find(name: &str, base: &Path) -> Result<Profile, ProfileError> {
-        if name.contains('/') || name.ends_with(".toml") {
-            let path = base.join(name);
-            let text =
-                std::fs::read_to_string(&path).map_err(|source| ProfileError::Read { path: path.clone(), source })?;
-            return Profile::parse(&path.display().to_string(), &text);
-        }
-        match BUILT_IN.iter().find(|(known, _)| *known == name) {
-            Some((known, text)) => Profile::parse(&format!("boards/{known}.toml"), text),
-            None => Err(ProfileError::Unknown {
-                name: name.to_owned(),
-                known: BUILT_IN.iter().map(|(n, _)| (*n).to_owned()).collect(),
-            }),
-        }
-    }
 }
 
 // Made by build.rs from the files of boards/, so that adding a board touches no Rust.
@@ -350,12 +330,6 @@ mod tests {
         let broken = text.replace("[timing]", "[timing]\nlongest_vend = 3");
         let error = Profile::parse("x.toml", &broken).unwrap_err().to_string();
         assert!(error.contains("line") && error.contains("longest_vend") && error.contains('^'), "{error}");
-    }
-
-    #[test]
-    fn an_unknown_profile_names_the_known_ones() {
-        let error = Profile::find("nonsense", Path::new(".")).unwrap_err().to_string();
-        assert!(error.contains("tcn-00ff"), "{error}");
     }
 
     #[test]

@@ -135,7 +135,7 @@ fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
             with_output(OutputArgs::default(), lang, |out| sign::run(&args, std::io::stdin().lock(), out))
         }
         Command::Send(command) => with_output(command.output(), lang, |out| send::run(&command, out)),
-        Command::Demo => demo::run(),
+        Command::Demo => demo::run(lang),
         Command::Completions(args) => with_output(OutputArgs::default(), lang, |out| completions::run(&args, out)),
     }
 }

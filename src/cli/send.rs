@@ -78,7 +78,7 @@ fn id(text: &str) -> Result<Id, IdError> {
 /// A broker's URL. Plain text over a network is nothing to type by the way.
 fn endpoint(text: &str) -> Result<Endpoint, String> {
     let endpoint = Endpoint::parse(text, &MQTT).map_err(|_| "write mqtts://HOST:PORT".to_owned())?;
-    if endpoint.tls || endpoint.host.is_loopback() {
+    if endpoint.tls || endpoint.host.is_this_machine() {
         return Ok(endpoint);
     }
     Err("mqtt:// is for loopback; write mqtts://, or use a configuration with allow_plaintext = true".to_owned())

@@ -1,56 +1,7 @@
-//! Addresses of servers, and patterns of hosts.
+//! Addresses of servers.
 
+use super::host::Host;
 use std::fmt;
-use std::net::IpAddr;
-use std::str::FromStr;
-
-/// A host by name or by literal address.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Host {
-    /// A name, lower case.
-    Name(String),
-    /// A literal address.
-    Address(IpAddr),
-}
-
-impl Host {
-    /// Reads a host as it stands in a URL; an IPv6 address may have its brackets.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Host> {
-        let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
-        if let Ok(address) = bare.parse() {
-            return Some(Host::Address(address));
-        }
-        is_host_name(text).then(|| Host::Name(text.to_ascii_lowercase()))
-    }
-
-    /// The host is this computer, whatever a name server says.
-    #[must_use]
-    pub fn is_loopback(&self) -> bool {
-        match self {
-            Host::Name(name) => name == "localhost",
-            Host::Address(address) => address.is_loopback(),
-        }
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Host::Name(name) => f.write_str(name),
-            Host::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
-            Host::Address(address) => write!(f, "{address}"),
-        }
-    }
-}
-
-/// Letters, digits, `-` and `_` in labels of 1–63, 253 in all (RFC 1035, with the underscore that private names use).
-fn is_host_name(text: &str) -> bool {
-    let label = |l: &str| {
-        (1..=63).contains(&l.len()) && l.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    };
-    text.len() <= 253 && text.split('.').all(label) && !text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-}
 
 /// What a URL of the configuration may begin with, without and with TLS, and the ports that go with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +74,7 @@ impl Endpoint {
                 (&authority[..colon], port.ok_or(EndpointError::Port)?)
             }
         };
-        let host = Host::parse(host).ok_or(EndpointError::Host)?;
+        let host = Host::parse(host).map_err(|_| EndpointError::Host)?;
         let base_path = path.trim_end_matches('/');
         let path_fits = if schemes.path {
             base_path.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#'))
@@ -145,66 +96,18 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Hosts that a notify_url may name: a name, `*.` and a name (any host below it, not itself), or a literal address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HostPattern {
-    /// This host.
-    Exactly(Host),
-    /// Any host whose name ends in `.` and this.
-    Below(String),
-}
-
-/// Why a text is not a [`HostPattern`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not a host name, `*.` and a name, or an address without port")]
-pub struct HostPatternError;
-
-impl FromStr for HostPattern {
-    type Err = HostPatternError;
-    fn from_str(text: &str) -> Result<Self, HostPatternError> {
-        match text.strip_prefix("*.") {
-            Some(name) if is_host_name(name) => Ok(HostPattern::Below(name.to_ascii_lowercase())),
-            Some(_) => Err(HostPatternError),
-            None => Host::parse(text).map(HostPattern::Exactly).ok_or(HostPatternError),
-        }
-    }
-}
-
-impl fmt::Display for HostPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            HostPattern::Exactly(host) => write!(f, "{host}"),
-            HostPattern::Below(name) => write!(f, "*.{name}"),
-        }
-    }
-}
-
-impl HostPattern {
-    /// Whether the pattern covers this host.
-    #[must_use]
-    pub fn covers(&self, host: &Host) -> bool {
-        match (self, host) {
-            (HostPattern::Exactly(pattern), host) => pattern == host,
-            (HostPattern::Below(suffix), Host::Name(name)) => {
-                name.strip_suffix(suffix.as_str()).is_some_and(|left| left.len() > 1 && left.ends_with('.'))
-            }
-            (HostPattern::Below(_), Host::Address(_)) => false,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn name(text: &str) -> Host {
-        Host::Name(text.to_owned())
+        Host::Name(text.into())
     }
 
     #[test]
     fn a_url_is_taken_apart_and_gets_the_port_of_its_scheme() {
         let plain = Endpoint::parse("mqtt://localhost", &MQTT).unwrap();
-        assert_eq!((plain.tls, plain.port, plain.host.is_loopback()), (false, 1883, true));
+        assert_eq!((plain.tls, plain.port, plain.host.is_this_machine()), (false, 1883, true));
         let tls = Endpoint::parse("MQTTS://Broker.Example:18883/", &MQTT).unwrap();
         assert_eq!((tls.tls, tls.port, tls.host), (true, 18883, name("broker.example")));
         let based = Endpoint::parse("https://[2001:db8::1]/a/b/", &HTTP).unwrap();
@@ -232,20 +135,5 @@ mod tests {
             assert_eq!(Endpoint::parse(url, &MQTT), Err(error), "{url}");
         }
         assert_eq!(Endpoint::parse("https://cloud.example/?a=b", &HTTP), Err(EndpointError::Rest));
-    }
-
-    #[test]
-    fn a_pattern_with_a_star_covers_what_is_below_and_nothing_else() {
-        let below: HostPattern = "*.Example".parse().unwrap();
-        assert!(below.covers(&name("shop.example")));
-        assert!(below.covers(&name("a.shop.example")));
-        for other in ["example", "badexample", ".example", "shop.example.evil"] {
-            assert!(!below.covers(&name(other)), "{other}");
-        }
-        let literal: HostPattern = "192.0.2.7".parse().unwrap();
-        assert!(literal.covers(&Host::parse("192.0.2.7").unwrap()));
-        for bad in ["", "*", "*.", "a.*", "shop.example:443", "http://shop.example"] {
-            assert!(bad.parse::<HostPattern>().is_err(), "{bad}");
-        }
     }
 }

@@ -5,13 +5,16 @@
 pub mod credentials;
 pub mod endpoint;
 pub mod file;
+pub mod host;
 pub mod problem;
+mod profile;
 mod resolve;
 
 use crate::board::profile::Profile;
 use crate::order::key::MachineNo;
-use endpoint::{Endpoint, HostPattern};
+use endpoint::Endpoint;
 use file::{File, Protocol, TimeTrust, VerifyOrders};
+use host::HostPattern;
 use problem::{ConfigError, Source};
 use std::path::{Path, PathBuf};
 

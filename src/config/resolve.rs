@@ -1,7 +1,8 @@
 //! From the keys as written to the configuration in use: every value checked, each mistake with its place.
 
-use super::endpoint::{self, Endpoint, HostPattern, Schemes};
+use super::endpoint::{self, Endpoint, Schemes};
 use super::file::{self, File, MqttKey, cloud_asked_by};
+use super::host::HostPattern;
 use super::problem::{Complaint, ConfigError, Problem, Source};
 use super::{Board, Broker, ClientIdentity, Cloud, Config, Loaded, MqttSigning, Report};
 use crate::board::profile::Profile;
@@ -127,7 +128,7 @@ impl Check<'_> {
                 None
             }
             Ok(endpoint) => {
-                if !endpoint.tls && !endpoint.host.is_loopback() && !allow_plaintext {
+                if !endpoint.tls && !endpoint.host.is_this_machine() && !allow_plaintext {
                     let host = endpoint.host.to_string();
                     self.complain(value.span(), Complaint::Plaintext { section, host, tls_scheme: schemes.tls.0 });
                 }
@@ -267,7 +268,7 @@ impl Check<'_> {
     fn report(&mut self, section: &file::ReportSection) -> Report {
         let mut allow_hosts = Vec::new();
         for written in &section.allow_hosts {
-            match written.as_ref().parse::<HostPattern>() {
+            match HostPattern::parse(written.as_ref()) {
                 Ok(pattern) => allow_hosts.push(pattern),
                 Err(_) => self.complain(written.span(), Complaint::HostPattern { found: written.as_ref().clone() }),
             }

@@ -30,6 +30,8 @@ pub const RING_MAX: usize = 256;
 pub const HELD_MAX: usize = 64;
 /// A result is repeated at most once in this time a key, in ms (contract, section 2).
 pub const REPEAT_PAUSE_MS: u64 = 60_000;
+/// A rejected message is told in the log at most once in this time, in ms; the ring and the count know them all.
+const REJECTION_PAUSE_MS: u64 = 10_000;
 /// Keys whose last repeat is remembered; the oldest goes first, and costs at most one repeat too many.
 const REPEATS_MAX: usize = 1_024;
 /// `received` messages that wait for a connection; the oldest goes first, since a restart says them again.
@@ -64,6 +66,7 @@ pub(super) struct Arrivals {
     held: VecDeque<Held>,
     no_space: bool,
     ring: VecDeque<RingEntry>,
+    rejection_told: Option<BootMs>,
     repeats: BTreeMap<Key, BootMs>,
     sayings: VecDeque<Vec<u8>>,
     in_flight: BTreeMap<Token, Option<CopyId>>,
@@ -155,7 +158,11 @@ impl Core {
             self.arrivals.ring.pop_front();
         }
         self.arrivals.ring.push_back(RingEntry { wall_ms: now.wall.0, why: why.clone(), bytes });
-        self.note(Level::Warn, "message_rejected", why);
+        let quiet = self.arrivals.rejection_told.is_some_and(|last| now.boot.since_ms(last) < REJECTION_PAUSE_MS);
+        if !quiet {
+            self.arrivals.rejection_told = Some(now.boot);
+            self.note(Level::Warn, "message_rejected", why);
+        }
     }
 
     pub(super) fn on_space(&mut self, now: Now, enough: bool) {
@@ -313,11 +320,12 @@ impl Core {
         if self.arrivals.repeats.get(key).is_some_and(|&last| now.boot.since_ms(last) < REPEAT_PAUSE_MS) {
             return;
         }
-        if self.orders.contains_key(key) && !self.commits.holds(key) {
-            return; // Its first report follows the commit that is on its way.
-        }
         let order = self.orders.get(key).cloned().or_else(|| self.archive.get(key));
-        let Some(payload) = order.as_ref().and_then(|o| self.mqtt_report(o, o.reports.last()?)) else { return };
+        let Some((order, report)) = order.as_ref().and_then(|o| Some((o, o.reports.last()?))) else { return };
+        if report.mqtt.is_open() {
+            return; // It is on its way up for the first time; and it may not be durable yet.
+        }
+        let Some(payload) = self.mqtt_report(order, report) else { return };
         if self.arrivals.repeats.len() >= REPEATS_MAX {
             self.arrivals.repeats.retain(|_, last| now.boot.since_ms(*last) < REPEAT_PAUSE_MS);
             if self.arrivals.repeats.len() >= REPEATS_MAX {

@@ -67,11 +67,6 @@ impl Commits {
     pub(super) fn is_idle(&self) -> bool {
         self.flying.is_none() && self.dirty.is_empty() && self.removed.is_empty() && self.waiting.is_empty()
     }
-
-    /// Whether the order, as it stands now, is durable.
-    pub(super) fn holds(&self, key: &Key) -> bool {
-        !self.dirty.contains(key) && self.flying.as_ref().is_none_or(|f| !f.keys.contains(key))
-    }
 }
 
 impl Core {

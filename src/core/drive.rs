@@ -222,6 +222,16 @@ impl Core {
         self.hear_the_driver(now);
     }
 
+    /// The process is to stop and the intent was not sent: the unit waits for the next life, without a doubt about it.
+    fn take_intent_back(&mut self, now: Now) {
+        let Some(active) = self.line.active.take() else { return };
+        let Some(order) = self.orders.get_mut(&active.key) else { return };
+        match order.not_taken(Reason::ServiceMode, true) {
+            Ok(()) => self.after_unit(now, &active.key, None),
+            Err(error) => self.forbidden(&active.key, error),
+        }
+    }
+
     /// Time passes on the line: the driver's own deadline, an intent that waits for the line, the bound of rule 21.
     pub(super) fn mind_the_line(&mut self, now: Now) {
         if self.line.driver.deadline().is_some_and(|at| at <= now.boot) {
@@ -236,6 +246,9 @@ impl Core {
         if let Some(active) = self.line.active.clone() {
             if active.stage == Stage::Intended && active.durable {
                 self.drive_now(now);
+                if self.stopping && self.line.is_only_intended(&active.key) {
+                    self.take_intent_back(now);
+                }
             }
             if active.gives_up_at <= now.boot && self.line.has_active(&active.key) {
                 self.give_up(now);

@@ -190,20 +190,16 @@ struct SocketFile {
 
 impl SocketFile {
     fn of(path: &Path) -> io::Result<SocketFile> {
-        Ok(SocketFile { path: path.to_owned(), inode: inode_of(path)? })
+        Ok(SocketFile { path: path.to_owned(), inode: fs::symlink_metadata(path)?.ino() })
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if inode_of(&self.path).is_ok_and(|found| found == self.inode)
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode)
             && let Err(error) = fs::remove_file(&self.path)
         {
             tracing::warn!(what = "control_socket", "cannot remove {}: {error}", self.path.display());
         }
     }
-}
-
-fn inode_of(path: &Path) -> io::Result<u64> {
-    Ok(fs::symlink_metadata(path)?.ino())
 }

@@ -527,3 +527,94 @@ impl fmt::Display for State {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::driver::{Address, FloorType, Slot};
+    use crate::order::key::Id;
+    use crate::order::outcome::{DropSensor, Motor};
+
+    const FELL: Evidence = Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen };
+
+    fn order() -> Order {
+        let turns = Turns {
+            address: Address::new(1).unwrap(),
+            slot: Slot(5),
+            floor_type: FloorType::Spring,
+            lift: false,
+            drop_check: true,
+            quantity: 1,
+        };
+        let put = Put {
+            key: Key { order_id: Id::parse("60").unwrap(), record_id: Id::parse("78").unwrap() },
+            issued_at_s: 0,
+            paid_at_s: None,
+            drive_until_s: 1_200,
+            notify_url: None,
+            echo: Echo::default(),
+            digest: BodyDigest([0; 16]),
+            turns: Ok(turns),
+        };
+        Order::new(&put, 1, Arrival { wall: UnixMs(0), boot: BootMs(0), boot_id: BootId([0; 16]), trusted: None })
+    }
+
+    fn intent() -> Intent {
+        Intent { sequence: 1, boot_id: BootId([0; 16]), reference: Reference::default() }
+    }
+
+    #[test]
+    fn rule_24_nothing_corrects_what_a_person_decided() {
+        let mut order = order();
+        order.intend(intent()).unwrap();
+        order.unproven().unwrap();
+        let mut undecided = order.clone();
+        assert_eq!(undecided.late_evidence(0, FELL), Ok(true));
+        assert_eq!(undecided.late_evidence(0, FELL), Ok(false), "once");
+        order.resolved_by_person = true;
+        assert_eq!(order.late_evidence(0, FELL), Ok(false));
+        assert_eq!(order.outcomes(), [UnitOutcome::Unknown]);
+    }
+
+    #[test]
+    fn what_the_table_forbids_is_refused_and_changes_nothing() {
+        let waiting = order();
+        let mut on_line = waiting.clone();
+        on_line.intend(intent()).unwrap();
+        let mut ended = on_line.clone();
+        ended.board_outcome(FELL).unwrap();
+        ended.write_report(0, false);
+        type Change = fn(&mut Order) -> Result<(), Forbidden>;
+        let changes: [(Event, Change); 7] = [
+            (Event::Drive, |o| o.intend(intent()).map(drop)),
+            (Event::Refuse, |o| o.refuse(Reason::Expired)),
+            (Event::BoardOutcome, |o| o.board_outcome(FELL).map(drop)),
+            (Event::NotTaken, |o| o.not_taken(Reason::BoardOffline, false)),
+            (Event::Unproven, Order::unproven),
+            (Event::LateEvidence, |o| o.late_evidence(0, FELL).map(drop)),
+            (Event::Shrunk, Order::shrink),
+        ];
+        for order in [waiting, on_line, ended] {
+            for (event, change) in changes {
+                let mut changed = order.clone();
+                let result = change(&mut changed);
+                // The core writes the report of an order in the same step in which its last unit ends.
+                if !order.is_final() && changed.is_final() {
+                    changed.write_report(0, false);
+                }
+                match step(order.state(), event) {
+                    Step::Never(why) => {
+                        assert_eq!(result, Err(Forbidden { state: order.state(), event, why }));
+                        assert_eq!(changed, order);
+                    }
+                    Step::To(to, _) => {
+                        assert_eq!(result, Ok(()), "{event:?} in {}", order.state());
+                        // A late word about an outcome that is known changes nothing.
+                        assert!(to.contains(&changed.state()) || changed == order, "{event:?}: {}", changed.state());
+                    }
+                    Step::Stay(_) => assert_eq!(changed, order),
+                }
+            }
+        }
+    }
+}

@@ -14,6 +14,7 @@ use std::time::Duration;
 use support::{Ca, SeenRequest, ServerTls, TLS12_ONLY, TLS13_ONLY, listen, read_request, serve, serve_raw};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use vend::config::host::HostPattern;
 use vend::io::http::client::{
     Answer, BODY_BYTES_MAX, Client, Failure, Kind, Parts, Phase, REPORT_BODY_BYTES_MAX, Request, TimeOuts,
 };
@@ -39,8 +40,12 @@ fn patient() -> TimeOuts {
     TimeOuts { connect: DEADLINE, tls: DEADLINE, response: DEADLINE, total: DEADLINE }
 }
 
+fn hosts(texts: &[&str]) -> Vec<HostPattern> {
+    texts.iter().map(|text| HostPattern::parse(text).unwrap()).collect()
+}
+
 fn open_rules() -> TargetRules {
-    TargetRules::new(&["localhost", "127.0.0.1", "*.example"], true, false).unwrap()
+    TargetRules::new(hosts(&["localhost", "127.0.0.1", "*.example"]), true, false)
 }
 
 /// A client that trusts `ca` and may reach loopback.
@@ -426,7 +431,7 @@ async fn the_clouds_redirects_are_answers() {
 #[tokio::test]
 async fn a_name_that_resolves_to_this_machine_is_refused_before_anything_is_sent() {
     let (port, seen) = serve(None, ok).await;
-    let report_rules = TargetRules::new::<&str>(&[], false, true).unwrap();
+    let report_rules = TargetRules::new(Vec::new(), false, true);
     let client = Client::new(Parts { report: report_rules, ..parts(&Ca::new()) });
     let failure = send(&client, report(format!("http://localhost:{port}/"))).await.unwrap_err();
     assert!(matches!(failure, Failure::Misled { why: Refused::Private { .. }, .. }), "{failure:?}");
@@ -583,7 +588,7 @@ async fn https_goes_through_a_tunnel_to_the_name_with_its_own_certificate() {
 #[tokio::test]
 async fn plain_http_through_a_proxy_is_asked_for_in_absolute_form() {
     let (proxy, seen) = serve(None, ok).await;
-    let report_rules = TargetRules::new(&["shop.example"], false, true).unwrap();
+    let report_rules = TargetRules::new(hosts(&["shop.example"]), false, true);
     let client = Client::new(Parts { proxies: through(proxy), report: report_rules, ..parts(&Ca::new()) });
     send(&client, report("http://shop.example:8080/notify?a=1".to_owned())).await.unwrap();
     let [request] = &seen.requests()[..] else { panic!("one request") };
@@ -595,7 +600,7 @@ async fn plain_http_through_a_proxy_is_asked_for_in_absolute_form() {
 #[tokio::test]
 async fn a_proxy_is_never_asked_for_a_host_that_is_not_listed() {
     let (proxy, asked) = tunnel_to(0, "HTTP/1.1 200 OK\r\n\r\n").await;
-    let any_public = TargetRules::new::<&str>(&[], true, true).unwrap();
+    let any_public = TargetRules::new(Vec::new(), true, true);
     let client = Client::new(Parts { proxies: through(proxy), report: any_public, ..parts(&Ca::new()) });
     for url in ["https://shop.example/", "http://shop.example/"] {
         let failure = send(&client, report(url.to_owned())).await.unwrap_err();

@@ -142,6 +142,32 @@ fn sigterm_in_mid_vend_lets_the_motor_finish_and_keeps_its_outcome() {
 }
 
 #[test]
+fn sigterm_before_the_first_byte_takes_the_intent_back() {
+    let mut w = World::new();
+    w.disk_is_quick = false;
+    w.deliver(&w.put("1", "1"));
+    w.script.lock().unwrap().state = LineState::Closed;
+    w.step(Event::Stop);
+    w.commit();
+    assert_eq!(w.driven(), 0);
+    w.commit();
+    assert_eq!((w.on_disk("1", "1").unwrap().state.as_str(), w.ended), ("accepted", Some(Ending::Stopped)));
+    w.disk_is_quick = true;
+    w.restart();
+    assert_eq!(w.driven(), 1);
+}
+
+#[test]
+fn a_flood_of_forged_messages_does_not_flood_the_log() {
+    let mut w = World::new();
+    for _ in 0..100 {
+        w.deliver_raw(b"junk", false);
+    }
+    assert_eq!(w.core.status(w.now).recent.iter().filter(|n| n.what == "message_rejected").count(), 1);
+    assert_eq!(w.core.status(w.now).counters.rejected, 100);
+}
+
+#[test]
 fn a_slot_is_locked_after_unknown_when_the_operator_wants_it() {
     let mut s = settings();
     s.lock_slot_after_unknown = true;

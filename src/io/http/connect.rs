@@ -2,7 +2,8 @@
 
 use super::client::{Failure, Phase, TimeOuts};
 use super::proxy::{Proxies, Proxy};
-use super::target::{Host, Origin, Scheme, TargetRules};
+use super::target::{Origin, Scheme, TargetRules};
+use crate::config::host::Host;
 use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::Full;

@@ -1,6 +1,7 @@
 //! Proxies from the environment: `https_proxy`, `http_proxy`, `all_proxy`, `no_proxy`, in both cases.
 
-use super::target::{Host, Origin, Scheme, quoted, split_port};
+use super::target::{Origin, Scheme, quoted, split_port};
+use crate::config::host::Host;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;

@@ -1,0 +1,376 @@
+//! Who plays: an emulated board, a merchant, the cloud, a broker, all in this process, and the real agent as a child,
+//! so that it can be killed and they live on as witnesses.
+
+use super::evidence::{Fact, Post};
+use crate::board::profile::Profile;
+use crate::cloud::open_platform::{Account, AppSecret, BASE_PATH};
+use crate::cloud::sign::SigningKey;
+use crate::io::journal::{Batch, Opened, Store};
+use crate::order::key::MachineNo;
+use crate::order::record::{self, Birth, Ledger};
+use crate::sim::board::emulator_for;
+use crate::sim::board::fault::{Fault, FaultKind, Faults};
+use crate::sim::broker::{Broker, Message};
+use crate::sim::cloud::{SimCloud, SimOrder};
+use crate::sim::pty::{PtyBoard, PtyCommand};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use rustix::process::{Pid, Signal, kill_process};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fs::{File, OpenOptions};
+use std::future::Future;
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+
+/// How long a motor turns, in ms: long enough that a kill falls into the turn.
+const TURN_MS: u64 = 1_500;
+/// The board: its result outlives the agent, so even a kill in mid-turn ends in the known outcome.
+const PROFILE: &str = "adh815";
+/// This slot's motor jams.
+pub const JAM_SLOT: u16 = 3;
+/// This slot's motor turns and nothing falls.
+pub const NO_DROP_SLOT: u16 = 4;
+/// Facts that wait to be shown. A scene causes a few dozen.
+const FACTS_MAX: usize = 1_024;
+/// Messages and commands of the script on their way: it sends one and waits for what follows.
+const COMMANDS_MAX: usize = 8;
+/// Largest request that merchant and cloud read, in bytes: far above any report.
+const REQUEST_BYTES_MAX: usize = 64 * 1_024;
+/// How long the agent may take to end: a running motor may finish first.
+const LAST_WORDS: Duration = Duration::from_secs(30);
+/// Lines of the agent's log that are shown when something went wrong.
+const LOG_LINES_SHOWN: usize = 20;
+/// Proxies are for the world outside; everything here is on loopback.
+const PROXY_VARIABLES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+/// A secret that everybody may know.
+const APP_KEY: &str = "demo-app-key";
+const APP_SECRET: &str = "demo-app-secret";
+const APP_ID: &str = "ds0000000000000000";
+const MACHINE_NO: &str = "10000001";
+
+/// Carries facts to the director.
+#[derive(Clone)]
+struct Ear {
+    facts: mpsc::Sender<Fact>,
+    missed: Rc<Cell<bool>>,
+}
+
+impl Ear {
+    fn tell(&self, fact: Fact) {
+        // The director notices, so that no play is judged on half of the evidence.
+        self.missed.set(self.missed.get() || self.facts.try_send(fact).is_err());
+    }
+
+    /// Runs one of the cast. Nobody may leave before the end.
+    fn watch(&self, who: &'static str, task: impl Future<Output = io::Result<()>> + 'static) {
+        let ear = self.clone();
+        spawn_local(async move {
+            if let Err(error) = task.await {
+                ear.tell(Fact::Broke { who, why: error.to_string() });
+            }
+        });
+    }
+}
+
+/// Everybody.
+pub struct Cast {
+    /// What they see.
+    pub facts: mpsc::Receiver<Fact>,
+    /// More happened than could be told.
+    pub missed: Rc<Cell<bool>>,
+    /// The real one.
+    pub agent: Agent,
+    /// Signs commands and verifies reports.
+    pub signing: SigningKey,
+    /// Whose machine it is.
+    pub machine_no: MachineNo,
+    to_broker: mpsc::Sender<Message>,
+    to_board: mpsc::Sender<PtyCommand>,
+    merchant_is_up: Rc<Cell<bool>>,
+    merchant: SocketAddr,
+    cloud: Rc<RefCell<SimCloud>>,
+}
+
+impl Cast {
+    /// Brings everybody on; the agent is not started yet. `directory` is theirs alone. `in_service_since_s`: since
+    /// when (Unix s) the machine's journal exists; older commands are never driven (order-life, rule 6).
+    ///
+    /// # Errors
+    /// When the system has no pty, port or place for files left.
+    pub async fn enter(directory: &Path, in_service_since_s: u64) -> io::Result<Cast> {
+        let signing = SigningKey::new(APP_KEY).map_err(io::Error::other)?;
+        let machine_no = MachineNo::parse(MACHINE_NO).map_err(io::Error::other)?;
+        let (facts_in, facts) = mpsc::channel(FACTS_MAX);
+        let missed = Rc::new(Cell::new(false));
+        let ear = Ear { facts: facts_in, missed: missed.clone() };
+
+        let broker = Broker::open().await?;
+        let broker_address = broker.address();
+        let (to_broker, messages) = mpsc::channel(COMMANDS_MAX);
+        let own_ear = ear.clone();
+        ear.watch("broker", broker.run(messages, move |seen| own_ear.tell(Fact::Broker(seen))));
+
+        let profile = Profile::find(PROFILE, directory).map_err(io::Error::other)?;
+        let fault = |kind, slot| Fault { kind, slot: Some(slot), nth: None };
+        let faults = Faults::new([fault(FaultKind::Jam, JAM_SLOT), fault(FaultKind::NoDrop, NO_DROP_SLOT)]);
+        let board = PtyBoard::open(Some(directory.join("board")))?;
+        let (to_board, commands) = mpsc::channel(COMMANDS_MAX);
+        let own_ear = ear.clone();
+        let emulator = emulator_for(&profile, TURN_MS, faults);
+        ear.watch("board", board.run(emulator, commands, move |turn| own_ear.tell(Fact::Turn(*turn))));
+
+        let merchant_is_up = Rc::new(Cell::new(true));
+        let merchant = open_merchant(&ear, merchant_is_up.clone(), &signing).await?;
+        let account =
+            Account { app_id: APP_ID.to_owned(), app_secret: AppSecret::new(APP_SECRET), app_key: signing.clone() };
+        let cloud = Rc::new(RefCell::new(SimCloud::new(account, machine_no.clone())));
+        let cloud_address = open_cloud(&ear, cloud.clone()).await?;
+
+        write_machine(directory, broker_address, cloud_address)?;
+        begin_journal(&directory.join("state"), machine_no.clone(), in_service_since_s)?;
+        let agent = Agent { directory: directory.to_owned(), child: None };
+        let cast =
+            Cast { facts, missed, agent, signing, machine_no, to_broker, to_board, merchant_is_up, merchant, cloud };
+        Ok(cast)
+    }
+
+    /// Where reports go.
+    #[must_use]
+    pub fn notify_url(&self) -> String {
+        format!("http://{}/vend/results", self.merchant)
+    }
+
+    /// The platform gives the broker a message for the machine.
+    pub async fn publish(&self, topic: String, payload: Vec<u8>) {
+        // If the broker is gone, that has been told.
+        let _ = self.to_broker.send(Message { topic, payload }).await;
+    }
+
+    /// Takes the board's power and gives it back.
+    pub async fn power_cycle_board(&self) {
+        // If the board is gone, that has been told.
+        let _ = self.to_board.send(PtyCommand::PowerCycle).await;
+    }
+
+    /// The merchant hangs up on everybody, or serves again.
+    pub fn set_merchant(&self, is_up: bool) {
+        self.merchant_is_up.set(is_up);
+    }
+
+    /// The cloud knows a paid order whose goods wait.
+    pub fn put_on_the_books(&self, order_id: u64, record_id: u64) {
+        let records = BTreeMap::from([(record_id, "WAITING_PICKED_UP".to_owned())]);
+        self.cloud.borrow_mut().orders.insert(order_id, SimOrder { status: "SUCCESS".to_owned(), records });
+    }
+}
+
+/// A request, read to its end.
+struct Arrived {
+    request: http::request::Parts,
+    body: Bytes,
+}
+
+impl Arrived {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Serves HTTP on loopback. While `is_up` is false whoever comes is hung up on, and `hung_up` called: a closed port
+/// would look the same to the caller, but count nobody.
+async fn serve_http(
+    listener: TcpListener,
+    is_up: Rc<Cell<bool>>,
+    hung_up: impl Fn(),
+    answer: impl Fn(Arrived) -> (u16, Vec<u8>) + 'static,
+) -> io::Result<()> {
+    let answer = Rc::new(answer);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        if !is_up.get() {
+            hung_up();
+            continue;
+        }
+        let answer = answer.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let answer = answer.clone();
+            async move {
+                let (request, body) = request.into_parts();
+                let (status, body) = match Limited::new(body, REQUEST_BYTES_MAX).collect().await {
+                    Ok(body) => answer(Arrived { request, body: body.to_bytes() }),
+                    Err(_) => (413, Vec::new()),
+                };
+                let mut response = Response::new(Full::new(Bytes::from(body)));
+                *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
+                Ok::<_, Infallible>(response)
+            }
+        });
+        spawn_local(async move {
+            // One request a connection, so that "down" is down. A caller that leaves is the caller's affair.
+            let mut server = hyper::server::conn::http1::Builder::new();
+            let _ = server.keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn open_merchant(ear: &Ear, is_up: Rc<Cell<bool>>, signing: &SigningKey) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let (at_door, at_desk, signing) = (ear.clone(), ear.clone(), signing.clone());
+    let answer = move |arrived: Arrived| {
+        let post = Post::read(arrived.header("idempotency-key"), arrived.body.clone(), &signing);
+        at_desk.tell(Fact::Posted(post));
+        (200, Vec::new())
+    };
+    ear.watch("merchant", serve_http(listener, is_up, move || at_door.tell(Fact::HungUp), answer));
+    Ok(address)
+}
+
+async fn open_cloud(ear: &Ear, cloud: Rc<RefCell<SimCloud>>) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let own_ear = ear.clone();
+    let answer = move |arrived: Arrived| {
+        let request = &arrived.request;
+        let path = request.uri.path();
+        if let Some(order_id) = path.strip_prefix(&format!("{BASE_PATH}/orders/")) {
+            own_ear.tell(Fact::Asked { order_id: order_id.to_owned() });
+        }
+        let headers: Vec<(&str, &str)> =
+            request.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+        cloud.borrow_mut().answer(request.method.as_str(), path, &headers, &arrived.body)
+    };
+    ear.watch("cloud", serve_http(listener, Rc::new(Cell::new(true)), || (), answer));
+    Ok(address)
+}
+
+/// The agent's configuration and secrets, as a technician would write them.
+fn write_machine(directory: &Path, broker: SocketAddr, cloud: SocketAddr) -> io::Result<()> {
+    let config = format!(
+        r#"machine_no = "{MACHINE_NO}"
+[broker]
+url = "mqtt://{broker}"
+protocol = "3.1.1"
+[cloud]
+url = "http://{cloud}"
+app_id = "{APP_ID}"
+verify_orders = "late"
+[board]
+profile = "{PROFILE}"
+port = "board"
+[report]
+allow_hosts = ["127.0.0.1"]
+allow_private_targets = true
+[time]
+trust = "system"
+[state]
+directory = "state"
+[control]
+socket = "control.sock"
+"#
+    );
+    std::fs::write(directory.join("vend.toml"), config)?;
+    std::fs::create_dir(directory.join("credentials"))?;
+    for (name, secret) in [("app_key", APP_KEY), ("app_secret", APP_SECRET)] {
+        let path = directory.join("credentials").join(name);
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(secret.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The journal of a machine that has been in service for a while and sold nothing.
+fn begin_journal(directory: &Path, machine_no: MachineNo, in_service_since_s: u64) -> io::Result<()> {
+    let Opened::Sound { mut store, .. } = Store::open(directory).map_err(io::Error::other)? else {
+        return Err(io::Error::other("a new journal is damaged: look at the disk"));
+    };
+    let mut ledger = Ledger::new(machine_no, Birth::At { s: in_service_since_s });
+    ledger.first_connection_over = true;
+    let meta = Some(record::encode_ledger(&ledger).map_err(io::Error::other)?);
+    store.commit(&Batch { meta, ..Batch::default() }).map_err(io::Error::other)
+}
+
+/// The real agent: this very binary as a child, `vend run`.
+pub struct Agent {
+    directory: PathBuf,
+    child: Option<Child>,
+}
+
+impl Agent {
+    fn log_path(&self) -> PathBuf {
+        self.directory.join("agent.log")
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When the system cannot.
+    pub fn start(&mut self) -> io::Result<()> {
+        let log = File::options().create(true).append(true).open(self.log_path())?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("run").arg("--config").arg(self.directory.join("vend.toml"));
+        command.arg("--credentials").arg(self.directory.join("credentials"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
+        // It must not report itself ready to whoever started the demonstration.
+        for name in PROXY_VARIABLES.into_iter().chain(["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]) {
+            command.env_remove(name);
+        }
+        self.child = Some(command.spawn()?);
+        Ok(())
+    }
+
+    /// SIGKILL: it does nothing more, from one instruction to the next.
+    ///
+    /// # Errors
+    /// When the system cannot.
+    pub async fn kill(&mut self) -> io::Result<()> {
+        match self.child.take() {
+            Some(mut child) => child.kill().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until it ends by itself; for ever when it does not run.
+    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+        match &mut self.child {
+            Some(child) => child.wait().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// SIGTERM, and waits for its end.
+    ///
+    /// # Errors
+    /// When it does not end in time or not well.
+    pub async fn stop(&mut self) -> io::Result<()> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        let pid = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        if let Some(pid) = pid {
+            kill_process(pid, Signal::TERM)?;
+        }
+        let status = tokio::time::timeout(LAST_WORDS, child.wait()).await??;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("the agent ended with {status}"))) }
+    }
+
+    /// The end of its log.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(self.log_path()).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines.get(lines.len().saturating_sub(LOG_LINES_SHOWN)..).unwrap_or_default().join("\n")
+    }
+}

@@ -1,0 +1,74 @@
+//! The platform's open API, served over HTTP.
+
+use super::command::{APP_KEY, MACHINE_NO};
+use super::http_server::{Answer, HttpServer};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use vend::cloud::open_platform::{Account, AppSecret};
+use vend::cloud::sign::SigningKey;
+use vend::order::key::MachineNo;
+use vend::sim::cloud::{Mishap, SimCloud, SimOrder};
+
+pub const APP_ID: &str = "ds069ed4223ac1660f";
+pub const APP_SECRET: &str = "hush";
+
+/// The platform as HTTP sees it.
+pub struct Cloud {
+    pub server: HttpServer,
+    books: Arc<Mutex<SimCloud>>,
+}
+
+impl Cloud {
+    pub fn start() -> Cloud {
+        let account = Account {
+            app_id: APP_ID.to_owned(),
+            app_secret: AppSecret::new(APP_SECRET),
+            app_key: SigningKey::new(APP_KEY).unwrap(),
+        };
+        let books = Arc::new(Mutex::new(SimCloud::new(account, MachineNo::parse(MACHINE_NO).unwrap())));
+        let theirs = books.clone();
+        let server = HttpServer::start(None, move |request| {
+            let headers: Vec<(&str, &str)> = request.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            let answer = theirs.lock().unwrap().answer(&request.method, &request.path, &headers, &request.body);
+            Answer::Whole { status: answer.0, headers: String::new(), body: answer.1 }
+        });
+        Cloud { server, books }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.server.port())
+    }
+
+    fn books(&self) -> MutexGuard<'_, SimCloud> {
+        self.books.lock().unwrap()
+    }
+
+    /// Puts an order on the books: paid as `status` says, its one record waiting.
+    pub fn has_order(&self, order_id: u64, record_id: u64, status: &str) {
+        let records = BTreeMap::from([(record_id, "WAITING_PICKED_UP".to_owned())]);
+        self.books().orders.insert(order_id, SimOrder { status: status.to_owned(), records });
+    }
+
+    pub fn order_status(&self, order_id: u64) -> String {
+        self.books().orders[&order_id].status.clone()
+    }
+
+    /// What the next calls meet.
+    pub fn meets(&self, mishaps: impl IntoIterator<Item = Mishap>) {
+        self.books().mishaps.extend(mishaps);
+    }
+
+    /// Waits for so many calls about this order, by one method.
+    pub fn wait_for_calls(&self, method: &str, order_id: u64, count: usize) {
+        let path = format!("/orders/{order_id}");
+        self.server.requests().wait(&format!("{method} number {count} about order {order_id}"), |requests| {
+            let calls = requests.iter().filter(|r| r.method == method && r.path.ends_with(&path)).count();
+            (calls >= count).then_some(())
+        });
+    }
+
+    pub fn calls(&self, method: &str, order_id: u64) -> usize {
+        let path = format!("/orders/{order_id}");
+        self.server.requests().all().iter().filter(|r| r.method == method && r.path.ends_with(&path)).count()
+    }
+}

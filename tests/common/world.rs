@@ -1,0 +1,386 @@
+//! One machine and everything it talks to.
+
+use super::agent::{Agent, log_file, vend};
+use super::board::Board;
+use super::certificates::Ca;
+use super::cloud::{APP_ID, APP_SECRET, Cloud};
+use super::command::{APP_KEY, Command, MACHINE_NO, now_s, opened};
+use super::mosquitto::Mosquitto;
+use super::platform::Platform;
+use super::receiver::Receiver;
+use super::record::wait_until;
+use serde_json::Value;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use tempfile::TempDir;
+use vend::board::profile::Profile;
+use vend::io::http::tls;
+use vend::io::journal::{Batch, Opened, Store};
+use vend::order::key::MachineNo;
+use vend::order::record::{Birth, Ledger, encode_ledger};
+
+const MQTT_PASSWORD: &str = "right";
+
+/// How a world is to be. The defaults are plain, quick and without faults.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub profile: &'static str,
+    /// `[broker] protocol`.
+    pub protocol: &'static str,
+    /// A broker over TLS that asks for a password.
+    pub secure_broker: bool,
+    /// A receiver over TLS with a certificate of its own authority.
+    pub secure_receiver: bool,
+    /// The agent trusts that authority.
+    pub trusts_receiver: bool,
+    /// How long a motor turns.
+    pub turn_ms: u64,
+    /// Faults of the board.
+    pub faults: Vec<&'static str>,
+    /// Another `longest_vend_ms` than the profile's, for tests that must see it pass.
+    pub longest_vend_ms: Option<u64>,
+    /// `[time] trust`.
+    pub trust: &'static str,
+    /// `[cloud] verify_orders`.
+    pub verify_orders: &'static str,
+    /// `[cloud] refund_failed`.
+    pub refund_failed: bool,
+    /// `[report] allow_private_targets`.
+    pub private_targets: bool,
+    /// The journal began so many seconds ago.
+    pub journal_age_s: Option<u64>,
+    /// `[state] directory`, when it is not in the world's own folder.
+    pub state: Option<PathBuf>,
+}
+
+/// A running machine. Everything ends when it is dropped.
+pub struct World {
+    pub broker: Mosquitto,
+    pub board: Board,
+    pub receiver: Receiver,
+    pub cloud: Cloud,
+    pub platform: Platform,
+    pub setup: Setup,
+    agent: Option<Agent>,
+    directory: TempDir,
+}
+
+impl World {
+    /// Everything is up, and commands can come.
+    pub fn start(profile: &'static str) -> World {
+        World::with(profile, |_| {})
+    }
+
+    pub fn with(profile: &'static str, change: impl FnOnce(&mut Setup)) -> World {
+        let mut world = World::without_agent(profile, change);
+        world.start_agent();
+        world.wait_for_subscription(1);
+        world
+    }
+
+    /// Everything is up but the agent, whose session the broker does not know.
+    pub fn without_agent(profile: &'static str, change: impl FnOnce(&mut Setup)) -> World {
+        let mut setup = Setup {
+            profile,
+            protocol: "5",
+            secure_broker: false,
+            secure_receiver: false,
+            trusts_receiver: true,
+            turn_ms: 300,
+            faults: Vec::new(),
+            longest_vend_ms: None,
+            trust: "system",
+            verify_orders: "never",
+            refund_failed: false,
+            private_targets: true,
+            journal_age_s: None,
+            state: None,
+        };
+        change(&mut setup);
+        let directory = tempfile::tempdir().unwrap();
+        let here = directory.path();
+        let (broker_ca, report_ca) = (Ca::new(here, "broker-ca"), Ca::new(here, "report-ca"));
+        let broker = start_broker(&setup, &broker_ca);
+        let platform = connect_platform(&setup, &broker, &broker_ca);
+        let receiver = Receiver::start(setup.secure_receiver.then(|| report_ca.server_config()));
+        let cloud = Cloud::start();
+        let profile = profile_of(&setup, here);
+        let board = Board::new(&profile, setup.turn_ms, &setup.faults, &here.join("port"));
+        write_config(&setup, here, broker.port(), &cloud.url());
+        if let Some(age_s) = setup.journal_age_s {
+            begin_journal(&here.join("state"), now_s() - age_s);
+        }
+        World { broker, board, receiver, cloud, platform, setup, agent: None, directory }
+    }
+
+    // --- the agent --------------------------------------------------------------------------------------------------
+
+    pub fn start_agent(&mut self) {
+        assert!(self.agent.is_none(), "one agent at a time");
+        self.agent = Some(Agent::start(self.path()));
+    }
+
+    /// SIGKILL.
+    pub fn kill9(&mut self) {
+        self.agent.take().expect("a running agent").kill9();
+    }
+
+    /// SIGTERM, to the end.
+    pub fn stop_agent(&mut self) -> ExitStatus {
+        self.agent().ask_to_stop();
+        self.wait_for_end()
+    }
+
+    pub fn agent(&mut self) -> &mut Agent {
+        self.agent.as_mut().expect("a running agent")
+    }
+
+    /// The agent ends by itself.
+    pub fn wait_for_end(&mut self) -> ExitStatus {
+        self.agent.take().expect("a running agent").wait_for_end()
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(log_file(self.path())).unwrap_or_default()
+    }
+
+    /// Waits until the broker has confirmed so many subscriptions of the agent.
+    pub fn wait_for_subscription(&self, count: usize) {
+        wait_until("subscription", || (self.subscriptions() >= count).then_some(()));
+    }
+
+    /// Subscriptions of the agent that the broker has confirmed so far.
+    pub fn subscriptions(&self) -> usize {
+        self.broker.log().matches(&format!("Sending SUBACK to {MACHINE_NO}")).count()
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.setup.state.clone().unwrap_or_else(|| self.path().join("state"))
+    }
+
+    /// `vend journal dump --json`: the exit code and one document an order.
+    pub fn dump(&self) -> (Option<i32>, Vec<Value>) {
+        let output = vend(&["journal", "dump", "--json", "--directory"]).arg(self.state()).output().unwrap();
+        let lines = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    }
+
+    /// The order's line of a sound [`World::dump`].
+    pub fn dumped(&self, order_id: &str) -> Value {
+        let (code, lines) = self.dump();
+        assert_eq!(code, Some(0), "the journal is not sound: {lines:?}");
+        lines.into_iter().find(|line| line["order_id"] == order_id).expect("the order in the dump")
+    }
+
+    /// `GET /v1/status` on the control socket.
+    pub fn status(&self) -> Value {
+        let socket = self.path().join("control.sock");
+        wait_until("answer on the control socket", || {
+            let mut stream = UnixStream::connect(&socket).ok()?;
+            stream.write_all(b"GET /v1/status HTTP/1.1\r\nHost: vend\r\nConnection: close\r\n\r\n").ok()?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).ok()?;
+            let (_, body) = answer.split_once("\r\n\r\n")?;
+            serde_json::from_str(body).ok()
+        })
+    }
+
+    /// Waits until every order has ended and every report is taken or dead.
+    pub fn wait_until_settled(&self) {
+        wait_until("end of all orders and reports", || {
+            let status = self.status();
+            (status["orders_open"] == 0 && status["reports_open"] == 0).then_some(())
+        });
+    }
+
+    /// Waits until the agent has noted this for people.
+    pub fn wait_for_note(&self, what: &str) {
+        wait_until(what, || {
+            let status = self.status();
+            status["recent"].as_array().unwrap().iter().any(|note| note["what"] == what).then_some(())
+        });
+    }
+
+    // --- orders -----------------------------------------------------------------------------------------------------
+
+    fn payload(&self, command: Command) -> Vec<u8> {
+        command.or_notify(&self.receiver.url()).payload()
+    }
+
+    /// The broker has taken the command when this returns.
+    pub fn send(&self, command: Command) {
+        self.platform.send(self.payload(command));
+    }
+
+    /// The command leaves when the broker is there.
+    pub fn send_when_possible(&self, command: Command) {
+        self.platform.send_when_possible(self.payload(command));
+    }
+
+    /// Waits for the report over HTTP.
+    pub fn report(&self, order_id: &str, record_id: &str) -> Value {
+        self.receiver.wait_for_tries(order_id, record_id, 1).remove(0)
+    }
+
+    /// Sends an order for slot 9 that nothing stands against, and waits for its report. Commands are dealt with in
+    /// order: whatever was sent before has had its effect, or never will.
+    pub fn a_good_order_is_served(&self, order_id: &str) {
+        self.send(super::command::put(order_id, "1").code("9"));
+        assert_eq!(self.report(order_id, "1")["outcome"], "dispensed");
+    }
+
+    /// Waits for a message of the agent over MQTT about this order.
+    pub fn told_up(&self, method: &str, order_id: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        self.platform.up().wait(&format!("{method} about order {order_id}"), |up| {
+            let mut messages = up.iter().map(|payload| opened(payload));
+            messages.find(|m| m["method"] == method && m["order_id"] == order_id && fits(m))
+        })
+    }
+
+    /// Waits for `device.delivery.received` with this state.
+    pub fn received(&self, order_id: &str, state: &str) -> Value {
+        self.told_up("device.delivery.received", order_id, |m| m["state"] == state)
+    }
+
+    /// Waits for the report over MQTT.
+    pub fn response(&self, order_id: &str) -> Value {
+        self.told_up("device.delivery.response", order_id, |_| true)
+    }
+
+    /// Everything that came up about an order, by method and state or outcome.
+    pub fn everything_told_up(&self, order_id: &str) -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let messages = self
+            .platform
+            .up()
+            .all()
+            .iter()
+            .map(|p| opened(p))
+            .filter(|m| m["order_id"] == order_id)
+            .collect::<Vec<_>>();
+        messages.iter().map(|m| (text(&m["method"]), text(m.get("state").unwrap_or(&m["outcome"])))).collect()
+    }
+
+    /// Every try to report the order said the same, in one body: the truth that the test expects.
+    pub fn one_truth(&self, order_id: &str, record_id: &str, outcome: &str) {
+        let told = self.report(order_id, record_id);
+        assert_eq!(told["outcome"], outcome, "{told}");
+        for again in self.receiver.tries(order_id, record_id) {
+            assert_eq!(again, told, "a second report said something else");
+        }
+        let response = self.response(order_id);
+        assert_eq!((&response["outcome"], &response["event_id"]), (&told["outcome"], &told["event_id"]));
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- turned: {:?}; the agent said:\n{}", self.board.turned_slots(), self.log());
+        }
+    }
+}
+
+fn start_broker(setup: &Setup, ca: &Ca) -> Mosquitto {
+    if !setup.secure_broker {
+        return Mosquitto::start();
+    }
+    Mosquitto::start_with(|directory| {
+        let (certificate, key) = ca.server_files(directory);
+        let passwords = directory.join("passwords");
+        fs::write(&passwords, "").unwrap();
+        for user in [MACHINE_NO, "platform"] {
+            let mut program = std::process::Command::new("mosquitto_passwd");
+            assert!(program.arg("-b").arg(&passwords).args([user, MQTT_PASSWORD]).status().unwrap().success());
+        }
+        format!(
+            "allow_anonymous false\npassword_file {}\ncertfile {}\nkeyfile {}\n",
+            passwords.display(),
+            certificate.display(),
+            key.display()
+        )
+    })
+}
+
+fn connect_platform(setup: &Setup, broker: &Mosquitto, ca: &Ca) -> Platform {
+    if setup.secure_broker {
+        let config = tls::client_config(Some(&ca.file), None).unwrap();
+        Platform::connect("localhost", broker.port(), Some(config), Some(("platform", MQTT_PASSWORD)))
+    } else {
+        Platform::connect("127.0.0.1", broker.port(), None, None)
+    }
+}
+
+/// The profile, as the agent and the board use it.
+fn profile_of(setup: &Setup, directory: &Path) -> Profile {
+    let (_, text) = *Profile::built_in().iter().find(|(name, _)| *name == setup.profile).expect("a built-in profile");
+    let mut table: toml::Table = text.parse().unwrap();
+    if let Some(ms) = setup.longest_vend_ms {
+        table["timing"]["longest_vend_ms"] = toml::Value::Integer(ms.try_into().unwrap());
+    }
+    let text = table.to_string();
+    fs::write(directory.join("board.toml"), &text).unwrap();
+    Profile::parse("board.toml", &text).unwrap()
+}
+
+fn write_config(setup: &Setup, directory: &Path, broker_port: u16, cloud_url: &str) {
+    let Setup { profile, protocol, trust, verify_orders, refund_failed, private_targets, .. } = setup;
+    let broker = match setup.secure_broker {
+        true => format!(
+            "url = \"mqtts://localhost:{broker_port}\"\nusername = \"{MACHINE_NO}\"\nca_file = \"broker-ca.pem\""
+        ),
+        false => format!("url = \"mqtt://127.0.0.1:{broker_port}\""),
+    };
+    let profile = if setup.longest_vend_ms.is_some() { "board.toml" } else { profile };
+    let ca_file = if setup.secure_receiver && setup.trusts_receiver { "ca_file = \"report-ca.pem\"" } else { "" };
+    let state = setup.state.clone().unwrap_or_else(|| PathBuf::from("state"));
+    let config = format!(
+        r#"machine_no = "{MACHINE_NO}"
+[broker]
+{broker}
+protocol = "{protocol}"
+[cloud]
+url = "{cloud_url}"
+app_id = "{APP_ID}"
+verify_orders = "{verify_orders}"
+refund_failed = {refund_failed}
+[board]
+profile = "{profile}"
+port = "port"
+[report]
+allow_private_targets = {private_targets}
+{ca_file}
+[time]
+trust = "{trust}"
+[state]
+directory = "{}"
+[control]
+socket = "control.sock"
+"#,
+        state.display()
+    );
+    fs::write(directory.join("vend.toml"), config).unwrap();
+    let credentials = directory.join("credentials");
+    fs::create_dir(&credentials).unwrap();
+    for (name, secret) in [("app_key", APP_KEY), ("app_secret", APP_SECRET), ("mqtt_password", MQTT_PASSWORD)] {
+        let mut file =
+            fs::File::options().write(true).create_new(true).mode(0o600).open(credentials.join(name)).unwrap();
+        file.write_all(secret.as_bytes()).unwrap();
+    }
+}
+
+/// A journal that began in the past, so that older commands may be driven (order-life, rule 6).
+fn begin_journal(state: &Path, birth_s: u64) {
+    let Opened::Sound { mut store, .. } = Store::open(state).unwrap() else { panic!("a new journal is sound") };
+    let ledger = Ledger::new(MachineNo::parse(MACHINE_NO).unwrap(), Birth::At { s: birth_s });
+    let meta = Some(encode_ledger(&ledger).unwrap());
+    store.commit(&Batch { meta, ..Batch::default() }).unwrap();
+}

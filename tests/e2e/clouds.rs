@@ -1,0 +1,83 @@
+//! What the platform's open API says about an order, and what it is told.
+
+use crate::common::command::put;
+use crate::common::world::World;
+use vend::sim::cloud::Mishap;
+
+/// Late enough to be asked about, early enough to be driven.
+const LATE_S: u64 = 110;
+
+#[test]
+fn a_late_order_is_asked_about_and_a_fresh_one_is_not() {
+    let world = World::with("tcn-00ff", |s| {
+        (s.verify_orders, s.journal_age_s, s.turn_ms) = ("late", Some(7_200), 50);
+    });
+    world.cloud.has_order(60, 78, "SUCCESS");
+    world.cloud.has_order(61, 79, "NOTPAY");
+    world.cloud.has_order(62, 80, "REFUND");
+    world.send(put("60", "78").issued_s_ago(LATE_S));
+    world.one_truth("60", "78", "dispensed");
+    assert_eq!(world.cloud.calls("POST", 60), 1);
+    for (order, record, reason) in [("61", "79", "unpaid"), ("62", "80", "closed"), ("63", "81", "closed")] {
+        world.send(put(order, record).code("6").issued_s_ago(LATE_S));
+        world.one_truth(order, record, "refused");
+        assert_eq!(world.report(order, record)["error_msg"], reason);
+    }
+    world.a_good_order_is_served("64");
+    assert_eq!(world.cloud.calls("POST", 64), 0);
+    assert_eq!(world.board.turned_slots(), [5, 9]);
+}
+
+#[test]
+fn an_unclear_answer_is_asked_for_again_and_drives_nothing() {
+    let world = World::with("tcn-00ff", |s| (s.verify_orders, s.turn_ms) = ("always", 50));
+    let unclear = [Mishap::Html, Mishap::Status(401), Mishap::HalfBody, Mishap::Status(503)];
+    for (record, mishap) in (1..).zip(unclear) {
+        let order = 60 + record;
+        world.cloud.has_order(order, record, "SUCCESS");
+        world.cloud.meets([mishap.clone()]);
+        world.send(put(&order.to_string(), &record.to_string()));
+        world.cloud.wait_for_calls("POST", order, 1);
+        world.one_truth(&order.to_string(), &record.to_string(), "dispensed");
+        assert_eq!(world.cloud.calls("POST", order), 2, "{mishap:?}");
+    }
+    assert_eq!(world.board.turned_slots(), [5; 4]);
+}
+
+#[test]
+fn an_order_that_the_cloud_denies_is_refused() {
+    let world = World::with("tcn-00ff", |s| (s.verify_orders, s.turn_ms) = ("always", 50));
+    for (order, code) in [("60", 40_006), ("61", 6_043), ("62", 80_002), ("63", 6_049)] {
+        world.cloud.meets([Mishap::Code(code)]);
+        world.send(put(order, "1"));
+        world.one_truth(order, "1", "refused");
+    }
+    assert!(world.board.turned_slots().is_empty());
+}
+
+#[test]
+fn a_failed_vend_is_refunded_and_a_good_one_is_not() {
+    let world = World::with("tcn-00ff", |s| {
+        (s.refund_failed, s.turn_ms, s.faults) = (true, 50, vec!["jam:6", "silence:7"]);
+        s.longest_vend_ms = Some(1_000);
+    });
+    for (order, record) in [(60, 1), (61, 2), (62, 3), (63, 4)] {
+        world.cloud.has_order(order, record, "SUCCESS");
+    }
+    world.send(put("60", "1").code("5"));
+    world.one_truth("60", "1", "dispensed");
+    world.send(put("61", "2").code("6"));
+    world.one_truth("61", "2", "not_dispensed");
+    world.cloud.wait_for_calls("PUT", 61, 1);
+    world.send(put("62", "3").code("7"));
+    world.one_truth("62", "3", "unknown");
+    // An unclear answer is tried again.
+    world.cloud.meets([Mishap::Html]);
+    world.send(put("63", "4").code("6"));
+    world.one_truth("63", "4", "not_dispensed");
+    world.cloud.wait_for_calls("PUT", 63, 2);
+    world.wait_until_settled();
+    let told: Vec<_> = [60, 61, 62, 63].map(|o| (world.cloud.calls("PUT", o), world.cloud.order_status(o))).into();
+    let expected = [(0, "SUCCESS"), (1, "REFUND"), (0, "SUCCESS"), (2, "REFUND")].map(|(n, s)| (n, s.to_owned()));
+    assert_eq!(told, expected);
+}

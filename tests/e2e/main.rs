@@ -1,0 +1,14 @@
+//! The real binary, end to end: one order comes over a real broker, a motor turns, the merchant is told. Each test
+//! has a world of its own and holds reports against the board's own log of turns.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bad_input;
+mod brokers;
+mod clouds;
+mod journals;
+mod kills;
+mod receivers;
+mod vends;

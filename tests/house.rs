@@ -1,0 +1,295 @@
+//! The repository lints itself: the rules of the house that no compiler knows.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says by panicking what is wrong")]
+
+#[path = "common/tree.rs"]
+mod tree;
+
+use std::collections::BTreeSet;
+use tree::{files, in_backticks, item_exists, read, root};
+
+/// Lines of one file; what is longer has two subjects.
+const FILE_LINES_MAX: usize = 800;
+
+/// Source lines without comments and without what follows `#[cfg(test)] mod`: what the daemon runs.
+fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+    text[..end].lines().enumerate().map(|(n, line)| {
+        let code = line.find("//").filter(|&at| !line[..at].ends_with(':')).map_or(line, |at| &line[..at]);
+        (n + 1, code)
+    })
+}
+
+fn is_test_file(path: &str) -> bool {
+    path.contains("/tests/") || path.ends_with("/tests.rs")
+}
+
+/// The floor of a source file: its folder or its name below `src/`.
+fn floor(path: &str) -> &str {
+    let below = path.strip_prefix("src/").unwrap();
+    below.split('/').next().unwrap().trim_end_matches(".rs")
+}
+
+/// Fails with every finding, one a line.
+fn none(what: &str, findings: Vec<String>) {
+    assert!(findings.is_empty(), "{what}:\n{}", findings.join("\n"));
+}
+
+/// Lines of the shipped source on these floors in which a needle stands.
+fn mentions(floors: &[&str], needles: &[&str], excused: &dyn Fn(&str, &str) -> bool) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (path, text) in files("src", ".rs") {
+        if !floors.contains(&floor(&path)) || is_test_file(&path) {
+            continue;
+        }
+        for (n, line) in code_lines(&text) {
+            for needle in needles.iter().filter(|needle| line.contains(**needle)) {
+                if !excused(&path, needle) {
+                    findings.push(format!("{path}:{n}: {needle}"));
+                }
+            }
+        }
+    }
+    findings
+}
+
+#[test]
+fn no_file_is_longer_than_one_subject_needs() {
+    let sources = files("src", ".rs").into_iter().chain(files("tests", ".rs"));
+    let long = sources.filter_map(|(path, text)| {
+        let lines = text.lines().count();
+        (lines > FILE_LINES_MAX).then(|| format!("{path}: {lines} lines"))
+    });
+    none("files over 800 lines", long.collect());
+}
+
+#[test]
+fn nothing_is_left_to_be_done_later() {
+    // In two parts, or this file would find itself.
+    let needles: Vec<String> =
+        [("todo", "!("), ("unimplemented", "!("), ("dbg", "!("), ("TO", "DO"), ("FIX", "ME"), ("XX", "X")]
+            .iter()
+            .map(|(a, b)| format!("{a}{b}"))
+            .collect();
+    let mut findings = Vec::new();
+    for (path, text) in files("src", ".rs").into_iter().chain(files("tests", ".rs")) {
+        for (n, line) in text.lines().enumerate() {
+            for needle in needles.iter().filter(|needle| line.contains(needle.as_str())) {
+                findings.push(format!("{path}:{}: {needle}", n + 1));
+            }
+        }
+    }
+    none("promises instead of code", findings);
+}
+
+#[test]
+fn every_allowance_has_its_reason() {
+    let mut findings = Vec::new();
+    for (path, text) in files("src", ".rs") {
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find("#[allow(").or_else(|| rest.find("#![allow(")) {
+            let attribute = rest[at..].split(")]").next().unwrap();
+            if !attribute.contains("reason = ") {
+                findings.push(format!("{path}: {attribute}"));
+            }
+            rest = &rest[at + "#[allow(".len()..];
+        }
+    }
+    none("allow without a reason", findings);
+}
+
+/// Everything outside `io/` decides and touches nothing; `cli` and `agent` are the edge too, and `config` reads files.
+#[test]
+fn what_decides_touches_neither_sockets_nor_files_nor_clocks() {
+    const PURE: [&str; 6] = ["order", "board", "cloud", "core", "control", "sim"];
+    const WORLD: [&str; 16] = [
+        "tokio",
+        "std::fs",
+        "std::net",
+        "std::os",
+        "std::process",
+        "std::thread",
+        "std::env::",
+        "std::time::Instant",
+        "SystemTime",
+        "hyper",
+        "sled::",
+        "rumqttc",
+        "serial",
+        "rustix",
+        "rustls",
+        "tracing::",
+    ];
+    let excused = |path: &str, needle: &str| match needle {
+        // A question carries the channel for its answer.
+        "tokio" => path.starts_with("src/control/") || path == "src/sim/pty.rs",
+        // serde's and the drivers' own words.
+        "serial" => true,
+        // `vend demo` and the pty are runners: they start processes and own a descriptor.
+        _ => path == "src/sim/pty.rs" || path.starts_with("src/sim/demo"),
+    };
+    let mut findings = mentions(&PURE, &WORLD, &excused);
+    findings.extend(mentions(&PURE, &["tokio_serial", "serialport"], &|path, _| path == "src/sim/pty.rs"));
+    none("the world, named where only decisions are made", findings);
+}
+
+/// Who may know whom: each floor and the floors that it must not use.
+#[test]
+fn each_floor_knows_only_the_floors_below_it() {
+    const FORBIDDEN: [(&str, &[&str]); 8] = [
+        // The ground floor and the boards know each other's words and nothing else.
+        ("order", &["core", "io", "cloud", "cli", "agent", "config", "control", "sim"]),
+        ("board", &["core", "io", "cloud", "cli", "agent", "config", "control", "sim"]),
+        ("cloud", &["core", "io", "cli", "agent", "config", "control", "sim"]),
+        ("core", &["io", "cli", "agent", "config", "control", "sim"]),
+        ("config", &["core", "io", "cloud", "cli", "agent", "control", "sim"]),
+        ("control", &["io", "cli", "agent", "config", "cloud", "sim"]),
+        ("io", &["cli", "agent", "cloud", "sim"]),
+        ("sim", &["agent", "config"]),
+    ];
+    let mut findings = Vec::new();
+    for (from, to) in FORBIDDEN {
+        let needles: Vec<String> = to.iter().map(|floor| format!("crate::{floor}")).collect();
+        let needles: Vec<&str> = needles.iter().map(String::as_str).collect();
+        findings.extend(mentions(&[from], &needles, &|_, _| false));
+    }
+    none("a floor that knows one above it", findings);
+}
+
+/// Of `board`, an order's life needs the words of a motor command; of profiles and drivers it knows nothing.
+#[test]
+fn an_order_knows_of_boards_only_the_words_of_a_motor_command() {
+    let findings = mentions(&["order"], &["crate::board"], &|_, _| false);
+    let others: Vec<String> = files("src/order", ".rs")
+        .into_iter()
+        .flat_map(|(path, text)| {
+            let lines: Vec<String> = text
+                .lines()
+                .filter(|l| l.contains("crate::board") && !l.contains("crate::board::driver::"))
+                .map(|l| format!("{path}: {l}"))
+                .collect();
+            lines
+        })
+        .collect();
+    assert!(!findings.is_empty(), "nothing uses board::driver any more: simplify the test");
+    none("an order that knows more of boards", others);
+}
+
+/// Rule 19: no motor turns outside an order without an intent of its own; so there is one place that drives.
+#[test]
+fn rule_19_one_place_sends_motor_commands_and_only_after_an_intent() {
+    let mut callers = Vec::new();
+    for (path, text) in files("src", ".rs") {
+        // The emulated boards' duels are tests that live beside what they test.
+        if is_test_file(&path) || path.starts_with("src/sim/") {
+            continue;
+        }
+        callers.extend(code_lines(&text).filter(|(_, l)| l.contains(".drive(")).map(|_| path.clone()));
+    }
+    assert_eq!(callers, ["src/core/drive.rs"]);
+    let text = read("src/core/drive.rs");
+    let drive_now = text.split("fn drive_now").nth(1).unwrap();
+    let body = drive_now.split("\n    }\n").next().unwrap();
+    assert!(body.contains(".drive("), "the driver is called in drive_now alone");
+    assert!(read("src/core/commit.rs").contains("After::Drive => self.drive_now(now)"));
+}
+
+#[test]
+fn nothing_points_at_a_developers_machine() {
+    // In two parts, or this file would find itself.
+    let needles: Vec<String> = [("/ro", "ot/"), ("/ho", "me/"), ("/wo", "rk/"), ("/Us", "ers/")]
+        .iter()
+        .map(|(a, b)| format!("{a}{b}"))
+        .collect();
+    let mut texts = Vec::new();
+    for (folder, ending) in [("src", ".rs"), ("tests", ".rs"), ("docs", ".md"), ("boards", ".toml"), ("systemd", "")] {
+        texts.extend(files(folder, ending));
+    }
+    for path in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Makefile", "Cargo.toml", "deny.toml", ".ci/run"] {
+        texts.push((path.to_owned(), read(path)));
+    }
+    let mut findings = Vec::new();
+    for (path, text) in texts {
+        for (n, line) in text.lines().enumerate() {
+            for needle in needles.iter().filter(|needle| line.contains(needle.as_str())) {
+                findings.push(format!("{path}:{}: {needle}", n + 1));
+            }
+        }
+    }
+    none("paths of one machine", findings);
+}
+
+#[test]
+fn every_board_says_where_its_numbers_come_from() {
+    for (path, text) in files("boards", ".toml") {
+        let profile: toml::Table = text.parse().unwrap_or_else(|error| panic!("{path}: {error}"));
+        let source = profile.get("source").and_then(toml::Value::as_str).unwrap_or_default();
+        assert!(source.len() > 20, "{path} cites no source");
+    }
+}
+
+#[test]
+fn every_file_says_first_what_it_is_for() {
+    let silent = files("src", ".rs").into_iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(path, _)| path);
+    none("files without a head", silent.collect());
+}
+
+/// The makefile's helpers are the only scripts, and they can run.
+#[test]
+fn scripts_can_be_executed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for path in [".ci/run", "scripts/need", "scripts/lint-unit", "scripts/sum-up-tests"] {
+        let mode = std::fs::metadata(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}")).permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{path}");
+    }
+}
+
+/// What a document names in backticks exists: `src/…` and other paths as files, `module::name` as an item of that
+/// module, `name()` as a function, `CONSTANTS` as constants.
+#[test]
+fn everything_that_the_documents_name_exists() {
+    let sources: Vec<(String, String)> = files("src", ".rs").into_iter().chain(files("tests", ".rs")).collect();
+    let mut findings = Vec::new();
+    let mut checked = BTreeSet::new();
+    for document in ["README.md", "ARCHITECTURE.md", "docs/glossary.md"] {
+        let text = read(document);
+        for name in in_backticks(&text) {
+            let known = if is_path(name) {
+                root().join(name).exists()
+            } else if let Some(function) = name.strip_suffix("()") {
+                item_exists(&sources, function)
+            } else if name.contains("::") && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':')) {
+                item_exists(&sources, name)
+            } else if name.len() > 3
+                && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+                && name.contains('_')
+            {
+                item_exists(&sources, name)
+            } else {
+                continue;
+            };
+            checked.insert(name.to_owned());
+            if !known {
+                findings.push(format!("{document}: {name}"));
+            }
+        }
+    }
+    assert!(checked.len() > 60, "only {} names were found: the test does not see what it should", checked.len());
+    none("names of nothing", findings);
+}
+
+fn is_path(name: &str) -> bool {
+    let first = name.split('/').next().unwrap_or_default();
+    name.contains('/') && ["src", "tests", "docs", "boards", "systemd", "scripts", ".ci"].contains(&first)
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_noticed() {
+    let sources = files("src", ".rs");
+    assert!(item_exists(&sources, "core::arrivals::on_message"));
+    assert!(item_exists(&sources, "core::gate::Verdict::NeverDrive"));
+    assert!(item_exists(&sources, "Core::step"));
+    for wrong in ["core::arrivals::on_massage", "core::gate::on_message", "core::gate::Verdict::Perhaps", "on"] {
+        assert!(!item_exists(&sources, wrong), "{wrong}");
+    }
+}
