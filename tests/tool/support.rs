@@ -150,10 +150,13 @@ impl Machine {
         Process::spawn(command, self.path("log"))
     }
 
-    /// A daemon that answers.
+    /// A daemon that answers and whose first commit is over.
     pub fn daemon(&self) -> Process {
         let daemon = self.start();
-        wait_for("a daemon that answers", || (self.tool(&["status", "--plain"]).code != Some(3)).then_some(()));
+        wait_for("a daemon that answers", || {
+            let asked = self.tool(&["status", "--json"]);
+            (asked.code != Some(3) && asked.documents()[0]["phase"] != "opening").then_some(())
+        });
         daemon
     }
 
