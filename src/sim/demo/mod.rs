@@ -39,7 +39,13 @@ const IN_SERVICE_S: u64 = 86_400;
 /// # Errors
 /// When the play cannot begin, or nobody reads any more.
 pub fn play(lang: Lang) -> Result<Exit, Failure> {
-    let cannot_begin = |error: std::io::Error| Failure::start(Exit::Failed, format!("the demonstration: {error}"));
+    let cannot_begin = |error: std::io::Error| {
+        Failure::told(
+            Exit::Failed,
+            format!("the demonstration cannot begin: {error}"),
+            format!("演示无法开始：{error}"),
+        )
+    };
     let directory = tempfile::Builder::new().prefix("vend-demo-").tempdir().map_err(cannot_begin)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_begin)?;
     LocalSet::new().block_on(&runtime, async {
