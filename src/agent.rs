@@ -12,8 +12,6 @@
 //! answered while the disk syncs.
 
 use crate::board;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cloud::device;
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
@@ -35,8 +33,8 @@ use crate::order::record;
 use crate::order::time::BootMs;
 use std::collections::VecDeque;
 use std::future::Future;
+use std::io;
 use std::path::Path;
-use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -64,18 +62,38 @@ const FAILED_START_PAUSE: Duration = Duration::from_secs(2);
 /// How long the broker task and the journal may take to end after the core has.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
+/// Why the daemon cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration, or what it names, is wrong.
+    #[error("{0}")]
+    Configuration(String),
+    /// The journal cannot be opened now.
+    #[error(transparent)]
+    Journal(#[from] journal::OpenError),
+    /// The system refused a thread, a timer or a signal.
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+impl StartError {
+    fn configuration(why: impl std::fmt::Display) -> Self {
+        StartError::Configuration(why.to_string())
+    }
+}
+
 /// Runs the daemon until it is told to stop.
 ///
 /// # Errors
-/// [`Failure`] when it cannot start: the state directory in use, a certificate that does not read.
-pub fn run(config: Config, credentials: &Credentials) -> Result<ExitCode, Failure> {
+/// [`StartError`] when it cannot start: the state directory in use, a certificate that does not read.
+pub fn run(config: Config, credentials: &Credentials) -> Result<Ending, StartError> {
     let settings = settings(&config, credentials)?;
     let journal = match journal::Store::open(&config.state_directory) {
         Ok(opened) => opened,
-        Err(error @ journal::OpenError::InUse { .. }) => return Err(Failure::start(Exit::Refused, error)),
+        Err(error @ journal::OpenError::InUse { .. }) => return Err(error.into()),
         Err(error) => {
             std::thread::sleep(FAILED_START_PAUSE);
-            return Err(Failure::start(Exit::Failed, error));
+            return Err(error.into());
         }
     };
     let (recovered, store) = recovered(journal, &settings)?;
@@ -87,22 +105,22 @@ pub fn run(config: Config, credentials: &Credentials) -> Result<ExitCode, Failur
 ///
 /// # Errors
 /// When it is empty, which neither configuration nor credentials allow.
-pub(crate) fn mqtt_key(config: &Config, credentials: &Credentials) -> Result<SigningKey, Failure> {
+pub(crate) fn mqtt_key(config: &Config, credentials: &Credentials) -> Result<SigningKey, StartError> {
     match &config.mqtt_signing {
         MqttSigning::AppKey => app_key_of(credentials.app_key.as_ref()),
         MqttSigning::AppId(app_id) => {
-            SigningKey::new(app_id).map_err(|_| Failure::start(Exit::Configuration, "[cloud] app_id is empty"))
+            SigningKey::new(app_id).map_err(|_| StartError::configuration("[cloud] app_id is empty"))
         }
     }
 }
 
-fn app_key_of(secret: Option<&Secret>) -> Result<SigningKey, Failure> {
+fn app_key_of(secret: Option<&Secret>) -> Result<SigningKey, StartError> {
     let text = secret.map(Secret::reveal).unwrap_or_default();
-    SigningKey::new(text).map_err(|_| Failure::start(Exit::Configuration, "the signing key app_key is empty"))
+    SigningKey::new(text).map_err(|_| StartError::configuration("the signing key app_key is empty"))
 }
 
 /// What the core must know.
-fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Failure> {
+fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, StartError> {
     let account = match (&config.cloud, &credentials.app_key, &credentials.app_secret) {
         (Some(cloud), Some(app_key), Some(secret)) => Some(Account {
             app_id: cloud.app_id.clone(),
@@ -135,7 +153,7 @@ fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Fail
 }
 
 /// What the journal held, in the core's words. A record that does not read is damage that the store could not see.
-fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<Store>), Failure> {
+fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<Store>), StartError> {
     let (store, records, meta) = match opened {
         Opened::Quarantined { lock, damage } => {
             // The lock lives as long as the process: nobody else may touch the damaged journal meanwhile.
@@ -147,13 +165,12 @@ fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<S
     let ledger = meta.as_deref().map(record::decode_ledger).transpose();
     let orders = records.iter().map(|(k, v)| record::decode_order(k, v)).collect::<Result<Vec<_>, _>>();
     match (ledger, orders) {
-        (Ok(Some(ledger)), Ok(_)) if ledger.machine_no != settings.machine_no => Err(Failure::start(
-            Exit::Configuration,
-            format!(
+        (Ok(Some(ledger)), Ok(_)) if ledger.machine_no != settings.machine_no => {
+            Err(StartError::configuration(format!(
                 "the state directory belongs to machine {}, the configuration names {}: use another [state] directory",
                 ledger.machine_no, settings.machine_no
-            ),
-        )),
+            )))
+        }
         (Ok(None), Ok(orders)) if !orders.is_empty() => {
             Ok((quarantined(store, "the journal has orders and no ledger".to_owned()), None))
         }
@@ -178,7 +195,7 @@ async fn serve(
     settings: Settings,
     recovered: Recovered,
     store: Option<Store>,
-) -> Result<ExitCode, Failure> {
+) -> Result<Ending, StartError> {
     let mut clock = Clock::new();
     let mut alarm = Alarm::new()?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -240,7 +257,8 @@ async fn serve(
                 }
                 Effect::End(ending) => {
                     drop(broker_room);
-                    return Ok(end(ending, hands, broker, journal).await);
+                    end(hands, broker, journal).await;
+                    return Ok(ending);
                 }
                 other => hands.carry_out(other),
             }
@@ -397,15 +415,15 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(config: &Config) -> Result<Clients, Failure> {
-        let wrong = |error: &dyn std::fmt::Display| Failure::start(Exit::Configuration, error);
+    fn new(config: &Config) -> Result<Clients, StartError> {
+        let wrong = |error: &dyn std::fmt::Display| StartError::configuration(error);
         let proxies = Proxies::from_environment().map_err(|e| wrong(&e))?;
         let report = &config.report;
         let rules = TargetRules::new(report.allow_hosts.clone(), report.allow_private_targets, report.allow_plaintext);
         let client = |ca_file: Option<&Path>, report: TargetRules, cloud: TargetRules| {
             let tls = tls::client_config(ca_file, None).map_err(|e| wrong(&e))?;
             let time_outs = client::TimeOuts::default();
-            Ok::<_, Failure>(Rc::new(client::Client::new(client::Parts {
+            Ok::<_, StartError>(Rc::new(client::Client::new(client::Parts {
                 tls,
                 report,
                 cloud,
@@ -470,17 +488,16 @@ pub(crate) fn broker_config(
     credentials: &Credentials,
     mqtt_key: &SigningKey,
     now_s: u64,
-) -> Result<BrokerConfig, Failure> {
+) -> Result<BrokerConfig, StartError> {
     let broker = &config.broker;
     let identity = broker
         .client_identity
         .as_ref()
         .map(|identity| tls::Identity { certificate: identity.certificate.clone(), key: identity.key.clone() });
     let tls = match broker.endpoint.tls {
-        true => Some(
-            tls::client_config(broker.ca_file.as_deref(), identity.as_ref())
-                .map_err(|e| Failure::start(Exit::Configuration, e))?,
-        ),
+        true => {
+            Some(tls::client_config(broker.ca_file.as_deref(), identity.as_ref()).map_err(StartError::configuration)?)
+        }
         false => None,
     };
     let machine_no = &config.machine_no;
@@ -504,12 +521,7 @@ pub(crate) fn broker_config(
 }
 
 /// The last words: what was handed over is sent, the journal closes.
-async fn end(
-    ending: Ending,
-    hands: Hands,
-    broker: JoinHandle<()>,
-    journal: Option<std::thread::JoinHandle<()>>,
-) -> ExitCode {
+async fn end(hands: Hands, broker: JoinHandle<()>, journal: Option<std::thread::JoinHandle<()>>) {
     let Hands { to_journal, to_broker, for_broker, .. } = hands;
     for command in for_broker.into_iter().chain([ToBroker::Stop]) {
         let _ = to_broker.send_timeout(command, LAST_WORDS).await;
@@ -519,9 +531,5 @@ async fn end(
     if let Some(journal) = journal {
         let joined = tokio::task::spawn_blocking(move || journal.join());
         let _ = tokio::time::timeout(LAST_WORDS, joined).await;
-    }
-    match ending {
-        Ending::Stopped => Exit::Done.into(),
-        Ending::JournalFailed => Exit::Failed.into(),
     }
 }

@@ -116,7 +116,8 @@ fn every_rule_is_shown_by_tests_that_exist() {
     let is_test = |name: &str| {
         sources.iter().any(|(_, text)| {
             text.match_indices(&format!("fn {name}(")).any(|(at, _)| {
-                let mut above = text[..at].lines().rev().skip(1).take_while(|l| !l.trim().is_empty() && *l != "}");
+                let above = text[..at].trim_end_matches("async ").trim_end_matches(' ').lines().rev();
+                let mut above = above.take_while(|l| !l.trim().is_empty() && l.trim() != "}");
                 above.any(|l| l.contains("#[test]") || l.contains("#[tokio::test"))
             })
         })

@@ -2,10 +2,12 @@
 
 use super::exit::Exit;
 use super::lang::Lang;
+use crate::agent::StartError;
 use crate::board::profile::ProfileError;
 use crate::config::credentials::CredentialError;
 use crate::config::problem::{Both, ConfigError};
 use crate::io::control_client::AskError;
+use crate::io::journal::OpenError;
 use std::io;
 
 /// Why a command ended early.
@@ -27,13 +29,8 @@ pub enum Failure {
     #[error("the configuration cannot be shown as TOML: {0}; use --json")]
     Toml(#[from] toml::ser::Error),
     /// The daemon cannot start.
-    #[error("{why}")]
-    Start {
-        /// How it ends.
-        exit: Exit,
-        /// What is wrong and what to do.
-        why: String,
-    },
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// The daemon was asked and did not answer.
     #[error(transparent)]
     Ask(#[from] AskError),
@@ -58,11 +55,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The daemon cannot start, because of this.
-    pub fn start(exit: Exit, why: impl std::fmt::Display) -> Failure {
-        Failure::Start { exit, why: why.to_string() }
-    }
-
     /// A command ended early, because of this.
     pub fn told(exit: Exit, en: impl std::fmt::Display, zh: impl Into<String>) -> Failure {
         Failure::Told { exit, text: Both::new(en.to_string(), zh) }
@@ -86,7 +78,10 @@ impl Failure {
             Failure::Ask(AskError::NotRunning { .. }) => Exit::NotRunning,
             Failure::Ask(AskError::NoPermission { .. }) => Exit::NoPermission,
             Failure::Ask(_) => Exit::Failed,
-            Failure::Start { exit, .. } | Failure::Told { exit, .. } | Failure::NotInBuild { exit, .. } => *exit,
+            Failure::Start(StartError::Configuration(_)) => Exit::Configuration,
+            Failure::Start(StartError::Journal(OpenError::InUse { .. })) => Exit::Refused,
+            Failure::Start(StartError::Journal(_) | StartError::System(_)) => Exit::Failed,
+            Failure::Told { exit, .. } | Failure::NotInBuild { exit, .. } => *exit,
         }
     }
 
@@ -102,7 +97,7 @@ impl Failure {
             Failure::Toml(error) => {
                 Some(lang.say(self.to_string(), format!("配置无法以 TOML 显示：{error}；请使用 --json")))
             }
-            Failure::Start { why, .. } => Some(lang.say(why.clone(), format!("无法启动：{why}"))),
+            Failure::Start(why) => Some(lang.say(why.to_string(), format!("无法启动：{why}"))),
             Failure::Ask(error) => Some(lang.pick(ask_text(error))),
             Failure::Told { text, .. } => Some(lang.pick(text.clone())),
             Failure::NotInBuild { part, remedy, .. } => {

@@ -1,10 +1,12 @@
 //! `vend run`: the daemon.
 
 use super::ConfigArgs;
+use super::exit::Exit;
 use super::failure::Failure;
 use crate::agent;
 use crate::config::Config;
 use crate::config::credentials::Credentials;
+use crate::core::event::Ending;
 use std::process::ExitCode;
 
 /// Reads configuration and secrets, and hands over to the agent.
@@ -19,5 +21,9 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode, Failure> {
         super::warn(&exposed.text().en, "warning: ");
     }
     crate::io::log::start();
-    agent::run(config, &credentials)
+    Ok(match agent::run(config, &credentials)? {
+        Ending::Stopped => Exit::Done,
+        Ending::JournalFailed => Exit::Failed,
+    }
+    .into())
 }

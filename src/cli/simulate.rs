@@ -28,7 +28,7 @@ pub struct SimulateArgs {
     /// Make a symbolic link to the pty; it leads to the board even after an agent was killed
     #[arg(long, value_name = "PATH")]
     pub link: Option<PathBuf>,
-    /// A fault, KIND[:SLOT][@NTH], like jam:12 or power-loss@2; may be repeated
+    /// A fault, `KIND[:SLOT][@NTH]`, like jam:12 or power-loss@2; may be repeated
     ///
     /// KIND is one of jam, no-drop, open-motor, silence, garble, late, restart, power-loss, refuse.
     #[arg(long, value_name = "FAULT")]

@@ -25,9 +25,10 @@ pub const REPORTS_OPEN_MAX: usize = 20_000;
 pub const REFUSAL_RESERVE: usize = 1_024;
 /// Messages that were not accepted, kept for technicians (rule 11).
 pub const RING_MAX: usize = 256;
-/// Commands that wait unacknowledged for room on the disk: the receive maximum of the broker task, which bounds
-/// what the broker may send (rule 7).
-pub const HELD_MAX: usize = 64;
+/// Commands that wait unacknowledged for room on the disk (rule 7), or in the reserve for refusals (rule 9): as many
+/// as the broker task keeps track of before it ends the connection. MQTT 5 brokers stop far earlier, at the receive
+/// maximum.
+pub const HELD_MAX: usize = 1_024;
 /// A result is repeated at most once in this time a key, in ms (contract, section 2).
 pub const REPEAT_PAUSE_MS: u64 = 60_000;
 /// A rejected message is told in the log at most once in this time, in ms; the ring and the count know them all.
@@ -171,10 +172,22 @@ impl Core {
             self.note(if enough { Level::Info } else { Level::Error }, "disk_space", text.to_owned());
         }
         self.arrivals.no_space = !enough;
-        if enough {
-            for held in std::mem::take(&mut self.arrivals.held) {
-                self.on_put(now, held.tag, held.put, held.redelivered);
-            }
+        self.take_the_held(now);
+    }
+
+    /// Commands that waited for room are looked at again, oldest first, as long as there is some.
+    pub(super) fn take_the_held(&mut self, now: Now) {
+        while !self.arrivals.no_space
+            && self.limit() != Limit::Full
+            && let Some(held) = self.arrivals.held.pop_front()
+        {
+            self.on_put(now, held.tag, held.put, held.redelivered);
+        }
+    }
+
+    fn hold(&mut self, tag: Tag, put: Put, redelivered: bool) {
+        if self.arrivals.held.len() < HELD_MAX {
+            self.arrivals.held.push_back(Held { tag, put, redelivered });
         }
     }
 
@@ -188,9 +201,7 @@ impl Core {
             // Rule 12: it may be a key that was forgotten.
             self.answer_refused(now, tag, &put, Reason::Stale);
         } else if self.arrivals.no_space {
-            if self.arrivals.held.len() < HELD_MAX {
-                self.arrivals.held.push_back(Held { tag, put, redelivered });
-            }
+            self.hold(tag, put, redelivered);
         } else {
             self.on_new_key(now, tag, put, redelivered);
         }
@@ -224,8 +235,9 @@ impl Core {
         let arrival = Arrival { wall: now.wall, boot: now.boot, boot_id: self.settings.boot_id, trusted };
         let limit = self.limit();
         if limit == Limit::Full {
-            // Not even a refusal can be kept: it stays with the broker until there is room (rule 9).
-            self.note(Level::Error, "reserve_full", format!("order {} waits at the broker", put.key));
+            // Not even a refusal can be kept: it waits unacknowledged until there is room (rule 9).
+            self.note(Level::Error, "reserve_full", format!("order {} waits", put.key));
+            self.hold(tag, put, redelivered);
             return;
         }
         self.ledger.arrivals += 1;

@@ -16,6 +16,10 @@ use crate::order::time::{BootMs, Now};
 /// order for a board that is away before it is refused, in ms (rule 21).
 pub const BOARD_WAIT_MS: u64 = 60_000;
 
+/// Slots that can be out of use at once: with them the ledger stays one small record (rule 2). More unknowns than
+/// this are one broken board, not so many slots.
+const LOCKED_SLOTS_MAX: usize = 400;
+
 /// What is on the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -380,12 +384,20 @@ impl Core {
                 if self.settings.lock_slot_after_unknown
                     && let Some(turns) = order.turns
                 {
-                    self.ledger.locked.insert((turns.address, turns.slot));
+                    self.lock_slot(turns.address, turns.slot);
                 }
                 self.note(Warn, "unknown", format!("order {} unit {}: {why}", active.key, active.unit + 1));
                 self.after_unit(now, &active.key, None);
             }
             Err(error) => self.forbidden(&active.key, error),
+        }
+    }
+
+    fn lock_slot(&mut self, address: Address, slot: Slot) {
+        if self.ledger.locked.len() < LOCKED_SLOTS_MAX {
+            self.ledger.locked.insert((address, slot));
+        } else {
+            self.note(Error, "lock_full", format!("slot {} of board {} stays in use", slot.0, address.get()));
         }
     }
 

@@ -205,6 +205,7 @@ impl Core {
     /// Everything that may follow from what is known now.
     fn go_on(&mut self, now: Now) {
         if self.phase == Phase::Running && self.failed.is_none() {
+            self.take_the_held(now);
             self.mind_the_line(now);
             self.expire_the_waiting(now);
             self.start_next(now);

@@ -1,8 +1,6 @@
 //! Simulated worlds: byte-exact boards, a cloud stand-in, faults. For technicians, tests and `vend demo`.
 
 pub mod board;
-#[cfg(feature = "demo")]
-pub mod broker;
 pub mod cloud;
 #[cfg(feature = "demo")]
 pub mod demo;

@@ -1,6 +1,7 @@
 //! Who plays: an emulated board, a merchant, the cloud, a broker, all in this process, and the real agent as a child,
 //! so that it can be killed and they live on as witnesses.
 
+use super::broker::{Broker, Message};
 use super::evidence::{Fact, Post};
 use crate::board::profile::Profile;
 use crate::cloud::open_platform::{Account, AppSecret, BASE_PATH};
@@ -10,7 +11,6 @@ use crate::order::key::MachineNo;
 use crate::order::record::{self, Birth, Ledger};
 use crate::sim::board::emulator_for;
 use crate::sim::board::fault::{Fault, FaultKind, Faults};
-use crate::sim::broker::{Broker, Message};
 use crate::sim::cloud::{SimCloud, SimOrder};
 use crate::sim::pty::{PtyBoard, PtyCommand};
 use bytes::Bytes;

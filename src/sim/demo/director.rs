@@ -1,5 +1,6 @@
 //! Keeps the play together: sends commands, shows and keeps what the witnesses tell, waits for what must follow.
 
+use super::broker::Seen;
 use super::cast::Cast;
 use super::evidence::{Fact, Record, Saying, order_of};
 use super::stage::{Closed, Role, Stage};
@@ -8,7 +9,6 @@ use crate::cloud::device::{PUT_METHOD, down_topic};
 use crate::cloud::envelope;
 use crate::cloud::sign::SigningKey;
 use crate::io::clock::Clock;
-use crate::sim::broker::Seen;
 use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;

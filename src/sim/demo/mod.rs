@@ -6,10 +6,12 @@
 //! | `script` | what happens to each order |
 //! | `director` | sends, shows, keeps, waits |
 //! | `cast` | who plays: witnesses in this process, the agent as a child |
+//! | `broker` | MQTT with kept sessions, and a witness |
 //! | `evidence` | what the witnesses saw |
 //! | `verdict` | was the promise kept? |
 //! | `stage` | where the audience looks |
 
+mod broker;
 mod cast;
 mod director;
 mod evidence;

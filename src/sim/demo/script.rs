@@ -69,6 +69,8 @@ pub async fn play(d: &mut Director) -> Result<(), Cut> {
 
 async fn life_goes_on(d: &mut Director) -> Result<(), Cut> {
     let command = d.order(20, ("the next order", "下一个订单"), result(1, "dispensed"))?;
+    // Order-life, rule 16: an idle board that has just lost its memory proves nothing.
+    d.tell(Role::Agent, "drives nothing before the longest vend is surely over", "在最长出货时间过去之前不再驱动")?;
     d.send(&command).await?;
     d.until_told(command.order_id).await
 }

@@ -1,0 +1,207 @@
+//! `vend journal`: sound, damaged, in use, in quarantine.
+
+use crate::support::{Machine, run, vend};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use vend::board::driver::{Address, FloorType, Slot};
+use vend::io::journal::{Batch, Opened, Store};
+use vend::order::command::{BodyDigest, Echo, Put, Turns};
+use vend::order::key::{Id, Key, MachineNo};
+use vend::order::life::{Arrival, Order};
+use vend::order::outcome::Reason;
+use vend::order::record::{Birth, Ledger, encode_ledger, encode_order};
+use vend::order::time::{BootId, BootMs, UnixMs};
+
+const NOW_S: u64 = 1_714_373_690;
+/// Stands in every order's record, as bytes that can be found again in the journal's file.
+const URL: &str = "https://127.0.0.1/results/of/this/machine";
+
+fn order(number: u64, quantity: u8) -> Order {
+    let put = Put {
+        key: Key { order_id: Id::parse(&format!("{}", 100 - number)).unwrap(), record_id: Id::parse("078").unwrap() },
+        issued_at_s: NOW_S,
+        paid_at_s: None,
+        drive_until_s: NOW_S + 1_200,
+        notify_url: Some(URL.into()),
+        echo: Echo::default(),
+        digest: BodyDigest([7; 16]),
+        turns: Ok(Turns {
+            address: Address::new(1).unwrap(),
+            slot: Slot(3),
+            floor_type: FloorType::Spring,
+            lift: false,
+            drop_check: false,
+            quantity,
+        }),
+    };
+    let arrival = Arrival { wall: UnixMs(NOW_S * 1_000), boot: BootMs(5), boot_id: BootId([1; 16]), trusted: None };
+    Order::new(&put, number, arrival)
+}
+
+fn ledger(machine_no: &str) -> Vec<u8> {
+    encode_ledger(&Ledger::new(MachineNo::parse(machine_no).unwrap(), Birth::At { s: NOW_S - 9_000 })).unwrap()
+}
+
+/// A journal with two orders: one of three units that waits, one that was refused.
+fn with_orders() -> Machine {
+    let machine = Machine::new();
+    let mut refused = order(2, 1);
+    refused.refuse(Reason::Expired).unwrap();
+    let puts = [order(1, 3), refused].map(|o| (o.key.to_bytes(), encode_order(&o).unwrap())).to_vec();
+    commit(&machine, Batch { puts, removes: Vec::new(), meta: Some(ledger("16327129")) });
+    machine
+}
+
+fn commit(machine: &Machine, batch: Batch) {
+    let Opened::Sound { mut store, .. } = Store::open(&machine.path("state")).unwrap() else { panic!("damaged") };
+    store.commit(&batch).unwrap();
+}
+
+/// Every file below a directory.
+fn snapshot(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(snapshot(&path));
+        } else {
+            files.insert(path.display().to_string(), fs::read(&path).unwrap());
+        }
+    }
+    files
+}
+
+#[test]
+fn a_sound_journal_is_one_document_an_order_oldest_first_and_is_not_changed() {
+    let machine = with_orders();
+    let before = snapshot(&machine.path("state"));
+    let dump = machine.dump(&["--json"]);
+    assert_eq!((dump.code, dump.err.as_str()), (Some(0), ""));
+    let [waiting, refused] = &dump.documents()[..] else { panic!("{}", dump.out) };
+    let unit = |n| serde_json::json!({ "unit": n, "state": "accepted", "outcome": null });
+    assert_eq!(
+        *waiting,
+        serde_json::json!({
+            "schema_version": 1, "order_id": "99", "record_id": "078", "state": "accepted",
+            "units": [unit(1), unit(2), unit(3)], "reports": []
+        })
+    );
+    assert_eq!((&refused["order_id"], &refused["units"][0]["outcome"]), (&"98".into(), &"refused".into()));
+    let plain = machine.dump(&["--plain"]);
+    assert_eq!(plain.out.lines().next(), Some("99\t078\taccepted\taccepted, accepted, accepted\t-"));
+    assert_eq!(machine.dump(&["--lang", "zh"]).code, Some(0));
+    assert_eq!(snapshot(&machine.path("state")), before);
+}
+
+#[test]
+fn a_flipped_bit_is_told_and_ends_with_1() {
+    let machine = with_orders();
+    let file = machine.path("state/journal/db");
+    let mut bytes = fs::read(&file).unwrap();
+    let at = bytes.windows(URL.len()).rposition(|window| window == URL.as_bytes()).unwrap();
+    bytes[at] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let dump = machine.dump(&["--json"]);
+    assert_eq!(dump.code, Some(1), "{dump:?}");
+    assert!(dump.err.starts_with("damage: "), "{}", dump.err);
+    assert_eq!(machine.dump(&["--json"]).code, Some(1), "a dump mends nothing");
+}
+
+#[test]
+fn a_damaged_journal_still_shows_the_orders_that_can_be_read() {
+    let machine = with_orders();
+    fs::remove_file(machine.path("state/journal.second")).unwrap();
+    let dump = machine.dump(&["--json"]);
+    assert_eq!(dump.code, Some(1));
+    assert_eq!(dump.documents().len(), 2);
+    assert!(dump.err.contains("second file"), "{}", dump.err);
+    let dump = machine.dump(&["--lang", "zh"]);
+    assert!(dump.err.starts_with("损坏："), "{}", dump.err);
+}
+
+#[test]
+fn what_is_whole_and_cannot_be_explained_is_told_too() {
+    let machine = with_orders();
+    commit(&machine, Batch { puts: vec![(b"1\x002".to_vec(), b"nonsense".to_vec())], ..Batch::default() });
+    let dump = machine.dump(&["--json"]);
+    assert_eq!((dump.code, dump.documents().len()), (Some(1), 2));
+    assert!(dump.err.contains("no order") && dump.err.contains("1\\x002"), "{}", dump.err);
+
+    let machine = Machine::new();
+    let order = order(1, 1);
+    commit(&machine, Batch { puts: vec![(order.key.to_bytes(), encode_order(&order).unwrap())], ..Batch::default() });
+    let dump = machine.dump(&["--json"]);
+    assert_eq!((dump.code, dump.documents().len()), (Some(1), 1));
+    assert!(dump.err.contains("no ledger"), "{}", dump.err);
+    commit(&machine, Batch { meta: Some(b"nonsense".to_vec()), ..Batch::default() });
+    assert!(machine.dump(&[]).err.contains("ledger does not read"));
+}
+
+#[test]
+fn a_directory_in_use_is_5_and_one_without_a_journal_is_6() {
+    let machine = Machine::new();
+    assert_eq!(machine.dump(&[]).code, Some(6));
+    let mut daemon = machine.daemon();
+    let dump = machine.dump(&["--json"]);
+    assert_eq!((dump.code, dump.out.as_str()), (Some(5), ""));
+    assert!(dump.err.contains("in use"), "{}", dump.err);
+    assert_eq!(machine.accept_loss("none").code, Some(5));
+    assert_eq!(daemon.terminate(), Some(0));
+    assert_eq!(machine.dump(&[]).code, Some(0));
+}
+
+#[test]
+fn an_order_survives_the_daemon_and_is_shown_by_it() {
+    let machine = with_orders();
+    let mut daemon = machine.daemon();
+    let listed = machine.tool(&["order", "list", "--json"]).documents().remove(0);
+    assert!(listed["orders"].to_string().contains("\"order_id\":\"99\""), "{listed}");
+    assert_eq!(daemon.terminate(), Some(0));
+    assert_eq!(machine.dump(&["--json"]).documents().len(), 2);
+}
+
+#[test]
+fn a_quarantine_ends_by_a_person_and_the_next_daemon_begins_anew() {
+    let machine = with_orders();
+    let refused = machine.accept_loss("not yet");
+    assert_eq!(refused.code, Some(5));
+    assert!(refused.err.contains("not in quarantine"), "{}", refused.err);
+
+    fs::remove_file(machine.path("state/journal.second")).unwrap();
+    let mut daemon = machine.daemon();
+    let status = machine.tool(&["status", "--plain"]);
+    assert_eq!(status.code, Some(1), "{}", status.out);
+    assert!(status.out.contains("phase\tQUARANTINE"), "{}", status.out);
+    let refused = machine.accept_loss("while it runs");
+    assert_eq!(refused.code, Some(5));
+    assert!(refused.err.contains("in use"), "{}", refused.err);
+    assert_eq!(daemon.terminate(), Some(0));
+
+    assert_eq!(machine.accept_loss("  ").code, Some(2));
+    let accepted = machine.accept_loss("the card was swapped");
+    assert_eq!((accepted.code, accepted.err.as_str()), (Some(0), ""));
+    assert!(accepted.out.contains("journal.lost-1"), "{}", accepted.out);
+    assert!(fs::read_to_string(machine.path("state/journal.losses")).unwrap().contains("the card was swapped"));
+    let _daemon = machine.daemon();
+    assert_eq!(machine.status()["phase"], "running");
+}
+
+#[test]
+fn a_record_that_means_nothing_is_a_quarantine_that_a_person_can_end() {
+    let machine = with_orders();
+    commit(&machine, Batch { puts: vec![(b"1\x002".to_vec(), b"nonsense".to_vec())], ..Batch::default() });
+    for _ in 0..2 {
+        let mut daemon = machine.daemon();
+        assert_eq!(machine.status()["phase"], "quarantine");
+        assert_eq!(daemon.terminate(), Some(0));
+    }
+    assert_eq!(machine.accept_loss("written by nobody").code, Some(0));
+    let _daemon = machine.daemon();
+    assert_eq!(machine.status()["phase"], "running");
+}
+
+#[test]
+fn a_loss_without_a_reason_is_no_command() {
+    assert_eq!(run(vend(["journal", "accept-loss"])).code, Some(2));
+}

@@ -1,0 +1,11 @@
+//! The technician's tool and the daemon it talks to, as real processes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../common/mosquitto.rs"]
+mod mosquitto;
+mod support;
+
+mod control;
+mod journal;
+mod send;
+mod simulate;
