@@ -20,7 +20,10 @@ pub(super) const COMMIT_ANSWER_MS: u64 = 60_000;
 #[derive(Debug)]
 pub(super) enum After {
     /// The first commit of this life: all that was only seen is durable (rule 1).
-    Begin,
+    Begin {
+        /// The last arrival of former lives.
+        recovered: u64,
+    },
     /// Acknowledge a message.
     Ack(Tag),
     /// Say `received`.
@@ -182,7 +185,7 @@ impl Core {
 
     fn follow(&mut self, now: Now, after: After) {
         match after {
-            After::Begin => self.begin(now),
+            After::Begin { recovered } => self.begin(now, recovered),
             After::Ack(tag) => self.ack_when_due(tag),
             After::Received(payload) => self.say(payload),
             After::Drive => self.drive_now(now),

@@ -132,16 +132,18 @@ impl Core {
             self.ledger.intents = self.ledger.intents.max(sequence);
             self.recover_unit(now, key, unit);
         }
-        self.after_next_commit(After::Begin);
+        self.after_next_commit(After::Begin { recovered: self.ledger.arrivals });
     }
 
-    /// The first commit is durable: the life begins.
-    pub(super) fn begin(&mut self, now: Now) {
+    /// The first commit is durable: the life begins. `recovered` is the last arrival of former lives: orders that came
+    /// while the journal opened follow their own commit, and must not be told before it.
+    pub(super) fn begin(&mut self, now: Now, recovered: u64) {
         self.phase = Phase::Running;
         self.note(Level::Info, "running", format!("{} orders not settled", self.orders.len()));
         self.begin_on_line(now);
         self.begin_asking_for_time(now);
-        let keys: Vec<Key> = self.orders.keys().cloned().collect();
+        let of_former_lives = self.orders.values().filter(|order| order.arrival_number <= recovered);
+        let keys: Vec<Key> = of_former_lives.map(|order| order.key.clone()).collect();
         for key in keys {
             let Some(order) = self.orders.get(&key) else { continue };
             if order.is_final() {

@@ -51,6 +51,20 @@ fn rule_01_what_is_seen_after_a_restart_is_written_again_before_anything_follows
 }
 
 #[test]
+fn rule_01_an_order_that_comes_while_the_journal_opens_is_told_after_its_own_commit_and_once() {
+    let mut w = World::new();
+    w.disk_is_quick = false;
+    w.restart();
+    w.deliver(&w.put("1", "1"));
+    w.deliver(&w.put("2", "1").with("quantity", "0").with("notify_url", URL));
+    w.commit();
+    assert_eq!((w.received_states().len(), w.requests.len()), (0, 0), "the first commit did not hold them");
+    w.commit();
+    assert_eq!(w.received_states(), ["accepted", "refused invalid"]);
+    assert_eq!(w.requests.len(), 1);
+}
+
+#[test]
 fn rule_02_the_largest_order_stays_under_four_kib() {
     let mut w = World::new();
     let long = "x".repeat(crate::order::command::ECHO_BYTES_MAX);
