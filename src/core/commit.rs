@@ -25,8 +25,8 @@ pub(super) enum After {
     Ack(Tag),
     /// Say `received`.
     Received(Vec<u8>),
-    /// The intent is durable: send the motor command.
-    Drive,
+    /// The intent with this sequence is durable: send the motor command.
+    Drive(u64),
     /// The outcome is durable: the board may forget it.
     Release,
     /// The order's outcome is durable: its reports may leave.
@@ -190,7 +190,7 @@ impl Core {
             After::Begin => self.begin(now),
             After::Ack(tag) => self.ack_when_due(tag),
             After::Received(payload) => self.say(payload),
-            After::Drive => self.drive_now(now),
+            After::Drive(sequence) => self.intent_is_durable(now, sequence),
             After::Release => self.release(now),
             After::Offer(key) => self.offer(now, &key),
         }

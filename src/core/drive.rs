@@ -31,6 +31,8 @@ enum Stage {
 struct Active {
     key: Key,
     unit: usize,
+    /// Of its intent.
+    sequence: u64,
     stage: Stage,
     /// The intent is durable.
     durable: bool,
@@ -139,10 +141,10 @@ impl Core {
     }
 
     /// At start: this unit was on the line when the last life ended.
-    pub(super) fn recover_unit(&mut self, now: Now, key: Key, unit: usize) {
+    pub(super) fn recover_unit(&mut self, now: Now, key: Key, unit: usize, sequence: u64) {
         let gives_up_at = now.boot.plus_ms(self.settings.profile.timing.longest_vend_ms.saturating_add(BOARD_WAIT_MS));
         self.note(Info, "recovering", format!("order {key} unit {}: asking the board what became of it", unit + 1));
-        self.line.active = Some(Active { key, unit, stage: Stage::Recovering, durable: true, gives_up_at });
+        self.line.active = Some(Active { key, unit, sequence, stage: Stage::Recovering, durable: true, gives_up_at });
     }
 
     /// Starts the next unit if the line is idle: its intent goes into the next commit, the command follows it.
@@ -171,9 +173,10 @@ impl Core {
                 };
                 self.ledger.last_intents.insert(command.address, last);
                 let gives_up_at = now.boot.plus_ms(self.board_wait_ms());
+                let stage = Stage::Intended;
                 self.line.active =
-                    Some(Active { key: key.clone(), unit, stage: Stage::Intended, durable: false, gives_up_at });
-                self.save(&key, [After::Drive]);
+                    Some(Active { key: key.clone(), unit, sequence, stage, durable: false, gives_up_at });
+                self.save(&key, [After::Drive(sequence)]);
             }
             Err(error) => self.forbidden(&key, error),
         }
@@ -183,13 +186,17 @@ impl Core {
         self.settings.profile.timing.longest_vend_ms.saturating_add(BOARD_WAIT_MS)
     }
 
-    /// The intent is durable. Time and line are looked at once more: the sync may have taken long (rule 27).
-    pub(super) fn drive_now(&mut self, now: Now) {
-        let Some(active) = &mut self.line.active else { return };
-        active.durable = true;
-        if active.stage != Stage::Intended {
-            return;
+    /// The intent is durable. It may have been given up meanwhile, and another one, which is not, stand in its place.
+    pub(super) fn intent_is_durable(&mut self, now: Now, sequence: u64) {
+        if let Some(active) = self.line.active.as_mut().filter(|a| a.sequence == sequence) {
+            active.durable = true;
+            self.drive_now(now);
         }
+    }
+
+    /// Time and line are looked at once more: the sync may have taken long (rule 27).
+    fn drive_now(&mut self, now: Now) {
+        let Some(active) = self.line.active.as_ref().filter(|a| a.stage == Stage::Intended && a.durable) else { return };
         let key = active.key.clone();
         let Some(order) = self.orders.get(&key) else { return };
         match self.gate(order, now) {
@@ -233,13 +240,9 @@ impl Core {
             self.line.was = state;
             self.queue.look_again();
         }
-        if let Some(active) = self.line.active.clone() {
-            if active.stage == Stage::Intended && active.durable {
-                self.drive_now(now);
-            }
-            if active.gives_up_at <= now.boot && self.line.has_active(&active.key) {
-                self.give_up(now);
-            }
+        self.drive_now(now);
+        if self.line.active.as_ref().is_some_and(|a| a.gives_up_at <= now.boot) {
+            self.give_up(now);
         }
         self.mind_an_absent_board(now, state);
     }

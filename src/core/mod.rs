@@ -30,7 +30,7 @@ mod status;
 mod tests;
 
 pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
-pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REPORTS_OPEN_MAX, RING_MAX};
+pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REFUSAL_RESERVE, REPORTS_OPEN_MAX, RING_MAX};
 pub use recover::Recovered;
 pub use status::{OrderLine, Status};
 

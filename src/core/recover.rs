@@ -130,7 +130,7 @@ impl Core {
         }
         if let Some((sequence, key, unit)) = last {
             self.ledger.intents = self.ledger.intents.max(sequence);
-            self.recover_unit(now, key, unit);
+            self.recover_unit(now, key, unit, sequence);
         }
         self.after_next_commit(After::Begin);
     }

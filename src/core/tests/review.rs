@@ -1,0 +1,46 @@
+//! What a review found: ways around the promise that the rules' own tests did not try.
+
+use super::world::{DISPENSED, World, settings};
+use crate::board::driver::{Address, Finding, LineState};
+use crate::core::event::Event;
+use crate::order::outcome::Reason;
+use crate::order::time::UnixMs;
+
+const URL: &str = "https://shop.example/notify";
+
+fn late() -> Finding {
+    Finding::Late { address: Address::new(1).unwrap(), slot: None, evidence: DISPENSED }
+}
+
+#[test]
+fn a_commit_that_carries_a_former_intent_does_not_let_another_go() {
+    let mut w = World::new();
+    w.disk_is_quick = false;
+    // The disk is at another commit for so long that the first order is given up before its intent is durable.
+    w.deliver(&w.put("0", "1").with("quantity", "11"));
+    w.deliver(&w.put("1", "1"));
+    w.pass_s(50);
+    w.commit();
+    w.deliver(&w.put("2", "1"));
+    w.pass_s(30);
+    assert_eq!(w.driven(), 0);
+    w.commit();
+    assert_eq!(w.driven(), 0, "the second order's intent is not durable");
+    w.commit();
+    assert_eq!((w.driven(), w.on_disk("2", "1").unwrap().state.as_str()), (1, "intent"));
+    assert_eq!(w.outcome_on_disk("1", "1"), ["refused"]);
+}
+
+#[test]
+fn a_command_that_goes_out_at_the_last_moment_is_not_given_up_at_once() {
+    let mut w = World::new();
+    w.disk_is_quick = false;
+    w.deliver(&w.put("1", "1"));
+    w.script.lock().unwrap().state = LineState::Settling;
+    w.commit();
+    assert_eq!(w.driven(), 0);
+    w.now.boot = w.now.boot.plus_ms(75_000);
+    w.line_is(LineState::Idle);
+    assert_eq!((w.driven(), w.on_disk("1", "1").unwrap().state.as_str()), (1, "intent"));
+    assert_eq!(w.script.lock().unwrap().given_up, 0);
+}
