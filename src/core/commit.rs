@@ -187,6 +187,8 @@ impl Core {
 
     fn follow(&mut self, now: Now, after: After) {
         match after {
+            // Rule 7, for a disk that answers after it was given up: what the board says now could not be kept.
+            After::Begin | After::Drive(_) | After::Release if self.failed.is_some() => {}
             After::Begin => self.begin(now),
             After::Ack(tag) => self.ack_when_due(tag),
             After::Received(payload) => self.say(payload),

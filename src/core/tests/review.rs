@@ -32,6 +32,27 @@ fn a_commit_that_carries_a_former_intent_does_not_let_another_go() {
 }
 
 #[test]
+fn rule_07_a_commit_that_answers_after_the_journal_failed_drives_nothing() {
+    let mut w = World::new();
+    w.disk_is_quick = false;
+    w.deliver(&w.put("1", "1"));
+    w.pass_s(61);
+    assert_eq!(w.core.status(w.now).phase, "failed");
+    w.commit();
+    assert_eq!((w.driven(), w.acks.len()), (0, 1), "nobody would hear the board; the order itself is durable");
+}
+
+#[test]
+fn rule_07_a_first_commit_that_answers_after_the_journal_failed_opens_no_board() {
+    let mut w = World::new();
+    w.disk_is_quick = false;
+    w.restart();
+    w.pass_s(61);
+    w.commit();
+    assert_eq!(w.script.lock().unwrap().opened, 0, "what is read from a board now could not be kept");
+}
+
+#[test]
 fn a_command_that_goes_out_at_the_last_moment_is_not_given_up_at_once() {
     let mut w = World::new();
     w.disk_is_quick = false;
