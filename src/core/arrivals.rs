@@ -313,8 +313,8 @@ impl Core {
         if self.arrivals.repeats.get(key).is_some_and(|&last| now.boot.since_ms(last) < REPEAT_PAUSE_MS) {
             return;
         }
-        if self.orders.contains_key(key) && !self.commits.holds(key) {
-            return; // Its first report follows the commit that is on its way.
+        if self.commits.brings_report(key) {
+            return; // It follows the commit that is on its way.
         }
         let order = self.orders.get(key).cloned().or_else(|| self.archive.get(key));
         let Some(payload) = order.as_ref().and_then(|o| self.mqtt_report(o, o.reports.last()?)) else { return };

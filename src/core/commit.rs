@@ -29,8 +29,12 @@ pub(super) enum After {
     Drive(u64),
     /// The outcome is durable: the board may forget it.
     Release,
-    /// The order's outcome is durable: its reports may leave.
-    Offer(Key),
+    /// The order's reports up to this sequence are durable: they may leave. A correction that was written while this
+    /// commit was under way waits for its own.
+    Offer {
+        key: Key,
+        up_to: u32,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -68,9 +72,10 @@ impl Commits {
         self.flying.is_none() && self.dirty.is_empty() && self.removed.is_empty() && self.waiting.is_empty()
     }
 
-    /// Whether the order, as it stands now, is durable.
-    pub(super) fn holds(&self, key: &Key) -> bool {
-        !self.dirty.contains(key) && self.flying.as_ref().is_none_or(|f| !f.keys.contains(key))
+    /// Whether a report of the order waits for its commit.
+    pub(super) fn brings_report(&self, key: &Key) -> bool {
+        let flying = self.flying.iter().flat_map(|f| &f.after);
+        self.waiting.iter().chain(flying).any(|after| matches!(after, After::Offer { key: k, .. } if k == key))
     }
 }
 
@@ -194,7 +199,7 @@ impl Core {
             After::Received(payload) => self.say(payload),
             After::Drive(sequence) => self.intent_is_durable(now, sequence),
             After::Release => self.release(now),
-            After::Offer(key) => self.offer(now, &key),
+            After::Offer { key, up_to } => self.offer(now, &key, up_to),
         }
     }
 }

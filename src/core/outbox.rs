@@ -133,24 +133,24 @@ impl Core {
     pub(super) fn report(&mut self, now: Now, key: &Key) {
         let timestamp_s = self.told_time_s(now);
         let refund = self.settings.cloud.refund_failed;
-        if let Some(order) = self.orders.get_mut(key) {
-            order.write_report(timestamp_s, refund);
-        }
-        self.save(key, [After::Offer(key.clone())]);
+        let Some(order) = self.orders.get_mut(key) else { return };
+        let up_to = order.write_report(timestamp_s, refund);
+        self.save(key, [After::Offer { key: key.clone(), up_to }]);
     }
 
-    /// The order's newest report is durable: its open copies may leave.
-    pub(super) fn offer(&mut self, now: Now, key: &Key) {
+    /// The order's reports up to this sequence are durable: their open copies may leave.
+    pub(super) fn offer(&mut self, now: Now, key: &Key, up_to: u32) {
         let Some(order) = self.orders.get(key) else { return };
         let mut copies = Vec::new();
-        for report in &order.reports {
+        for report in order.reports.iter().filter(|r| r.sequence <= up_to) {
             for (copy, channel) in [(report.http, Channel::Http), (report.mqtt, Channel::Mqtt)] {
                 if copy.is_open() {
                     copies.push(CopyId { key: key.clone(), sequence: report.sequence, channel });
                 }
             }
         }
-        if order.refund.is_open() {
+        // A refund is decided with a report, the newest at the latest.
+        if order.refund.is_open() && order.reports.last().is_some_and(|r| r.sequence <= up_to) {
             copies.push(CopyId { key: key.clone(), sequence: 0, channel: Channel::Refund });
         }
         copies.retain(|c| self.outbox.known.insert(c.clone()));

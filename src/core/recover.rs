@@ -145,7 +145,8 @@ impl Core {
         for key in keys {
             let Some(order) = self.orders.get(&key) else { continue };
             if order.is_final() {
-                self.offer(now, &key);
+                let up_to = order.reports.last().map_or(0, |r| r.sequence);
+                self.offer(now, &key, up_to);
             } else {
                 let said = self.received(now, &key, &order.echo, ReceivedState::Accepted);
                 self.say(said);

@@ -486,8 +486,9 @@ impl Order {
         self.state().is_final()
     }
 
-    /// Adds the report of what is known now, with the next sequence. Its body is frozen from here on (rule 24).
-    pub fn write_report(&mut self, timestamp_s: u64, refund: bool) {
+    /// Adds the report of what is known now, with the next sequence, which it returns. Its body is frozen from here on
+    /// (rule 24).
+    pub fn write_report(&mut self, timestamp_s: u64, refund: bool) -> u32 {
         let units = self.outcomes();
         let sequence = self.reports.last().map_or(1, |r| r.sequence.saturating_add(1));
         if refund && self.refund == Copy::None && OrderOutcome::may_refund(&units) {
@@ -501,6 +502,7 @@ impl Order {
             http: if self.notify_url.is_some() { Copy::fresh() } else { Copy::None },
             mqtt: Copy::fresh(),
         });
+        sequence
     }
 
     /// Keeps only what a repeated report needs, and what late evidence or a dead letter needs.

@@ -53,6 +53,46 @@ fn rule_07_a_first_commit_that_answers_after_the_journal_failed_opens_no_board()
 }
 
 #[test]
+fn rule_24_a_correction_leaves_only_after_the_commit_that_carries_it() {
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1").with("notify_url", URL));
+    w.disk_is_quick = false;
+    w.board_says(Finding::Unproven("silence"));
+    w.board_says(late());
+    w.commit();
+    assert_eq!(w.last_said("device.delivery.response")["sequence"], "1", "the correction is not durable");
+    w.commit();
+    assert_eq!(w.last_said("device.delivery.response")["sequence"], "2");
+    w.answer(200, "");
+    w.pass_s(2);
+    let correction: serde_json::Value = serde_json::from_slice(&w.answer(200, "").body).unwrap();
+    assert_eq!(correction["sequence"], 2);
+}
+
+#[test]
+fn a_correction_leaves_though_an_attempt_at_the_first_report_fails_while_it_is_written() {
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1").with("notify_url", URL));
+    w.board_says(Finding::Unproven("silence"));
+    w.disk_is_quick = false;
+    w.board_says(late());
+    w.no_answer();
+    w.commit();
+    assert_eq!(w.last_said("device.delivery.response")["sequence"], "2");
+}
+
+#[test]
+fn get_is_answered_though_the_receiver_of_the_report_is_dead() {
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1").with("notify_url", URL));
+    w.board_ends(DISPENSED);
+    let reports = w.count_said("device.delivery.response");
+    w.no_answer();
+    w.deliver(&w.put("1", "1").with("method", "device.delivery.get"));
+    assert_eq!(w.count_said("device.delivery.response"), reports + 1);
+}
+
+#[test]
 fn a_command_that_goes_out_at_the_last_moment_is_not_given_up_at_once() {
     let mut w = World::new();
     w.disk_is_quick = false;
