@@ -187,7 +187,7 @@ impl Core {
                 self.on_committed(now, id);
             }
             Event::JournalFailed { why } => self.journal_failed(now, why),
-            Event::Space { enough } => self.on_space(now, enough),
+            Event::Space { enough } => self.on_space(enough),
             Event::LineOpened => self.on_line_opened(now),
             Event::LineClosed { why } => self.on_line_closed(now, &why),
             Event::LineBytes { read_at, bytes } => self.on_line_bytes(now, read_at, &bytes),
@@ -205,6 +205,7 @@ impl Core {
     /// Everything that may follow from what is known now.
     fn go_on(&mut self, now: Now) {
         if self.phase == Phase::Running && self.failed.is_none() {
+            self.serve_the_held(now);
             self.mind_the_line(now);
             self.expire_the_waiting(now);
             self.start_next(now);

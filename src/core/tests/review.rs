@@ -93,6 +93,43 @@ fn get_is_answered_though_the_receiver_of_the_report_is_dead() {
 }
 
 #[test]
+fn rule_01_nothing_is_acknowledged_or_repeated_before_the_first_commit() {
+    let mut w = World::new();
+    let put = w.put("1", "1");
+    w.deliver(&put);
+    w.board_ends(DISPENSED);
+    w.pass_s(60);
+    assert_eq!(w.on_disk("1", "1").unwrap().state, "tombstone");
+    w.disk_is_quick = false;
+    w.restart();
+    let (acks, said) = (w.acks.len(), w.said.len());
+    w.redeliver(&put);
+    w.deliver(&put.clone().with("method", "device.delivery.get"));
+    assert_eq!((w.acks.len(), w.said.len()), (acks, said));
+    w.commit();
+    assert_eq!(w.acks.len(), acks + 2);
+    assert_eq!(w.received_states().last().unwrap(), "duplicate");
+}
+
+#[test]
+fn rule_26_a_command_that_found_the_reserve_full_goes_on_when_there_is_room() {
+    let mut w = World::new();
+    w.broker_is_quick = false;
+    let full = crate::core::REPORTS_OPEN_MAX + crate::core::REFUSAL_RESERVE;
+    for n in 0..full {
+        w.deliver(&w.put(&n.to_string(), "1").with("quantity", "11"));
+        w.story.clear();
+    }
+    let acks = w.acks.len();
+    let last = w.deliver(&w.put("last", "1"));
+    assert_eq!(w.acks.len(), acks, "not even its refusal could be kept");
+    for token in w.published.clone() {
+        w.step(Event::Published(token));
+    }
+    assert_eq!(w.acks.last(), Some(&last), "on the same connection");
+}
+
+#[test]
 fn a_command_that_goes_out_at_the_last_moment_is_not_given_up_at_once() {
     let mut w = World::new();
     w.disk_is_quick = false;
