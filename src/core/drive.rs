@@ -33,6 +33,8 @@ struct Active {
     unit: usize,
     /// Of its intent.
     sequence: u64,
+    /// The last intent at its address before, which may be owed a held result still.
+    former: Option<(Address, LastIntent)>,
     stage: Stage,
     /// The intent is durable.
     durable: bool,
@@ -144,7 +146,8 @@ impl Core {
     pub(super) fn recover_unit(&mut self, now: Now, key: Key, unit: usize, sequence: u64) {
         let gives_up_at = now.boot.plus_ms(self.settings.profile.timing.longest_vend_ms.saturating_add(BOARD_WAIT_MS));
         self.note(Info, "recovering", format!("order {key} unit {}: asking the board what became of it", unit + 1));
-        self.line.active = Some(Active { key, unit, sequence, stage: Stage::Recovering, durable: true, gives_up_at });
+        let (stage, durable, former) = (Stage::Recovering, true, None);
+        self.line.active = Some(Active { key, unit, sequence, former, stage, durable, gives_up_at });
     }
 
     /// Starts the next unit if the line is idle: its intent goes into the next commit, the command follows it.
@@ -171,11 +174,11 @@ impl Core {
                     slot: command.slot,
                     reference,
                 };
-                self.ledger.last_intents.insert(command.address, last);
+                let former = self.ledger.last_intents.insert(command.address, last).map(|f| (command.address, f));
                 let gives_up_at = now.boot.plus_ms(self.board_wait_ms());
-                let stage = Stage::Intended;
-                self.line.active =
-                    Some(Active { key: key.clone(), unit, sequence, stage, durable: false, gives_up_at });
+                let (stage, durable) = (Stage::Intended, false);
+                let active = Active { key: key.clone(), unit, sequence, former, stage, durable, gives_up_at };
+                self.line.active = Some(active);
                 self.save(&key, [After::Drive(sequence)]);
             }
             Err(error) => self.forbidden(&key, error),
@@ -201,7 +204,6 @@ impl Core {
         let Some(order) = self.orders.get(&key) else { return };
         match self.gate(order, now) {
             Verdict::Refuse(reason) => {
-                self.line.active = None;
                 self.refuse_rest(now, &key, reason);
                 return;
             }
@@ -274,7 +276,6 @@ impl Core {
     fn give_up(&mut self, now: Now) {
         let Some(active) = self.line.active.clone() else { return };
         if active.stage == Stage::Intended {
-            self.line.active = None;
             self.refuse_rest(now, &active.key, Reason::BoardOffline);
             return;
         }
@@ -354,6 +355,7 @@ impl Core {
         let recovering = active.stage == Stage::Recovering;
         match order.not_taken(reason, recovering) {
             Ok(()) => {
+                self.take_back_intent(active.former);
                 self.note(Warn, "not_taken", format!("order {}: {}", active.key, reason.as_str()));
                 self.after_unit(now, &active.key, None);
             }
@@ -401,7 +403,8 @@ impl Core {
     /// The next unit and the rest of the order are refused; nothing of them is on the line.
     pub(super) fn refuse_rest(&mut self, now: Now, key: &Key, reason: Reason) {
         if self.line.is_only_intended(key) {
-            self.line.active = None;
+            let former = self.line.active.take().and_then(|active| active.former);
+            self.take_back_intent(former);
         }
         let Some(order) = self.orders.get_mut(key) else { return };
         match order.refuse(reason) {
@@ -412,6 +415,11 @@ impl Core {
             }
             Err(error) => self.forbidden(key, error),
         }
+    }
+
+    /// The board never took the last command at this address: what it holds belongs to the one before (rule 14).
+    fn take_back_intent(&mut self, former: Option<(Address, LastIntent)>) {
+        self.ledger.last_intents.extend(former);
     }
 
     /// The birth barrier: *unknown* without a turn (rule 6).

@@ -93,6 +93,21 @@ fn get_is_answered_though_the_receiver_of_the_report_is_dead() {
 }
 
 #[test]
+fn rule_14_a_command_that_never_reached_the_board_does_not_take_over_a_held_result() {
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1"));
+    w.board_says(Finding::Unproven("silence"));
+    w.line_is(LineState::Idle);
+    w.deliver(&w.put("2", "1"));
+    w.board_says(Finding::NotTaken(Reason::BoardOffline));
+    w.board_says(late());
+    assert_eq!((w.outcome_on_disk("1", "1"), w.outcome_on_disk("2", "1")), (
+        vec!["dispensed".to_owned()],
+        vec!["refused".to_owned()]
+    ));
+}
+
+#[test]
 fn rule_01_nothing_is_acknowledged_or_repeated_before_the_first_commit() {
     let mut w = World::new();
     let put = w.put("1", "1");
