@@ -252,6 +252,9 @@ impl Core {
             self.queue.look_again();
             let text = if trusted.is_some() { "the time is trusted" } else { "the time is no longer trusted" };
             self.note(Level::Info, "time_trust", text.to_owned());
+            if self.phase == Phase::Running {
+                self.begin_asking_for_time(now);
+            }
         }
     }
 

@@ -108,6 +108,17 @@ fn rule_14_a_command_that_never_reached_the_board_does_not_take_over_a_held_resu
 }
 
 #[test]
+fn rule_28_the_platform_is_asked_for_the_time_when_the_kernel_loses_it() {
+    let mut w = World::new();
+    w.now.synchronised = false;
+    w.step(Event::Wake);
+    w.deliver(&w.put("1", "1"));
+    assert_eq!(w.driven(), 0, "held");
+    w.answer_with_date(200, w.now_s(), r#"{"code":0,"data":"pong"}"#);
+    assert_eq!(w.driven(), 1);
+}
+
+#[test]
 fn rule_01_nothing_is_acknowledged_or_repeated_before_the_first_commit() {
     let mut w = World::new();
     let put = w.put("1", "1");
