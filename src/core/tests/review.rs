@@ -119,6 +119,22 @@ fn rule_28_the_platform_is_asked_for_the_time_when_the_kernel_loses_it() {
 }
 
 #[test]
+fn rule_28_a_system_clock_from_before_this_program_is_not_believed() {
+    let mut s = settings();
+    s.trust_system_clock = true;
+    let mut w = World::unborn(s, crate::order::time::Now {
+        boot: crate::order::time::BootMs(5_000),
+        wall: UnixMs(5_000),
+        synchronised: false,
+    });
+    w.answer_with_date(200, super::world::T0_S, r#"{"code":0,"data":"pong"}"#);
+    w.deliver(&super::world::Put::new("1", "1", super::world::T0_S));
+    assert_eq!(w.driven(), 1, "a dead clock battery is no reason to refuse");
+    w.deliver(&super::world::Put::new("2", "1", super::world::T0_S - 60));
+    assert_eq!(w.outcome_on_disk("2", "1"), ["unknown"], "the birth is in the platform's time");
+}
+
+#[test]
 fn rule_01_nothing_is_acknowledged_or_repeated_before_the_first_commit() {
     let mut w = World::new();
     let put = w.put("1", "1");
