@@ -33,7 +33,7 @@ use crate::io::line::{self, FromLine, LineConfig, ToLine};
 use crate::io::systemd::Notifier;
 use crate::order::record;
 use crate::order::time::BootMs;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
@@ -80,7 +80,10 @@ pub fn run(config: Config, credentials: &Credentials) -> Result<ExitCode, Failur
     };
     let (recovered, store) = recovered(journal, &settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, serve(&config, credentials, settings, recovered, store))
+    let ended = LocalSet::new().block_on(&runtime, serve(&config, credentials, settings, recovered, store));
+    // Dropped, the runtime would wait for the journal's thread, for ever if the disk hangs.
+    runtime.shutdown_background();
+    ended
 }
 
 /// What the core must know.
@@ -194,7 +197,7 @@ async fn serve(
     }
 
     // HTTP: one client for merchants, one for the cloud; each request is a task, the core bounds how many.
-    let mut requests: JoinSet<(Token, Result<HttpAnswer, HttpFailure>)> = JoinSet::new();
+    let mut requests = Requests::default();
     let clients = Clients::new(config)?;
 
     // The control socket.
@@ -222,12 +225,11 @@ async fn serve(
         for effect in effects.drain(..) {
             match effect {
                 Effect::Http { token, request } => {
-                    let answer = clients.send(request);
-                    requests.spawn_local(async move { (token, answer.await) });
+                    requests.begin(token, clients.send(request));
                 }
                 Effect::End(ending) => {
                     drop(broker_room);
-                    return Ok(end(ending, hands, broker, journal).await);
+                    return Ok(end(exit_of(ending), hands, broker, journal).await);
                 }
                 other => hands.carry_out(other),
             }
@@ -239,24 +241,40 @@ async fn serve(
                 // The board first: it may have given us 100 ms. Then what is durable, then what leaves, then what is
                 // new.
                 biased;
-                Some(told) = from_line.recv() => if let Some(event) = hands.told_by_line(told) { break event },
+                told = from_line.recv() => match told {
+                    Some(told) => if let Some(event) = hands.told_by_line(told) { break event },
+                    None => return Ok(end(dead("line"), hands, broker, journal).await),
+                },
                 Some(told) = from_journal.recv() => break told_by_journal(told),
                 Ok(room) = broker_room.reserve(), if !hands.for_broker.is_empty() => {
                     if let Some(command) = hands.for_broker.pop_front() {
                         room.send(command);
                     }
                 }
-                Some(told) = from_broker.recv() => if let Some(event) = hands.told_by_broker(told) { break event },
-                Some(done) = requests.join_next() => match done {
-                    Ok((token, answer)) => break Event::Answered { token, answer },
-                    Err(error) => tracing::error!(%error, "a request's task failed"),
+                told = from_broker.recv() => match told {
+                    Some(told) => if let Some(event) = hands.told_by_broker(told) { break event },
+                    None => return Ok(end(dead("broker"), hands, broker, journal).await),
                 },
+                Some((token, answer)) = requests.next() => break Event::Answered { token, answer },
                 Some(asked) = from_control.recv() => answer(&core, &mut clock, asked),
                 () = sleep_until(&mut alarm, deadline) => break Event::Wake,
                 _ = terminate.recv() => break Event::Stop,
                 _ = interrupt.recv() => break Event::Stop,
             }
         };
+    }
+}
+
+/// Without the board or the broker the agent would look alive and do nothing: it ends, and the next life has both.
+fn dead(task: &'static str) -> Exit {
+    tracing::error!(what = "task_died", "the {task} task is gone; see what it said before");
+    Exit::Failed
+}
+
+const fn exit_of(ending: Ending) -> Exit {
+    match ending {
+        Ending::Stopped => Exit::Done,
+        Ending::JournalFailed => Exit::Failed,
     }
 }
 
@@ -377,6 +395,32 @@ fn answer(core: &Core, clock: &mut Clock, asked: Asked) {
     let _ = asked.answer.send(document.unwrap_or_default());
 }
 
+/// HTTP requests under way. Each gives one answer, also when its task panics: the core waits for it.
+#[derive(Default)]
+struct Requests {
+    tasks: JoinSet<Result<HttpAnswer, HttpFailure>>,
+    tokens: HashMap<tokio::task::Id, Token>,
+}
+
+impl Requests {
+    fn begin(&mut self, token: Token, answer: impl Future<Output = Result<HttpAnswer, HttpFailure>> + 'static) {
+        let id = self.tasks.spawn_local(answer).id();
+        self.tokens.insert(id, token);
+    }
+
+    /// The next answer; nothing while no request is under way.
+    async fn next(&mut self) -> Option<(Token, Result<HttpAnswer, HttpFailure>)> {
+        let (id, answer) = match self.tasks.join_next_with_id().await? {
+            Ok(answered) => answered,
+            Err(error) => {
+                let why = format!("the request's task failed: {error}");
+                (error.id(), Err(HttpFailure { kind: FailureKind::NoAnswer, why }))
+            }
+        };
+        Some((self.tokens.remove(&id)?, answer))
+    }
+}
+
 /// One HTTP client an audience: each has its own target rules and certificates.
 struct Clients {
     merchant: Rc<client::Client>,
@@ -490,7 +534,7 @@ fn broker_config(
 
 /// The last words: what was handed over is sent, the journal closes.
 async fn end(
-    ending: Ending,
+    exit: Exit,
     hands: Hands,
     broker: JoinHandle<()>,
     journal: Option<std::thread::JoinHandle<()>>,
@@ -505,8 +549,22 @@ async fn end(
         let joined = tokio::task::spawn_blocking(move || journal.join());
         let _ = tokio::time::timeout(LAST_WORDS, joined).await;
     }
-    match ending {
-        Ending::Stopped => Exit::Done.into(),
-        Ending::JournalFailed => Exit::Failed.into(),
+    exit.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_panics_is_answered_like_one_that_nobody_heard() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        LocalSet::new().block_on(&runtime, async {
+            let mut requests = Requests::default();
+            requests.begin(Token(7), async { panic!("a defect") });
+            let (token, answer) = requests.next().await.unwrap();
+            assert_eq!((token, answer.map_err(|failure| failure.kind)), (Token(7), Err(FailureKind::NoAnswer)));
+            assert_eq!(requests.next().await, None);
+        });
     }
 }
