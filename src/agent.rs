@@ -24,7 +24,7 @@ use crate::core::event::{
     Audience, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token,
 };
 use crate::core::{CloudSettings, Core, Recovered, Settings, Start, VerifyOrders};
-use crate::io::broker::{self, BrokerConfig, FromBroker, ToBroker};
+use crate::io::broker::{self, BrokerConfig, BrokerFault, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
 use crate::io::control;
 use crate::io::http::{client, proxy::Proxies, target::TargetRules, tls};
@@ -373,7 +373,12 @@ impl Hands {
                 tracing::warn!(what = "broker", "{trouble}");
                 Event::Disconnected
             }
-            FromBroker::Fault(fault) => Event::Fault { what: "broker_fault", text: fault.to_string() },
+            FromBroker::Fault(fault) => match fault {
+                BrokerFault::PublishRefused { token, .. } | BrokerFault::PublishTooLarge { token, .. } => {
+                    Event::NotPublished { token: Token(token), why: fault.to_string() }
+                }
+                fault => Event::Fault { what: "broker_fault", text: fault.to_string() },
+            },
         })
     }
 }

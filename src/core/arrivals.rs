@@ -394,6 +394,15 @@ impl Core {
         self.say_what_waits();
     }
 
+    /// What the broker refused holds no place of the window: a report is tried again later, a saying is asked for again.
+    pub(super) fn on_not_published(&mut self, now: Now, token: Token, why: String) {
+        self.note(Level::Error, "publish_refused", why);
+        if let Some(Some(copy)) = self.arrivals.in_flight.remove(&token) {
+            self.on_copy_answered(now, &copy, Answer::Later { retry_after_s: None });
+        }
+        self.say_what_waits();
+    }
+
     /// The message's acknowledgement may leave: it does, as soon as those of all earlier messages have.
     pub(super) fn ack_when_due(&mut self, tag: Tag) {
         if let Some(entry) = self.arrivals.acks.iter_mut().find(|(t, _)| *t == tag) {

@@ -182,6 +182,7 @@ impl Core {
             Event::Disconnected => self.on_disconnected(),
             Event::Message { tag, payload, redelivered } => self.on_message(now, tag, &payload, redelivered),
             Event::Published(token) => self.on_published(now, token),
+            Event::NotPublished { token, why } => self.on_not_published(now, token, why),
             Event::Committed(id) => {
                 self.counters.commits += 1;
                 self.on_committed(now, id);

@@ -174,17 +174,6 @@ impl Core {
 
     /// Sends what may be sent now, within the limits.
     pub(super) fn send_what_is_due(&mut self, now: Now) {
-        while self.arrivals.has_room_to_publish()
-            && let Some(copy) = self.outbox.for_broker.pop_first()
-        {
-            let payload = self.orders.get(&copy.key).and_then(|order| {
-                let report = order.reports.iter().find(|r| r.sequence == copy.sequence)?;
-                report.mqtt.is_open().then(|| self.mqtt_report(order, report)).flatten()
-            });
-            if let Some(payload) = payload {
-                self.publish(payload, Some(copy));
-            }
-        }
         // Copies that waited for their host go first: they are older.
         let mut ready = Vec::new();
         for host in self.outbox.hosts.values_mut() {
@@ -198,7 +187,21 @@ impl Core {
                 break;
             }
             let Some((_, copy)) = self.outbox.due.pop_first() else { break };
-            self.send_over_http(now, copy);
+            match copy.channel {
+                Channel::Mqtt => self.outbox.wait_for_broker(copy),
+                Channel::Http | Channel::Refund => self.send_over_http(now, copy),
+            }
+        }
+        while self.arrivals.has_room_to_publish()
+            && let Some(copy) = self.outbox.for_broker.pop_first()
+        {
+            let payload = self.orders.get(&copy.key).and_then(|order| {
+                let report = order.reports.iter().find(|r| r.sequence == copy.sequence)?;
+                report.mqtt.is_open().then(|| self.mqtt_report(order, report)).flatten()
+            });
+            if let Some(payload) = payload {
+                self.publish(payload, Some(copy));
+            }
         }
     }
 

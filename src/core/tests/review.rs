@@ -184,3 +184,29 @@ fn a_command_that_goes_out_at_the_last_moment_is_not_given_up_at_once() {
     assert_eq!((w.driven(), w.on_disk("1", "1").unwrap().state.as_str()), (1, "intent"));
     assert_eq!(w.script.lock().unwrap().given_up, 0);
 }
+
+#[test]
+fn a_report_that_the_broker_refuses_is_offered_again_on_the_same_connection() {
+    let mut w = World::new();
+    w.broker_is_quick = false;
+    w.deliver(&w.put("1", "1"));
+    w.board_ends(DISPENSED);
+    let token = *w.published.last().unwrap();
+    w.step(Event::NotPublished { token, why: "not authorised".to_owned() });
+    w.pass_s(2);
+    assert_eq!(w.count_said("device.delivery.response"), 2);
+    w.step(Event::Published(*w.published.last().unwrap()));
+    assert_eq!(w.core.status(w.now).reports_open, 0);
+}
+
+#[test]
+fn refused_publishes_do_not_close_the_window() {
+    let mut w = World::new();
+    w.broker_is_quick = false;
+    for n in 0..100 {
+        w.deliver(&w.put(&n.to_string(), "1").with("method", "device.delivery.get"));
+        let token = *w.published.last().unwrap();
+        w.step(Event::NotPublished { token, why: "not authorised".to_owned() });
+    }
+    assert_eq!(w.count_said("device.delivery.received"), 100);
+}
