@@ -31,10 +31,7 @@ pub(super) enum After {
     Release,
     /// The order's reports up to this sequence are durable: they may leave. A correction that was written while this
     /// commit was under way waits for its own.
-    Offer {
-        key: Key,
-        up_to: u32,
-    },
+    Offer { key: Key, up_to: u32 },
 }
 
 #[derive(Debug, Default)]

@@ -199,7 +199,9 @@ impl Core {
 
     /// Time and line are looked at once more: the sync may have taken long (rule 27).
     fn drive_now(&mut self, now: Now) {
-        let Some(active) = self.line.active.as_ref().filter(|a| a.stage == Stage::Intended && a.durable) else { return };
+        let Some(active) = self.line.active.as_ref().filter(|a| a.stage == Stage::Intended && a.durable) else {
+            return;
+        };
         let key = active.key.clone();
         let Some(order) = self.orders.get(&key) else { return };
         match self.gate(order, now) {
@@ -210,12 +212,19 @@ impl Core {
             // Late since the intent was made: the cloud is asked first; nothing was sent, so it may wait.
             Verdict::Ask => {
                 self.ask_about(now, &key);
+                self.put_off();
                 return;
             }
-            Verdict::NeverDrive | Verdict::Hold => return,
+            Verdict::NeverDrive | Verdict::Hold => {
+                self.put_off();
+                return;
+            }
             Verdict::Go => {}
         }
         if self.line.driver.state() != LineState::Idle {
+            if self.stopping {
+                self.put_off();
+            }
             return;
         }
         let (Some(command), Some((_, intent))) = (order.motor_command(), order.unit_on_line()) else { return };
@@ -229,6 +238,20 @@ impl Core {
         self.counters.driven += 1;
         self.line.driver.drive(now.boot, &command, &reference);
         self.hear_the_driver(now);
+    }
+
+    /// Nothing of the intended unit was sent: it waits again, and leaves the line to others or to the next life.
+    fn put_off(&mut self) {
+        let Some(active) = self.line.active.take() else { return };
+        let Some(order) = self.orders.get_mut(&active.key) else { return };
+        match order.not_taken(Reason::BoardOffline, true) {
+            Ok(()) => {
+                self.take_back_intent(active.former);
+                self.save(&active.key, None);
+                self.queue.look_again();
+            }
+            Err(error) => self.forbidden(&active.key, error),
+        }
     }
 
     /// Time passes on the line: the driver's own deadline, an intent that waits for the line, the bound of rule 21.

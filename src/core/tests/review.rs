@@ -1,10 +1,11 @@
 //! What a review found: ways around the promise that the rules' own tests did not try.
 
-use super::world::{DISPENSED, World, settings};
+use super::world::{DISPENSED, Put, T0_S, World, settings};
 use crate::board::driver::{Address, Finding, LineState};
-use crate::core::event::Event;
+use crate::core::VerifyOrders;
+use crate::core::event::{Ending, Event};
 use crate::order::outcome::Reason;
-use crate::order::time::UnixMs;
+use crate::order::time::{BootMs, Now, UnixMs};
 
 const URL: &str = "https://shop.example/notify";
 
@@ -101,10 +102,10 @@ fn rule_14_a_command_that_never_reached_the_board_does_not_take_over_a_held_resu
     w.deliver(&w.put("2", "1"));
     w.board_says(Finding::NotTaken(Reason::BoardOffline));
     w.board_says(late());
-    assert_eq!((w.outcome_on_disk("1", "1"), w.outcome_on_disk("2", "1")), (
-        vec!["dispensed".to_owned()],
-        vec!["refused".to_owned()]
-    ));
+    assert_eq!(
+        (w.outcome_on_disk("1", "1"), w.outcome_on_disk("2", "1")),
+        (vec!["dispensed".to_owned()], vec!["refused".to_owned()])
+    );
 }
 
 #[test]
@@ -122,15 +123,11 @@ fn rule_28_the_platform_is_asked_for_the_time_when_the_kernel_loses_it() {
 fn rule_28_a_system_clock_from_before_this_program_is_not_believed() {
     let mut s = settings();
     s.trust_system_clock = true;
-    let mut w = World::unborn(s, crate::order::time::Now {
-        boot: crate::order::time::BootMs(5_000),
-        wall: UnixMs(5_000),
-        synchronised: false,
-    });
-    w.answer_with_date(200, super::world::T0_S, r#"{"code":0,"data":"pong"}"#);
-    w.deliver(&super::world::Put::new("1", "1", super::world::T0_S));
+    let mut w = World::unborn(s, Now { boot: BootMs(5_000), wall: UnixMs(5_000), synchronised: false });
+    w.answer_with_date(200, T0_S, r#"{"code":0,"data":"pong"}"#);
+    w.deliver(&Put::new("1", "1", T0_S));
     assert_eq!(w.driven(), 1, "a dead clock battery is no reason to refuse");
-    w.deliver(&super::world::Put::new("2", "1", super::world::T0_S - 60));
+    w.deliver(&Put::new("2", "1", T0_S - 60));
     assert_eq!(w.outcome_on_disk("2", "1"), ["unknown"], "the birth is in the platform's time");
 }
 
@@ -209,4 +206,43 @@ fn refused_publishes_do_not_close_the_window() {
         w.step(Event::NotPublished { token, why: "not authorised".to_owned() });
     }
     assert_eq!(w.count_said("device.delivery.received"), 100);
+}
+
+#[test]
+fn rule_27_an_order_that_became_late_during_the_sync_holds_and_leaves_the_line_to_others() {
+    let mut s = settings();
+    s.cloud.verify_orders = VerifyOrders::Late;
+    let mut w = World::with(s);
+    w.disk_is_quick = false;
+    w.deliver(&Put::new("60", "78", w.now_s() - 99));
+    w.pass_s(5);
+    w.commit();
+    w.disk_is_quick = true;
+    w.commit();
+    assert_eq!((w.driven(), w.on_disk("60", "78").unwrap().state.as_str()), (0, "accepted"));
+    w.deliver(&w.put("2", "1"));
+    assert_eq!(w.driven(), 1);
+    w.board_ends(DISPENSED);
+    w.no_answer();
+    w.pass_s(200);
+    assert_eq!(w.on_disk("60", "78").unwrap().state, "accepted", "no answer means hold");
+    let paid = r#"{"code":0,"message":"ok","data":{"order_id":60,"status":"SUCCESS",
+        "records":[{"id":78,"status":"WAITING_PICKED_UP"}]}}"#;
+    w.answer(200, paid);
+    assert_eq!(w.driven(), 2);
+}
+
+#[test]
+fn sigterm_does_not_wait_for_a_board_that_is_away_and_the_next_life_drives() {
+    let mut w = World::new();
+    w.disk_is_quick = false;
+    w.deliver(&w.put("1", "1"));
+    w.script.lock().unwrap().state = LineState::Closed;
+    w.step(Event::Stop);
+    w.commit();
+    w.commit();
+    assert_eq!((w.ended, w.driven()), (Some(Ending::Stopped), 0));
+    w.disk_is_quick = true;
+    w.restart();
+    assert_eq!(w.driven(), 1);
 }
