@@ -169,11 +169,11 @@ impl Core {
 
     /// What waited goes on, as far as there is room for it now.
     pub(super) fn serve_the_held(&mut self, now: Now) {
-        let waits = self.phase != Phase::Running || self.arrivals.no_space || self.limit() == Limit::Full;
-        if waits || self.arrivals.held.is_empty() {
-            return;
-        }
-        for held in std::mem::take(&mut self.arrivals.held) {
+        while self.phase == Phase::Running
+            && !self.arrivals.no_space
+            && self.limit() != Limit::Full
+            && let Some(held) = self.arrivals.held.pop_front()
+        {
             self.on_asked(now, held.tag, held.wanted, held.redelivered);
         }
     }
