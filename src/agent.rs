@@ -22,7 +22,7 @@ use crate::core::event::{
     Audience, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token,
 };
 use crate::core::{CloudSettings, Core, Recovered, Settings, Start, VerifyOrders};
-use crate::io::broker::{self, BrokerConfig, FromBroker, ToBroker};
+use crate::io::broker::{self, BrokerConfig, BrokerFault, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
 use crate::io::control;
 use crate::io::http::{client, proxy::Proxies, target::TargetRules, tls};
@@ -31,7 +31,7 @@ use crate::io::line::{self, FromLine, LineConfig, ToLine};
 use crate::io::systemd::Notifier;
 use crate::order::record;
 use crate::order::time::BootMs;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::io;
 use std::path::Path;
@@ -62,6 +62,15 @@ const FAILED_START_PAUSE: Duration = Duration::from_secs(2);
 /// How long the broker task and the journal may take to end after the core has.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
+/// How a life of the daemon ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to stop.
+    Stopped,
+    /// The journal failed or a task died: the next life begins with what is durable.
+    Failed,
+}
+
 /// Why the daemon cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -86,7 +95,7 @@ impl StartError {
 ///
 /// # Errors
 /// [`StartError`] when it cannot start: the state directory in use, a certificate that does not read.
-pub fn run(config: Config, credentials: &Credentials) -> Result<Ending, StartError> {
+pub fn run(config: Config, credentials: &Credentials) -> Result<Ended, StartError> {
     let settings = settings(&config, credentials)?;
     let journal = match journal::Store::open(&config.state_directory) {
         Ok(opened) => opened,
@@ -98,7 +107,10 @@ pub fn run(config: Config, credentials: &Credentials) -> Result<Ending, StartErr
     };
     let (recovered, store) = recovered(journal, &settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, serve(&config, credentials, settings, recovered, store))
+    let ended = LocalSet::new().block_on(&runtime, serve(&config, credentials, settings, recovered, store));
+    // Dropped, the runtime would wait for the journal's thread, for ever if the disk hangs.
+    runtime.shutdown_background();
+    ended
 }
 
 /// The key of messages over MQTT.
@@ -195,7 +207,7 @@ async fn serve(
     settings: Settings,
     recovered: Recovered,
     store: Option<Store>,
-) -> Result<Ending, StartError> {
+) -> Result<Ended, StartError> {
     let mut clock = Clock::new();
     let mut alarm = Alarm::new()?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -224,7 +236,7 @@ async fn serve(
     }
 
     // HTTP: one client for merchants, one for the cloud; each request is a task, the core bounds how many.
-    let mut requests: JoinSet<(Token, Result<HttpAnswer, HttpFailure>)> = JoinSet::new();
+    let mut requests = Requests::default();
     let clients = Clients::new(config)?;
 
     // The control socket.
@@ -246,20 +258,16 @@ async fn serve(
     let mut systemd = Notifier::new();
     let mut effects = Vec::new();
     let mut event = Event::Wake;
-    loop {
+    let ended = 'life: loop {
         let now = clock.now();
         core.step(now, event, &mut effects);
         for effect in effects.drain(..) {
             match effect {
                 Effect::Http { token, request } => {
-                    let answer = clients.send(request);
-                    requests.spawn_local(async move { (token, answer.await) });
+                    requests.begin(token, clients.send(request));
                 }
-                Effect::End(ending) => {
-                    drop(broker_room);
-                    end(hands, broker, journal).await;
-                    return Ok(ending);
-                }
+                Effect::End(Ending::Stopped) => break 'life Ended::Stopped,
+                Effect::End(Ending::JournalFailed) => break 'life Ended::Failed,
                 other => hands.carry_out(other),
             }
         }
@@ -270,25 +278,37 @@ async fn serve(
                 // The board first: it may have given us 100 ms. Then what is durable, then what leaves, then what is
                 // new.
                 biased;
-                Some(told) = from_line.recv() => if let Some(event) = hands.told_by_line(told) { break event },
+                told = from_line.recv() => match told {
+                    Some(told) => if let Some(event) = hands.told_by_line(told) { break event },
+                    None => break 'life died("line"),
+                },
                 Some(told) = from_journal.recv() => break told_by_journal(told),
                 Ok(room) = broker_room.reserve(), if !hands.for_broker.is_empty() => {
                     if let Some(command) = hands.for_broker.pop_front() {
                         room.send(command);
                     }
                 }
-                Some(told) = from_broker.recv() => if let Some(event) = hands.told_by_broker(told) { break event },
-                Some(done) = requests.join_next() => match done {
-                    Ok((token, answer)) => break Event::Answered { token, answer },
-                    Err(error) => tracing::error!(%error, "a request's task failed"),
+                told = from_broker.recv() => match told {
+                    Some(told) => if let Some(event) = hands.told_by_broker(told) { break event },
+                    None => break 'life died("broker"),
                 },
+                Some((token, answer)) = requests.next() => break Event::Answered { token, answer },
                 Some(asked) = from_control.recv() => answer(&core, &mut clock, asked),
                 () = sleep_until(&mut alarm, deadline) => break Event::Wake,
                 _ = terminate.recv() => break Event::Stop,
                 _ = interrupt.recv() => break Event::Stop,
             }
         };
-    }
+    };
+    drop(broker_room);
+    end(hands, broker, journal).await;
+    Ok(ended)
+}
+
+/// Without the board or the broker the agent would look alive and do nothing: it ends, and the next life has both.
+fn died(task: &'static str) -> Ended {
+    tracing::error!(what = "task_died", "the {task} task is gone; see what it said before");
+    Ended::Failed
 }
 
 async fn sleep_until(alarm: &mut Alarm, deadline: Option<BootMs>) {
@@ -386,7 +406,12 @@ impl Hands {
                 tracing::warn!(what = "broker", "{trouble}");
                 Event::Disconnected
             }
-            FromBroker::Fault(fault) => Event::Fault { what: "broker_fault", text: fault.to_string() },
+            FromBroker::Fault(fault) => match fault {
+                BrokerFault::PublishRefused { token, .. } | BrokerFault::PublishTooLarge { token, .. } => {
+                    Event::NotPublished { token: Token(token), why: fault.to_string() }
+                }
+                fault => Event::Fault { what: "broker_fault", text: fault.to_string() },
+            },
         })
     }
 }
@@ -406,6 +431,32 @@ fn answer(core: &Core, clock: &mut Clock, asked: Asked) {
     };
     // Whoever asked may have left; the types have no key or value that JSON lacks.
     let _ = asked.answer.send(document.unwrap_or_default());
+}
+
+/// HTTP requests under way. Each gives one answer, also when its task panics: the core waits for it.
+#[derive(Default)]
+struct Requests {
+    tasks: JoinSet<Result<HttpAnswer, HttpFailure>>,
+    tokens: HashMap<tokio::task::Id, Token>,
+}
+
+impl Requests {
+    fn begin(&mut self, token: Token, answer: impl Future<Output = Result<HttpAnswer, HttpFailure>> + 'static) {
+        let id = self.tasks.spawn_local(answer).id();
+        self.tokens.insert(id, token);
+    }
+
+    /// The next answer; nothing while no request is under way.
+    async fn next(&mut self) -> Option<(Token, Result<HttpAnswer, HttpFailure>)> {
+        let (id, answer) = match self.tasks.join_next_with_id().await? {
+            Ok(answered) => answered,
+            Err(error) => {
+                let why = format!("the request's task failed: {error}");
+                (error.id(), Err(HttpFailure { kind: FailureKind::NoAnswer, why }))
+            }
+        };
+        Some((self.tokens.remove(&id)?, answer))
+    }
 }
 
 /// One HTTP client an audience: each has its own target rules and certificates.
@@ -531,5 +582,22 @@ async fn end(hands: Hands, broker: JoinHandle<()>, journal: Option<std::thread::
     if let Some(journal) = journal {
         let joined = tokio::task::spawn_blocking(move || journal.join());
         let _ = tokio::time::timeout(LAST_WORDS, joined).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_panics_is_answered_like_one_that_nobody_heard() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        LocalSet::new().block_on(&runtime, async {
+            let mut requests = Requests::default();
+            requests.begin(Token(7), async { panic!("a defect") });
+            let (token, answer) = requests.next().await.unwrap();
+            assert_eq!((token, answer.map_err(|failure| failure.kind)), (Token(7), Err(FailureKind::NoAnswer)));
+            assert_eq!(requests.next().await, None);
+        });
     }
 }

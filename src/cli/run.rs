@@ -3,10 +3,9 @@
 use super::ConfigArgs;
 use super::exit::Exit;
 use super::failure::Failure;
-use crate::agent;
+use crate::agent::{self, Ended};
 use crate::config::Config;
 use crate::config::credentials::Credentials;
-use crate::core::event::Ending;
 use std::process::ExitCode;
 
 /// Reads configuration and secrets, and hands over to the agent.
@@ -22,8 +21,8 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode, Failure> {
     }
     crate::io::log::start();
     Ok(match agent::run(config, &credentials)? {
-        Ending::Stopped => Exit::Done,
-        Ending::JournalFailed => Exit::Failed,
+        Ended::Stopped => Exit::Done,
+        Ended::Failed => Exit::Failed,
     }
     .into())
 }

@@ -25,15 +25,15 @@ pub const REPORTS_OPEN_MAX: usize = 20_000;
 pub const REFUSAL_RESERVE: usize = 1_024;
 /// Messages that were not accepted, kept for technicians (rule 11).
 pub const RING_MAX: usize = 256;
-/// Commands that wait unacknowledged for room on the disk (rule 7), or in the reserve for refusals (rule 9): as many
-/// as the broker task keeps track of before it ends the connection. MQTT 5 brokers stop far earlier, at the receive
-/// maximum.
+/// Messages that wait unacknowledged for the first commit or for room: as many as the broker task keeps track of, so
+/// that none is dropped on a connection that lives on. The receive maximum keeps them far fewer, but an MQTT 3.1.1
+/// broker knows none (rule 7).
 pub const HELD_MAX: usize = 1_024;
 /// A result is repeated at most once in this time a key, in ms (contract, section 2).
 pub const REPEAT_PAUSE_MS: u64 = 60_000;
 /// A rejected message is told in the log at most once in this time, in ms; the ring and the count know them all.
 const REJECTION_PAUSE_MS: u64 = 10_000;
-/// Keys whose last repeat is remembered; the oldest goes first, and costs at most one repeat too many.
+/// Keys whose last repeat is remembered; one that is dropped costs at most one repeat too many.
 const REPEATS_MAX: usize = 1_024;
 /// `received` messages that wait for a connection; the oldest goes first, since a restart says them again.
 const SAYINGS_MAX: usize = 256;
@@ -54,8 +54,15 @@ pub struct RingEntry {
 #[derive(Debug)]
 struct Held {
     tag: Tag,
-    put: Put,
+    wanted: Wanted,
     redelivered: bool,
+}
+
+/// What a verified message may want of an order.
+#[derive(Debug)]
+enum Wanted {
+    Put(Put),
+    Get(Key),
 }
 
 #[derive(Debug, Default)]
@@ -134,16 +141,43 @@ impl Core {
             catch_unwind(AssertUnwindSafe(|| device::decode(payload, machine_no, signing, &self.settings.profile)));
         match decoded {
             Ok(Ok(Inbound::Put(_))) if self.phase == Phase::Quarantine => {}
-            Ok(Ok(Inbound::Put(put))) => self.on_put(now, tag, put, redelivered),
-            Ok(Ok(Inbound::Get { key })) => {
-                self.on_get(now, &key);
-                self.ack_when_due(tag);
-            }
             Ok(Ok(Inbound::Other { method })) => {
                 self.reject(now, tag, payload.len(), format!("method {method} is not served"));
             }
+            Ok(Ok(Inbound::Put(put))) => self.on_asked(now, tag, Wanted::Put(put), redelivered),
+            Ok(Ok(Inbound::Get { key })) => self.on_asked(now, tag, Wanted::Get(key), redelivered),
             Ok(Err(rejected)) => self.reject(now, tag, payload.len(), rejected.to_string()),
             Err(_) => self.reject(now, tag, payload.len(), "the decoder failed on it; please report this".to_owned()),
+        }
+    }
+
+    fn on_asked(&mut self, now: Now, tag: Tag, wanted: Wanted, redelivered: bool) {
+        match wanted {
+            // What the index says now was only seen (rule 1).
+            wanted if self.phase == Phase::Opening => self.hold(tag, wanted, redelivered),
+            Wanted::Put(put) => self.on_put(now, tag, put, redelivered),
+            Wanted::Get(key) => {
+                self.on_get(now, &key);
+                self.ack_when_due(tag);
+            }
+        }
+    }
+
+    /// The message waits, unacknowledged, for [`Core::serve_the_held`].
+    fn hold(&mut self, tag: Tag, wanted: Wanted, redelivered: bool) {
+        if self.arrivals.held.len() < HELD_MAX {
+            self.arrivals.held.push_back(Held { tag, wanted, redelivered });
+        }
+    }
+
+    /// What waited goes on, as far as there is room for it now.
+    pub(super) fn serve_the_held(&mut self, now: Now) {
+        while self.phase == Phase::Running
+            && !self.arrivals.no_space
+            && self.limit() != Limit::Full
+            && let Some(held) = self.arrivals.held.pop_front()
+        {
+            self.on_asked(now, held.tag, held.wanted, held.redelivered);
         }
     }
 
@@ -166,29 +200,12 @@ impl Core {
         }
     }
 
-    pub(super) fn on_space(&mut self, now: Now, enough: bool) {
+    pub(super) fn on_space(&mut self, enough: bool) {
         if self.arrivals.no_space == enough {
             let text = if enough { "there is room again" } else { "too little room: new orders wait at the broker" };
             self.note(if enough { Level::Info } else { Level::Error }, "disk_space", text.to_owned());
         }
         self.arrivals.no_space = !enough;
-        self.take_the_held(now);
-    }
-
-    /// Commands that waited for room are looked at again, oldest first, as long as there is some.
-    pub(super) fn take_the_held(&mut self, now: Now) {
-        while !self.arrivals.no_space
-            && self.limit() != Limit::Full
-            && let Some(held) = self.arrivals.held.pop_front()
-        {
-            self.on_put(now, held.tag, held.put, held.redelivered);
-        }
-    }
-
-    fn hold(&mut self, tag: Tag, put: Put, redelivered: bool) {
-        if self.arrivals.held.len() < HELD_MAX {
-            self.arrivals.held.push_back(Held { tag, put, redelivered });
-        }
     }
 
     fn on_put(&mut self, now: Now, tag: Tag, put: Put, redelivered: bool) {
@@ -201,7 +218,11 @@ impl Core {
             // Rule 12: it may be a key that was forgotten.
             self.answer_refused(now, tag, &put, Reason::Stale);
         } else if self.arrivals.no_space {
-            self.hold(tag, put, redelivered);
+            self.hold(tag, Wanted::Put(put), redelivered);
+        } else if self.limit() == Limit::Full {
+            // Not even a refusal can be kept: it stays with the broker until there is room (rule 9).
+            self.note(Level::Error, "reserve_full", format!("order {} waits at the broker", put.key));
+            self.hold(tag, Wanted::Put(put), redelivered);
         } else {
             self.on_new_key(now, tag, put, redelivered);
         }
@@ -234,19 +255,13 @@ impl Core {
         let trusted = self.time.trusted(now);
         let arrival = Arrival { wall: now.wall, boot: now.boot, boot_id: self.settings.boot_id, trusted };
         let limit = self.limit();
-        if limit == Limit::Full {
-            // Not even a refusal can be kept: it waits unacknowledged until there is room (rule 9).
-            self.note(Level::Error, "reserve_full", format!("order {} waits", put.key));
-            self.hold(tag, put, redelivered);
-            return;
-        }
         self.ledger.arrivals += 1;
         let mut order = Order::new(&put, self.ledger.arrivals, arrival);
         // Rule 6: what an existing session redelivers to a new journal may have been driven in a former life.
         let former_life = (redelivered && self.arrivals.session_was_present) || self.issued_before_birth(&put);
         let refusal = match put.turns {
             Err(reason) => Some(reason),
-            Ok(_) if limit == Limit::RefusalsOnly => Some(Reason::Busy),
+            Ok(_) if limit != Limit::Room => Some(Reason::Busy),
             Ok(_) => None,
         };
         let verdict = match (former_life, refusal) {
@@ -383,6 +398,15 @@ impl Core {
     pub(super) fn on_published(&mut self, now: Now, token: Token) {
         if let Some(Some(copy)) = self.arrivals.in_flight.remove(&token) {
             self.on_copy_answered(now, &copy, Answer::Taken);
+        }
+        self.say_what_waits();
+    }
+
+    /// What the broker refused holds no place of the window: a report is tried again later, a saying is asked for again.
+    pub(super) fn on_not_published(&mut self, now: Now, token: Token, why: String) {
+        self.note(Level::Error, "publish_refused", why);
+        if let Some(Some(copy)) = self.arrivals.in_flight.remove(&token) {
+            self.on_copy_answered(now, &copy, Answer::Later { retry_after_s: None });
         }
         self.say_what_waits();
     }

@@ -28,12 +28,13 @@ pub(super) enum After {
     Ack(Tag),
     /// Say `received`.
     Received(Vec<u8>),
-    /// The intent is durable: send the motor command.
-    Drive,
+    /// The intent with this sequence is durable: send the motor command.
+    Drive(u64),
     /// The outcome is durable: the board may forget it.
     Release,
-    /// The order's outcome is durable: its reports may leave.
-    Offer(Key),
+    /// The order's reports up to this sequence are durable: they may leave. A correction that was written while this
+    /// commit was under way waits for its own.
+    Offer { key: Key, up_to: u32 },
 }
 
 #[derive(Debug, Default)]
@@ -185,12 +186,14 @@ impl Core {
 
     fn follow(&mut self, now: Now, after: After) {
         match after {
+            // Rule 7, for a disk that answers after it was given up: what the board says now could not be kept.
+            After::Begin { .. } | After::Drive(_) | After::Release if self.failed.is_some() => {}
             After::Begin { recovered } => self.begin(now, recovered),
             After::Ack(tag) => self.ack_when_due(tag),
             After::Received(payload) => self.say(payload),
-            After::Drive => self.drive_now(now),
+            After::Drive(sequence) => self.intent_is_durable(now, sequence),
             After::Release => self.release(now),
-            After::Offer(key) => self.offer(now, &key),
+            After::Offer { key, up_to } => self.offer(now, &key, up_to),
         }
     }
 }

@@ -35,6 +35,10 @@ enum Stage {
 struct Active {
     key: Key,
     unit: usize,
+    /// Of its intent.
+    sequence: u64,
+    /// The last intent at its address before, which may be owed a held result still.
+    former: Option<(Address, LastIntent)>,
     stage: Stage,
     /// The intent is durable.
     durable: bool,
@@ -143,10 +147,11 @@ impl Core {
     }
 
     /// At start: this unit was on the line when the last life ended.
-    pub(super) fn recover_unit(&mut self, now: Now, key: Key, unit: usize) {
+    pub(super) fn recover_unit(&mut self, now: Now, key: Key, unit: usize, sequence: u64) {
         let gives_up_at = now.boot.plus_ms(self.settings.profile.timing.longest_vend_ms.saturating_add(BOARD_WAIT_MS));
         self.note(Info, "recovering", format!("order {key} unit {}: asking the board what became of it", unit + 1));
-        self.line.active = Some(Active { key, unit, stage: Stage::Recovering, durable: true, gives_up_at });
+        let (stage, durable, former) = (Stage::Recovering, true, None);
+        self.line.active = Some(Active { key, unit, sequence, former, stage, durable, gives_up_at });
     }
 
     /// Starts the next unit if the line is idle: its intent goes into the next commit, the command follows it.
@@ -173,11 +178,12 @@ impl Core {
                     slot: command.slot,
                     reference,
                 };
-                self.ledger.last_intents.insert(command.address, last);
+                let former = self.ledger.last_intents.insert(command.address, last).map(|f| (command.address, f));
                 let gives_up_at = now.boot.plus_ms(self.board_wait_ms());
-                self.line.active =
-                    Some(Active { key: key.clone(), unit, stage: Stage::Intended, durable: false, gives_up_at });
-                self.save(&key, [After::Drive]);
+                let (stage, durable) = (Stage::Intended, false);
+                let active = Active { key: key.clone(), unit, sequence, former, stage, durable, gives_up_at };
+                self.line.active = Some(active);
+                self.save(&key, [After::Drive(sequence)]);
             }
             Err(error) => self.forbidden(&key, error),
         }
@@ -187,30 +193,42 @@ impl Core {
         self.settings.profile.timing.longest_vend_ms.saturating_add(BOARD_WAIT_MS)
     }
 
-    /// The intent is durable. Time and line are looked at once more: the sync may have taken long (rule 27).
-    pub(super) fn drive_now(&mut self, now: Now) {
-        let Some(active) = &mut self.line.active else { return };
-        active.durable = true;
-        if active.stage != Stage::Intended {
-            return;
+    /// The intent is durable. It may have been given up meanwhile, and another one, which is not, stand in its place.
+    pub(super) fn intent_is_durable(&mut self, now: Now, sequence: u64) {
+        if let Some(active) = self.line.active.as_mut().filter(|a| a.sequence == sequence) {
+            active.durable = true;
+            self.drive_now(now);
         }
+    }
+
+    /// Time and line are looked at once more: the sync may have taken long (rule 27).
+    fn drive_now(&mut self, now: Now) {
+        let Some(active) = self.line.active.as_ref().filter(|a| a.stage == Stage::Intended && a.durable) else {
+            return;
+        };
         let key = active.key.clone();
         let Some(order) = self.orders.get(&key) else { return };
         match self.gate(order, now) {
             Verdict::Refuse(reason) => {
-                self.line.active = None;
                 self.refuse_rest(now, &key, reason);
                 return;
             }
             // Late since the intent was made: the cloud is asked first; nothing was sent, so it may wait.
             Verdict::Ask => {
                 self.ask_about(now, &key);
+                self.put_off();
                 return;
             }
-            Verdict::NeverDrive | Verdict::Hold => return,
+            Verdict::NeverDrive | Verdict::Hold => {
+                self.put_off();
+                return;
+            }
             Verdict::Go => {}
         }
         if self.line.driver.state() != LineState::Idle {
+            if self.stopping {
+                self.put_off();
+            }
             return;
         }
         let (Some(command), Some((_, intent))) = (order.motor_command(), order.unit_on_line()) else { return };
@@ -226,12 +244,16 @@ impl Core {
         self.hear_the_driver(now);
     }
 
-    /// The process is to stop and the intent was not sent: the unit waits for the next life, without a doubt about it.
-    fn take_intent_back(&mut self, now: Now) {
+    /// Nothing of the intended unit was sent: it waits again, and leaves the line to others or to the next life.
+    fn put_off(&mut self) {
         let Some(active) = self.line.active.take() else { return };
         let Some(order) = self.orders.get_mut(&active.key) else { return };
-        match order.not_taken(Reason::ServiceMode, true) {
-            Ok(()) => self.after_unit(now, &active.key, None),
+        match order.not_taken(Reason::BoardOffline, true) {
+            Ok(()) => {
+                self.take_back_intent(active.former);
+                self.save(&active.key, None);
+                self.queue.look_again();
+            }
             Err(error) => self.forbidden(&active.key, error),
         }
     }
@@ -247,16 +269,9 @@ impl Core {
             self.line.was = state;
             self.queue.look_again();
         }
-        if let Some(active) = self.line.active.clone() {
-            if active.stage == Stage::Intended && active.durable {
-                self.drive_now(now);
-                if self.stopping && self.line.is_only_intended(&active.key) {
-                    self.take_intent_back(now);
-                }
-            }
-            if active.gives_up_at <= now.boot && self.line.has_active(&active.key) {
-                self.give_up(now);
-            }
+        self.drive_now(now);
+        if self.line.active.as_ref().is_some_and(|a| a.gives_up_at <= now.boot) {
+            self.give_up(now);
         }
         self.mind_an_absent_board(now, state);
     }
@@ -288,7 +303,6 @@ impl Core {
     fn give_up(&mut self, now: Now) {
         let Some(active) = self.line.active.clone() else { return };
         if active.stage == Stage::Intended {
-            self.line.active = None;
             self.refuse_rest(now, &active.key, Reason::BoardOffline);
             return;
         }
@@ -368,6 +382,7 @@ impl Core {
         let recovering = active.stage == Stage::Recovering;
         match order.not_taken(reason, recovering) {
             Ok(()) => {
+                self.take_back_intent(active.former);
                 self.note(Warn, "not_taken", format!("order {}: {}", active.key, reason.as_str()));
                 self.after_unit(now, &active.key, None);
             }
@@ -423,7 +438,8 @@ impl Core {
     /// The next unit and the rest of the order are refused; nothing of them is on the line.
     pub(super) fn refuse_rest(&mut self, now: Now, key: &Key, reason: Reason) {
         if self.line.is_only_intended(key) {
-            self.line.active = None;
+            let former = self.line.active.take().and_then(|active| active.former);
+            self.take_back_intent(former);
         }
         let Some(order) = self.orders.get_mut(key) else { return };
         match order.refuse(reason) {
@@ -434,6 +450,11 @@ impl Core {
             }
             Err(error) => self.forbidden(key, error),
         }
+    }
+
+    /// The board never took the last command at this address: what it holds belongs to the one before (rule 14).
+    fn take_back_intent(&mut self, former: Option<(Address, LastIntent)>) {
+        self.ledger.last_intents.extend(former);
     }
 
     /// The birth barrier: *unknown* without a turn (rule 6).

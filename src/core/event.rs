@@ -45,6 +45,13 @@ pub enum Event {
     },
     /// The broker took a message of ours.
     Published(Token),
+    /// The broker refused a message of ours, and the connection goes on.
+    NotPublished {
+        /// Which one.
+        token: Token,
+        /// For people.
+        why: String,
+    },
     /// The commit is durable.
     Committed(u64),
     /// The journal failed. It will not be used again in this process.

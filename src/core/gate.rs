@@ -17,6 +17,10 @@ pub const FUTURE_MAX_S: u64 = 300;
 /// An order waits so long for trusted time, in ms, then it expires (contract, section 1).
 pub const TRUST_WAIT_MS: u64 = 1_200_000;
 
+/// An order whose time seems over but that cannot be ended now is looked at again after this time, in ms, so that a
+/// deadline in the past cannot spin.
+const LOOK_AGAIN_MS: u64 = 1_000;
+
 /// Orders that are not yet done on the line, in the order of their arrival, and when each must be looked at again.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -167,15 +171,16 @@ impl Core {
         for (number, key) in self.queue.due(now.boot) {
             let Some(order) = self.orders.get(&key) else { continue };
             if self.line.has_active(&key) {
+                // Its unit may be put off, or the next one wait.
+                self.queue.look_no_later(number, now.boot.plus_ms(LOOK_AGAIN_MS));
                 continue;
             }
             match self.gate(order, now) {
                 Verdict::Refuse(reason) => self.refuse_rest(now, &key, reason),
                 Verdict::NeverDrive => self.end_undriven(now, &key),
                 Verdict::Go | Verdict::Hold | Verdict::Ask => {
-                    // At least a second on, so that a deadline in the past cannot spin.
-                    let again = self.look_at(order, now).max(now.boot.plus_ms(1_000));
-                    self.queue.look_at.insert((again, number));
+                    let again = self.look_at(order, now).max(now.boot.plus_ms(LOOK_AGAIN_MS));
+                    self.queue.look_no_later(number, again);
                     self.queue.look_again();
                 }
             }

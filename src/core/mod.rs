@@ -182,12 +182,13 @@ impl Core {
             Event::Disconnected => self.on_disconnected(),
             Event::Message { tag, payload, redelivered } => self.on_message(now, tag, &payload, redelivered),
             Event::Published(token) => self.on_published(now, token),
+            Event::NotPublished { token, why } => self.on_not_published(now, token, why),
             Event::Committed(id) => {
                 self.counters.commits += 1;
                 self.on_committed(now, id);
             }
             Event::JournalFailed { why } => self.journal_failed(now, why),
-            Event::Space { enough } => self.on_space(now, enough),
+            Event::Space { enough } => self.on_space(enough),
             Event::LineOpened => self.on_line_opened(now),
             Event::LineClosed { why } => self.on_line_closed(now, &why),
             Event::LineBytes { read_at, bytes } => self.on_line_bytes(now, read_at, &bytes),
@@ -205,7 +206,7 @@ impl Core {
     /// Everything that may follow from what is known now.
     fn go_on(&mut self, now: Now) {
         if self.phase == Phase::Running && self.failed.is_none() {
-            self.take_the_held(now);
+            self.serve_the_held(now);
             self.mind_the_line(now);
             self.expire_the_waiting(now);
             self.start_next(now);
@@ -252,6 +253,9 @@ impl Core {
             self.queue.look_again();
             let text = if trusted.is_some() { "the time is trusted" } else { "the time is no longer trusted" };
             self.note(Level::Info, "time_trust", text.to_owned());
+            if self.phase == Phase::Running {
+                self.begin_asking_for_time(now);
+            }
         }
     }
 

@@ -133,24 +133,24 @@ impl Core {
     pub(super) fn report(&mut self, now: Now, key: &Key) {
         let timestamp_s = self.told_time_s(now);
         let refund = self.settings.cloud.refund_failed;
-        if let Some(order) = self.orders.get_mut(key) {
-            order.write_report(timestamp_s, refund);
-        }
-        self.save(key, [After::Offer(key.clone())]);
+        let Some(order) = self.orders.get_mut(key) else { return };
+        let up_to = order.write_report(timestamp_s, refund);
+        self.save(key, [After::Offer { key: key.clone(), up_to }]);
     }
 
-    /// The order's newest report is durable: its open copies may leave.
-    pub(super) fn offer(&mut self, now: Now, key: &Key) {
+    /// The order's reports up to this sequence are durable: their open copies may leave.
+    pub(super) fn offer(&mut self, now: Now, key: &Key, up_to: u32) {
         let Some(order) = self.orders.get(key) else { return };
         let mut copies = Vec::new();
-        for report in &order.reports {
+        for report in order.reports.iter().filter(|r| r.sequence <= up_to) {
             for (copy, channel) in [(report.http, Channel::Http), (report.mqtt, Channel::Mqtt)] {
                 if copy.is_open() {
                     copies.push(CopyId { key: key.clone(), sequence: report.sequence, channel });
                 }
             }
         }
-        if order.refund.is_open() {
+        // A refund is decided with a report, the newest at the latest.
+        if order.refund.is_open() && order.reports.last().is_some_and(|r| r.sequence <= up_to) {
             copies.push(CopyId { key: key.clone(), sequence: 0, channel: Channel::Refund });
         }
         copies.retain(|c| self.outbox.known.insert(c.clone()));
@@ -174,17 +174,6 @@ impl Core {
 
     /// Sends what may be sent now, within the limits.
     pub(super) fn send_what_is_due(&mut self, now: Now) {
-        while self.arrivals.has_room_to_publish()
-            && let Some(copy) = self.outbox.for_broker.pop_first()
-        {
-            let payload = self.orders.get(&copy.key).and_then(|order| {
-                let report = order.reports.iter().find(|r| r.sequence == copy.sequence)?;
-                report.mqtt.is_open().then(|| self.mqtt_report(order, report)).flatten()
-            });
-            if let Some(payload) = payload {
-                self.publish(payload, Some(copy));
-            }
-        }
         // Copies that waited for their host go first: they are older.
         let mut ready = Vec::new();
         for host in self.outbox.hosts.values_mut() {
@@ -198,7 +187,21 @@ impl Core {
                 break;
             }
             let Some((_, copy)) = self.outbox.due.pop_first() else { break };
-            self.send_over_http(now, copy);
+            match copy.channel {
+                Channel::Mqtt => self.outbox.wait_for_broker(copy),
+                Channel::Http | Channel::Refund => self.send_over_http(now, copy),
+            }
+        }
+        while self.arrivals.has_room_to_publish()
+            && let Some(copy) = self.outbox.for_broker.pop_first()
+        {
+            let payload = self.orders.get(&copy.key).and_then(|order| {
+                let report = order.reports.iter().find(|r| r.sequence == copy.sequence)?;
+                report.mqtt.is_open().then(|| self.mqtt_report(order, report)).flatten()
+            });
+            if let Some(payload) = payload {
+                self.publish(payload, Some(copy));
+            }
         }
     }
 

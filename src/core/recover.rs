@@ -130,7 +130,7 @@ impl Core {
         }
         if let Some((sequence, key, unit)) = last {
             self.ledger.intents = self.ledger.intents.max(sequence);
-            self.recover_unit(now, key, unit);
+            self.recover_unit(now, key, unit, sequence);
         }
         self.after_next_commit(After::Begin { recovered: self.ledger.arrivals });
     }
@@ -147,7 +147,8 @@ impl Core {
         for key in keys {
             let Some(order) = self.orders.get(&key) else { continue };
             if order.is_final() {
-                self.offer(now, &key);
+                let up_to = order.reports.last().map_or(0, |r| r.sequence);
+                self.offer(now, &key, up_to);
             } else {
                 let said = self.received(now, &key, &order.echo, ReceivedState::Accepted);
                 self.say(said);

@@ -258,8 +258,7 @@ pub enum BrokerFault {
         /// In the broker's words.
         reason: String,
     },
-    /// The broker answered a publish with a refusal (MQTT 5). It is not settled, and not tried again before the
-    /// next connection.
+    /// The broker answered a publish with a refusal (MQTT 5). It is not settled; the core offers it again later.
     #[error("the broker refuses what we publish to {topic}: {reason}; give the client the right to")]
     PublishRefused {
         /// As in [`ToBroker::Publish`].

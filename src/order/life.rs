@@ -173,7 +173,7 @@ pub const fn step(state: State, event: Event) -> Step {
         ),
         (S::Intent, E::NotTaken) => To(
             &[S::Accepted, S::Outcome],
-            "while driving: refused with the board's reason; after a restart: proven never received, may be driven",
+            "while driving: refused with the board's reason; after a restart, or while no byte has left: it may wait again",
         ),
         (S::Intent, E::Unproven) => To(&[S::Outcome], "unknown, never driven again; the rest is refused previous_unit"),
         (_, E::BoardOutcome | E::NotTaken | E::Unproven) => Never("no unit of it is on the line"),
@@ -424,13 +424,13 @@ impl Order {
         Ok(outcome)
     }
 
-    /// The board did not take the unit. `recovering`: proven never received, so it waits again.
+    /// The board did not take the unit. `waits_again`: it may be driven later, under another intent.
     ///
     /// # Errors
     /// When the table forbids it.
-    pub fn not_taken(&mut self, reason: Reason, recovering: bool) -> Result<(), Forbidden> {
+    pub fn not_taken(&mut self, reason: Reason, waits_again: bool) -> Result<(), Forbidden> {
         self.permit(Event::NotTaken)?;
-        if recovering {
+        if waits_again {
             for unit in &mut self.units {
                 if matches!(unit, Unit::Intent(_)) {
                     *unit = Unit::Waiting;
@@ -486,8 +486,9 @@ impl Order {
         self.state().is_final()
     }
 
-    /// Adds the report of what is known now, with the next sequence. Its body is frozen from here on (rule 24).
-    pub fn write_report(&mut self, timestamp_s: u64, refund: bool) {
+    /// Adds the report of what is known now, with the next sequence, which it returns. Its body is frozen from here on
+    /// (rule 24).
+    pub fn write_report(&mut self, timestamp_s: u64, refund: bool) -> u32 {
         let units = self.outcomes();
         let sequence = self.reports.last().map_or(1, |r| r.sequence.saturating_add(1));
         if refund && self.refund == Copy::None && OrderOutcome::may_refund(&units) {
@@ -501,6 +502,7 @@ impl Order {
             http: if self.notify_url.is_some() { Copy::fresh() } else { Copy::None },
             mqtt: Copy::fresh(),
         });
+        sequence
     }
 
     /// Keeps only what a repeated report needs, and what late evidence or a dead letter needs.

@@ -59,6 +59,9 @@ pub struct Now {
 pub const STEP_BACK_TOLERANCE_MS: u64 = 60_000;
 /// Two witnesses agree when they differ by less, in ms: the Date header counts whole seconds and travels.
 pub const WITNESS_AGREEMENT_MS: u64 = 300_000;
+/// A wall clock before this, the start of 2024, is one that lost its battery, whoever vouches for it: this program is
+/// younger.
+pub const WALL_CLOCK_MIN: UnixMs = UnixMs(1_704_067_200_000);
 
 /// Decides what time it is, if that can be said (rule 28). Pure: fed with what the clocks and the platform said.
 #[derive(Debug, Clone)]
@@ -89,7 +92,8 @@ impl TimeKeeper {
     /// The trusted time, if there is one.
     #[must_use]
     pub fn trusted(&self, now: Now) -> Option<UnixMs> {
-        let kernel = (now.synchronised || self.trust_system).then_some(now.wall);
+        let vouched_for = now.synchronised || self.trust_system;
+        let kernel = Some(now.wall).filter(|&wall| vouched_for && wall >= WALL_CLOCK_MIN);
         let platform = self.platform.map(|(date, at)| UnixMs(date.0.saturating_add(now.boot.since_ms(at))));
         // A battery-backed clock that nobody checks gives way to the platform when they disagree.
         let time = match (kernel, platform) {

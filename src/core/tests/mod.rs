@@ -2,5 +2,6 @@
 
 mod faults;
 mod limits;
+mod review;
 mod rules;
 mod world;
