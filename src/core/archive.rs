@@ -1,5 +1,7 @@
 //! Settled orders: kept small, to answer duplicates, until they are old enough to be forgotten (rule 12).
 
+use super::gate::FUTURE_MAX_S;
+use crate::cloud::device::DRIVE_WITHIN_S;
 use crate::order::key::Key;
 use crate::order::life::Order;
 use crate::order::record;
@@ -33,7 +35,12 @@ impl Archive {
     pub(super) fn keep(&mut self, order: &Order) -> Result<(), record::RecordError> {
         let record = record::encode_order(order)?.into_boxed_slice();
         self.by_key.insert(order.key.clone(), order.arrival_number);
-        let (issued_at_s, drive_until_s) = (order.issued_at_s, order.drive_until_s);
+        // A command "from the future" (a timestamp in milliseconds, say) was refused for that: it must not keep itself
+        // and all after it for ever, nor make honest keys stale when it goes. It is never driven: while its time has
+        // not come it is refused again, and after that it has expired.
+        let latest_s = order.arrival.trusted.map_or(u64::MAX, |t| t.seconds().saturating_add(FUTURE_MAX_S));
+        let issued_at_s = order.issued_at_s.min(latest_s);
+        let drive_until_s = order.drive_until_s.min(latest_s.saturating_add(DRIVE_WITHIN_S));
         self.by_arrival.insert(order.arrival_number, Tombstone { record, issued_at_s, drive_until_s });
         Ok(())
     }

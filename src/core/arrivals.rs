@@ -111,7 +111,7 @@ impl Core {
         self.note(Level::Info, "broker_connected", format!("session present: {session_present}"));
         if self.phase != Phase::Quarantine {
             self.say_what_waits();
-            self.offer_all_over_mqtt(now);
+            self.send_what_is_due(now);
         }
     }
 
@@ -352,7 +352,7 @@ impl Core {
         if report.mqtt.is_open() {
             return; // It is on its way up for the first time; and it may not be durable yet.
         }
-        let Some(payload) = self.mqtt_report(order, report) else { return };
+        let payload = self.mqtt_report(order, report);
         if self.arrivals.repeats.len() >= REPEATS_MAX {
             self.arrivals.repeats.retain(|_, last| now.boot.since_ms(*last) < REPEAT_PAUSE_MS);
             if self.arrivals.repeats.len() >= REPEATS_MAX {

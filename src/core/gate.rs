@@ -166,6 +166,17 @@ impl Core {
         }
     }
 
+    /// The time is known or lost: every order's own time is reckoned anew.
+    pub(super) fn look_at_all(&mut self, now: Now) {
+        let waiting: Vec<(u64, Key)> = self.queue.by_arrival.iter().map(|(&n, k)| (n, k.clone())).collect();
+        for (number, key) in waiting {
+            if let Some(order) = self.orders.get(&key) {
+                let at = self.look_at(order, now);
+                self.queue.look_no_later(number, at);
+            }
+        }
+    }
+
     /// Orders whose time is over while they waited.
     pub(super) fn expire_the_waiting(&mut self, now: Now) {
         for (number, key) in self.queue.due(now.boot) {

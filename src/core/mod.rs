@@ -251,6 +251,7 @@ impl Core {
         if trusted.is_some() != self.time_was_trusted {
             self.time_was_trusted = trusted.is_some();
             self.queue.look_again();
+            self.look_at_all(now);
             let text = if trusted.is_some() { "the time is trusted" } else { "the time is no longer trusted" };
             self.note(Level::Info, "time_trust", text.to_owned());
             if self.phase == Phase::Running {

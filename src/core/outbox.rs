@@ -67,6 +67,8 @@ pub(super) struct Outbox {
     known: BTreeSet<CopyId>,
     /// Copies that wait for their time.
     due: BTreeSet<(BootMs, CopyId)>,
+    /// Corrections that wait for the report before them.
+    parked: BTreeSet<CopyId>,
     /// Copies that wait for the broker.
     for_broker: BTreeSet<CopyId>,
     in_flight: BTreeMap<Token, (CopyId, String)>,
@@ -167,11 +169,6 @@ impl Core {
         self.send_what_is_due(now);
     }
 
-    /// A new connection: copies that were under way on the old one are offered again.
-    pub(super) fn offer_all_over_mqtt(&mut self, now: Now) {
-        self.send_what_is_due(now);
-    }
-
     /// Sends what may be sent now, within the limits.
     pub(super) fn send_what_is_due(&mut self, now: Now) {
         // Copies that waited for their host go first: they are older.
@@ -197,26 +194,27 @@ impl Core {
         {
             let payload = self.orders.get(&copy.key).and_then(|order| {
                 let report = order.reports.iter().find(|r| r.sequence == copy.sequence)?;
-                report.mqtt.is_open().then(|| self.mqtt_report(order, report)).flatten()
+                report.mqtt.is_open().then(|| self.mqtt_report(order, report))
             });
-            if let Some(payload) = payload {
-                self.publish(payload, Some(copy));
+            match payload {
+                Some(payload) => self.publish(payload, Some(copy)),
+                None => {
+                    self.outbox.known.remove(&copy);
+                }
             }
         }
     }
 
     /// Sends one copy, or puts it where it waits.
     fn send_over_http(&mut self, now: Now, copy: CopyId) {
-        let request = match self.request_for(now, &copy) {
-            Ok(Some(request)) => request,
-            Ok(None) => {
-                self.outbox.known.remove(&copy);
-                return;
-            }
-            Err(Predecessor) => {
-                self.outbox.due.insert((now.boot.plus_ms(RETRY_BASE_MS), copy));
-                return;
-            }
+        // The sequence rises at the receiver too: a correction waits for what it corrects.
+        if self.follows_an_open_report(&copy) {
+            self.outbox.parked.insert(copy);
+            return;
+        }
+        let Some(request) = self.request_for(now, &copy) else {
+            self.outbox.known.remove(&copy);
+            return;
         };
         let name = host_of(&request.url).to_owned();
         let host = self.outbox.host(&name);
@@ -230,27 +228,29 @@ impl Core {
         self.effects.push(Effect::Http { token, request });
     }
 
+    fn follows_an_open_report(&self, copy: &CopyId) -> bool {
+        copy.channel == Channel::Http
+            && self
+                .orders
+                .get(&copy.key)
+                .is_some_and(|order| order.reports.iter().any(|r| r.sequence < copy.sequence && r.http.is_open()))
+    }
+
     /// The request of a copy; nothing when it is no longer wanted.
-    fn request_for(&self, now: Now, copy: &CopyId) -> Result<Option<Request>, Predecessor> {
-        let Some(order) = self.orders.get(&copy.key) else { return Ok(None) };
+    fn request_for(&self, now: Now, copy: &CopyId) -> Option<Request> {
+        let order = self.orders.get(&copy.key)?;
         if copy.channel == Channel::Refund {
-            if !order.refund.is_open() {
-                return Ok(None);
-            }
+            order.refund.is_open().then_some(())?;
             let (cloud, machine_no) = (&self.settings.cloud, &self.settings.machine_no);
             let time_s = self.told_time_s(now);
             let call = cloud
                 .account
                 .as_ref()
                 .map(|account| account.update_order(machine_no, &copy.key.order_id, NewStatus::Refund, time_s));
-            return Ok(call.map(|call| self.cloud_request(call)));
+            return call.map(|call| self.cloud_request(call));
         }
-        let Some(at) = order.reports.iter().position(|r| r.sequence == copy.sequence) else { return Ok(None) };
-        // The sequence rises at the receiver too: a correction waits for what it corrects.
-        if order.reports.iter().take(at).any(|r| r.http.is_open()) {
-            return Err(Predecessor);
-        }
-        Ok(order.reports.get(at).filter(|r| r.http.is_open()).and_then(|report| self.http_report(order, report)))
+        let report = order.reports.iter().find(|r| r.sequence == copy.sequence && r.http.is_open())?;
+        self.http_report(order, report)
     }
 
     fn telling<'a>(&'a self, order: &'a Order, report: &'a Report) -> Telling<'a> {
@@ -265,8 +265,8 @@ impl Core {
     }
 
     /// The copy that goes up over MQTT.
-    pub(super) fn mqtt_report(&self, order: &Order, report: &Report) -> Option<Vec<u8>> {
-        Some(self.telling(order, report).mqtt_payload(&self.settings.mqtt_key))
+    pub(super) fn mqtt_report(&self, order: &Order, report: &Report) -> Vec<u8> {
+        self.telling(order, report).mqtt_payload(&self.settings.mqtt_key)
     }
 
     fn http_report(&self, order: &Order, report: &Report) -> Option<Request> {
@@ -325,6 +325,11 @@ impl Core {
         let next = copy.after(answer);
         if next == Next::Done {
             self.outbox.known.remove(id);
+            let freed: Vec<CopyId> = self.outbox.parked.iter().filter(|c| c.key == id.key).cloned().collect();
+            for copy in freed {
+                self.outbox.parked.remove(&copy);
+                self.outbox.due.insert((now.boot, copy));
+            }
         }
         let settled = !order.has_open_copy() && order.is_final();
         match next {
@@ -383,6 +388,3 @@ fn refund_answer(answer: &HttpAnswer) -> Answer {
         Err(RetryClass::Final) => Answer::Never(DeadReason::Status(answer.status)),
     }
 }
-
-/// An earlier report of the same order is still open.
-struct Predecessor;

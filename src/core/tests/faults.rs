@@ -216,3 +216,20 @@ fn a_journal_that_does_not_answer_for_a_minute_has_failed() {
     w.pass_s(11);
     assert_eq!(w.ended, Some(Ending::JournalFailed));
 }
+
+#[test]
+fn a_correction_waits_for_what_it_corrects_without_waking_anybody() {
+    use crate::board::driver::{Address, Finding};
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1").with("notify_url", URL));
+    w.board_says(Finding::Unproven("silence"));
+    let first = w.requests.pop_front().unwrap();
+    w.board_says(Finding::Late { address: Address::new(1).unwrap(), slot: None, evidence: DISPENSED });
+    w.pass_s(40);
+    assert!(w.requests.is_empty(), "the first is under way");
+    assert_eq!(w.core.deadline(), None, "and nothing else is due");
+    w.requests.push_back(first);
+    w.answer(204, "");
+    let correction = w.answer(204, "");
+    assert!(String::from_utf8_lossy(&correction.body).contains("\"sequence\":2"));
+}

@@ -73,3 +73,17 @@ fn rule_26_beyond_20000_open_reports_a_command_is_refused_and_beyond_the_reserve
     );
     assert!(w.on_disk("one-more", "1").is_none());
 }
+
+#[test]
+fn rule_12_a_timestamp_in_milliseconds_keeps_neither_itself_nor_the_others_for_ever() {
+    let mut archive = Archive::default();
+    let mut from_the_future = refused(0, T0_S * 1_000, T0_S * 1_000 + 1_200);
+    from_the_future.arrival.trusted = Some(UnixMs::from_seconds(T0_S));
+    archive.keep(&from_the_future).unwrap();
+    for number in 1..=TOMBSTONES_KEPT {
+        archive.keep(&refused(number, T0_S, T0_S)).unwrap();
+    }
+    let forgotten = archive.forget_one(T0_S + TOMBSTONE_AGE_MIN_S + 1_000, 0);
+    let latest_s = T0_S + crate::core::gate::FUTURE_MAX_S;
+    assert_eq!(forgotten.map(|(_, issued_at_s)| issued_at_s), Some(latest_s), "it makes no honest key stale");
+}
