@@ -3,3 +3,4 @@
 pub mod board;
 pub mod cloud;
 pub mod pty;
+pub mod world;
