@@ -145,7 +145,10 @@ impl Core {
         for key in keys {
             let Some(order) = self.orders.get(&key) else { continue };
             if order.is_final() {
-                self.offer(now, &key);
+                // What the driver ended just now has its report in a commit that is still to come.
+                if self.commits.holds(&key) {
+                    self.offer(now, &key);
+                }
             } else {
                 let said = self.received(now, &key, &order.echo, ReceivedState::Accepted);
                 self.say(said);
