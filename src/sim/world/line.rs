@@ -5,6 +5,8 @@ use crate::sim::board::{Emulator, Turn};
 
 /// Bytes are under way for this long at least, in ms.
 const WIRE_MS: u64 = 2;
+/// A turn, a late result and what follows them are over after this time, in ms.
+const BUSY_MS: u64 = 20_000;
 
 /// A motor frame and what it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,7 @@ pub(super) struct Line {
     pub(super) last_command: Option<Command>,
     turns_seen: usize,
     pub(super) motor_writes: u32,
+    pub(super) last_motor_write_ms: u64,
 }
 
 impl Line {
@@ -47,6 +50,7 @@ impl Line {
             last_command: None,
             turns_seen: 0,
             motor_writes: 0,
+            last_motor_write_ms: 0,
         }
     }
 
@@ -54,6 +58,11 @@ impl Line {
         self.openings += 1;
         self.open = Some(self.openings);
         self.openings
+    }
+
+    /// A motor may be turning, or its result is on its way.
+    pub(super) const fn is_busy(&self, now_ms: u64) -> bool {
+        self.motor_writes > 0 && now_ms < self.last_motor_write_ms + BUSY_MS
     }
 
     pub(super) const fn is_dark(&self, now_ms: u64) -> bool {

@@ -389,13 +389,14 @@ fn cut(chance: &mut fastrand::Rng, at_ms: u64) -> Fault {
         1 | 2 => When::Before(beat, nth),
         _ => When::After(beat, nth),
     };
+    let whom = one_of(chance, &[Whom::Agent, Whom::Agent, Whom::Computer, Whom::Board, Whom::Both]);
     let off_ms = match chance.u8(..40) {
-        0 => LONG_NIGHT_MS,
-        1..=3 => chance.u64(60_000..=1_500_000),
+        // Only where nothing goes on meanwhile: a board that polls through a month would be most of the run.
+        0..=3 if whom == Whom::Both => LONG_NIGHT_MS,
+        0..=3 => chance.u64(60_000..=1_500_000),
         4..=19 => chance.u64(1_000..=30_000),
         _ => chance.u64(5..=1_500),
     };
-    let whom = one_of(chance, &[Whom::Agent, Whom::Agent, Whom::Computer, Whom::Board, Whom::Both]);
     Fault::Cut { when, whom, off_ms, clock: boot_clock(chance) }
 }
 

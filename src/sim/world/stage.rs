@@ -103,6 +103,7 @@ pub(super) struct Stage<'p> {
     core: Option<Core>,
     life: u32,
     epoch: u64,
+    started_at_ms: u64,
     host: Host,
     disk: Disk,
     broker: Broker,
@@ -142,6 +143,7 @@ impl<'p> Stage<'p> {
             core: None,
             life: 0,
             epoch: 0,
+            started_at_ms: 0,
             host: Host { boot: 0, booted_at_ms: 0, wall_error_ms: 0, synchronised: false, reboots: None },
             disk: Disk::default(),
             broker: Broker::default(),
@@ -262,7 +264,7 @@ impl<'p> Stage<'p> {
             Happening::AtBoard { wire, bytes, command } => self.board_receives(wire, &bytes, command)?,
             Happening::AtPort { opening, bytes } => {
                 if self.line.open == Some(opening) {
-                    if self.core.as_ref().is_some_and(|core| !core.open_orders().is_empty()) {
+                    if self.line.is_busy(self.now_ms) {
                         self.beat(Beat::Heard, true);
                     }
                     if self.core.is_some() {
@@ -330,6 +332,7 @@ impl<'p> Stage<'p> {
         }
         self.life += 1;
         self.epoch = 0;
+        self.started_at_ms = self.now_ms;
         let (life, boot) = (self.life, self.host.boot);
         self.story.tell(self.now_ms, || format!("AGENT starts, life {life}, boot {boot}"));
         let recovered = self.disk.open().map_err(|e| Broken::Journal(e.to_string()))?;
@@ -571,6 +574,7 @@ impl<'p> Stage<'p> {
         let mut bytes = write.bytes;
         if write.motor {
             self.line.motor_writes += 1;
+            self.line.last_motor_write_ms = self.now_ms;
             let nth = self.line.motor_writes;
             let fails = self.plan.faults.iter().filter(|_| !self.is_calm).find_map(|fault| match *fault {
                 Fault::MotorWrite { nth: n, written } if n == nth => Some(written),
@@ -837,7 +841,7 @@ impl<'p> Stage<'p> {
         if let Some(core) = self.core.as_ref().filter(|_| begun) {
             let (open_orders, open_reports) = (core.open_orders().len(), core.status(now).reports_open);
             self.is_over = open_orders == 0 && open_reports == 0 && self.broker.is_empty();
-            let latest_ms = self.plan.calm_at_ms.max(self.host.booted_at_ms) + PATIENCE_H * HOUR_MS;
+            let latest_ms = self.plan.calm_at_ms.max(self.started_at_ms) + PATIENCE_H * HOUR_MS;
             if !self.is_over && self.now_ms > latest_ms {
                 return Err(Broken::WaitsForEver { hours: PATIENCE_H, open_orders, open_reports });
             }
