@@ -231,7 +231,11 @@ impl Core {
     fn on_known_key(&mut self, now: Now, tag: Tag, put: &Put, same_body: bool, is_final: bool) {
         if !same_body {
             self.counters.conflicts += 1;
-            self.answer_refused(now, tag, put, Reason::Conflict);
+            self.keep_in_ring(now, 0, format!("order {} refused: conflict", put.key));
+            // Until the first body is durable there is nothing that this one stands against.
+            let said = self.received(now, &put.key, &put.echo, ReceivedState::Refused(Reason::Conflict));
+            self.when_durable(now, &put.key, After::Ack(tag));
+            self.when_durable(now, &put.key, After::Received(said));
             return;
         }
         self.counters.duplicates += 1;

@@ -140,18 +140,21 @@ impl Core {
     pub(super) fn begin(&mut self, now: Now, recovered: u64) {
         self.phase = Phase::Running;
         self.note(Level::Info, "running", format!("{} orders not settled", self.orders.len()));
+        // As they are durable now: what the driver ends in this very step has its report in a commit still to come.
+        let of_former_lives = self.orders.values().filter(|order| order.arrival_number <= recovered);
+        let durable: Vec<(Key, Option<u32>)> = of_former_lives
+            .map(|order| (order.key.clone(), order.reports.last().filter(|_| order.is_final()).map(|r| r.sequence)))
+            .collect();
         self.begin_on_line(now);
         self.begin_asking_for_time(now);
-        let of_former_lives = self.orders.values().filter(|order| order.arrival_number <= recovered);
-        let keys: Vec<Key> = of_former_lives.map(|order| order.key.clone()).collect();
-        for key in keys {
-            let Some(order) = self.orders.get(&key) else { continue };
-            if order.is_final() {
-                let up_to = order.reports.last().map_or(0, |r| r.sequence);
-                self.offer(now, &key, up_to);
-            } else {
-                let said = self.received(now, &key, &order.echo, ReceivedState::Accepted);
-                self.say(said);
+        for (key, reported) in durable {
+            match (reported, self.orders.get(&key)) {
+                (Some(up_to), _) => self.offer(now, &key, up_to),
+                (None, Some(order)) if !order.is_final() => {
+                    let said = self.received(now, &key, &order.echo, ReceivedState::Accepted);
+                    self.say(said);
+                }
+                (None, _) => {}
             }
         }
         self.queue.look_again();

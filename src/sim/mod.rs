@@ -5,3 +5,4 @@ pub mod cloud;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod pty;
+pub mod world;

@@ -1,6 +1,7 @@
 //! The rules of an order's life, one test each by name, on the whole core with a scripted board and a model journal.
 
 mod faults;
+mod found;
 mod limits;
 mod review;
 mod rules;

@@ -348,9 +348,14 @@ impl World {
         tag
     }
 
+    /// The driver says something as soon as it is asked.
+    pub(super) fn driver_has(&mut self, finding: Finding) {
+        self.script.lock().unwrap().outputs.push_back(Output::Finding(finding));
+    }
+
     /// The board says something.
     pub(super) fn board_says(&mut self, finding: Finding) {
-        self.script.lock().unwrap().outputs.push_back(Output::Finding(finding));
+        self.driver_has(finding);
         self.step(Event::LineBytes { read_at: self.now.boot, bytes: Vec::new() });
     }
 

@@ -19,6 +19,9 @@ const READ_DOOR: u8 = 0xDF;
 const SLOT_EXISTS: u8 = 0x78;
 const ERROR_MOTOR_SHORT: u8 = 0x30;
 const ERROR_MOTOR_OPEN: u8 = 0x40;
+/// Bytes of a request that stopped for this long are forgotten: their sender is gone. No document says that the board
+/// does so; one that does not reads half a frame and the next one as a self-check.
+const STALE_MS: u64 = 200;
 /// What the emulated cabinet's thermometer shows, in °C.
 const TEMPERATURE_C: u8 = 5;
 
@@ -34,6 +37,7 @@ pub struct Tcn00ffBoard {
     turn_ms: u64,
     faults: Faults,
     buffer: Vec<u8>,
+    last_byte: BootMs,
     events: Vec<(BootMs, Event)>,
     dark_until: BootMs,
     turns: Vec<Turn>,
@@ -49,6 +53,7 @@ impl Tcn00ffBoard {
             turn_ms,
             faults,
             buffer: Vec::new(),
+            last_byte: BootMs::default(),
             events: Vec::new(),
             dark_until: BootMs::default(),
             turns: Vec::new(),
@@ -114,6 +119,10 @@ impl Emulator for Tcn00ffBoard {
         if now < self.dark_until {
             return;
         }
+        if now.since_ms(self.last_byte) > STALE_MS {
+            self.buffer.clear();
+        }
+        self.last_byte = now;
         self.buffer.extend_from_slice(bytes);
         while let Some(&[board, _, command, _, parameter, _]) = self.buffer.first_chunk::<6>() {
             if self.buffer.starts_with(&request(board, command, parameter)) {

@@ -1,0 +1,102 @@
+//! A model of the journal's store: atomic batches, of which a cut leaves all or nothing.
+//!
+//! What a process *sees* when it opens the store is not always what is *durable* (rule 1): after a killed process, or
+//! after a failed sync, it may come from the page cache, and the next loss of power takes it.
+
+use crate::core::Recovered;
+use crate::core::event::Batch;
+use crate::order::life::Order;
+use crate::order::record::{self, RecordError};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, Default)]
+struct Image {
+    records: BTreeMap<Vec<u8>, Vec<u8>>,
+    ledger: Option<Vec<u8>>,
+}
+
+impl Image {
+    fn take(&mut self, batch: &Batch) {
+        for key in &batch.removes {
+            self.records.remove(key);
+        }
+        for (key, value) in &batch.puts {
+            self.records.insert(key.clone(), value.clone());
+        }
+        self.ledger = Some(batch.ledger.clone());
+    }
+}
+
+/// The disk. See the module.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    durable: Image,
+    seen: Image,
+    pending: Option<(u64, Batch)>,
+}
+
+impl Disk {
+    /// A batch is handed over. False when one was under way already.
+    pub(super) fn begin(&mut self, id: u64, batch: Batch) -> bool {
+        self.pending.replace((id, batch)).is_none()
+    }
+
+    /// The sync of this batch ends well. False when it is not under way any more.
+    pub(super) fn sync(&mut self, id: u64) -> bool {
+        let Some((_, batch)) = self.pending.take_if(|(pending, _)| *pending == id) else { return false };
+        self.durable.take(&batch);
+        self.seen.take(&batch);
+        true
+    }
+
+    /// The sync of this batch fails; its pages may stay in the cache and look clean.
+    pub(super) fn fail(&mut self, seen: bool) {
+        if let Some((_, batch)) = self.pending.take()
+            && seen
+        {
+            self.seen.take(&batch);
+        }
+    }
+
+    /// The process dies with a batch under way: nothing of it was written, or it lies in the page cache, or it is
+    /// durable and nobody was told.
+    pub(super) fn process_dies(&mut self, chance: &mut fastrand::Rng) {
+        let Some((_, batch)) = self.pending.take() else { return };
+        match chance.u8(..3) {
+            0 => {}
+            1 => self.seen.take(&batch),
+            _ => {
+                self.seen.take(&batch);
+                self.durable.take(&batch);
+            }
+        }
+    }
+
+    /// Power goes: the page cache is gone, whole, or was written just in time, whole.
+    pub(super) fn power_goes(&mut self, chance: &mut fastrand::Rng) {
+        self.process_dies(chance);
+        if chance.bool() {
+            self.seen = self.durable.clone();
+        } else {
+            self.durable = self.seen.clone();
+        }
+    }
+
+    /// What a new process finds.
+    pub(super) fn open(&self) -> Result<Recovered, RecordError> {
+        let ledger = self.seen.ledger.as_deref().map(record::decode_ledger).transpose()?;
+        let orders = self.seen.records.iter().map(|(key, value)| record::decode_order(key, value));
+        Ok(Recovered::Journal { ledger, orders: orders.collect::<Result<_, _>>()? })
+    }
+
+    /// An order that no loss of power can take any more.
+    pub(super) fn is_durable(&self, key: &[u8]) -> bool {
+        self.durable.records.contains_key(key)
+    }
+
+    /// The orders with a durable intent and no outcome.
+    pub(super) fn on_line(&self) -> impl Iterator<Item = Order> {
+        let orders = self.durable.records.values().filter_map(|value| record::read_order(value).ok());
+        orders.filter(|order| order.unit_on_line().is_some())
+    }
+}

@@ -1,0 +1,147 @@
+//! Merchants' receivers, the cloud and the platform: what was said to them, and how they answer.
+
+use super::judge::{Broken, Channel, Judge};
+use super::plan::{Fault, Manner, Placed, Plan};
+use crate::cloud::envelope;
+use crate::cloud::open_platform::{Account, AppSecret};
+use crate::cloud::report::REPORT_METHOD;
+use crate::cloud::sign::SigningKey;
+use crate::core::event::{Audience, FailureKind, HttpAnswer, HttpFailure, Request};
+use crate::order::key::{Id, IdError, Key, MachineNo};
+use crate::order::time::UnixMs;
+use crate::sim::cloud::{SimCloud, SimOrder};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Base of the simulated cloud.
+pub(super) const CLOUD_URL: &str = "https://cloud.example";
+/// Every order's record.
+pub(super) const RECORD: u64 = 1;
+/// A client gives up on a silent receiver after this time, in ms.
+const TIME_OUT_MS: u64 = 20_000;
+
+/// The key of an order of the plan.
+pub(super) fn key_of(order: &Placed) -> Result<Key, IdError> {
+    Ok(Key { order_id: Id::parse(&order.order_id.to_string())?, record_id: Id::parse(&RECORD.to_string())? })
+}
+
+/// Where a merchant wants the result.
+pub(super) fn notify_url(host: u8) -> String {
+    format!("https://merchant{host}.example/notify")
+}
+
+/// Everyone whom the agent speaks to beside the broker.
+pub(super) struct Outside {
+    cloud: SimCloud,
+}
+
+/// An answer and when it is there, in ms.
+pub(super) type Answered = (u64, Result<HttpAnswer, HttpFailure>);
+
+impl Outside {
+    pub(super) fn new(plan: &Plan, account: Account, machine_no: MachineNo) -> Outside {
+        let mut cloud = SimCloud::new(account, machine_no);
+        for order in &plan.orders {
+            let status = if order.paid { "SUCCESS" } else { "NOTPAY" }.to_owned();
+            let records = BTreeMap::from([(RECORD, "WAITING_PICKED_UP".to_owned())]);
+            cloud.orders.insert(order.order_id, SimOrder { status, records });
+        }
+        Outside { cloud }
+    }
+
+    /// The merchant's account at the cloud.
+    pub(super) fn account(key: &SigningKey) -> Account {
+        Account {
+            app_id: "ds069ed4223ac1660f".to_owned(),
+            app_secret: AppSecret::new("simulated"),
+            app_key: key.clone(),
+        }
+    }
+
+    /// Orders that the cloud was told to refund.
+    pub(super) fn refunded(&self, placed: &[(Key, Placed)]) -> BTreeSet<Key> {
+        let refunded = |order: &Placed| self.cloud.orders.get(&order.order_id).is_some_and(|o| o.status == "REFUND");
+        placed.iter().filter(|(_, order)| refunded(order)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// A request arrives.
+    pub(super) fn take(
+        &mut self,
+        request: &Request,
+        manner: Option<Manner>,
+        true_ms: u64,
+        delay_ms: u64,
+        judge: &mut Judge,
+    ) -> Result<Answered, Broken> {
+        let failed = |why: &str| Err(HttpFailure { kind: FailureKind::NoAnswer, why: why.to_owned() });
+        let refused = match manner {
+            Some(Manner::Silent) => return Ok((TIME_OUT_MS, failed("no answer"))),
+            Some(Manner::Status(status, retry_after_s)) => Some((status, retry_after_s)),
+            Some(Manner::AnswerLost) | None => None,
+        };
+        let (status, body) = match (request.audience, refused) {
+            (Audience::Merchant, None) => {
+                let (key, sequence, units) = read_report(&request.body)?;
+                judge.heard(Channel::Http, &key, sequence, &units, &request.body)?;
+                (204, Vec::new())
+            }
+            (Audience::Merchant, Some((status, _))) => {
+                if status == 404 {
+                    judge.unwelcome(read_report(&request.body)?.0);
+                }
+                (status, Vec::new())
+            }
+            (Audience::Cloud, Some((status, _))) => (status, Vec::new()),
+            (Audience::Cloud, None) => {
+                let path = request.url.strip_prefix(CLOUD_URL).unwrap_or(&request.url);
+                let headers: Vec<_> = request.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                self.cloud.answer(request.method, path, &headers, &request.body)
+            }
+        };
+        if manner == Some(Manner::AnswerLost) {
+            return Ok((delay_ms, failed("connection reset")));
+        }
+        let retry_after_s = refused.and_then(|(_, retry_after_s)| retry_after_s);
+        Ok((delay_ms, Ok(HttpAnswer { status, date: Some(UnixMs(true_ms)), retry_after_s, body })))
+    }
+
+    /// A message arrives at the platform.
+    pub(super) fn hear(payload: &[u8], judge: &mut Judge) -> Result<(), Broken> {
+        let unreadable = |why: &str| Broken::ReportUnreadable(why.to_owned());
+        let fields = envelope::open(payload).map_err(|e| unreadable(&e.to_string()))?;
+        if fields.get("method") != Some(REPORT_METHOD) {
+            return Ok(());
+        }
+        let field = |name| fields.get(name).ok_or_else(|| unreadable(name));
+        let key = key(field("order_id")?, field("record_id")?)?;
+        let sequence = field("sequence")?.parse().map_err(|_| unreadable("sequence"))?;
+        let units: Value = serde_json::from_str(field("units")?).map_err(|e| unreadable(&e.to_string()))?;
+        judge.heard(Channel::Mqtt, &key, sequence, &units, payload)
+    }
+}
+
+fn key(order_id: &str, record_id: &str) -> Result<Key, Broken> {
+    let id = |text| Id::parse(text).map_err(|e| Broken::ReportUnreadable(e.to_string()));
+    Ok(Key { order_id: id(order_id)?, record_id: id(record_id)? })
+}
+
+fn read_report(body: &[u8]) -> Result<(Key, u64, Value), Broken> {
+    let mut body: Value = serde_json::from_slice(body).map_err(|e| Broken::ReportUnreadable(e.to_string()))?;
+    let sequence = body["sequence"].as_u64().unwrap_or(0);
+    let key = key(&body["order_id"].to_string(), &body["record_id"].to_string())?;
+    Ok((key, sequence, body["units"].take()))
+}
+
+/// How whom a request is for behaves now.
+pub(super) fn manner_now(faults: &[Fault], request: &Request, now_ms: u64) -> Option<Manner> {
+    let during = |at_ms: u64, for_ms: u64| (at_ms..at_ms.saturating_add(for_ms)).contains(&now_ms);
+    faults.iter().find_map(|fault| match (*fault, request.audience) {
+        (Fault::Receiver { at_ms, for_ms, host, manner }, Audience::Merchant)
+            if during(at_ms, for_ms) && request.url == notify_url(host) =>
+        {
+            Some(manner)
+        }
+        (Fault::Cloud { at_ms, for_ms, manner }, Audience::Cloud) if during(at_ms, for_ms) => Some(manner),
+        _ => None,
+    })
+}

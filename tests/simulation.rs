@@ -1,0 +1,67 @@
+//! Thousands of simulated lives of one machine, each with its own faults. `SEEDS=n` runs more, `SEED=n` tells one.
+
+#![allow(clippy::panic, reason = "a failing seed ends the test with its story")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use vend::sim::world::{Plan, Run, Story, failure_of, run};
+
+/// As many as fit into half a minute of `make test`.
+const SEEDS: u64 = 4_000;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+}
+
+#[test]
+fn the_promise_holds_in_every_simulated_life() {
+    if let Some(seed) = number("SEED") {
+        if let Some(story) = failure_of(seed) {
+            panic!("{story}");
+        }
+        println!("{}", run(&Plan::of_seed(seed), Story::told()).story);
+        return;
+    }
+    let (first, seeds) = (number("FROM").unwrap_or(0), number("SEEDS").unwrap_or(SEEDS));
+    let began = Instant::now();
+    let next = AtomicU64::new(first);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let runs: Vec<(u64, Run)> = std::thread::scope(|scope| {
+        let worker = || {
+            let mut runs = Vec::new();
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= first + seeds {
+                    return runs;
+                }
+                let run = run(&Plan::of_seed(seed), Story::default());
+                if run.broken.is_some() {
+                    next.store(first + seeds, Ordering::Relaxed);
+                }
+                runs.push((seed, run));
+            }
+        };
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+    });
+    let (orders, turns, cuts, unknown) = runs
+        .iter()
+        .fold((0, 0, 0, 0), |(o, t, c, u), (_, run)| (o + run.orders, t + run.turns, c + run.cuts, u + run.unknown));
+    let seconds = began.elapsed().as_secs_f64();
+    let (seeds, rate) = (runs.len(), runs.len() as f64 / seconds);
+    println!("{seeds} seeds, {orders} orders, {turns} turns, {cuts} cuts, {unknown} unknown in {seconds:.1} s");
+    println!("{rate:.0} seeds a second, {:.0} orders a second", orders as f64 / seconds);
+    let failing = runs.iter().filter(|(_, run)| run.broken.is_some()).map(|(seed, _)| *seed).min();
+    if let Some(story) = failing.and_then(failure_of) {
+        panic!("{story}");
+    }
+    assert!(turns > orders / 3 && cuts > 0 && unknown > 0, "the runs exercise nothing");
+}
+
+#[test]
+fn one_seed_replays_one_life_byte_for_byte() {
+    for seed in 0..40 {
+        let plan = Plan::of_seed(seed);
+        assert_eq!(run(&plan, Story::told()), run(&plan, Story::told()), "seed {seed}");
+    }
+}
