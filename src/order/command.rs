@@ -1,7 +1,7 @@
 //! What a paid command asks for, after everything about it was checked (contract, section 2).
 
 use super::key::Key;
-use crate::board::driver::{Address, FloorType, Slot};
+use crate::order::motor::{Address, FloorType, Slot};
 use crate::order::outcome::Reason;
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,7 @@ use super::key::Key;
 use super::outcome::{Evidence, OrderOutcome, Reason, UnitOutcome};
 use super::report::{Copy, Report};
 use super::time::{BootId, BootMs, UnixMs};
-use crate::board::driver::{MotorCommand, Reference};
+use crate::order::motor::{MotorCommand, Reference};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -533,8 +533,8 @@ impl fmt::Display for State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::driver::{Address, FloorType, Slot};
     use crate::order::key::Id;
+    use crate::order::motor::{Address, FloorType, Slot};
     use crate::order::outcome::{DropSensor, Motor};
 
     const FELL: Evidence = Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen };

@@ -3,7 +3,7 @@
 use super::key::{Key, MachineNo};
 use super::life::Order;
 use super::time::{BootId, BootMs, UnixMs};
-use crate::board::driver::{Address, Reference, Slot};
+use crate::order::motor::{Address, Reference, Slot};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 
