@@ -29,6 +29,12 @@ test: test-needs $(VENV_READY) ## every test; ends with one line that counts the
 	@PATH="$$PATH:/usr/sbin" VEND_TEST_PYTHON="$(abspath $(VENV))/bin/python" \
 		$(CARGO) test --no-fail-fast 2>&1 | scripts/sum-up-tests
 
+SEEDS ?= 100000
+.PHONY: sim
+sim: build-needs ## SEEDS simulated lives of a machine (100,000; about ten minutes); SEED=n tells one
+	$(CARGO) test --test simulation -- --nocapture
+sim: export SEEDS := $(SEEDS)
+
 .PHONY: check
 check: build-needs ## format, lints, documentation, licences and advisories, the systemd unit
 	$(CARGO) fmt --check

@@ -132,9 +132,6 @@ pub enum Output {
 
 /// One protocol family's conversation on one line. See the module's promises.
 pub trait Driver: Send {
-    /// How this family recovers.
-    fn class(&self) -> RecoveryClass;
-
     /// The port was opened (again). Bytes of before are gone; the board's state is not known yet.
     fn opened(&mut self, now: BootMs);
 

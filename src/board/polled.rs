@@ -542,10 +542,6 @@ impl<P: Protocol> Polled<P> {
 pub const PROGRESS_TURNING: u8 = 1;
 
 impl<P: Protocol> Driver for Polled<P> {
-    fn class(&self) -> RecoveryClass {
-        self.class
-    }
-
     fn opened(&mut self, now: BootMs) {
         self.port_open = true;
         // An earlier life's question may still be answered.

@@ -3,9 +3,7 @@
 //! The reply carries no slot and no number, so all that ties it to a command is that nothing else can answer: one
 //! command at a time, and none before the longest vend time of an unresolved one has passed.
 
-use super::driver::{
-    Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, RecoveryClass, Reference, Write, Written,
-};
+use super::driver::{Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, Reference, Write, Written};
 use super::frame::sum8;
 use super::profile::Profile;
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
@@ -179,10 +177,6 @@ impl Tcn00ff {
 }
 
 impl Driver for Tcn00ff {
-    fn class(&self) -> RecoveryClass {
-        self.profile.recovery_class
-    }
-
     fn opened(&mut self, now: BootMs) {
         self.now = now;
         self.is_open = true;

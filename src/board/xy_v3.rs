@@ -16,8 +16,7 @@
 pub mod wire;
 
 use super::driver::{
-    Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, RecoveryClass, Reference, Slot, Write,
-    Written,
+    Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, Reference, Slot, Write, Written,
 };
 use super::profile::Profile;
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
@@ -483,10 +482,6 @@ impl XyV3 {
 }
 
 impl Driver for XyV3 {
-    fn class(&self) -> RecoveryClass {
-        self.profile.recovery_class
-    }
-
     fn opened(&mut self, now: BootMs) {
         self.now = now;
         self.opened_at = Some(now);

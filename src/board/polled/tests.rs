@@ -256,7 +256,6 @@ fn a_class_less_profile_proves_nothing_after_a_restart() {
     let mut profile = profile("adh815", 1);
     profile.recovery_class = RecoveryClass::None;
     let mut driver = Adh::new(&profile);
-    assert_eq!(driver.class(), RecoveryClass::None);
     driver.resume(BootMs(0), &command(12), &Reference(vec![HEARD_IDLE]));
     driver.opened(BootMs(0));
     assert!(matches!(outputs(&mut driver).1[..], [Finding::Unproven(_)]));

@@ -1,6 +1,6 @@
 //! A world for one core: a scripted driver, a model journal, lists of what was said.
 
-use crate::board::driver::{Driver, Finding, LineState, MotorCommand, Output, RecoveryClass, Reference, Written};
+use crate::board::driver::{Driver, Finding, LineState, MotorCommand, Output, Reference, Written};
 use crate::board::profile::Profile;
 use crate::cloud::envelope;
 use crate::cloud::open_platform::{Account, AppSecret};
@@ -40,9 +40,6 @@ impl Scripted {
 }
 
 impl Driver for Scripted {
-    fn class(&self) -> RecoveryClass {
-        RecoveryClass::HeldUntilAcknowledged
-    }
     fn opened(&mut self, _: BootMs) {
         self.script().opened += 1;
     }
