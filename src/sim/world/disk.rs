@@ -36,6 +36,11 @@ pub(super) struct Disk {
 }
 
 impl Disk {
+    /// Nothing was ever written.
+    pub(super) const fn is_new(&self) -> bool {
+        self.seen.ledger.is_none()
+    }
+
     /// A batch is handed over. False when one was under way already.
     pub(super) fn begin(&mut self, id: u64, batch: Batch) -> bool {
         self.pending.replace((id, batch)).is_none()
@@ -96,7 +101,16 @@ impl Disk {
 
     /// The orders with a durable intent and no outcome.
     pub(super) fn on_line(&self) -> impl Iterator<Item = Order> {
-        let orders = self.durable.records.values().filter_map(|value| record::read_order(value).ok());
-        orders.filter(|order| order.unit_on_line().is_some())
+        on_line(&self.durable)
     }
+
+    /// The same, as the next process will find them.
+    pub(super) fn seen_on_line(&self) -> impl Iterator<Item = Order> {
+        on_line(&self.seen)
+    }
+}
+
+fn on_line(image: &Image) -> impl Iterator<Item = Order> {
+    let orders = image.records.values().filter_map(|value| record::read_order(value).ok());
+    orders.filter(|order| order.unit_on_line().is_some())
 }

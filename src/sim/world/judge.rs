@@ -87,6 +87,14 @@ pub enum Broken {
         /// Goods fell.
         dropped: bool,
     },
+    /// A unit was driven though one before it was not dispensed (rule 23).
+    #[error("order {key} unit {unit} was driven after a unit that is not dispensed")]
+    DrivenOn {
+        /// The order.
+        key: Key,
+        /// Counted from 1.
+        unit: usize,
+    },
     /// Doubt without any cause.
     #[error("order {0} ended unknown though nothing was cut, lost or broken")]
     GroundlessUnknown(Key),
@@ -188,6 +196,11 @@ impl Judge {
         }
     }
 
+    /// The unit's motor has turned.
+    pub(super) fn has_turned(&self, unit: &UnitId) -> bool {
+        self.turns.contains_key(unit)
+    }
+
     /// Turns so far.
     pub(super) fn turns(&self) -> usize {
         self.turns.values().map(Vec::len).sum()
@@ -264,10 +277,15 @@ impl Judge {
 
     /// What the board did × what may be said.
     fn hold_against_the_board(&self, key: &Key, units: &[String]) -> Result<(), Broken> {
+        let mut has_failed = false;
         for (unit, said) in units.iter().enumerate() {
             let drops = self.turns.get(&UnitId { key: key.clone(), unit });
             let turned = drops.is_some_and(|d| !d.is_empty());
             let dropped = drops.is_some_and(|d| d.contains(&true));
+            if has_failed && turned {
+                return Err(Broken::DrivenOn { key: key.clone(), unit: unit + 1 });
+            }
+            has_failed |= !said.starts_with("dispensed");
             let may_be_said = match said.as_str() {
                 "dispensed" => dropped,
                 "dispensed_unverified" => turned,
