@@ -287,7 +287,7 @@ async fn a_write_that_finds_no_room_until_its_time_has_passed_is_dropped_and_the
 }
 
 #[tokio::test]
-async fn a_second_opener_is_refused_until_the_first_has_gone() {
+async fn rule_08_a_second_opener_is_refused_until_the_first_has_gone() {
     let (_directory, link) = place();
     let _plug = Plug::into(&link);
     let mut first = Running::start(&link);

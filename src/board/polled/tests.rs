@@ -114,7 +114,7 @@ fn every_answer_to_the_motor_command_of_adh_means_what_is_documented() {
 }
 
 #[test]
-fn an_unanswered_motor_command_is_never_sent_again_and_its_late_result_is_ours() {
+fn rule_15_an_unanswered_motor_command_is_never_sent_again_and_its_late_result_is_ours() {
     for (name, slot, result) in
         [("uling-zdm8", 16, vec![1, 3, 2, 2, 0]), ("adh815", 12, vec![0, 3, 2, 12, 0, 0, 0, 0, 0, 0, 25])]
     {
@@ -374,7 +374,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_line_says_one_command_is_written_once_and_ends_once(
+    fn rule_15_whatever_the_line_says_one_command_is_written_once_and_ends_once(
         adh in any::<bool>(),
         pieces in proptest::collection::vec((line_bytes(), 0u64..2_000), 0..60),
     ) {

@@ -571,3 +571,23 @@ fn a_command_from_the_future_is_refused_clock() {
     w.deliver(&Put::new("3", "1", w.now_s() + 299));
     assert_eq!(w.driven(), 1);
 }
+
+#[test]
+fn a_clock_in_2099_or_1970_drives_nothing_and_loses_nothing() {
+    const Y2099_S: u64 = 4_070_908_800;
+    for (trust_system_clock, synchronised, wall_s) in
+        [(true, false, Y2099_S), (false, true, Y2099_S), (true, false, 5), (false, false, Y2099_S), (false, false, 5)]
+    {
+        let mut s = settings();
+        s.trust_system_clock = trust_system_clock;
+        let mut w = World::with(s);
+        w.now.wall = UnixMs::from_seconds(wall_s);
+        w.now.synchronised = synchronised;
+        w.step(Event::Wake);
+        w.deliver(&Put::new("1", "1", T0_S).with("notify_url", URL));
+        w.pass_s(1_300);
+        assert_eq!(w.driven(), 0, "{trust_system_clock} {synchronised} {wall_s}");
+        assert_eq!(w.outcome_on_disk("1", "1"), ["refused"], "it ends, and the merchant is told");
+        assert!(w.acks.len() == 1 && w.count_said("device.delivery.response") == 1);
+    }
+}

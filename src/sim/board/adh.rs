@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_board_restart_at_any_step_never_proves_anything() {
+    fn rule_20_a_board_restart_at_any_step_never_proves_anything() {
         for profile in PROFILES {
             at_every_step(profile, Mishap::BoardRestart, assert_nothing_proven_by_restart);
         }
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_result_stays_on_the_board_until_it_is_released() {
+    fn rule_22_the_result_stays_on_the_board_until_it_is_released() {
         let mut pair = Pair::new("adh814", "");
         pair.auto_release = false;
         pair.until_idle();

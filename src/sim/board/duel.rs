@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tcn_board_that_restarts_at_any_step_proves_nothing() {
+    fn rule_20_a_tcn_board_that_restarts_at_any_step_proves_nothing() {
         cut_everywhere(tcn, Cut::Board);
     }
 
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn an_xy_board_that_restarts_at_any_step_proves_nothing() {
+    fn rule_20_an_xy_board_that_restarts_at_any_step_proves_nothing() {
         cut_everywhere(xy, Cut::Board);
     }
 
@@ -481,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn xy_acknowledges_a_result_only_when_it_is_durable() {
+    fn rule_22_xy_acknowledges_a_result_only_when_it_is_durable() {
         for (sync_ms, lost) in [(5, 0), (350, 0), (3_000, 1)] {
             let mut duel = xy(None);
             duel.sync_ms = sync_ms;
@@ -545,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_motor_command_ends_in_unknown_and_is_never_written_again() {
+    fn rule_15_half_a_motor_command_ends_in_unknown_and_is_never_written_again() {
         let mut duel = xy(None);
         duel.failing_writes = [Written::Some].into();
         assert!(duel.vend(7).unproven);

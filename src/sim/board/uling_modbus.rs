@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_crash_at_any_step_costs_the_outcome_only_if_the_clearing_answer_was_lost() {
+    fn rule_17_an_agent_crash_at_any_step_costs_the_outcome_only_if_the_clearing_answer_was_lost() {
         let mut unknown = 0;
         let steps = at_every_step(PROFILE, Mishap::AgentCrash, |pair, step| {
             let result_lost = pair.lost.as_deref().is_some_and(|b| matches!(b, [_, 0x03, 2, 2 | 3, ..]));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_board_restart_at_any_step_never_proves_anything() {
+    fn rule_20_a_board_restart_at_any_step_never_proves_anything() {
         at_every_step(PROFILE, Mishap::BoardRestart, assert_nothing_proven_by_restart);
     }
 

@@ -119,7 +119,7 @@ fn a_torn_commit_is_there_as_a_whole_or_not_at_all_and_is_no_damage() {
 }
 
 #[test]
-fn a_record_dropped_doubled_or_put_back_is_noticed() {
+fn rule_03_a_record_dropped_doubled_or_put_back_is_noticed() {
     let changes: [&dyn Fn(&sled::Db); 4] = [
         &|db| drop(db.remove(b"rorder 007").unwrap()),
         &|db| {
@@ -176,7 +176,7 @@ fn a_newer_format_is_a_refusal_and_no_quarantine() {
 }
 
 #[test]
-fn a_second_file_ahead_of_the_journal_is_noticed_and_one_behind_is_normal() {
+fn rule_03_a_second_file_ahead_of_the_journal_is_noticed_and_one_behind_is_normal() {
     let dir = tempfile::tempdir().unwrap();
     let alive = dir.path().join("alive");
     let (mut store, ..) = sound(&alive);
@@ -232,7 +232,7 @@ fn a_missing_folder_is_a_lost_journal() {
 }
 
 #[test]
-fn without_a_marker_a_used_journal_is_damage() {
+fn rule_04_without_a_marker_a_used_journal_is_damage() {
     let (_dir, specimen_a, _) = specimen();
     fs::remove_file(specimen_a.join("journal.created")).unwrap();
     assert_eq!(read_copy(&specimen_a).unwrap().damage, Some(Damage::MarkerMissing { records: 60, counter: 90 }));
@@ -247,7 +247,7 @@ fn without_a_marker_a_used_journal_is_damage() {
 }
 
 #[test]
-fn without_a_marker_an_unused_journal_is_set_aside_and_a_new_one_made() {
+fn rule_04_without_a_marker_an_unused_journal_is_set_aside_and_a_new_one_made() {
     for second_too in [false, true] {
         let dir = tempfile::tempdir().unwrap();
         drop(sound(dir.path()));

@@ -204,7 +204,7 @@ fn a_journal_that_is_moved_away_while_it_is_open_is_noticed() {
 }
 
 #[test]
-fn only_one_store_works_in_a_state_directory() {
+fn rule_08_only_one_store_works_in_a_state_directory() {
     let dir = tempfile::tempdir().unwrap();
     let (store, ..) = sound(dir.path());
     let refused = Store::open(dir.path()).unwrap_err();
