@@ -28,6 +28,7 @@ demo: build-needs ## the main job, played through: orders in, motors turned, mer
 test: test-needs $(VENV_READY) ## every test; ends with one line that counts them
 	@export PATH="$$PATH:/usr/sbin" VEND_TEST_PYTHON="$(abspath $(VENV))/bin/python"; \
 		{ failed=0; $(CARGO) test --no-fail-fast || failed=1; \
+		$(CARGO) test --features demo --lib sim::demo || failed=1; \
 		$(CARGO) test --features demo --test demo || failed=1; exit $$failed; } 2>&1 | scripts/sum-up-tests
 
 SEEDS ?= 100000
@@ -44,7 +45,10 @@ check: build-needs ## format, lints, documentation, licences and advisories, the
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items --quiet
 	bash -n scripts/* .ci/run
 	scripts/lint-unit
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --all-features check; \
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+		$(CARGO) deny --all-features check licenses bans sources; \
+		if $(CARGO) deny --all-features fetch db >/dev/null 2>&1; then $(CARGO) deny --all-features check advisories; \
+		else echo "not checked, since the advisory database is not reached: advisories" >&2; fi; \
 		else echo "not checked, since cargo-deny is missing (cargo install cargo-deny): licences, advisories, sources" >&2; fi
 
 .PHONY: build
