@@ -36,9 +36,11 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// Nothing was ever written.
-    pub(super) const fn is_new(&self) -> bool {
-        self.seen.ledger.is_none()
+    /// Nothing was ever written, or not yet that the journal's first connection is over: what the broker redelivers is
+    /// then never driven (rule 6).
+    pub(super) fn is_new(&self) -> bool {
+        let ledger = self.seen.ledger.as_deref().map(record::decode_ledger);
+        !matches!(ledger, Some(Ok(ledger)) if ledger.first_connection_over)
     }
 
     /// A batch is handed over. False when one was under way already.
