@@ -297,6 +297,10 @@ impl Core {
                 return;
             }
             self.refuse_rest(now, &key, Reason::BoardOffline);
+            // A refused order leaves the queue. Were the refusal ever forbidden, this loop must not become a hang.
+            if self.queue.first().is_some_and(|(first, _)| first == number) {
+                return;
+            }
         }
     }
 
