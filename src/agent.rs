@@ -365,7 +365,7 @@ impl Hands {
                 Level::Warn => tracing::warn!(what = note.what, "{}", note.text),
                 Level::Error => tracing::error!(what = note.what, "{}", note.text),
             },
-            Effect::Http { .. } | Effect::End(_) => {}
+            Effect::Http { .. } | Effect::Served { .. } | Effect::End(_) => {}
         }
     }
 

@@ -9,6 +9,7 @@ use super::frame::crc16_modbus;
 use super::polled::Polled;
 use super::profile::{AdhVariant, Profile};
 use super::protocol::{Fit, Protocol, Reply, Request, Status, sealed};
+use super::service::{Reading, Service};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 
 /// The driver.
@@ -37,6 +38,11 @@ pub const IDLE: u8 = 0;
 pub const RUNNING: u8 = 1;
 /// A result waits for [`ACK`].
 pub const FINISHED: u8 = 2;
+
+/// Told instead of a temperature: the sensor's wire is open.
+pub const NO_SENSOR_C: i8 = -40;
+/// Told instead of a temperature: the sensor is short.
+pub const SHORT_SENSOR_C: i8 = 120;
 
 /// Codes in the reply to [`RUN`]: taken.
 pub const RUN_OK: u8 = 0;
@@ -85,10 +91,15 @@ impl Protocol for AdhProtocol {
         self.variant == AdhVariant::Adh815
     }
 
+    fn serves(&self, service: &Service) -> bool {
+        matches!(service, Service::Climate { .. })
+    }
+
     fn request(&self, wire_address: u8, request: &Request) -> Vec<u8> {
         let code = |code| command(self.variant, code);
         sealed(match request {
-            Request::Status => vec![wire_address, code(POLL)],
+            // The status tells the temperature too; nothing else is served.
+            Request::Status | Request::Service(_) => vec![wire_address, code(POLL)],
             Request::Identity(_) => vec![wire_address, code(ID)],
             Request::DropMode(on) => vec![wire_address, code(MODE), if *on { MODE_DROP } else { 0 }, 0],
             Request::Drive(turn) => vec![wire_address, code(RUN), turn.slot],
@@ -129,6 +140,15 @@ impl Protocol for AdhProtocol {
                 FINISHED => Status::Finished(Some(Slot(u16::from(motor))), u16::from(result)),
                 _ => return None,
             })),
+            (Request::Service(_), &[IDLE, _, _, _, _, _, _, .., temperature]) if is(POLL) => {
+                // Without a sensor, or with a broken one, the board tells one of these two.
+                let real =
+                    Some(i8::from_be_bytes([temperature])).filter(|t| !matches!(*t, NO_SENSOR_C | SHORT_SENSOR_C));
+                Some(Reply::Reading(Reading::Climate {
+                    temperature_deci_c: real.map(|t| i16::from(t) * 10),
+                    humidity_permille: None,
+                }))
+            }
             (Request::Drive(_), &[code]) if is(RUN) => Some(match code {
                 RUN_OK => Reply::Accepted,
                 RUN_BAD_PARAMETER => Reply::Refused(Reason::Slot),

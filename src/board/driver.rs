@@ -15,6 +15,7 @@
 //!    `resume`, unless the core gives up first; what becomes known afterwards is a [`Finding::Late`].
 //! 5. It never turns silence, noise or a restart of the board into a proof.
 
+use super::service::{Reading, Service, ServiceError};
 pub use crate::order::motor::{Address, FloorType, MotorCommand, Reference, Slot};
 use crate::order::outcome::{Evidence, Reason};
 use crate::order::time::BootMs;
@@ -42,10 +43,17 @@ pub enum LineState {
 pub enum RecoveryClass {
     /// Class 1: the board holds the result until it is acknowledged.
     HeldUntilAcknowledged,
+    /// Classes 1b and 1c: the board tells the result of its last command until the next one, and nothing says which
+    /// command that was: it counts only against what the board said just before.
+    LastResult,
     /// Class 2: the board holds the result until it is read once.
     ReadClears,
+    /// Class 3 and counters: the board counts what it has sold and forgets no count without power.
+    Counters,
     /// Class 4: the board pushes the result once.
     PushOnly,
+    /// Class 5: what can be seen of the mechanism itself, a latch.
+    PhysicalState,
     /// Class 6: the board remembers nothing.
     None,
 }
@@ -80,8 +88,37 @@ pub enum Finding {
     BoardRestarted,
     /// Model, version or serial number, as the board tells it.
     Identity(String),
+    /// What became of the running [`Driver::serve`]; exactly one for each.
+    Served(Result<Reading, ServiceError>),
     /// Something on the line that a technician should know: bad check, noise, foreign frame, time-out.
     Fault(LineFault),
+}
+
+/// What passed over the line since the driver was made, for cable faults that look like faults of the program. Bytes,
+/// reopenings and [`LineFault`]s are counted by the core, which sees them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// Frames that the board sent and whose check was good.
+    pub frames_in: u64,
+    /// Frames for the board.
+    pub frames_out: u64,
+    /// Of these, those that said again what was not answered. Never a motor command (rule 15).
+    pub resends: u64,
+    /// Questions that were answered: how many round trips the times below are of.
+    pub round_trips: u64,
+    /// All round trips together, in ms.
+    pub round_trips_ms: u64,
+    /// The longest, in ms.
+    pub longest_round_trip_ms: u64,
+}
+
+impl Tally {
+    /// A question was answered after this time.
+    pub fn round_trip(&mut self, ms: u64) {
+        self.round_trips += 1;
+        self.round_trips_ms = self.round_trips_ms.saturating_add(ms);
+        self.longest_round_trip_ms = self.longest_round_trip_ms.max(ms);
+    }
 }
 
 /// What was wrong with bytes or silence on the line. Counted, and shown in the live monitor.
@@ -174,6 +211,18 @@ pub trait Driver: Send {
 
     /// The last outcome or late evidence is durable: the board may forget it.
     fn release(&mut self, now: BootMs);
+
+    /// Whether the family's protocol has this question or switch.
+    fn serves(&self, _service: &Service) -> bool {
+        false
+    }
+
+    /// Asks or switches something beside a vend. Called in [`LineState::Idle`] only, and only for what
+    /// [`Driver::serves`]; the line is [`LineState::Busy`] until [`Finding::Served`]. A port that closes ends it.
+    fn serve(&mut self, _now: BootMs, _service: &Service) {}
+
+    /// What passed over the line so far.
+    fn tally(&self) -> Tally;
 
     /// What is to be done next, oldest first. The core calls this until it is empty after every other call.
     fn next_output(&mut self) -> Option<Output>;

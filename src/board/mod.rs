@@ -6,6 +6,7 @@ pub mod frame;
 pub mod polled;
 pub mod profile;
 pub mod protocol;
+pub mod service;
 
 pub mod adh;
 pub mod tcn_00ff;

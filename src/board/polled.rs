@@ -3,11 +3,12 @@
 //! [`Protocol`]; when to say it, and what an answer or silence proves, is decided here.
 
 use super::driver::{
-    Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, RecoveryClass, Reference, Slot, Write,
+    Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, RecoveryClass, Reference, Slot, Tally, Write,
     Written,
 };
 use super::profile::{Profile, Timing};
 use super::protocol::{Fit, Protocol, Reply, Request, Status, Turn};
+use super::service::{Reading, Service, ServiceError};
 use crate::order::outcome::Reason;
 use crate::order::time::BootMs;
 use station::{Standing, Station};
@@ -64,6 +65,15 @@ struct Open {
     unproven_at: BootMs,
 }
 
+/// A running [`Driver::serve`].
+#[derive(Debug)]
+struct Serving {
+    station: usize,
+    service: Service,
+    /// Times that it was left unanswered.
+    unanswered: u8,
+}
+
 /// A question that waits for its answer.
 #[derive(Debug)]
 struct Exchange {
@@ -83,11 +93,13 @@ pub struct Polled<P> {
     open: Option<Open>,
     /// The station whose finding is not yet released.
     held: Option<usize>,
+    serving: Option<Serving>,
     exchange: Option<Exchange>,
     not_before: BootMs,
     watch_at: BootMs,
     watch_next: usize,
     buffer: Vec<u8>,
+    tally: Tally,
     outputs: VecDeque<Output>,
 }
 
@@ -116,11 +128,13 @@ impl<P: Protocol> Polled<P> {
             port_open: false,
             open: None,
             held: None,
+            serving: None,
             exchange: None,
             not_before: BootMs(0),
             watch_at: BootMs(0),
             watch_next: 0,
             buffer: Vec::new(),
+            tally: Tally::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -154,6 +168,9 @@ impl<P: Protocol> Polled<P> {
                 Phase::Ready => Request::Drive(open.turn),
             };
             return Some((open.ask_at, open.station, request));
+        }
+        if let Some(serving) = &self.serving {
+            return Some((BootMs(0), serving.station, Request::Service(serving.service)));
         }
         let all_silent = self.stations.iter().all(|s| s.standing == Standing::Silent);
         let stations = || self.stations.iter().enumerate();
@@ -189,9 +206,12 @@ impl<P: Protocol> Polled<P> {
                     open.unproven_at = now.plus_ms(self.timing.longest_vend_ms);
                 }
             }
-            Request::DropMode(_) | Request::Forget => {}
+            Request::DropMode(_) | Request::Forget | Request::Service(_) => {}
         }
         let bytes = self.protocol.request(station.wire_address, &request);
+        self.tally.frames_out += 1;
+        let served_before = self.serving.as_ref().is_some_and(|s| s.unanswered > 0);
+        self.tally.resends += u64::from(station.unanswered > 0 || served_before);
         if !std::mem::take(&mut self.buffer).is_empty() {
             self.fault(LineFault::Noise);
         }
@@ -245,6 +265,15 @@ impl<P: Protocol> Polled<P> {
         let open = self.open.as_mut().filter(|o| o.station == exchange.station);
         match (exchange.request, open) {
             (Request::Identity(_), _) => {}
+            (Request::Service(_), _) => {
+                if let Some(serving) = &mut self.serving {
+                    serving.unanswered += 1;
+                    if serving.unanswered >= TRIES {
+                        station.missed(now);
+                        self.served(Err(ServiceError::NoAnswer));
+                    }
+                }
+            }
             (Request::Forget, _) => station.unsettle(now),
             (Request::Drive(_), Some(open)) => open.ask_at = now,
             (Request::Drive(_), None) => station.unsettle(now),
@@ -319,13 +348,18 @@ impl<P: Protocol> Polled<P> {
             return;
         };
         self.not_before = now.plus_ms(self.timing.min_gap_ms);
+        self.tally.round_trip(now.since_ms(exchange.sent_at));
         let Some(station) = self.stations.get_mut(exchange.station) else { return };
         station.unanswered = 0;
         let address = station.address.get();
         match self.protocol.reply(station.wire_address, &exchange.request, frame) {
             Some(Reply::Status(status)) => self.on_status(now, exchange.station, status),
             Some(Reply::Identity(text)) => self.find(Finding::Identity(format!("address {address}: {text}"))),
+            Some(Reply::Refused(_)) if matches!(exchange.request, Request::Service(_)) => {
+                self.served(Err(ServiceError::Refused));
+            }
             Some(Reply::Refused(reason)) => self.not_taken(now, reason),
+            Some(Reply::Reading(reading)) => self.served(Ok(reading)),
             Some(Reply::Accepted) => self.accepted(now),
             Some(Reply::Failed(result)) => {
                 if let Some(open) = &mut self.open {
@@ -349,6 +383,12 @@ impl<P: Protocol> Polled<P> {
                     open.ask_at = now;
                 }
             }
+        }
+    }
+
+    fn served(&mut self, result: Result<Reading, ServiceError>) {
+        if self.serving.take().is_some() {
+            self.find(Finding::Served(result));
         }
     }
 
@@ -531,6 +571,7 @@ impl<P: Protocol> Polled<P> {
         let (start, end) = found?;
         let frame = self.buffer.get(start..end)?.to_vec();
         self.buffer.drain(..end);
+        self.tally.frames_in += 1;
         if start > 0 {
             self.fault(LineFault::Noise);
         }
@@ -577,6 +618,7 @@ impl<P: Protocol> Driver for Polled<P> {
         if self.open.as_ref().is_some_and(|o| motor_unsent || o.phase != Phase::Following) {
             self.not_taken(now, Reason::BoardOffline);
         }
+        self.served(Err(ServiceError::NoAnswer));
     }
 
     fn received(&mut self, now: BootMs, read_at: BootMs, bytes: &[u8]) {
@@ -624,7 +666,7 @@ impl<P: Protocol> Driver for Polled<P> {
         match () {
             () if !self.port_open => LineState::Closed,
             () if self.held.is_some() => LineState::Held,
-            () if self.open.is_some() => LineState::Busy,
+            () if self.open.is_some() || self.serving.is_some() => LineState::Busy,
             () if settled() && anybody() => LineState::Idle,
             () => LineState::Settling,
         }
@@ -738,6 +780,25 @@ impl<P: Protocol> Driver for Polled<P> {
             }
         }
         self.advance(now);
+    }
+
+    fn serves(&self, service: &Service) -> bool {
+        self.station_of(service.address()).is_some() && self.protocol.serves(service)
+    }
+
+    fn serve(&mut self, now: BootMs, service: &Service) {
+        match self.station_of(service.address()) {
+            Some(station) if self.state() == LineState::Idle && self.protocol.serves(service) => {
+                self.serving = Some(Serving { station, service: *service, unanswered: 0 });
+                self.advance(now);
+            }
+            Some(_) if self.protocol.serves(service) => self.find(Finding::Served(Err(ServiceError::Busy))),
+            _ => self.find(Finding::Served(Err(ServiceError::NotOffered))),
+        }
+    }
+
+    fn tally(&self) -> Tally {
+        self.tally
     }
 
     fn next_output(&mut self) -> Option<Output> {

@@ -4,6 +4,7 @@
 use super::driver::{MotorCommand, Slot};
 use super::frame::crc16_modbus;
 use super::profile::Profile;
+use super::service::{Reading, Service};
 use crate::order::outcome::{Evidence, Reason};
 
 /// What the host asks of one board.
@@ -19,6 +20,8 @@ pub enum Request {
     Drive(Turn),
     /// The result is kept elsewhere; forget it.
     Forget,
+    /// Something beside a vend, of what [`Protocol::serves`].
+    Service(Service),
 }
 
 /// A motor command with its slot as it stands on the wire.
@@ -47,6 +50,8 @@ pub enum Reply {
     Identity(String),
     /// To [`Request::DropMode`] and [`Request::Forget`].
     Done,
+    /// To [`Request::Service`]; a [`Reply::Refused`] is an answer to it too.
+    Reading(Reading),
 }
 
 /// What a board is doing.
@@ -87,6 +92,8 @@ pub trait Protocol: Send {
     fn new(profile: &Profile) -> Self;
     /// Whether [`Request::DropMode`] exists; otherwise the command itself carries it, or the board decides.
     fn has_drop_mode(&self) -> bool;
+    /// Whether the family has a frame for this.
+    fn serves(&self, service: &Service) -> bool;
     /// The frame that asks the board at this wire address.
     fn request(&self, wire_address: u8, request: &Request) -> Vec<u8>;
     /// Whether `bytes` begin with any frame of the family.

@@ -3,7 +3,9 @@
 //! The reply carries no slot and no number, so all that ties it to a command is that nothing else can answer: one
 //! command at a time, and none before the longest vend time of an unresolved one has passed.
 
-use super::driver::{Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, Reference, Write, Written};
+use super::driver::{
+    Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, Reference, Tally, Write, Written,
+};
 use super::frame::sum8;
 use super::profile::Profile;
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
@@ -70,6 +72,7 @@ pub struct Tcn00ff {
     unresolved: Option<Vend>,
     /// No command before: an old one may still turn, or the line is not quiet.
     settled_at: BootMs,
+    tally: Tally,
     outputs: VecDeque<Output>,
 }
 
@@ -86,6 +89,7 @@ impl Tcn00ff {
             running: None,
             unresolved: None,
             settled_at: BootMs::default(),
+            tally: Tally::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -167,6 +171,7 @@ impl Tcn00ff {
                 self.buffer.remove(0);
             } else {
                 self.buffer.drain(..REPLY_BYTES);
+                self.tally.frames_in += 1;
                 self.reply(bytes);
             }
         }
@@ -255,6 +260,7 @@ impl Driver for Tcn00ff {
         self.running = Some((Vend { address: command.address, drop_check: command.drop_check }, Phase::Offered));
         let parameter = if command.drop_check { PARAMETER_ON } else { PARAMETER_OFF };
         let bytes = request(self.profile.wire_address(command.address), slot, parameter).to_vec();
+        self.tally.frames_out += 1;
         self.outputs.push_back(Output::Write(Write { bytes, motor: true, not_after: None }));
     }
 
@@ -290,6 +296,11 @@ impl Driver for Tcn00ff {
     /// The board holds nothing: its one reply was the end of it.
     fn release(&mut self, now: BootMs) {
         self.now = now;
+    }
+
+    /// Without round trips: the reply comes when the motor has stopped.
+    fn tally(&self) -> Tally {
+        self.tally
     }
 
     fn next_output(&mut self) -> Option<Output> {

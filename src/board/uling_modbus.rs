@@ -8,6 +8,7 @@ use super::frame::crc16_modbus;
 use super::polled::Polled;
 use super::profile::Profile;
 use super::protocol::{Fit, Protocol, Reply, Request, Status, sealed};
+use super::service::{Reading, Service};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 
 /// The driver.
@@ -28,6 +29,8 @@ pub const HARDWARE: u16 = 0x0001;
 pub const SOFTWARE: u16 = 0x0002;
 /// State and fault code of the last turn; reading a result clears it.
 pub const STATUS: u16 = 0x0003;
+/// Temperature and humidity, in tenths.
+pub const CLIMATE: u16 = 0x0004;
 /// Slot, mechanism, drop check and lift: writing it turns a motor.
 pub const SHIP: u16 = 0x2001;
 
@@ -85,8 +88,13 @@ impl Protocol for Zdm8 {
         false
     }
 
+    fn serves(&self, service: &Service) -> bool {
+        matches!(service, Service::Climate { .. })
+    }
+
     fn request(&self, wire_address: u8, request: &Request) -> Vec<u8> {
         match request {
+            Request::Service(Service::Climate { .. }) => read(wire_address, CLIMATE, 2),
             Request::Identity(0) => read(wire_address, HARDWARE, 2),
             Request::Identity(_) => read(wire_address, SOFTWARE, 2),
             Request::Drive(turn) => {
@@ -100,7 +108,9 @@ impl Protocol for Zdm8 {
                 sealed(vec![wire_address, WRITE_MANY, r1, r0, 0, 2, 4, turn.slot, mechanism, drop_check, lift])
             }
             // This board has neither; asking what it does is the harmless answer to a question never put.
-            Request::Status | Request::DropMode(_) | Request::Forget => read(wire_address, STATUS, 1),
+            Request::Status | Request::DropMode(_) | Request::Forget | Request::Service(_) => {
+                read(wire_address, STATUS, 1)
+            }
         }
     }
 
@@ -137,6 +147,12 @@ impl Protocol for Zdm8 {
             }
             (Request::Identity(_), [READ, 4, century, year, month, day, _, _]) => {
                 Some(Reply::Identity(format!("software {century:02x}{year:02x}-{month:02x}-{day:02x}")))
+            }
+            (Request::Service(Service::Climate { .. }), &[READ, 4, t1, t0, h1, h0, _, _]) => {
+                Some(Reply::Reading(Reading::Climate {
+                    temperature_deci_c: Some(i16::from_be_bytes([t1, t0])),
+                    humidity_permille: Some(u16::from_be_bytes([h1, h0])),
+                }))
             }
             (Request::Drive(_), &[WRITE_MANY, r1, r0, 0, 2, _, _]) if [r1, r0] == [ship1, ship0] => {
                 Some(Reply::Accepted)

@@ -16,7 +16,7 @@
 pub mod wire;
 
 use super::driver::{
-    Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, Reference, Slot, Write, Written,
+    Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, Reference, Slot, Tally, Write, Written,
 };
 use super::profile::Profile;
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
@@ -139,6 +139,9 @@ pub struct XyV3 {
     heard_at: BootMs,
     silent: bool,
     polled_at: Option<BootMs>,
+    /// When what awaits an acknowledgement was handed over.
+    said_at: BootMs,
+    tally: Tally,
     outputs: VecDeque<Output>,
 }
 
@@ -164,6 +167,8 @@ impl XyV3 {
             heard_at: BootMs::default(),
             silent: false,
             polled_at: None,
+            said_at: BootMs::default(),
+            tally: Tally::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -188,6 +193,7 @@ impl XyV3 {
     fn frame(&mut self, frame: &Frame, read_at: BootMs) {
         self.heard_at = read_at;
         self.silent = false;
+        self.tally.frames_in += 1;
         if frame.command == wire::ACK {
             return self.acknowledged();
         }
@@ -221,6 +227,9 @@ impl XyV3 {
     }
 
     fn acknowledged(&mut self) {
+        if self.awaiting != Awaiting::Nothing {
+            self.tally.round_trip(self.now.since_ms(self.said_at));
+        }
         match std::mem::replace(&mut self.awaiting, Awaiting::Nothing) {
             Awaiting::Sync => {
                 self.sync = None;
@@ -421,6 +430,8 @@ impl XyV3 {
             None => (frame(wire::ACK, &[]), false),
         };
         self.question = None;
+        self.said_at = self.now;
+        self.tally.frames_out += 1;
         self.outputs.push_back(Output::Write(Write { bytes, motor, not_after: Some(not_after) }));
     }
 
@@ -450,6 +461,7 @@ impl XyV3 {
             Awaiting::Sync => {
                 let Sync { number, copies } = self.sync.flatten().unwrap_or(Sync { number: next, copies: 0 });
                 self.last_number = number;
+                self.tally.resends += u64::from(copies > 0);
                 self.sync = Some(Some(Sync { number, copies: copies + 1 }));
             }
             Awaiting::Motor => {
@@ -644,6 +656,10 @@ impl Driver for XyV3 {
         self.now = now;
         self.held = false;
         self.answer();
+    }
+
+    fn tally(&self) -> Tally {
+        self.tally
     }
 
     fn next_output(&mut self) -> Option<Output> {

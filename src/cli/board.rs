@@ -114,6 +114,9 @@ const fn family(family: Family) -> &'static str {
 fn recovery(class: RecoveryClass, out: &Output<'_>) -> String {
     let (en, zh) = match class {
         RecoveryClass::HeldUntilAcknowledged => ("kept until acknowledged", "保留至确认"),
+        RecoveryClass::LastResult => ("told until the next command", "保留至下一命令"),
+        RecoveryClass::Counters => ("counted", "累计计数"),
+        RecoveryClass::PhysicalState => ("seen at the latch", "以锁舌状态为准"),
         RecoveryClass::ReadClears => ("kept until read once", "读取一次后清除"),
         RecoveryClass::PushOnly => ("told once", "仅上报一次"),
         RecoveryClass::None => ("forgotten", "不保留"),

@@ -1,11 +1,12 @@
 //! The line: one unit at a time, from intent to outcome (rules 14–18, 20–23).
 
 use super::commit::After;
-use super::event::Effect;
 use super::event::Level::{self, Error, Info, Warn};
+use super::event::{Effect, Token};
 use super::gate::Verdict;
 use super::{Core, Phase};
 use crate::board::driver::{Address, Driver, Finding, LineFault, LineState, Output, Slot, Written};
+use crate::board::service::{Service, ServiceError};
 use crate::order::key::Key;
 use crate::order::life::{Forbidden, Intent, Order};
 use crate::order::outcome::{Evidence, Reason, UnitOutcome};
@@ -55,11 +56,21 @@ pub(super) struct Line {
     away_since: Option<BootMs>,
     was: LineState,
     identity: Option<String>,
+    /// What the board does beside a vend is for this.
+    serving: Option<Token>,
 }
 
 impl Line {
     pub(super) fn new(driver: Box<dyn Driver>) -> Self {
-        Line { driver, open: false, active: None, away_since: None, was: LineState::Closed, identity: None }
+        Line {
+            driver,
+            open: false,
+            active: None,
+            away_since: None,
+            was: LineState::Closed,
+            identity: None,
+            serving: None,
+        }
     }
 
     pub(super) const fn is_active(&self) -> bool {
@@ -125,6 +136,24 @@ impl Core {
             self.line.driver.motor_written(now.boot, written);
             self.hear_the_driver(now);
         }
+    }
+
+    /// Something beside a vend: only while no order wants the line, and at once or not at all.
+    pub(super) fn on_serve(&mut self, now: Now, token: Token, service: &Service) {
+        let result = if !self.line.driver.serves(service) {
+            Err(ServiceError::NotOffered)
+        } else if self.may_use_the_line()
+            && self.line.active.is_none()
+            && self.line.serving.is_none()
+            && self.line.driver.state() == LineState::Idle
+        {
+            self.line.serving = Some(token);
+            self.line.driver.serve(now.boot, service);
+            return self.hear_the_driver(now);
+        } else {
+            Err(ServiceError::Busy)
+        };
+        self.effects.push(Effect::Served { token, result });
     }
 
     /// The first commit is durable: the driver may ask about what was left on the line, then the port counts.
@@ -349,6 +378,11 @@ impl Core {
             Finding::Identity(text) => {
                 self.note(Info, "board", text.clone());
                 self.line.identity = Some(text);
+            }
+            Finding::Served(result) => {
+                if let Some(token) = self.line.serving.take() {
+                    self.effects.push(Effect::Served { token, result });
+                }
             }
             Finding::Fault(fault) => {
                 self.counters.line_faults += 1;

@@ -1,6 +1,7 @@
 //! What reaches the core, and what it wants done. Plain data: the daemon, the simulation and the tests speak this.
 
 use crate::board::driver::{Write, Written};
+use crate::board::service::{Reading, Service, ServiceError};
 use crate::order::time::{BootMs, UnixMs};
 use bytes::Bytes;
 use std::fmt;
@@ -86,6 +87,13 @@ pub enum Event {
         token: Token,
         /// With what.
         answer: Result<HttpAnswer, HttpFailure>,
+    },
+    /// A person or the platform wants something of the board beside a vend; answered by [`Effect::Served`].
+    Serve {
+        /// For the answer.
+        token: Token,
+        /// What.
+        service: Service,
     },
     /// Something beside the core needs a person's hand.
     Fault {
@@ -237,6 +245,13 @@ pub enum Effect {
         token: Token,
         /// What.
         request: Request,
+    },
+    /// What became of [`Event::Serve`].
+    Served {
+        /// To what.
+        token: Token,
+        /// What the board said.
+        result: Result<Reading, ServiceError>,
     },
     /// Put bytes on the line; for a motor frame say [`Event::MotorWritten`].
     LineWrite(Write),

@@ -194,6 +194,7 @@ impl Core {
             Event::LineBytes { read_at, bytes } => self.on_line_bytes(now, read_at, &bytes),
             Event::MotorWritten(written) => self.on_motor_written(now, written),
             Event::Answered { token, answer } => self.on_answered(now, token, answer),
+            Event::Serve { token, service } => self.on_serve(now, token, &service),
             Event::Fault { what, text } => self.note(Level::Error, what, text),
             Event::Stop => {
                 self.stopping = true;

@@ -1,7 +1,8 @@
 //! A world for one core: a scripted driver, a model journal, lists of what was said.
 
-use crate::board::driver::{Driver, Finding, LineState, MotorCommand, Output, Reference, Written};
+use crate::board::driver::{Driver, Finding, LineState, MotorCommand, Output, Reference, Tally, Written};
 use crate::board::profile::Profile;
+use crate::board::service::Service;
 use crate::cloud::envelope;
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
@@ -65,6 +66,15 @@ impl Driver for Scripted {
         self.script().resumed.push((*command, reference.clone()));
     }
     fn motor_written(&mut self, _: BootMs, _: Written) {}
+    fn serves(&self, service: &Service) -> bool {
+        matches!(service, Service::Door { .. })
+    }
+    fn serve(&mut self, _: BootMs, _: &Service) {
+        self.script().state = LineState::Busy;
+    }
+    fn tally(&self) -> Tally {
+        Tally::default()
+    }
     fn give_up(&mut self, _: BootMs) {
         self.script().given_up += 1;
     }
@@ -273,6 +283,7 @@ impl World {
                 self.requests.push_back((token, request));
             }
             Effect::LineWrite(_) => self.story.push("write".to_owned()),
+            Effect::Served { result, .. } => self.story.push(format!("served {result:?}")),
             Effect::Note(_) => {}
             Effect::End(ending) => self.ended = Some(ending),
         }

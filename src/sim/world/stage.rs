@@ -456,7 +456,7 @@ impl<'p> Stage<'p> {
                 Effect::Publish { .. } => Some(Beat::Publish),
                 Effect::Http { .. } => Some(Beat::Http),
                 Effect::LineWrite(write) if write.motor => Some(Beat::MotorWrite),
-                Effect::LineWrite(_) | Effect::Note(_) | Effect::End(_) => None,
+                Effect::LineWrite(_) | Effect::Served { .. } | Effect::Note(_) | Effect::End(_) => None,
             };
             if let Some(beat) = beat {
                 self.beat(beat, true);
@@ -516,6 +516,7 @@ impl<'p> Stage<'p> {
                 self.after(on_its_way_ms, Happening::AtReceiver { life, token, request });
             }
             Effect::LineWrite(write) => self.write(write)?,
+            Effect::Served { .. } => {}
             Effect::Note(note) => {
                 if note.level >= Level::Info {
                     self.story.tell(self.now_ms, || format!("  {}: {}", note.what, note.text));

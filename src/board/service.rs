@@ -1,0 +1,153 @@
+//! What people and the platform want of a board beside a vend: to look, to switch, to reset. Nothing here turns the
+//! motor of a slot, so nothing here needs an intent; what could (a slot reset that winds a spring home) is a motor
+//! command and does not belong here (rule 19).
+
+use super::driver::{Address, Slot};
+use serde::{Deserialize, Serialize};
+
+/// One wish. A family serves those that its protocol has ([`Driver::serves`](super::driver::Driver::serves)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "service")]
+pub enum Service {
+    /// The board tests itself.
+    SelfCheck {
+        /// Which board.
+        address: Address,
+    },
+    /// Is the slot there and in order?
+    SlotState {
+        /// Which board.
+        address: Address,
+        /// Which slot.
+        slot: Slot,
+    },
+    /// Is the machine's door open?
+    Door {
+        /// Which board.
+        address: Address,
+    },
+    /// How warm and how damp is it?
+    Climate {
+        /// Which board.
+        address: Address,
+    },
+    /// Switch something on or off.
+    Switch {
+        /// Which board.
+        address: Address,
+        /// What.
+        device: Device,
+        /// On.
+        on: bool,
+    },
+    /// Hold this temperature.
+    Hold {
+        /// Which board.
+        address: Address,
+        /// Cool or heat.
+        mode: ClimateMode,
+        /// In °C.
+        target_c: i8,
+    },
+    /// Start anew whatever the board can start anew without turning a slot's motor: the board itself, its lift, its
+    /// fault memory.
+    Reset {
+        /// Which board.
+        address: Address,
+    },
+}
+
+/// What can be switched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Device {
+    /// The light.
+    Light,
+    /// The compressor or cooler.
+    Cooler,
+    /// The heater.
+    Heater,
+    /// The heater of the door's glass.
+    GlassHeater,
+    /// The fan.
+    Fan,
+}
+
+/// What the temperature control does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClimateMode {
+    /// Nothing.
+    Off,
+    /// Cool.
+    Cool,
+    /// Heat.
+    Heat,
+}
+
+/// What the board said to a [`Service`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "reading")]
+pub enum Reading {
+    /// It was done.
+    Done,
+    /// The self-check found nothing wrong.
+    Healthy,
+    /// The self-check or the slot has a fault; the words of the protocol.
+    Faulty {
+        /// What is wrong.
+        what: String,
+    },
+    /// The slot is there and in order.
+    SlotReady,
+    /// There is no such slot.
+    SlotAbsent,
+    /// The slot is empty, as far as the board counts.
+    SlotEmpty,
+    /// The door.
+    Door {
+        /// It is open.
+        open: bool,
+    },
+    /// The climate. What has no sensor is absent.
+    Climate {
+        /// In tenths of °C.
+        temperature_deci_c: Option<i16>,
+        /// In tenths of % relative humidity.
+        humidity_permille: Option<u16>,
+    },
+}
+
+/// Why a [`Service`] has no reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceError {
+    /// The protocol has no such question.
+    #[error("the board's protocol has no such question; vend board show NAME says what it lacks")]
+    NotOffered,
+    /// An order is on the line, or the board is not ready.
+    #[error("the line is not idle; try again when no order is being served")]
+    Busy,
+    /// The board said no.
+    #[error("the board refused")]
+    Refused,
+    /// The board said nothing in time.
+    #[error("the board did not answer; check its power, the cable and the address")]
+    NoAnswer,
+}
+
+impl Service {
+    /// The board that is meant.
+    #[must_use]
+    pub const fn address(&self) -> Address {
+        match *self {
+            Service::SelfCheck { address }
+            | Service::SlotState { address, .. }
+            | Service::Door { address }
+            | Service::Climate { address }
+            | Service::Switch { address, .. }
+            | Service::Hold { address, .. }
+            | Service::Reset { address } => address,
+        }
+    }
+}
