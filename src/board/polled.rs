@@ -13,8 +13,10 @@ use crate::order::outcome::Reason;
 use crate::order::time::BootMs;
 use station::{Standing, Station};
 use std::collections::VecDeque;
+use under_way::{Exchange, Open, Phase, Serving};
 
 mod station;
+mod under_way;
 
 /// A board that took the command may still call itself idle for this long. No source gives a figure; a motor that
 /// has not started after several polls will not. A vend that is faster is not missed: its result is held.
@@ -37,51 +39,6 @@ const FRAME_BYTES_MAX: usize = 40;
 const NOT_HEARD: u8 = 0;
 /// [`Reference`] of a command to a board that was seen idle.
 const HEARD_IDLE: u8 = 1;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Seeing that the board is idle. Nothing that turns a motor was written.
-    Checking,
-    /// Setting the drop mode. Nothing that turns a motor was written.
-    Arming,
-    /// The motor command is next. Nothing that turns a motor was written.
-    Ready,
-    /// The motor command was handed over, in this life or an earlier one: only the status can tell.
-    Following,
-}
-
-/// The command of the running `drive` or `resume`.
-#[derive(Debug)]
-struct Open {
-    station: usize,
-    turn: Turn,
-    phase: Phase,
-    ask_at: BootMs,
-    resumed: bool,
-    sent_at: BootMs,
-    taken: bool,
-    seen_turning: bool,
-    failed: Option<u16>,
-    unproven_at: BootMs,
-}
-
-/// A running [`Driver::serve`].
-#[derive(Debug)]
-struct Serving {
-    station: usize,
-    service: Service,
-    /// Times that it was left unanswered.
-    unanswered: u8,
-}
-
-/// A question that waits for its answer.
-#[derive(Debug)]
-struct Exchange {
-    station: usize,
-    request: Request,
-    sent_at: BootMs,
-    deadline: BootMs,
-}
 
 /// The driver of a family whose host asks.
 pub struct Polled<P> {
