@@ -1,14 +1,19 @@
 //! Boards: a profile (data, `boards/*.toml`) plus one pure driver per protocol family.
 //! Bytes and time in, bytes and findings out; no port and no clock.
 
+pub mod asked;
 pub mod driver;
 pub mod frame;
 pub mod polled;
 pub mod profile;
 pub mod protocol;
 pub mod service;
+mod station;
+pub mod talk;
+pub mod words;
 
 pub mod adh;
+pub mod m102;
 pub mod tcn_00ff;
 pub mod uling_modbus;
 pub mod xy_v3;
@@ -24,5 +29,6 @@ pub fn driver_for(profile: &Profile) -> Box<dyn Driver> {
         Family::XyV3 => Box::new(xy_v3::XyV3::new(profile)),
         Family::Adh => Box::new(adh::Adh::new(profile)),
         Family::Tcn00ff => Box::new(tcn_00ff::Tcn00ff::new(profile)),
+        Family::M102 => Box::new(m102::M102::new(profile)),
     }
 }

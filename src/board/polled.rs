@@ -3,105 +3,58 @@
 //! [`Protocol`]; when to say it, and what an answer or silence proves, is decided here.
 
 use super::driver::{
-    Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, RecoveryClass, Reference, Slot, Tally, Write,
+    Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, RecoveryClass, Reference, Slot, Tally,
     Written,
 };
 use super::profile::{Profile, Timing};
-use super::protocol::{Fit, Protocol, Reply, Request, Status, Turn};
+use super::protocol::{Protocol, Reply, Request, Status, Turn};
 use super::service::{Reading, Service, ServiceError};
+use super::station::{Standing, Station};
+use super::talk::{
+    FRESH_IDLE_MS, HEARD_IDLE, NOT_HEARD, PROGRESS_TURNING, START_GRACE_MS, Saying, Serving, TRIES, Talk, WATCH_MS,
+};
 use crate::order::outcome::Reason;
 use crate::order::time::BootMs;
-use station::{Standing, Station};
-use std::collections::VecDeque;
-use under_way::{Exchange, Open, Phase, Serving};
+use under_way::{Memory, Open, Phase};
 
-mod station;
 mod under_way;
-
-/// A board that took the command may still call itself idle for this long. No source gives a figure; a motor that
-/// has not started after several polls will not. A vend that is faster is not missed: its result is held.
-pub const START_GRACE_MS: u64 = 2_000;
-/// A board that was seen idle this recently is not asked again before a motor command.
-pub const FRESH_IDLE_MS: u64 = 1_000;
-/// Questions in a row that a board may leave unanswered before it counts as absent: one may fall to noise.
-pub const TRIES: u8 = 2;
-/// How often the boards are asked while none answers: soon enough to notice the repair.
-pub const RETRY_MS: u64 = 1_000;
-/// How often one board, in turn, is asked while there is nothing to do: only to see that it is there.
-pub const WATCH_MS: u64 = 10_000;
-/// Bytes kept that are not yet a frame: several of the longest frames.
-pub const BUFFER_BYTES_MAX: usize = 128;
-/// No frame of these families is longer, so older bytes cannot begin one that is still whole.
-const FRAME_BYTES_MAX: usize = 40;
-
-/// [`Reference`] of a command to a board that does not answer: it is refused without a byte written, and a later
-/// life of the agent knows that from the same mark.
-const NOT_HEARD: u8 = 0;
-/// [`Reference`] of a command to a board that was seen idle.
-const HEARD_IDLE: u8 = 1;
 
 /// The driver of a family whose host asks.
 pub struct Polled<P> {
     protocol: P,
     class: RecoveryClass,
     timing: Timing,
-    stations: Vec<Station>,
-    port_open: bool,
+    stations: Vec<Station<Memory>>,
     open: Option<Open>,
     /// The station whose finding is not yet released.
     held: Option<usize>,
     serving: Option<Serving>,
-    exchange: Option<Exchange>,
-    not_before: BootMs,
+    talk: Talk<Request>,
     watch_at: BootMs,
     watch_next: usize,
-    buffer: Vec<u8>,
-    tally: Tally,
-    outputs: VecDeque<Output>,
 }
 
 impl<P: Protocol> Polled<P> {
     /// The driver of this profile's board, before the port was opened.
     #[must_use]
     pub fn new(profile: &Profile) -> Self {
-        let stations = (1..=profile.addresses.count).filter_map(Address::new).map(|address| Station {
-            address,
-            wire_address: profile.wire_address(address),
-            standing: Standing::Unheard,
-            ask_at: BootMs(0),
-            unanswered: 0,
-            idle_seen: None,
-            quiet_until: BootMs(0),
-            drop_mode: None,
-            identity_parts_asked: 0,
-            drop_check: profile.defaults.drop_check,
-            result: None,
-        });
+        let memory = || Memory { drop_mode: None, drop_check: profile.defaults.drop_check, result: None };
         Polled {
             protocol: P::new(profile),
             class: profile.recovery_class,
             timing: profile.timing,
-            stations: stations.collect(),
-            port_open: false,
+            stations: Station::all(profile, memory),
             open: None,
             held: None,
             serving: None,
-            exchange: None,
-            not_before: BootMs(0),
+            talk: Talk::new(),
             watch_at: BootMs(0),
             watch_next: 0,
-            buffer: Vec::new(),
-            tally: Tally::default(),
-            outputs: VecDeque::new(),
         }
     }
 
     fn find(&mut self, finding: Finding) {
-        self.outputs.push_back(Output::Finding(finding));
-    }
-
-    fn fault(&mut self, fault: LineFault) {
-        self.find(Finding::Fault(fault));
+        self.talk.find(finding);
     }
 
     fn station_of(&self, address: Address) -> Option<usize> {
@@ -166,28 +119,23 @@ impl<P: Protocol> Polled<P> {
             Request::DropMode(_) | Request::Forget | Request::Service(_) => {}
         }
         let bytes = self.protocol.request(station.wire_address, &request);
-        self.tally.frames_out += 1;
         let served_before = self.serving.as_ref().is_some_and(|s| s.unanswered > 0);
-        self.tally.resends += u64::from(station.unanswered > 0 || served_before);
-        if !std::mem::take(&mut self.buffer).is_empty() {
-            self.fault(LineFault::Noise);
-        }
+        let again = station.unanswered > 0 || served_before;
         let motor = matches!(request, Request::Drive(_));
-        self.outputs.push_back(Output::Write(Write { bytes, motor, not_after: None }));
-        self.exchange =
-            Some(Exchange { station: index, request, sent_at: now, deadline: now.plus_ms(self.timing.reply_ms) });
+        let saying = Saying { station: index, question: request, bytes, motor, again, echoes: false };
+        self.talk.say(now, saying, self.timing.reply_ms);
         self.watch_at = now.plus_ms(WATCH_MS);
     }
 
     /// Whatever is due now: time-outs, the end of patience, the next question.
     fn advance(&mut self, now: BootMs) {
-        if !self.port_open {
+        if !self.talk.is_open {
             return;
         }
-        if self.exchange.as_ref().is_some_and(|e| e.deadline <= now) {
+        if self.talk.exchange.as_ref().is_some_and(|e| e.deadline <= now) {
             self.unanswered(now);
         }
-        if self.exchange.is_some() {
+        if self.talk.exchange.is_some() {
             return;
         }
         if let Some(open) = self.open.take_if(|o| o.phase == Phase::Following && o.unproven_at <= now) {
@@ -197,30 +145,22 @@ impl<P: Protocol> Polled<P> {
             }
         }
         if let Some((due, index, request)) = self.next_request()
-            && due.max(self.not_before) <= now
+            && due.max(self.talk.not_before) <= now
         {
             self.send(now, index, request);
         }
     }
 
     fn unanswered(&mut self, now: BootMs) {
-        let Some(exchange) = self.exchange.take() else { return };
-        let rest = std::mem::take(&mut self.buffer);
-        let fault = if rest.is_empty() {
-            LineFault::TimeOut
-        } else if (0..rest.len()).any(|at| self.protocol.fit(rest.get(at..).unwrap_or_default()) == Fit::BadCheck) {
-            LineFault::BadCheck
-        } else {
-            LineFault::Noise
-        };
-        self.not_before = now.plus_ms(self.pause_ms());
+        let Some((exchange, fault)) = self.talk.unanswered(|bytes| self.protocol.fit(bytes)) else { return };
+        self.talk.not_before = now.plus_ms(self.pause_ms());
         let Some(station) = self.stations.get_mut(exchange.station) else { return };
         // A board that is known to be absent is no news each time.
         let news = station.standing != Standing::Silent;
         // It may have lost its power, and its mode with it.
-        station.drop_mode = None;
+        station.memory.drop_mode = None;
         let open = self.open.as_mut().filter(|o| o.station == exchange.station);
-        match (exchange.request, open) {
+        match (exchange.question, open) {
             (Request::Identity(_), _) => {}
             (Request::Service(_), _) => {
                 if let Some(serving) = &mut self.serving {
@@ -246,7 +186,7 @@ impl<P: Protocol> Polled<P> {
             (Request::Status | Request::DropMode(_), None) => station.missed(now),
         }
         if news {
-            self.fault(fault);
+            self.talk.fault(fault);
         }
     }
 
@@ -295,24 +235,24 @@ impl<P: Protocol> Polled<P> {
     }
 
     fn on_frame(&mut self, now: BootMs, frame: &[u8]) {
-        let answered = self.exchange.take_if(|e| {
+        let answered = self.talk.exchange.take_if(|e| {
             self.stations
                 .get(e.station)
-                .is_some_and(|s| self.protocol.reply(s.wire_address, &e.request, frame).is_some())
+                .is_some_and(|s| self.protocol.reply(s.wire_address, &e.question, frame).is_some())
         });
         let Some(exchange) = answered else {
             self.on_late_frame(now, frame);
             return;
         };
-        self.not_before = now.plus_ms(self.timing.min_gap_ms);
-        self.tally.round_trip(now.since_ms(exchange.sent_at));
+        self.talk.not_before = now.plus_ms(self.timing.min_gap_ms);
+        self.talk.tally.round_trip(now.since_ms(exchange.sent_at));
         let Some(station) = self.stations.get_mut(exchange.station) else { return };
         station.unanswered = 0;
         let address = station.address.get();
-        match self.protocol.reply(station.wire_address, &exchange.request, frame) {
+        match self.protocol.reply(station.wire_address, &exchange.question, frame) {
             Some(Reply::Status(status)) => self.on_status(now, exchange.station, status),
             Some(Reply::Identity(text)) => self.find(Finding::Identity(format!("address {address}: {text}"))),
-            Some(Reply::Refused(_)) if matches!(exchange.request, Request::Service(_)) => {
+            Some(Reply::Refused(_)) if matches!(exchange.question, Request::Service(_)) => {
                 self.served(Err(ServiceError::Refused));
             }
             Some(Reply::Refused(reason)) => self.not_taken(now, reason),
@@ -325,9 +265,9 @@ impl<P: Protocol> Polled<P> {
                     open.ask_at = now;
                 }
             }
-            Some(Reply::Done) => match (exchange.request, &mut self.open) {
+            Some(Reply::Done) => match (exchange.question, &mut self.open) {
                 (Request::DropMode(on), open) => {
-                    station.drop_mode = Some(on);
+                    station.memory.drop_mode = Some(on);
                     if let Some(open) = open {
                         open.phase = Phase::Ready;
                         open.ask_at = now;
@@ -360,8 +300,8 @@ impl<P: Protocol> Polled<P> {
     /// A frame that answers nothing that is asked. Two are worth more than a fault: the acceptance of the open
     /// command, and a result that its reading has cleared, since it can never be read again.
     fn on_late_frame(&mut self, now: BootMs, frame: &[u8]) {
-        self.fault(LineFault::Unexpected);
-        let driving = self.exchange.as_ref().is_some_and(|e| matches!(e.request, Request::Drive(_)));
+        self.talk.fault(LineFault::Unexpected);
+        let driving = self.talk.exchange.as_ref().is_some_and(|e| matches!(e.question, Request::Drive(_)));
         if driving || self.held.is_some() {
             return;
         }
@@ -378,7 +318,7 @@ impl<P: Protocol> Polled<P> {
             return;
         }
         let open_station = self.open.as_ref().map(|o| o.station);
-        let asked = |&(index, _): &(usize, &Station)| open_station.is_none_or(|open| open == index);
+        let asked = |&(index, _): &(usize, &Station<Memory>)| open_station.is_none_or(|open| open == index);
         let read = self.stations.iter().enumerate().filter(asked).find_map(|(index, s)| {
             match self.protocol.reply(s.wire_address, &Request::Status, frame) {
                 Some(Reply::Status(status @ Status::Finished(..))) => Some((index, status)),
@@ -424,7 +364,7 @@ impl<P: Protocol> Polled<P> {
     }
 
     fn after_check(&self, open: &Open) -> Phase {
-        let set = self.stations.get(open.station).and_then(|s| s.drop_mode);
+        let set = self.stations.get(open.station).and_then(|s| s.memory.drop_mode);
         if self.protocol.has_drop_mode() && set != Some(open.turn.command.drop_check) {
             Phase::Arming
         } else {
@@ -447,7 +387,7 @@ impl<P: Protocol> Polled<P> {
             }
             Status::Finished(slot, result) if ours(slot) => {
                 if let Some(station) = self.stations.get_mut(open.station) {
-                    station.result = Some(status);
+                    station.memory.result = Some(status);
                 }
                 self.outcome(open, result);
                 return;
@@ -484,7 +424,7 @@ impl<P: Protocol> Polled<P> {
         let later = now.plus_ms(self.timing.poll_ms);
         match status {
             Status::Idle => {
-                station.result = None;
+                station.memory.result = None;
                 station.idle_seen = Some(now);
                 if station.quiet_until <= now {
                     station.standing = Standing::Idle;
@@ -498,54 +438,29 @@ impl<P: Protocol> Polled<P> {
                 station.ask_at = later;
             }
             // Told and durable already: the board has not heard that it may forget it.
-            Status::Finished(..) if P::HOLDS_RESULT && station.result == Some(status) => {
+            Status::Finished(..) if P::HOLDS_RESULT && station.memory.result == Some(status) => {
                 station.standing = Standing::Releasing;
                 station.ask_at = later;
             }
             Status::Finished(slot, result) => {
-                station.result = Some(status);
+                station.memory.result = Some(status);
                 station.unsettle(now);
-                let (address, drop_check) = (station.address, station.drop_check);
+                let (address, drop_check) = (station.address, station.memory.drop_check);
                 let evidence = self.protocol.evidence(result, drop_check);
                 self.held = Some(index);
                 self.find(Finding::Late { address, slot, evidence });
             }
         }
     }
-
-    /// Takes back writes that nobody has fetched yet; says whether the motor command was among them.
-    fn unqueue_writes(&mut self) -> bool {
-        let motor = self.outputs.iter().any(|o| matches!(o, Output::Write(w) if w.motor));
-        self.outputs.retain(|o| matches!(o, Output::Finding(_)));
-        motor
-    }
-
-    fn take_frame(&mut self) -> Option<Vec<u8>> {
-        let found = (0..self.buffer.len()).find_map(|at| match self.protocol.fit(self.buffer.get(at..)?) {
-            Fit::Whole(len) => Some((at, at + len)),
-            Fit::BadCheck | Fit::No => None,
-        });
-        let (start, end) = found?;
-        let frame = self.buffer.get(start..end)?.to_vec();
-        self.buffer.drain(..end);
-        self.tally.frames_in += 1;
-        if start > 0 {
-            self.fault(LineFault::Noise);
-        }
-        Some(frame)
-    }
 }
-
-/// [`Finding::Progress`] of these families: a motor turns. Both call that state 1.
-pub const PROGRESS_TURNING: u8 = 1;
 
 impl<P: Protocol> Driver for Polled<P> {
     fn opened(&mut self, now: BootMs) {
-        self.port_open = true;
+        self.talk.is_open = true;
         // An earlier life's question may still be answered.
-        self.not_before = now.plus_ms(self.pause_ms());
+        self.talk.not_before = now.plus_ms(self.pause_ms());
         for station in &mut self.stations {
-            station.drop_mode = None;
+            station.memory.drop_mode = None;
             station.idle_seen = None;
             station.unanswered = 0;
             station.identity_parts_asked = 0;
@@ -568,10 +483,8 @@ impl<P: Protocol> Driver for Polled<P> {
     }
 
     fn closed(&mut self, now: BootMs) {
-        let motor_unsent = self.unqueue_writes();
-        self.port_open = false;
-        self.exchange = None;
-        self.buffer.clear();
+        let motor_unsent = self.talk.unqueue_writes();
+        self.talk.close();
         if self.open.as_ref().is_some_and(|o| motor_unsent || o.phase != Phase::Following) {
             self.not_taken(now, Reason::BoardOffline);
         }
@@ -579,23 +492,15 @@ impl<P: Protocol> Driver for Polled<P> {
     }
 
     fn received(&mut self, now: BootMs, read_at: BootMs, bytes: &[u8]) {
-        if !self.port_open || bytes.is_empty() {
+        if !self.talk.is_listening(read_at, bytes) {
             return;
         }
-        if self.exchange.as_ref().is_some_and(|e| read_at < e.sent_at) {
-            // From before the question: no answer to it.
-            self.fault(LineFault::Unexpected);
-            return;
-        }
-        for chunk in bytes.chunks(BUFFER_BYTES_MAX - FRAME_BYTES_MAX) {
-            self.buffer.extend_from_slice(chunk);
-            while let Some(frame) = self.take_frame() {
+        for piece in Talk::<Request>::pieces(bytes) {
+            self.talk.push(piece);
+            while let Some(frame) = self.talk.take_frame(|bytes| self.protocol.fit(bytes)) {
                 self.on_frame(now, &frame);
             }
-            if self.buffer.len() > FRAME_BYTES_MAX {
-                self.buffer.drain(..self.buffer.len() - FRAME_BYTES_MAX);
-                self.fault(LineFault::Noise);
-            }
+            self.talk.trim();
         }
         self.advance(now);
     }
@@ -605,14 +510,14 @@ impl<P: Protocol> Driver for Polled<P> {
     }
 
     fn deadline(&self) -> Option<BootMs> {
-        if !self.port_open {
+        if !self.talk.is_open {
             return None;
         }
-        if let Some(exchange) = &self.exchange {
+        if let Some(exchange) = &self.talk.exchange {
             return Some(exchange.deadline);
         }
         let (due, ..) = self.next_request()?;
-        let due = due.max(self.not_before);
+        let due = due.max(self.talk.not_before);
         let patience = self.open.as_ref().filter(|o| o.phase == Phase::Following).map(|o| o.unproven_at);
         Some(patience.map_or(due, |p| p.min(due)))
     }
@@ -621,7 +526,7 @@ impl<P: Protocol> Driver for Polled<P> {
         let settled = || self.stations.iter().all(|s| matches!(s.standing, Standing::Idle | Standing::Silent));
         let anybody = || self.stations.iter().any(|s| s.standing == Standing::Idle);
         match () {
-            () if !self.port_open => LineState::Closed,
+            () if !self.talk.is_open => LineState::Closed,
             () if self.held.is_some() => LineState::Held,
             () if self.open.is_some() || self.serving.is_some() => LineState::Busy,
             () if settled() && anybody() => LineState::Idle,
@@ -639,19 +544,19 @@ impl<P: Protocol> Driver for Polled<P> {
         let Some((index, turn)) = self.turn_of(command) else {
             return self.find(Finding::NotTaken(Reason::Slot));
         };
-        if !self.port_open || reference.0 == [NOT_HEARD] {
+        if !self.talk.is_open || reference.0 == [NOT_HEARD] {
             return self.find(Finding::NotTaken(Reason::BoardOffline));
         }
         if self.open.is_some() || self.held.is_some() {
             return self.find(Finding::NotTaken(Reason::Busy));
         }
         let Some(station) = self.stations.get_mut(index) else { return };
-        station.drop_check = command.drop_check;
+        station.memory.drop_check = command.drop_check;
         let fresh = station.standing == Standing::Idle
             && station.idle_seen.is_some_and(|seen| now.since_ms(seen) < FRESH_IDLE_MS);
         if !fresh {
             // It may have restarted unseen, and lost its mode.
-            station.drop_mode = None;
+            station.memory.drop_mode = None;
         }
         let mut open = Open {
             station: index,
@@ -681,7 +586,7 @@ impl<P: Protocol> Driver for Polled<P> {
             return self.find(Finding::Unproven("the profile no longer has the command's address or slot"));
         };
         if let Some(station) = self.stations.get_mut(index) {
-            station.drop_check = command.drop_check;
+            station.memory.drop_check = command.drop_check;
         }
         self.open = Some(Open {
             station: index,
@@ -698,17 +603,17 @@ impl<P: Protocol> Driver for Polled<P> {
     }
 
     fn motor_written(&mut self, now: BootMs, written: Written) {
-        let driving = self.exchange.as_ref().is_some_and(|e| matches!(e.request, Request::Drive(_)));
+        let driving = self.talk.exchange.as_ref().is_some_and(|e| matches!(e.question, Request::Drive(_)));
         let unheard = |o: &Open| o.phase == Phase::Following && !(o.resumed || o.taken || o.seen_turning);
         match written {
             Written::Nothing if self.open.as_ref().is_some_and(unheard) => {
                 if driving {
-                    self.exchange = None;
+                    self.talk.exchange = None;
                 }
                 self.not_taken(now, Reason::BoardOffline);
             }
             Written::All | Written::Some => {
-                if let Some(exchange) = self.exchange.as_mut().filter(|_| driving) {
+                if let Some(exchange) = self.talk.exchange.as_mut().filter(|_| driving) {
                     exchange.deadline = now.plus_ms(self.timing.reply_ms);
                 }
             }
@@ -721,9 +626,9 @@ impl<P: Protocol> Driver for Polled<P> {
         if let Some(open) = self.open.take() {
             self.abandon(now, &open);
             // Nothing may turn for a command that has ended.
-            if self.outputs.iter().any(|o| matches!(o, Output::Write(w) if w.motor)) {
-                self.unqueue_writes();
-                self.exchange = None;
+            if self.talk.has_motor_queued() {
+                self.talk.unqueue_writes();
+                self.talk.exchange = None;
             }
         }
         self.advance(now);
@@ -746,7 +651,7 @@ impl<P: Protocol> Driver for Polled<P> {
     fn serve(&mut self, now: BootMs, service: &Service) {
         match self.station_of(service.address()) {
             Some(station) if self.state() == LineState::Idle && self.protocol.serves(service) => {
-                self.serving = Some(Serving { station, service: *service, unanswered: 0 });
+                self.serving = Some(Serving::new(station, *service));
                 self.advance(now);
             }
             Some(_) if self.protocol.serves(service) => self.find(Finding::Served(Err(ServiceError::Busy))),
@@ -755,11 +660,11 @@ impl<P: Protocol> Driver for Polled<P> {
     }
 
     fn tally(&self) -> Tally {
-        self.tally
+        self.talk.tally
     }
 
     fn next_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.talk.outputs.pop_front()
     }
 }
 

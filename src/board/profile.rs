@@ -22,6 +22,9 @@ pub enum Family {
     /// TCN driver boards.
     #[serde(rename = "tcn-00ff")]
     Tcn00ff,
+    /// M102, M109E and MP2404 motor boards.
+    #[serde(rename = "m102")]
+    M102,
 }
 
 impl Family {
@@ -33,9 +36,13 @@ impl Family {
             Family::XyV3 => RecoveryClass::PushOnly,
             Family::Adh => RecoveryClass::HeldUntilAcknowledged,
             Family::Tcn00ff => RecoveryClass::None,
+            Family::M102 => RecoveryClass::LastResult,
         }
     }
 }
+
+/// No longer suffix of a check sum was ever reported; what is longer is a mistake of the pasteboard.
+const CRC_SUFFIX_BYTES_MAX: usize = 32;
 
 /// Everything vend knows about one controller board.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -163,13 +170,31 @@ const fn default_poll_ms() -> u64 {
 }
 
 /// The family's own switches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// adh: which command codes the board speaks.
     pub adh_variant: Option<AdhVariant>,
     /// xy-v3: length of the text of command 06, 5 or 6 (newer firmware).
     pub direct_drive_len: Option<u8>,
+    /// m102: how the motors are wired.
+    pub motor_type: Option<MotorType>,
+    /// m102: what some firmware appends to a frame before its check sum, without sending it. Only the operator has it.
+    pub crc_suffix: Option<String>,
+}
+
+/// How the motors of an m102 board are wired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MotorType {
+    /// Two wires: the stop switch is in the supply.
+    TwoWire,
+    /// Two wires, turning the other way.
+    TwoWireReversed,
+    /// Three wires: the stop switch has its own.
+    ThreeWire,
+    /// Three wires, turning the other way.
+    ThreeWireReversed,
 }
 
 /// ADH814 and ADH815 use different command codes.
@@ -293,6 +318,17 @@ impl Profile {
             && (self.family != Family::XyV3 || !(5..=6).contains(&len))
         {
             return wrong("options.direct_drive_len", "is 5 or 6, for family xy-v3 only".to_owned());
+        }
+        if (self.family == Family::M102) != self.options.motor_type.is_some() {
+            return wrong("options.motor_type", "is needed by family m102 and by no other".to_owned());
+        }
+        if let Some(suffix) = &self.options.crc_suffix
+            && (self.family != Family::M102
+                || !(1..=CRC_SUFFIX_BYTES_MAX).contains(&suffix.len())
+                || !suffix.is_ascii())
+        {
+            let problem = format!("is 1 to {CRC_SUFFIX_BYTES_MAX} ASCII characters, for family m102 only");
+            return wrong("options.crc_suffix", problem);
         }
         if let Some(text) = self.outcomes.keys().find(|text| parse_code(text).is_none()) {
             return wrong("outcomes", format!("{text:?} is not a code; write 0 to 255 or 0x00 to 0xff"));

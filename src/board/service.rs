@@ -118,6 +118,21 @@ pub enum Reading {
     },
 }
 
+impl Reading {
+    /// Two answers to one wish together: what the second knows more, and the first of two faults.
+    #[must_use]
+    pub fn joined(self, second: Reading) -> Reading {
+        match (self, second) {
+            (
+                Reading::Climate { temperature_deci_c: t1, humidity_permille: h1 },
+                Reading::Climate { temperature_deci_c: t2, humidity_permille: h2 },
+            ) => Reading::Climate { temperature_deci_c: t1.or(t2), humidity_permille: h1.or(h2) },
+            (Reading::Healthy | Reading::Done, second) => second,
+            (first, _) => first,
+        }
+    }
+}
+
 /// Why a [`Service`] has no reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]

@@ -107,6 +107,7 @@ const fn family(family: Family) -> &'static str {
         Family::XyV3 => "xy-v3",
         Family::Adh => "adh",
         Family::Tcn00ff => "tcn-00ff",
+        Family::M102 => "m102",
     }
 }
 

@@ -4,6 +4,7 @@ use super::super::driver::{Driver, FloorType};
 use super::*;
 use crate::board::adh::Adh;
 use crate::board::protocol::sealed;
+use crate::board::talk::FRAME_BYTES_MAX;
 use crate::board::uling_modbus::UlingModbus;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use proptest::prelude::*;
@@ -286,10 +287,10 @@ fn a_motor_command_that_nobody_fetched_is_never_written_after_the_core_gave_up()
     let (mut now, ..) = next_write(&mut driver, now);
     let reference = driver.reference(&command(16));
     driver.drive(now, &command(16), &reference);
-    while !driver.outputs.iter().any(|o| matches!(o, Output::Write(w) if w.motor)) {
+    while !driver.talk.has_motor_queued() {
         now = driver.deadline().unwrap();
         driver.wake(now);
-        if driver.exchange.as_ref().is_some_and(|e| e.request == Request::Status) {
+        if driver.talk.exchange.as_ref().is_some_and(|e| e.question == Request::Status) {
             driver.received(now, now, &sealed(ZDM8_IDLE.to_vec()));
         }
     }
@@ -370,7 +371,7 @@ proptest! {
                 }
             }
         }
-        prop_assert!(uling.buffer.len() <= FRAME_BYTES_MAX && adh_driver.buffer.len() <= FRAME_BYTES_MAX);
+        prop_assert!(uling.talk.buffer.len() <= FRAME_BYTES_MAX && adh_driver.talk.buffer.len() <= FRAME_BYTES_MAX);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! What is under way on the line.
 
-use crate::board::protocol::{Request, Turn};
-use crate::board::service::Service;
+use crate::board::protocol::{Status, Turn};
 use crate::order::time::BootMs;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,20 +30,13 @@ pub(super) struct Open {
     pub(super) unproven_at: BootMs,
 }
 
-/// A running [`Driver::serve`].
+/// What is remembered of one board.
 #[derive(Debug)]
-pub(super) struct Serving {
-    pub(super) station: usize,
-    pub(super) service: Service,
-    /// Times that it was left unanswered.
-    pub(super) unanswered: u8,
-}
-
-/// A question that waits for its answer.
-#[derive(Debug)]
-pub(super) struct Exchange {
-    pub(super) station: usize,
-    pub(super) request: Request,
-    pub(super) sent_at: BootMs,
-    pub(super) deadline: BootMs,
+pub(super) struct Memory {
+    /// The drop mode that the board has for certain.
+    pub(super) drop_mode: Option<bool>,
+    /// Of the last command here: how a result without a command is read.
+    pub(super) drop_check: bool,
+    /// The result that was found last, to tell it from a new one until the board has forgotten it.
+    pub(super) result: Option<Status>,
 }

@@ -207,6 +207,15 @@ impl Mechanism {
         }
     }
 
+    /// What the board did before a command that it did not take is still so.
+    pub fn remember(&mut self, wire_address: u8, doing: Doing) {
+        if let Some(board) = self.board(wire_address)
+            && board.doing == Doing::Idle
+        {
+            board.doing = doing;
+        }
+    }
+
     /// Spoils the check of the first frame that carries a result, when that fault was asked for.
     pub fn garble(&mut self, wire_address: u8, frame: &mut [u8]) {
         if let Some(board) = self.board(wire_address)

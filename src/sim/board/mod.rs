@@ -4,6 +4,7 @@ pub mod adh;
 #[cfg(test)]
 mod duel;
 pub mod fault;
+pub mod m102;
 pub mod mechanism;
 #[cfg(test)]
 mod pair;
@@ -52,5 +53,6 @@ pub fn emulator_for(profile: &Profile, turn_ms: u64, faults: Faults) -> Box<dyn 
         Family::XyV3 => Box::new(xy_v3::XyV3Board::new(profile, turn_ms, faults)),
         Family::Adh => Box::new(adh::AdhBoard::new(profile, turn_ms, faults)),
         Family::Tcn00ff => Box::new(tcn_00ff::Tcn00ffBoard::new(profile, turn_ms, faults)),
+        Family::M102 => Box::new(m102::M102Board::new(profile, turn_ms, faults)),
     }
 }

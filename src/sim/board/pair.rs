@@ -8,8 +8,8 @@ use crate::board::driver::{
     Address, Driver, Finding, FloorType, LineState, MotorCommand, Output, Reference, Slot, Write, Written,
 };
 use crate::board::driver_for;
-use crate::board::polled::WATCH_MS;
 use crate::board::profile::Profile;
+use crate::board::talk::WATCH_MS;
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use crate::order::time::BootMs;
 use std::path::Path;
@@ -223,11 +223,17 @@ impl Pair {
         self.run(PATIENCE_MS, |p| p.driver.state() == LineState::Idle);
     }
 
-    pub fn drive(&mut self, command: &MotorCommand) {
+    /// The intent is durable, and nothing is sent yet.
+    pub fn intend(&mut self, command: &MotorCommand) -> Reference {
         assert_eq!(self.driver.state(), LineState::Idle);
         let reference = self.driver.reference(command);
         assert!(reference.0.len() <= Reference::BYTES_MAX);
         self.intent = Some((*command, reference.clone()));
+        reference
+    }
+
+    pub fn drive(&mut self, command: &MotorCommand) {
+        let reference = self.intend(command);
         self.driver.drive(self.now, command, &reference);
     }
 

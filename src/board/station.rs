@@ -1,8 +1,8 @@
-//! What is known of one board on the line.
+//! What is known of one board on a line of several, whatever its family says of itself.
 
-use super::{RETRY_MS, TRIES};
-use crate::board::driver::Address;
-use crate::board::protocol::Status;
+use super::driver::Address;
+use super::profile::Profile;
+use super::talk::{RETRY_MS, TRIES};
 use crate::order::time::BootMs;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +19,9 @@ pub(super) enum Standing {
     Silent,
 }
 
-/// One driver board on the line.
+/// One driver board on the line, and what the family's machine remembers of it.
 #[derive(Debug)]
-pub(super) struct Station {
+pub(super) struct Station<M> {
     pub(super) address: Address,
     pub(super) wire_address: u8,
     pub(super) standing: Standing,
@@ -30,16 +30,28 @@ pub(super) struct Station {
     pub(super) idle_seen: Option<BootMs>,
     /// Idle proves nothing before: an unproven command may still begin to turn.
     pub(super) quiet_until: BootMs,
-    /// The drop mode that the board has for certain.
-    pub(super) drop_mode: Option<bool>,
     pub(super) identity_parts_asked: u8,
-    /// Of the last command here: how a result without a command is read.
-    pub(super) drop_check: bool,
-    /// The result that was found last, to tell it from a new one until the board has forgotten it.
-    pub(super) result: Option<Status>,
+    pub(super) memory: M,
 }
 
-impl Station {
+impl<M> Station<M> {
+    /// All boards of a profile, not yet heard.
+    pub(super) fn all(profile: &Profile, memory: impl Fn() -> M) -> Vec<Station<M>> {
+        let addresses = (1..=profile.addresses.count).filter_map(Address::new);
+        let station = |address| Station {
+            address,
+            wire_address: profile.wire_address(address),
+            standing: Standing::Unheard,
+            ask_at: BootMs(0),
+            unanswered: 0,
+            idle_seen: None,
+            quiet_until: BootMs(0),
+            identity_parts_asked: 0,
+            memory: memory(),
+        };
+        addresses.map(station).collect()
+    }
+
     pub(super) fn unsettle(&mut self, now: BootMs) {
         self.standing = Standing::Unheard;
         self.ask_at = now;

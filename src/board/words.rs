@@ -1,0 +1,160 @@
+//! What stands on the wire of a family whose host asks and whose board says what *is*, not what became of a command:
+//! the words that [`Asked`](super::asked::Asked) speaks without knowing their bytes, and the judgement that turns two
+//! pictures of a board into evidence.
+
+use super::profile::{Profile, Timing};
+use super::protocol::{Fit, Turn};
+use super::service::{Reading, Service};
+use crate::order::outcome::{Evidence, Reason};
+
+/// What the host asks of one board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// What do you say at rest? Part 0 … [`Words::look_parts`] − 1.
+    Look(u8),
+    /// What do you say that this turn changes? Part 0 … [`Words::follow_parts`] − 1.
+    Follow(Turn, u8),
+    /// Who are you? Part 0 … [`Words::IDENTITY_PARTS`] − 1.
+    Identity(u8),
+    /// Turn a motor, open a lock.
+    Drive(Turn),
+    /// Something beside a vend, of what [`Words::serves`]. Part 0 … [`Words::service_parts`] − 1.
+    Service(Service, u8),
+}
+
+/// What a board answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer<L> {
+    /// To [`Question::Look`] and [`Question::Follow`]: this part of the picture.
+    Look(L),
+    /// To [`Question::Drive`]: taken.
+    Taken,
+    /// To [`Question::Drive`]: not taken, the motor stays. To [`Question::Service`]: no.
+    Refused(Reason),
+    /// To [`Question::Drive`]: says nothing certain; what is asked next decides.
+    Unclear,
+    /// To [`Question::Identity`].
+    Identity(String),
+    /// To [`Question::Service`].
+    Reading(Reading),
+}
+
+/// A frame that answers no question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unasked<L> {
+    /// The board tells a part of the picture by itself.
+    Look(L),
+    /// Something changed: the board has to be asked.
+    Changed,
+    /// The board has started anew.
+    Restarted,
+}
+
+/// What was seen of a command beside the pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The board said that it took the command.
+    pub taken: bool,
+    /// A picture showed the motor turning.
+    pub turning: bool,
+    /// The board started anew since the command: what is unchanged proves nothing.
+    pub restarted: bool,
+    /// The command was written in an earlier life of the agent, if at all.
+    pub resumed: bool,
+    /// Since the command was written, or since it was resumed, in ms.
+    pub since_ms: u64,
+    /// The longest time since then without a whole picture, in ms: what may have come and gone unseen.
+    pub blind_ms: u64,
+    /// The longest vend time is over: this judgement is the last.
+    pub is_over: bool,
+}
+
+/// What two pictures say of the command between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing yet.
+    Waiting,
+    /// The motor turns.
+    Turning,
+    /// It is over, and only this command can have done it.
+    Ended(Evidence),
+    /// Nothing can be proven; the text says why, for people.
+    CannotTell(&'static str),
+}
+
+/// What stands on the wire, and what it proves.
+pub trait Words: Send {
+    /// What one board says of itself; the default is *nothing yet*.
+    type Look: Clone + Default + Send;
+
+    /// How many [`Question::Identity`] parts there are.
+    const IDENTITY_PARTS: u8;
+    /// Replies do not say which board speaks: after a time-out the line is left alone for another reply time, so
+    /// that a late answer is not taken for another board's.
+    const REPLIES_ARE_ANONYMOUS: bool;
+
+    /// What the profile says about the family's switches.
+    fn new(profile: &Profile) -> Self;
+
+    /// How many questions make the whole picture of a board at rest; at least 1.
+    fn look_parts(&self) -> u8 {
+        1
+    }
+    /// How many questions make the part of the picture that one turn changes; at least 1.
+    fn follow_parts(&self) -> u8 {
+        1
+    }
+    /// How many questions a service takes; at least 1.
+    fn service_parts(&self, _service: &Service) -> u8 {
+        1
+    }
+    /// The answer to the motor command comes within this time; with nothing it has none that could be waited for, and
+    /// only what is asked next can tell.
+    fn drive_reply_ms(&self, timing: &Timing) -> Option<u64> {
+        Some(timing.reply_ms)
+    }
+    /// The cable gives back what we say.
+    fn echoes(&self) -> bool {
+        false
+    }
+
+    /// Whether the family has a frame for this.
+    fn serves(&self, service: &Service) -> bool;
+    /// The frame that asks the board at this wire address. `tries` questions before it had no answer.
+    fn request(&mut self, wire_address: u8, question: &Question, tries: u8) -> Vec<u8>;
+    /// Whether `bytes` begin with any frame of the family.
+    fn fit(&self, bytes: &[u8]) -> Fit;
+    /// The meaning of a whole frame as the answer to this question, if it can be that.
+    fn reply(&self, wire_address: u8, question: &Question, frame: &[u8]) -> Option<Answer<Self::Look>>;
+    /// The board at this wire address sent this good frame. Says whether it is news for the board's identity.
+    fn heard(&mut self, _wire_address: u8, _frame: &[u8]) -> bool {
+        false
+    }
+    /// The meaning of a whole frame that answers nothing, if it is this board's.
+    fn unasked(&self, _wire_address: u8, _frame: &[u8]) -> Option<Unasked<Self::Look>> {
+        None
+    }
+
+    /// Adds a part to a picture.
+    fn absorb(&self, look: &mut Self::Look, part: Self::Look);
+    /// No motor may be turning.
+    fn rests(&self, look: &Self::Look) -> bool;
+    /// Between these two pictures of a board the board started anew.
+    fn restarted(&self, _before: &Self::Look, _now: &Self::Look) -> bool {
+        false
+    }
+    /// What of a picture at rest is kept with the intent for this turn, in at most [`KEPT_BYTES_MAX`] bytes.
+    fn keep(&self, look: &Self::Look, turn: &Turn) -> Vec<u8>;
+    /// The picture that was kept, as far as it was.
+    fn kept(&self, bytes: &[u8], turn: &Turn) -> Option<Self::Look>;
+    /// Whether the command may go out now: asked of the newest picture, with what was kept of the one before.
+    ///
+    /// # Errors
+    /// The reason to tell when it may not: its effect could not be told from what is there already.
+    fn ready(&self, kept: &Self::Look, now: &Self::Look, turn: &Turn) -> Result<(), Reason>;
+    /// What became of the command: what the board said before it, what it says since, and what was seen meanwhile.
+    fn judge(&self, turn: &Turn, before: &Self::Look, now: &Self::Look, seen: &Seen) -> Verdict;
+}
+
+/// What a family may keep of a picture: the rest of a reference is the mark that the board was heard.
+pub const KEPT_BYTES_MAX: usize = super::driver::Reference::BYTES_MAX - 1;
