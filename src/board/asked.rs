@@ -633,6 +633,9 @@ impl<W: Words> Driver for Asked<W> {
                 self.not_taken(now, Reason::BoardOffline);
             }
             Written::All | Written::Some => {
+                if let Some(open) = self.open.as_mut().filter(|o| !o.seen.resumed) {
+                    open.seen.cut_short |= written == Written::Some;
+                }
                 if let Some(exchange) = self.talk.exchange.as_mut().filter(|_| driving) {
                     let reply_ms = self.words.drive_reply_ms(&self.timing).unwrap_or(self.timing.reply_ms);
                     exchange.deadline = now.plus_ms(reply_ms);

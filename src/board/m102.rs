@@ -217,6 +217,12 @@ impl Words for M102Words {
         if matches!(service, Service::Climate { .. }) { 2 } else { 1 }
     }
 
+    /// A board that has done nothing answers the status question with the question itself, so an echo that is not
+    /// taken off looks like a board at rest.
+    fn echoes(&self) -> bool {
+        self.profile.options.echo.unwrap_or(false)
+    }
+
     fn request(&mut self, wire_address: u8, question: &Question, tries: u8) -> Vec<u8> {
         let known = self.heard.get(&wire_address).copied();
         // A board that no longer answers may have been exchanged for one of the other kind.

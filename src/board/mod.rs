@@ -13,6 +13,9 @@ pub mod talk;
 pub mod words;
 
 pub mod adh;
+pub mod latch;
+pub mod lock_8a;
+pub mod lock_cu;
 pub mod m102;
 pub mod tcn_00ff;
 pub mod uling_modbus;
@@ -30,5 +33,7 @@ pub fn driver_for(profile: &Profile) -> Box<dyn Driver> {
         Family::Adh => Box::new(adh::Adh::new(profile)),
         Family::Tcn00ff => Box::new(tcn_00ff::Tcn00ff::new(profile)),
         Family::M102 => Box::new(m102::M102::new(profile)),
+        Family::Lock8a => Box::new(lock_8a::Lock8a::new(profile)),
+        Family::LockCu => Box::new(lock_cu::LockCu::new(profile)),
     }
 }

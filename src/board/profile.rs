@@ -25,6 +25,12 @@ pub enum Family {
     /// M102, M109E and MP2404 motor boards.
     #[serde(rename = "m102")]
     M102,
+    /// Lock boards that speak `8A … 11 XOR`.
+    #[serde(rename = "lock-8a")]
+    Lock8a,
+    /// Kerong KR-CU lock boards.
+    #[serde(rename = "lock-cu")]
+    LockCu,
 }
 
 impl Family {
@@ -37,6 +43,7 @@ impl Family {
             Family::Adh => RecoveryClass::HeldUntilAcknowledged,
             Family::Tcn00ff => RecoveryClass::None,
             Family::M102 => RecoveryClass::LastResult,
+            Family::Lock8a | Family::LockCu => RecoveryClass::PhysicalState,
         }
     }
 }
@@ -181,6 +188,20 @@ pub struct Options {
     pub motor_type: Option<MotorType>,
     /// m102: what some firmware appends to a frame before its check sum, without sending it. Only the operator has it.
     pub crc_suffix: Option<String>,
+    /// lock-8a: when the contact of a latch is closed.
+    pub short_when: Option<ShortWhen>,
+    /// lock-8a, lock-cu and m102: the cable gives back what vend says, as RS485 adapters do that listen while they speak.
+    pub echo: Option<bool>,
+}
+
+/// When the contact of a latch is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShortWhen {
+    /// While the door is locked.
+    Locked,
+    /// While the door is open.
+    Open,
 }
 
 /// How the motors of an m102 board are wired.
@@ -311,29 +332,50 @@ impl Profile {
         if self.recovery_class != best && self.recovery_class != RecoveryClass::None {
             return wrong("recovery_class", format!("must be {best:?} as the family's, or \"none\""));
         }
-        if (self.family == Family::Adh) != self.options.adh_variant.is_some() {
-            return wrong("options.adh_variant", "is needed by family adh and by no other".to_owned());
-        }
-        if let Some(len) = self.options.direct_drive_len
-            && (self.family != Family::XyV3 || !(5..=6).contains(&len))
-        {
-            return wrong("options.direct_drive_len", "is 5 or 6, for family xy-v3 only".to_owned());
-        }
-        if (self.family == Family::M102) != self.options.motor_type.is_some() {
-            return wrong("options.motor_type", "is needed by family m102 and by no other".to_owned());
-        }
-        if let Some(suffix) = &self.options.crc_suffix
-            && (self.family != Family::M102
-                || !(1..=CRC_SUFFIX_BYTES_MAX).contains(&suffix.len())
-                || !suffix.is_ascii())
-        {
-            let problem = format!("is 1 to {CRC_SUFFIX_BYTES_MAX} ASCII characters, for family m102 only");
-            return wrong("options.crc_suffix", problem);
+        if let Some((key, problem)) = self.wrong_option() {
+            return wrong(key, problem);
         }
         if let Some(text) = self.outcomes.keys().find(|text| parse_code(text).is_none()) {
             return wrong("outcomes", format!("{text:?} is not a code; write 0 to 255 or 0x00 to 0xff"));
         }
         Ok(())
+    }
+
+    /// The first of the family's own switches that is missing, not the family's, or out of range.
+    fn wrong_option(&self) -> Option<(&'static str, String)> {
+        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo } = &self.options;
+        let may_echo = matches!(self.family, Family::Lock8a | Family::LockCu | Family::M102);
+        let (first_lock, last_lock) = match self.family {
+            Family::Lock8a => (1, super::lock_8a::LOCK_MAX),
+            Family::LockCu => (0, u16::from(super::lock_cu::LOCKS) - 1),
+            _ => (0, u16::MAX),
+        };
+        let last_board = self.addresses.first_on_wire.saturating_add(self.addresses.count - 1);
+        if (self.family == Family::Adh) != adh_variant.is_some() {
+            Some(("options.adh_variant", "is needed by family adh and by no other".to_owned()))
+        } else if direct_drive_len.is_some_and(|len| self.family != Family::XyV3 || !(5..=6).contains(&len)) {
+            Some(("options.direct_drive_len", "is 5 or 6, for family xy-v3 only".to_owned()))
+        } else if (self.family == Family::M102) != motor_type.is_some() {
+            Some(("options.motor_type", "is needed by family m102 and by no other".to_owned()))
+        } else if crc_suffix.as_ref().is_some_and(|suffix| {
+            let is_text = (1..=CRC_SUFFIX_BYTES_MAX).contains(&suffix.len()) && suffix.is_ascii();
+            self.family != Family::M102 || !is_text
+        }) {
+            let problem = format!("is 1 to {CRC_SUFFIX_BYTES_MAX} ASCII characters, for family m102 only");
+            Some(("options.crc_suffix", problem))
+        } else if (self.family == Family::Lock8a) != short_when.is_some() {
+            Some(("options.short_when", "is needed by family lock-8a and by no other".to_owned()))
+        } else if echo.is_some() && !may_echo {
+            Some(("options.echo", "is for families lock-8a, lock-cu and m102 only".to_owned()))
+        } else if self.slots.first < first_lock || self.slots.last > last_lock {
+            Some(("slots", format!("must be within {first_lock} to {last_lock}: what is outside may mean all locks")))
+        } else if self.family == Family::LockCu && last_board > super::lock_cu::BOARD_MAX {
+            let problem =
+                format!("must leave every board at {} or below: board 15 means all", super::lock_cu::BOARD_MAX);
+            Some(("addresses.first_on_wire", problem))
+        } else {
+            None
+        }
     }
 
     /// The profiles that are part of the binary: name and text, sorted by name.
@@ -366,6 +408,32 @@ mod tests {
         let broken = text.replace("[timing]", "[timing]\nlongest_vend = 3");
         let error = Profile::parse("x.toml", &broken).unwrap_err().to_string();
         assert!(error.contains("line") && error.contains("longest_vend") && error.contains('^'), "{error}");
+    }
+
+    #[test]
+    fn an_option_that_is_missing_foreign_or_out_of_range_is_refused_by_its_name() {
+        for (name, from, to, key) in [
+            ("m102", "motor_type = \"three-wire\"", "", "options.motor_type"),
+            ("m102", "motor_type", "crc_suffix = \"\"\nmotor_type", "options.crc_suffix"),
+            ("m102", "motor_type", "crc_suffix = \"ä\"\nmotor_type", "options.crc_suffix"),
+            ("adh815", "adh_variant", "echo = true\nadh_variant", "options.echo"),
+            ("lock-8a", "short_when = \"locked\"", "", "options.short_when"),
+            ("lock-8a", "short_when", "motor_type = \"two-wire\"\nshort_when", "options.motor_type"),
+            ("lock-8a", "short_when", "crc_suffix = \"x\"\nshort_when", "options.crc_suffix"),
+            ("lock-8a", "first = 1", "first = 0", "slots"),
+            ("lock-8a", "last = 24", "last = 51", "slots"),
+            ("lock-cu", "echo", "short_when = \"open\"\necho", "options.short_when"),
+            ("lock-cu", "last = 15", "last = 16", "slots"),
+            ("lock-cu", "first_on_wire = 0", "first_on_wire = 12", "addresses.first_on_wire"),
+        ] {
+            let (_, text) = BUILT_IN.iter().find(|(n, _)| *n == name).unwrap();
+            let broken = text.replace(from, to);
+            assert_ne!(broken, *text, "{name} {key}");
+            let error = Profile::parse("x", &broken).unwrap_err().to_string();
+            assert!(error.contains(&format!(" {key}: ")), "{name} {key}: {error}");
+        }
+        let (_, m102) = BUILT_IN.iter().find(|(n, _)| *n == "m102").unwrap();
+        Profile::parse("x", &m102.replace("motor_type", "crc_suffix = \"made up\"\nmotor_type")).unwrap();
     }
 
     #[test]

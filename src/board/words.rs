@@ -61,6 +61,8 @@ pub struct Seen {
     pub restarted: bool,
     /// The command was written in an earlier life of the agent, if at all.
     pub resumed: bool,
+    /// The command left in part only: a board that did nothing may not have understood it.
+    pub cut_short: bool,
     /// Since the command was written, or since it was resumed, in ms.
     pub since_ms: u64,
     /// The longest time since then without a whole picture, in ms: what may have come and gone unseen.

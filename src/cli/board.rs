@@ -108,6 +108,8 @@ const fn family(family: Family) -> &'static str {
         Family::Adh => "adh",
         Family::Tcn00ff => "tcn-00ff",
         Family::M102 => "m102",
+        Family::Lock8a => "lock-8a",
+        Family::LockCu => "lock-cu",
     }
 }
 

@@ -65,6 +65,7 @@ impl<L: Default> Open<L> {
                 turning: false,
                 restarted: false,
                 resumed: false,
+                cut_short: false,
                 since_ms: 0,
                 blind_ms: 0,
                 is_over: false,

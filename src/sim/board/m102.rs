@@ -118,6 +118,9 @@ impl Emulator for M102Board {
     fn received(&mut self, now: BootMs, bytes: &[u8]) {
         let suffix = &self.suffix;
         let whole = |bytes: &[u8]| bytes.get(..FRAME_BYTES).filter(|f| is_sealed(f, suffix)).map(<[u8]>::len);
+        if self.profile.options.echo == Some(true) {
+            self.outputs.push_back(bytes.to_vec());
+        }
         for request in self.mechanism.requests(now, bytes, whole) {
             let answer = self.answer(now, &request);
             self.outputs.extend(answer);
@@ -289,6 +292,17 @@ mod tests {
         pair.driver.release(pair.now);
         pair.until_idle();
         pair.auto_release = true;
+        pair.assert_can_vend_again();
+    }
+
+    #[test]
+    fn a_cable_that_echoes_is_not_taken_for_a_board_at_rest() {
+        let mut one = profile("m102");
+        one.options.echo = Some(true);
+        let board = Box::new(M102Board::new(&one, 2_500, Faults::default()));
+        let mut pair = Pair::with_board(one, board);
+        pair.vend(&command(1, 12, true));
+        assert_eq!(pair.ends, [outcome(Motor::Ok, DropSensor::Seen)]);
         pair.assert_can_vend_again();
     }
 

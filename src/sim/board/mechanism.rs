@@ -3,14 +3,10 @@
 
 use super::Turn;
 use super::fault::{FaultKind, Faults, LATE_MS, POWER_LOSS_MS, RESTART_MS};
+use super::reader::Reader;
 use crate::board::profile::Profile;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::time::BootMs;
-
-/// Bytes kept that are not yet a request; the longest request has 13.
-const BUFFER_BYTES_MAX: usize = 64;
-/// Bytes of a request that stopped for this long are forgotten: their sender is gone.
-const STALE_MS: u64 = 200;
 
 /// What one board does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +56,7 @@ pub struct Mechanism {
     turn_ms: u64,
     faults: Faults,
     turns: Vec<Turn>,
-    buffer: Vec<u8>,
-    last_byte: BootMs,
+    reader: Reader,
 }
 
 impl Mechanism {
@@ -84,31 +79,13 @@ impl Mechanism {
             turn_ms,
             faults,
             turns: Vec::new(),
-            buffer: Vec::new(),
-            last_byte: BootMs(0),
+            reader: Reader::default(),
         }
     }
 
-    /// The requests that are whole now. `len` says how long the request is that bytes begin with, if any; only those
-    /// with a good check count, and boards do not answer the rest.
+    /// The requests that are whole now; see [`Reader::requests`].
     pub fn requests(&mut self, now: BootMs, bytes: &[u8], whole: impl Fn(&[u8]) -> Option<usize>) -> Vec<Vec<u8>> {
-        if now.since_ms(self.last_byte) > STALE_MS {
-            self.buffer.clear();
-        }
-        self.last_byte = now;
-        let mut requests = Vec::new();
-        for &byte in bytes {
-            self.buffer.push(byte);
-            let found = (0..self.buffer.len())
-                .find_map(|at| Some((at, at + whole(self.buffer.get(at..)?).filter(|&n| n > 0)?)));
-            if let Some((start, end)) = found {
-                requests.extend(self.buffer.get(start..end).map(<[u8]>::to_vec));
-                self.buffer.clear();
-            } else if self.buffer.len() >= BUFFER_BYTES_MAX {
-                self.buffer.remove(0);
-            }
-        }
-        requests
+        self.reader.requests(now, bytes, whole)
     }
 
     fn board(&mut self, wire_address: u8) -> Option<&mut Board> {
@@ -247,7 +224,7 @@ impl Mechanism {
 
     /// Everything volatile goes: turns under way, results, modes, half requests.
     pub fn power_cycle(&mut self) {
-        self.buffer.clear();
+        self.reader = Reader::default();
         for board in &mut self.boards {
             board.doing = Doing::Idle;
             board.ends = None;

@@ -4,10 +4,16 @@ pub mod adh;
 #[cfg(test)]
 mod duel;
 pub mod fault;
+pub mod latches;
+pub mod lock_8a;
+pub mod lock_cu;
+#[cfg(test)]
+mod lockers;
 pub mod m102;
 pub mod mechanism;
 #[cfg(test)]
 mod pair;
+pub mod reader;
 pub mod tcn_00ff;
 pub mod uling_modbus;
 pub mod xy_v3;
@@ -54,5 +60,7 @@ pub fn emulator_for(profile: &Profile, turn_ms: u64, faults: Faults) -> Box<dyn 
         Family::Adh => Box::new(adh::AdhBoard::new(profile, turn_ms, faults)),
         Family::Tcn00ff => Box::new(tcn_00ff::Tcn00ffBoard::new(profile, turn_ms, faults)),
         Family::M102 => Box::new(m102::M102Board::new(profile, turn_ms, faults)),
+        Family::Lock8a => Box::new(lock_8a::Lock8aBoard::new(profile, turn_ms, faults)),
+        Family::LockCu => Box::new(lock_cu::LockCuBoard::new(profile, turn_ms, faults)),
     }
 }

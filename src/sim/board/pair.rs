@@ -72,8 +72,13 @@ pub fn outcome(motor: Motor, drop_sensor: DropSensor) -> Finding {
 
 impl Pair {
     pub fn new(name: &str, faults_text: &str) -> Pair {
+        Pair::with_turn(name, faults_text, TURN_MS)
+    }
+
+    /// With another time for a turn, or for which a door stays open.
+    pub fn with_turn(name: &str, faults_text: &str, turn_ms: u64) -> Pair {
         let profile = profile(name);
-        let board = emulator_for(&profile, TURN_MS, faults(faults_text));
+        let board = emulator_for(&profile, turn_ms, faults(faults_text));
         Pair::with_board(profile, board)
     }
 
@@ -237,6 +242,18 @@ impl Pair {
         self.driver.drive(self.now, command, &reference);
     }
 
+    /// The port goes and comes back.
+    pub fn port_away(&mut self, ms: u64) {
+        self.driver.closed(self.now);
+        self.waiting = false;
+        assert_eq!(self.driver.state(), LineState::Closed);
+        assert_eq!(self.driver.deadline(), None);
+        self.now = self.now.plus_ms(ms);
+        self.board.wake(self.now);
+        while self.board.next_output().is_some() {}
+        self.driver.opened(self.now);
+    }
+
     /// From an unknown line to an ended command and an idle line again.
     pub fn vend(&mut self, command: &MotorCommand) {
         self.until_idle();
@@ -370,12 +387,7 @@ pub fn assert_port_comes_back(name: &str) {
     pair.until_idle();
     pair.drive(&command(1, 12, true));
     pair.run(PATIENCE_MS, |p| p.board.turns().len() == 1);
-    pair.driver.closed(pair.now);
-    pair.waiting = false;
-    assert_eq!(pair.driver.state(), LineState::Closed);
-    assert_eq!(pair.driver.deadline(), None);
-    pair.now = pair.now.plus_ms(60_000);
-    pair.driver.opened(pair.now);
+    pair.port_away(60_000);
     pair.until_idle();
     assert_eq!(pair.ends, [outcome(Motor::Ok, DropSensor::Seen)]);
     assert_eq!(pair.board.turns().len(), 1);

@@ -6,8 +6,8 @@ use crate::core::VerifyOrders;
 use crate::sim::board::fault::{Fault as BoardFault, FaultKind};
 use std::fmt;
 
-/// Every profile that has an emulator.
-pub const PROFILES: [&str; 5] = ["adh814", "adh815", "tcn-00ff", "uling-zdm8", "xy-v3"];
+/// One profile of every board that behaves differently; m109e and mp2404 are m102 under other names.
+pub const PROFILES: [&str; 8] = ["adh814", "adh815", "lock-8a", "lock-cu", "m102", "tcn-00ff", "uling-zdm8", "xy-v3"];
 /// Merchants' receivers.
 pub(super) const HOSTS: u8 = 3;
 /// Orders of one run at most: enough for a queue, few enough for a story that a person reads.
