@@ -173,7 +173,7 @@ mod tests {
                 pair.others.clear();
                 pair.vend(&command(1, slot, true));
                 assert_eq!(pair.ends, [outcome(motor, DropSensor::None)], "{short_when:?} {slot}");
-                assert_eq!(pair.others.contains(&Finding::Taken), false, "an echo says nothing");
+                assert!(!pair.others.contains(&Finding::Taken), "an echo says nothing");
             }
         }
     }
