@@ -58,6 +58,7 @@ fn every_outcome_arrives(case: &Case) {
     let mut pair = Pair::new(case.name, "silence@1");
     pair.vend(&command(1, 12, false));
     assert!(matches!(pair.ends[..], [Finding::Unproven(_)]), "{:?}", pair.ends);
+    assert_eq!(pair.written.iter().filter(|(_, w)| w.motor).count(), 1, "sent again");
     pair.run_for(10_000);
     pair.assert_can_vend_again();
 }

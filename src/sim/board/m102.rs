@@ -203,6 +203,7 @@ mod tests {
             pair.vend(&command(1, 12, true));
             assert!(matches!(pair.ends[..], [Finding::Unproven(_)]), "{fault}: {:?}", pair.ends);
             assert_eq!(pair.board.turns().len(), 1, "{fault}");
+            assert_eq!(pair.written.iter().filter(|(_, w)| w.motor).count(), 1, "{fault}: sent again");
             pair.assert_can_vend_again();
         }
     }
