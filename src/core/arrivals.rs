@@ -333,9 +333,12 @@ impl Core {
         } else if let Some(order) = self.orders.get(key) {
             if order.is_final() {
                 self.repeat_result(now, key);
-                return;
+            } else {
+                // *Accepted* promises that it is durable.
+                let said = self.received(now, key, &echo, ReceivedState::Accepted);
+                self.when_durable(now, key, After::Received(said));
             }
-            ReceivedState::Accepted
+            return;
         } else if self.archive.record(key).is_some() {
             self.repeat_result(now, key);
             return;

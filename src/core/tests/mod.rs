@@ -3,6 +3,7 @@
 mod faults;
 mod found;
 mod limits;
+mod matrix;
 mod review;
 mod rules;
 mod world;

@@ -278,8 +278,8 @@ impl World {
         }
     }
 
-    /// What the disk does when it takes the batch under way.
-    fn sync(&mut self) -> Event {
+    /// The disk takes the batch under way; nobody has heard of it yet.
+    pub(super) fn sync(&mut self) -> Event {
         let id = self.pending.take().unwrap();
         let batch = std::mem::take(&mut self.batch);
         for key in batch.removes {
