@@ -167,7 +167,10 @@ const MOTORS: [Motor; 5] = [Motor::Ok, Motor::Open, Motor::OverCurrent, Motor::T
 fn outcomes() -> Vec<UnitOutcome> {
     let failed = MOTORS.into_iter().map(|motor| UnitOutcome::NotDispensed(motor, DropSensor::None));
     let ok = UnitOutcome::Dispensed(Motor::Ok);
-    [ok, UnitOutcome::DispensedUnverified, UnitOutcome::NoDrop, UnitOutcome::Unknown].into_iter().chain(failed).collect()
+    [ok, UnitOutcome::DispensedUnverified, UnitOutcome::NoDrop, UnitOutcome::Unknown]
+        .into_iter()
+        .chain(failed)
+        .collect()
 }
 
 /// The reason of this name.
@@ -180,16 +183,21 @@ fn what_the_merchant_is_told_are_words_of_the_code() {
     let text = read(DOCUMENT);
     let partial = OrderOutcome::Partial(UnitOutcome::Unknown).as_str();
     let refused = UnitOutcome::Refused(Reason::Expired).as_str();
-    let states = [ReceivedState::Accepted, ReceivedState::Duplicate, ReceivedState::NotFound, ReceivedState::Unavailable];
+    let states =
+        [ReceivedState::Accepted, ReceivedState::Duplicate, ReceivedState::NotFound, ReceivedState::Unavailable];
     let mut words: BTreeSet<&str> = outcomes().iter().map(|o| o.as_str()).chain([partial, refused]).collect();
     words.extend(states.map(ReceivedState::as_str));
     words.extend(outcomes().iter().map(|o| OrderOutcome::of(&[*o]).error_msg()).filter(|m| !m.is_empty()));
     let mut said = BTreeSet::new();
     for row in matrix(&text) {
         for word in in_backticks(row.told) {
-            let is_refusal =
-                word.split_once(' ').is_some_and(|(first, why)| first == refused && reason(why).is_some());
-            assert!(is_refusal || words.contains(word), "{}: {}: {word} is nothing that is told", row.section, row.fault);
+            let is_refusal = word.split_once(' ').is_some_and(|(first, why)| first == refused && reason(why).is_some());
+            assert!(
+                is_refusal || words.contains(word),
+                "{}: {}: {word} is nothing that is told",
+                row.section,
+                row.fault
+            );
             said.insert(word.to_owned());
         }
     }

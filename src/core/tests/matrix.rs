@@ -237,6 +237,8 @@ impl Life {
         self.w.deliver(&self.put);
         assert_eq!(self.w.received_states().last().unwrap(), "duplicate", "{what}");
         assert_eq!(self.former_frames + self.w.driven(), frames, "a duplicate: {what}");
+        let is_called = self.w.requests.iter().any(|(_, request)| request.url == URL);
+        assert!(!is_called, "a duplicate calls the merchant: {what}");
     }
 }
 
@@ -388,6 +390,27 @@ fn a_clock_that_jumps_at_any_stage_changes_no_order_that_is_under_way() {
             life.play_on(Word::Nothing);
             life.ends("dispensed", 1, &format!("{wall_s} s, synchronised: {synchronised}"));
         }
+    }
+}
+
+#[test]
+fn a_command_that_comes_after_the_clock_jumped_back_is_held_until_kernel_and_platform_agree() {
+    const BACK_S: u64 = 1_800;
+    for (platform_s, outcome, frames) in [(T0_S - BACK_S, "dispensed", 1), (T0_S, "refused", 0)] {
+        let mut w = World::new();
+        w.now.wall = UnixMs::from_seconds(T0_S - BACK_S);
+        w.step(Event::Wake);
+        let put = Put::new("1", "1", platform_s);
+        w.deliver(&put);
+        assert_eq!((w.driven(), w.received_states()), (0, vec!["accepted".to_owned()]), "one witness is not enough");
+        w.answer_with_date(200, platform_s, r#"{"code":0,"data":"pong"}"#);
+        assert_eq!(w.driven(), frames, "the platform says {platform_s}");
+        if frames > 0 {
+            w.board_ends(DISPENSED);
+        }
+        w.pass_s(1_300);
+        assert_eq!(w.outcome_on_disk("1", "1"), [outcome], "it ends, and the merchant is told");
+        assert_eq!(w.last_said("device.delivery.response")["outcome"], outcome);
     }
 }
 
