@@ -218,7 +218,8 @@ fn an_unknown_beyond_the_limit_of_its_family_is_noticed() {
 #[test]
 fn what_stands_open_in_the_journal_or_not_at_all_is_noticed() {
     let settled = || vec!["settled".to_owned()];
-    for journal in [None, Some(("reported".to_owned(), settled())), Some(("settled".to_owned(), vec!["dead".to_owned()]))]
+    for journal in
+        [None, Some(("reported".to_owned(), settled())), Some(("settled".to_owned(), vec!["dead".to_owned()]))]
     {
         let found = broken(|o| o.journal = journal);
         assert!(matches!(found[..], [Broken::Journal { .. }]), "{found:?}");

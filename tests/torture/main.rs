@@ -23,16 +23,19 @@ mod table;
 mod verdict;
 
 use machine::{Campaign, Counts, Machine};
+use plan::PHASES;
 use progress::Progress;
 use std::panic::resume_unwind;
 use std::thread;
-use verdict::{Broken, Tally, judge};
 use vend::io::clock::boot_now;
+use verdict::{Broken, Tally, judge};
 
 /// One machine for each.
 const PROFILES: [&str; 5] = ["adh814", "adh815", "uling-zdm8", "xy-v3", "tcn-00ff"];
 /// Kills in all without `KILLS`: what fits into the share of `make test`.
 const KILLS: usize = 50;
+/// So many must have hit every phase of a life.
+const KILLS_FOR_EVERY_PHASE: usize = 200;
 /// After so long a part of the campaign ends with as many kills as there were.
 const PART_MS_MAX: u64 = 10 * 60_000;
 
@@ -78,6 +81,9 @@ fn campaign(campaign: Campaign, what: &str, kills: usize, seed: u64) {
     let broken: Vec<String> = broken.iter().map(|(profile, broken)| format!("{profile}: {broken}")).collect();
     assert!(broken.is_empty(), "SEED={seed}; the promise was broken:\n{}", broken.join("\n"));
     assert!(fared.iter().all(|f| f.kills > 0 && f.tally.turns > 0), "nothing was shown");
+    let is_missed = |phase| fared.iter().all(|f| !f.counts.phases.contains_key(phase));
+    let missed: Vec<_> = PHASES.iter().filter(|phase| is_missed(phase)).collect();
+    assert!(kills < KILLS_FOR_EVERY_PHASE || missed.is_empty(), "SEED={seed}: no kill fell into {missed:?}");
 }
 
 /// First the kills alone, where *unknown* is limited; then the rest of them with everything else. One test, since

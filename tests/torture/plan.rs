@@ -20,7 +20,8 @@ pub enum Aim {
 }
 
 /// All aims; the more the machine does in it, the more often.
-const AIMS: [Aim; 12] = [
+const AIMS: [Aim; 13] = [
+    Aim::Start,
     Aim::Start,
     Aim::Recovery,
     Aim::Idle,
@@ -39,7 +40,7 @@ const AIMS: [Aim; 12] = [
 pub fn aim(chance: &mut Rng, turn_ms: u64) -> (Aim, u64) {
     let aim = AIMS[chance.usize(..AIMS.len())];
     let within_ms = match aim {
-        Aim::Start => 300,
+        Aim::Start => 150,
         Aim::Recovery => 60,
         Aim::Idle => 200,
         Aim::Arrival => 80,
@@ -69,15 +70,8 @@ pub enum Phase {
     Report,
 }
 
-pub const PHASES: [Phase; 7] = [
-    Phase::Start,
-    Phase::Recovery,
-    Phase::Idle,
-    Phase::Arrival,
-    Phase::Accepted,
-    Phase::Turning,
-    Phase::Report,
-];
+pub const PHASES: [Phase; 7] =
+    [Phase::Start, Phase::Recovery, Phase::Idle, Phase::Arrival, Phase::Accepted, Phase::Turning, Phase::Report];
 
 /// A fault beside the kills, and its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

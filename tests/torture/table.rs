@@ -21,7 +21,7 @@ pub fn of(campaign: Campaign, fared: &[Fared]) -> String {
         "turns",
         "cut",
         "unknown of cut",
-        "of all",
+        "of turned",
         "limit",
         "unknown, never turned",
         "corrected",
@@ -34,7 +34,7 @@ pub fn of(campaign: Campaign, fared: &[Fared]) -> String {
     for Fared { profile, kills: killed, counts, tally } in fared {
         let limit = match limit_percent(profile) {
             _ if campaign == Campaign::EverythingAtOnce => "none".to_owned(),
-            Some(limit) => format!("{limit} % of all"),
+            Some(limit) => format!("{limit} % of turned"),
             None => "only what was cut".to_owned(),
         };
         units.add_row([
@@ -45,7 +45,7 @@ pub fn of(campaign: Campaign, fared: &[Fared]) -> String {
             tally.turns.to_string(),
             tally.cut.to_string(),
             percent(tally.unknown_turned, tally.cut),
-            percent(tally.unknown_turned, tally.units),
+            percent(tally.unknown_turned, tally.turns),
             limit,
             percent(tally.unknown_unturned, tally.units),
             tally.corrected.to_string(),
