@@ -8,13 +8,14 @@ use crate::common::world::World;
 use crate::ears::{Ears, Heard};
 use crate::life_log::LifeLog;
 use crate::merchant::{Mood, Receiver};
-use crate::plan::{Aim, Phase, Trouble, aim, troubles};
+use crate::plan::{Aim, End, Phase, Trouble, end, troubles};
 use crate::progress::Progress;
 use crate::verdict::{Merchant, OrderSeen, Seen, Turned};
 use fastrand::Rng;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::thread::sleep;
 use std::time::Duration;
 use vend::board::profile::Profile;
@@ -23,7 +24,10 @@ use vend::io::clock::boot_now;
 /// Orders under way at once: a short queue, so that one is nearly always at each place of its life.
 const OPEN_MAX: usize = 3;
 /// A life that its aim does not end is ended so long after its start; longer than a start on a busy machine.
-const LIFE_MS_MAX: u64 = 6_000;
+const LIFE_MS_MAX: u64 = 8_000;
+/// A tenth of a real vend. Shorter ones would make more of the kills fall between the vend's steps than any machine
+/// sees.
+const TURN_MS: RangeInclusive<u64> = 200..=400;
 /// Between two looks at the world.
 const TICK: Duration = Duration::from_millis(2);
 /// Much shorter than any real vend, and longer than the turns here and what a board needs to tell of them.
@@ -126,7 +130,7 @@ pub struct Machine<'a> {
 impl<'a> Machine<'a> {
     pub fn new(profile: &'static str, campaign: Campaign, seed: u64, progress: &'a Progress) -> Self {
         let mut chance = Rng::with_seed(seed);
-        let turn_ms = chance.u64(80..=400);
+        let turn_ms = chance.u64(TURN_MS);
         let disk = if campaign == Campaign::EverythingAtOnce { Mount::tmpfs(STATE_MIB) } else { None };
         let state = disk.as_ref().map(|disk| disk.path().join("state"));
         let world = World::with(profile, |setup| {
@@ -191,7 +195,8 @@ impl<'a> Machine<'a> {
             let troubles = troubles(&mut self.chance);
             self.due.extend(troubles.into_iter().map(|(at_ms, trouble)| (began_ms + at_ms, trouble)));
         }
-        let (aim, after_ms) = aim(&mut self.chance, self.world.setup.turn_ms);
+        let End { aim, after_ms, turns_before } = end(&mut self.chance, self.world.setup.turn_ms);
+        let turns_wanted = self.turns_read + turns_before;
         let (mut before, mut kill_at_ms) = (None, None);
         loop {
             self.tick();
@@ -203,11 +208,11 @@ impl<'a> Machine<'a> {
                 sleep(RESTART);
                 self.begin_life();
             }
-            if self.log.is_subscribed() && aim != Aim::Idle {
+            if self.log.is_subscribed() && (aim != Aim::Idle || self.turns_read < turns_wanted) {
                 self.send_something();
             }
             let so_far = self.how_far(aim);
-            if kill_at_ms.is_none() && self.is_reached(aim, so_far, &mut before) {
+            if kill_at_ms.is_none() && self.turns_read >= turns_wanted && self.is_reached(aim, so_far, &mut before) {
                 kill_at_ms = Some(now_ms + after_ms);
             }
             if kill_at_ms.is_some_and(|at| now_ms >= at) || now_ms >= began_ms + LIFE_MS_MAX {
@@ -334,7 +339,7 @@ impl<'a> Machine<'a> {
         if now_ms < self.send_not_before_ms {
             return;
         }
-        self.send_not_before_ms = now_ms + self.chance.u64(10..150);
+        self.send_not_before_ms = now_ms + self.chance.u64(10..100);
         self.ask_again_where_nothing_came();
         if self.chance.u32(..5) == 0 && !self.orders.is_empty() {
             return self.send_about_an_old_order();

@@ -19,6 +19,9 @@ pub enum Aim {
     Anywhen,
 }
 
+/// Keeps the campaign within its time.
+const TURNS_BEFORE_MAX: usize = 8;
+
 /// All aims; the more the machine does in it, the more often.
 const AIMS: [Aim; 13] = [
     Aim::Start,
@@ -36,8 +39,19 @@ const AIMS: [Aim; 13] = [
     Aim::Anywhen,
 ];
 
-/// An aim, and how long after its instant the kill falls.
-pub fn aim(chance: &mut Rng, turn_ms: u64) -> (Aim, u64) {
+/// How one life is to end.
+#[derive(Debug, Clone, Copy)]
+pub struct End {
+    pub aim: Aim,
+    /// The kill falls so long after the aim's instant.
+    pub after_ms: u64,
+    /// Motors that turn in peace before the aim counts. A machine whose every vend is cut would show shares that no
+    /// machine has.
+    pub turns_before: usize,
+}
+
+/// The end of the next life.
+pub fn end(chance: &mut Rng, turn_ms: u64) -> End {
     let aim = AIMS[chance.usize(..AIMS.len())];
     let within_ms = match aim {
         Aim::Start => 150,
@@ -49,7 +63,8 @@ pub fn aim(chance: &mut Rng, turn_ms: u64) -> (Aim, u64) {
         Aim::Report => 20,
         Aim::Anywhen => 1_200,
     };
-    (aim, chance.u64(0..=within_ms))
+    let turns_before = if matches!(aim, Aim::Start | Aim::Recovery) { 0 } else { chance.usize(0..=TURNS_BEFORE_MAX) };
+    End { aim, after_ms: chance.u64(0..=within_ms), turns_before }
 }
 
 /// What the machine was at when it was killed, by what could be seen from outside.
