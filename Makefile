@@ -40,7 +40,7 @@ sim: export SEEDS := $(SEEDS)
 KILLS ?= 1000
 .PHONY: torture
 torture: test-needs ## KILLS kills of the real binary (1,000; 25 minutes at most), boards of every family; SEED=n repeats
-	@export PATH="$$PATH:/usr/sbin"; $(CARGO) test --test torture whatever_is_killed -- --nocapture
+	@export PATH="$$PATH:/usr/sbin"; $(CARGO) test --test torture -- --nocapture
 torture: export KILLS := $(KILLS)
 
 .PHONY: check

@@ -276,10 +276,10 @@ impl<'a> Machine<'a> {
             Phase::Turning
         } else if open().any(Sent::has_turned) || self.orders.iter().any(|o| o.is_told() && self.owes(o)) {
             Phase::Report
-        } else if open().any(|order| order.seen.accepted) {
-            Phase::Accepted
-        } else if open().next().is_some() {
+        } else if open().any(|order| !order.seen.accepted) {
             Phase::Arrival
+        } else if open().next().is_some() {
+            Phase::Accepted
         } else {
             Phase::Idle
         }

@@ -76,7 +76,7 @@ pub enum Phase {
     Recovery,
     /// Nothing was open.
     Idle,
-    /// A command was on its way in.
+    /// A command was on its way in, or its acceptance on its way back.
     Arrival,
     /// An order was acknowledged and not yet driven, or between two units.
     Accepted,
