@@ -37,6 +37,12 @@ sim: build-needs ## SEEDS simulated lives of a machine (100,000; about ten minut
 	$(CARGO) test --test simulation -- --nocapture
 sim: export SEEDS := $(SEEDS)
 
+KILLS ?= 1000
+.PHONY: torture
+torture: test-needs ## KILLS kills of the real binary (1,000; 25 minutes at most), boards of every family; SEED=n repeats
+	@export PATH="$$PATH:/usr/sbin"; $(CARGO) test --test torture -- --nocapture
+torture: export KILLS := $(KILLS)
+
 .PHONY: check
 check: build-needs ## format, lints, documentation, licences and advisories, the systemd unit
 	$(CARGO) fmt --check

@@ -50,6 +50,12 @@ impl Agent {
         assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "the agent had ended before it was killed: {status}");
     }
 
+    /// SIGKILL for an agent that may have ended by itself: whether it was killed.
+    pub fn kill9_if_alive(mut self) -> bool {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap().signal() == Some(Signal::KILL.as_raw())
+    }
+
     /// SIGTERM.
     pub fn ask_to_stop(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();

@@ -113,6 +113,16 @@ impl Board {
         lock(&self.emulator).turns().iter().map(|t| t.slot).collect()
     }
 
+    /// The board's own log of turns, from its `from`th on.
+    pub fn turns(&self, from: usize) -> Vec<Turn> {
+        lock(&self.emulator).turns().iter().skip(from).copied().collect()
+    }
+
+    /// The agent has a port.
+    pub fn is_plugged_in(&self) -> bool {
+        self.cable.is_some()
+    }
+
     /// Waits until so many motors have begun to turn in all.
     pub fn wait_for_turns(&self, count: usize) {
         self.moved.wait(&format!("turn number {count}"), |_| (self.turned_slots().len() >= count).then_some(()));

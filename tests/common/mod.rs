@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod command;
 pub mod http_server;
 pub mod mosquitto;
+pub mod mount;
 pub mod platform;
 pub mod receiver;
 pub mod record;

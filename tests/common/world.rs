@@ -132,6 +132,11 @@ impl World {
         self.agent.take().expect("a running agent").kill9();
     }
 
+    /// SIGKILL for an agent that may have ended by itself: whether it was killed.
+    pub fn kill9_if_alive(&mut self) -> bool {
+        self.agent.take().expect("an agent").kill9_if_alive()
+    }
+
     /// SIGTERM, to the end.
     pub fn stop_agent(&mut self) -> ExitStatus {
         self.agent().ask_to_stop();
