@@ -118,7 +118,10 @@ struct Change {
 
 #[derive(Debug, Clone)]
 enum Kind {
-    Write { offset: u64, bytes: Arc<[u8]> },
+    Write {
+        offset: u64,
+        bytes: Arc<[u8]>,
+    },
     SetLen(u64),
     /// Names that come and go together.
     Names(Vec<(Id, String, Option<Id>)>),
@@ -354,11 +357,6 @@ impl Disk {
             }
         }
         wanted
-    }
-
-    /// Whether a cut now can leave anything else than everything.
-    pub fn is_settled(&self) -> bool {
-        self.pending.is_empty()
     }
 
     /// What a cut now may leave.

@@ -29,40 +29,177 @@ mod told;
 mod trace;
 mod verdict;
 
+use disk::How;
 use record::{Recording, record};
 use states::{Life, Tally};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use told::Cast;
 use trace::{Event, What};
 
 /// Boards whose emulators do exactly what they are told: what a board had done at a call can be rebuilt from the bytes.
 const PROFILES: [&str; 4] = ["tcn-00ff", "adh814", "tcn-00ff", "uling-zdm8"];
+/// States to judge, in the half minute that is this test's share of `make test`.
+const STATES: u64 = 300;
+/// Restarts, in the same time.
+const RESTARTS: u64 = 8;
+/// Orders of a life in `make test`.
+const ORDERS: u64 = 25;
+/// Lives in which a worker mostly waits, so that there may be more workers than cores.
+const WORKERS: u64 = 4;
+/// No life is begun after this, in minutes.
+const MINUTES: u64 = 15;
 
-fn number(name: &str, default: usize) -> usize {
+fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |t| t.parse().unwrap_or_else(|_| panic!("{name}={t} is not a number")))
 }
 
-fn one_life(seed: u64, orders: usize, kills: usize) -> Recording {
-    let profile = PROFILES[usize::try_from(seed).unwrap() % PROFILES.len()];
-    record(seed, profile, orders, kills)
+fn usize_of(n: u64) -> usize {
+    usize::try_from(n).unwrap()
+}
+
+/// A recorded life: with the quickest board of as many orders as are wanted, with the others, which answer slowly, of
+/// a third.
+fn one_life(seed: u64, orders: u64) -> Recording {
+    let profile = PROFILES[usize_of(seed) % PROFILES.len()];
+    let orders = if profile == "tcn-00ff" { orders } else { orders / 3 };
+    record(seed, profile, usize_of(orders), 1 + usize_of(orders) / 50)
 }
 
 #[test]
-fn probe() {
-    let t = Instant::now();
-    let mut recording = one_life(0, 30, 1);
-    eprintln!("recorded {:?} {} events", t.elapsed(), recording.events.len());
-    let mut random = fastrand::Rng::with_seed(1);
+fn no_cut_at_any_call_loses_or_doubles_what_the_world_was_told() {
+    let (first, lives) = (number("SEED", 0), number("LIVES", 1));
+    let (states, restarts) = (number("STATES", STATES), number("RESTARTS", RESTARTS));
+    let orders = number("ORDERS", ORDERS);
+    let began = Instant::now();
+    let end = began + Duration::from_secs(60 * number("MINUTES", MINUTES));
+    let (next, total) = (AtomicU64::new(first), Mutex::new(Tally::default()));
+    let worker = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= first + lives || Instant::now() > end {
+                return;
+            }
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut recording = one_life(seed, orders);
+            let mut tally = Tally { segments_used_again: recording.segments_used_again(), ..Tally::default() };
+            let (states, restarts) = (usize_of(states.div_ceil(lives)), usize_of(restarts.div_ceil(lives)));
+            let kept = Life::first(&recording, seed).explore(states, restarts * 2, &mut random, &mut tally);
+            restart::restart_all(&mut recording, kept, restarts, seed, &mut random, &mut tally);
+            let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
+            total.add(tally);
+            println!(
+                "life {seed} ({} events) is over after {:.0} s: {} states, {} restarts, {} failures so far",
+                recording.events.len(),
+                began.elapsed().as_secs_f64(),
+                total.distinct.len(),
+                total.restarts,
+                total.failures.len()
+            );
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS.min(lives) {
+            scope.spawn(worker);
+        }
+    });
+    let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
+    total.print();
+    println!("in {:.0} s", began.elapsed().as_secs_f64());
+    assert!(total.failures.is_empty(), "{}", total.failures.join("\n"));
+    assert!(total.distinct.len() * 3 > usize_of(states), "too few states are distinct");
+    assert!(
+        total.restarts >= usize_of(restarts) && total.dumped > 0 && total.set_aside > 0 && total.in_later_lives > 0
+    );
+    assert!(How::ALL.iter().all(|how| total.judged.contains_key(how)));
+}
+
+/// A short life, shared by the tests that falsify its trace.
+static SHORT_LIFE: LazyLock<(Vec<Event>, Cast, PathBuf)> = LazyLock::new(|| {
+    let recording = record(2, "tcn-00ff", 12, 0);
+    (recording.events, recording.cast, recording.world.path().to_owned())
+});
+
+/// All failures that the judge finds in a falsified trace of the short life.
+fn failures_in(falsify: impl FnOnce(Vec<Event>) -> Vec<Event>) -> Vec<String> {
+    let (events, cast, root) = &*SHORT_LIFE;
+    let events = falsify(events.clone());
     let mut tally = Tally::default();
-    let t = Instant::now();
-    let states = Life::first(&recording, 0).explore(number("STATES", 400), 40, &mut random, &mut tally);
-    eprintln!("explored {:?}", t.elapsed());
-    tally.print();
-    for f in tally.failures.iter().take(5) { eprintln!("{f}"); }
-    let t = Instant::now();
-    restart::restart_all(&mut recording, states, number("RESTARTS", 10), 0, &mut random, &mut tally);
-    eprintln!("restarted {:?}", t.elapsed());
-    tally.print();
-    for f in tally.failures.iter().take(5) { eprintln!("{f}"); }
+    let life = Life { events: &events, cast, root: root.clone(), ..Life::nothing(cast) };
+    life.explore(150, 0, &mut fastrand::Rng::with_seed(1), &mut tally);
+    println!("{} of {} states fail", tally.failures.len(), tally.judged.values().sum::<usize>());
+    tally.failures
+}
+
+/// The creation ends with the first opening of the journal under its own name.
+fn after_birth(events: &[Event]) -> usize {
+    let opened = |e: &Event| matches!(&e.what, What::Create { path, .. } if path.ends_with("state/journal/db"));
+    events.iter().position(opened).expect("a birth")
+}
+
+fn is_sync_of_the_journal(event: &Event) -> bool {
+    matches!(&event.what, What::Sync { path } if path.ends_with("state/journal/db"))
+}
+
+fn is_write_of_the_journal(event: &Event) -> bool {
+    matches!(&event.what, What::Write { path, .. } if path.ends_with("state/journal/db"))
+}
+
+#[test]
+fn a_true_trace_of_the_short_life_has_no_failure() {
+    assert_eq!(failures_in(|events| events), [""; 0]);
+}
+
+#[test]
+fn with_its_syncs_cut_from_the_trace_acknowledged_orders_are_lost() {
+    let failures = failures_in(|mut events| {
+        let birth = after_birth(&events);
+        let mut n = 0;
+        events.retain(|event| {
+            n += 1;
+            n <= birth || !matches!(event.what, What::Sync { .. })
+        });
+        events
+    });
+    assert!(failures.iter().any(|f| f.contains("was acknowledged and is lost")), "{failures:#?}");
+}
+
+#[test]
+fn what_is_told_before_its_sync_is_found() {
+    let failures = failures_in(|events| {
+        let birth = after_birth(&events);
+        let (mut late, mut reordered) = (Vec::new(), Vec::new());
+        for (n, event) in events.into_iter().enumerate() {
+            if n > birth && is_sync_of_the_journal(&event) {
+                late.push(event);
+                continue;
+            }
+            if is_write_of_the_journal(&event) {
+                reordered.append(&mut late);
+            }
+            reordered.push(event);
+        }
+        reordered.append(&mut late);
+        reordered
+    });
+    assert!(failures.iter().any(|f| f.contains("was acknowledged and is lost")), "{failures:#?}");
+}
+
+#[test]
+fn a_second_turn_and_another_report_are_found() {
+    let (events, cast, _) = &*SHORT_LIFE;
+    let mut told = told::Told::default();
+    for event in events {
+        told.follow(event, cast);
+    }
+    assert_eq!(told.contradiction, None);
+    let post = events.iter().rev().find(|e| matches!(e.what, What::Sent { port, .. } if port == cast.receiver_port));
+    let mut post = post.expect("a report").clone();
+    let What::Sent { bytes, .. } = &mut post.what else { panic!("it is one") };
+    let status = bytes.windows(10).rposition(|w| w == b"\"sequence\"").expect("a field");
+    bytes[status - 3] ^= 1;
+    told.follow(&post, cast);
+    assert!(told.contradiction.is_some(), "another body under the same sequence");
 }

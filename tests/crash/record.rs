@@ -2,7 +2,7 @@
 
 use super::disk::{Disk, How};
 use super::told::{Cast, Scripted, Told, UNSIGNED, note_turns};
-use super::trace::{self, Event};
+use super::trace::{self, Event, What};
 use crate::common::command::{Command, put};
 use crate::common::http_server::Answer;
 use crate::common::record::wait_until;
@@ -14,7 +14,7 @@ use vend::board::profile::Profile;
 /// How long a motor turns: short, so that a life has many orders.
 const TURN_MS: u64 = 30;
 /// After this a command without an answer is settled as unknown.
-const LONGEST_VEND_MS: u64 = 2_000;
+const LONGEST_VEND_MS: u64 = 500;
 /// Slots an address that the script uses; above are slots of no order.
 const SLOTS: usize = 50;
 /// No board has it: the order is refused.
@@ -29,6 +29,27 @@ pub struct Recording {
     pub world: World,
     pub events: Vec<Event>,
     pub cast: Cast,
+}
+
+/// sled's segments, in bytes.
+const SEGMENT_BYTES: u64 = 512 << 10;
+
+impl Recording {
+    /// How often a segment of the journal was begun that lies before one that was begun earlier: it was cleaned and
+    /// is used again.
+    pub fn segments_used_again(&self) -> usize {
+        let (mut current, mut highest, mut count) = (0, 0, 0);
+        for event in &self.events {
+            let What::Write { path, offset, .. } = &event.what else { continue };
+            let segment = offset / SEGMENT_BYTES;
+            if !path.ends_with("state/journal/db") || segment == current {
+                continue;
+            }
+            count += usize::from(segment < highest);
+            (current, highest) = (segment, highest.max(segment));
+        }
+        count
+    }
 }
 
 /// Lives one life of `orders` orders on a board of this profile, with so many kills in its middle.

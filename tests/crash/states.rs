@@ -43,6 +43,8 @@ pub struct Tally {
     pub begun_anew: usize,
     pub set_aside: usize,
     pub restarts: usize,
+    /// Writes into segments of the journal that had been passed before: cleaned and used again.
+    pub segments_used_again: usize,
     pub failures: Vec<String>,
 }
 
@@ -58,6 +60,7 @@ impl Tally {
         self.begun_anew += other.begun_anew;
         self.set_aside += other.set_aside;
         self.restarts += other.restarts;
+        self.segments_used_again += other.segments_used_again;
         self.failures.extend(other.failures);
     }
 
@@ -74,6 +77,7 @@ impl Tally {
             ("begun anew", self.begun_anew),
             ("set aside", self.set_aside),
             ("restarts of the daemon", self.restarts),
+            ("segments used again", self.segments_used_again),
             ("failures", self.failures.len()),
         ] {
             println!("{what:<24}{count:>8}");
@@ -102,15 +106,14 @@ pub struct Life<'a> {
 impl Life<'_> {
     /// A recorded life, from an empty disk.
     pub fn first(recording: &Recording, seed: u64) -> Life<'_> {
-        Life {
-            disk: Disk::empty(),
-            told: Told::default(),
-            events: &recording.events,
-            cast: &recording.cast,
-            root: recording.world.path().to_owned(),
-            depth: 0,
-            seed,
-        }
+        let root = recording.world.path().to_owned();
+        Life { events: &recording.events, root, seed, ..Life::nothing(&recording.cast) }
+    }
+
+    /// An empty disk, and nothing happens.
+    pub fn nothing(cast: &Cast) -> Life<'_> {
+        let (disk, told) = (Disk::empty(), Told::default());
+        Life { disk, told, events: &[], cast, root: PathBuf::new(), depth: 0, seed: 0 }
     }
 
     /// Judges about `wanted` states, spread over all calls, and keeps about `kept` of them for restarts.

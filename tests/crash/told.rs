@@ -60,9 +60,14 @@ pub struct OrderTold {
 /// What happened on the board's side of the line.
 #[derive(Debug, Clone)]
 pub enum OnLine {
-    Bytes { at_us: u64, bytes: Vec<u8> },
+    Bytes {
+        at_us: u64,
+        bytes: Vec<u8>,
+    },
     /// The board lost its power.
-    Dark { at_us: u64 },
+    Dark {
+        at_us: u64,
+    },
 }
 
 impl OnLine {

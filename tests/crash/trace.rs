@@ -24,19 +24,49 @@ pub struct Event {
 #[derive(Debug, Clone)]
 pub enum What {
     /// A name was made, if there was none, for a file, which was perhaps emptied.
-    Create { path: PathBuf, empty: bool },
-    Write { path: PathBuf, offset: u64, bytes: Vec<u8> },
-    SetLength { path: PathBuf, bytes: u64 },
+    Create {
+        path: PathBuf,
+        empty: bool,
+    },
+    Write {
+        path: PathBuf,
+        offset: u64,
+        bytes: Vec<u8>,
+    },
+    SetLength {
+        path: PathBuf,
+        bytes: u64,
+    },
     /// fsync or fdatasync of a file or a directory. ext4's fdatasync makes a changed size durable too.
-    Sync { path: PathBuf },
-    Rename { from: PathBuf, to: PathBuf },
-    Remove { path: PathBuf },
-    MakeDir { path: PathBuf },
+    Sync {
+        path: PathBuf,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Remove {
+        path: PathBuf,
+    },
+    MakeDir {
+        path: PathBuf,
+    },
     /// To a port of 127.0.0.1; `connection` tells two connections apart.
-    Sent { connection: String, port: u16, bytes: Vec<u8> },
-    Received { connection: String, port: u16, bytes: Vec<u8> },
+    Sent {
+        connection: String,
+        port: u16,
+        bytes: Vec<u8>,
+    },
+    Received {
+        connection: String,
+        port: u16,
+        bytes: Vec<u8>,
+    },
     /// To the board; with the orders whose motors turn by it, once `told` has noted them.
-    Line { bytes: Vec<u8>, turned: Vec<Name> },
+    Line {
+        bytes: Vec<u8>,
+        turned: Vec<Name>,
+    },
 }
 
 /// A call whose end is known.

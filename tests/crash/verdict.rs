@@ -103,7 +103,8 @@ fn holds(order: Option<&Order>, told: &OrderTold) -> Result<(), String> {
     };
     let last = order.reports.last().map_or(0, |r| u64::from(r.sequence));
     let http = told.http.iter().map(|(&sequence, bytes)| (sequence, bytes, body(sequence, &|r| r.http_body(&signing))));
-    let mqtt = told.mqtt.iter().map(|(&sequence, bytes)| (sequence, bytes, body(sequence, &|r| r.mqtt_payload(&signing))));
+    let mqtt =
+        told.mqtt.iter().map(|(&sequence, bytes)| (sequence, bytes, body(sequence, &|r| r.mqtt_payload(&signing))));
     for (sequence, bytes, kept) in http.chain(mqtt) {
         match kept {
             Some(kept) if kept == *bytes => {}
