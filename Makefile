@@ -37,6 +37,11 @@ sim: build-needs ## SEEDS simulated lives of a machine (100,000; about ten minut
 	$(CARGO) test --test simulation -- --nocapture
 sim: export SEEDS := $(SEEDS)
 
+.PHONY: crash
+crash: test-needs ## over 10,000 cuts of the recorded binary and 500 restarts (up to 20 minutes); SEED=n LIVES=1 repeats one life
+	LIVES=$${LIVES:-8} STATES=$${STATES:-40000} RESTARTS=$${RESTARTS:-520} ORDERS=$${ORDERS:-150} \
+		$(CARGO) test --test crash no_cut -- --nocapture
+
 .PHONY: check
 check: build-needs ## format, lints, documentation, licences and advisories, the systemd unit
 	$(CARGO) fmt --check

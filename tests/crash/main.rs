@@ -41,7 +41,7 @@ use trace::{Event, What};
 
 /// Boards whose emulators do exactly what they are told: what a board had done at a call can be rebuilt from the bytes.
 const PROFILES: [&str; 4] = ["tcn-00ff", "adh814", "tcn-00ff", "uling-zdm8"];
-/// States to judge, in the half minute that is this test's share of `make test`.
+/// States to draw, of which about a third are distinct, in the half minute that is this test's share of `make test`.
 const STATES: u64 = 300;
 /// Restarts, in the same time.
 const RESTARTS: u64 = 8;
@@ -83,21 +83,18 @@ fn no_cut_at_any_call_loses_or_doubles_what_the_world_was_told() {
                 return;
             }
             let mut random = fastrand::Rng::with_seed(seed);
+            let tell = |what: &str| println!("{:>6.0} s  life {seed}: {what}", began.elapsed().as_secs_f64());
             let mut recording = one_life(seed, orders);
+            tell(&format!("{} orders in {} events recorded", recording.cast.orders.len(), recording.events.len()));
             let mut tally = Tally { segments_used_again: recording.segments_used_again(), ..Tally::default() };
             let (states, restarts) = (usize_of(states.div_ceil(lives)), usize_of(restarts.div_ceil(lives)));
             let kept = Life::first(&recording, seed).explore(states, restarts * 2, &mut random, &mut tally);
+            tell(&format!("{} states judged", tally.judged.values().sum::<usize>()));
             restart::restart_all(&mut recording, kept, restarts, seed, &mut random, &mut tally);
             let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
             total.add(tally);
-            println!(
-                "life {seed} ({} events) is over after {:.0} s: {} states, {} restarts, {} failures so far",
-                recording.events.len(),
-                began.elapsed().as_secs_f64(),
-                total.distinct.len(),
-                total.restarts,
-                total.failures.len()
-            );
+            let (distinct, restarts, failures) = (total.distinct.len(), total.restarts, total.failures.len());
+            tell(&format!("over; in all {distinct} distinct states, {restarts} restarts, {failures} failures"));
         }
     };
     std::thread::scope(|scope| {
@@ -109,7 +106,7 @@ fn no_cut_at_any_call_loses_or_doubles_what_the_world_was_told() {
     total.print();
     println!("in {:.0} s", began.elapsed().as_secs_f64());
     assert!(total.failures.is_empty(), "{}", total.failures.join("\n"));
-    assert!(total.distinct.len() * 3 > usize_of(states), "too few states are distinct");
+    assert!(total.distinct.len() * 4 > usize_of(states), "too few states are distinct");
     assert!(
         total.restarts >= usize_of(restarts) && total.dumped > 0 && total.set_aside > 0 && total.in_later_lives > 0
     );
@@ -188,7 +185,20 @@ fn what_is_told_before_its_sync_is_found() {
 }
 
 #[test]
-fn a_second_turn_and_another_report_are_found() {
+fn a_turn_too_many_and_a_turn_that_was_not_told_are_found() {
+    let report = |outcomes: &[&str]| {
+        let units: Vec<_> = outcomes.iter().map(|o| serde_json::json!({ "outcome": o })).collect();
+        serde_json::json!({ "units": units })
+    };
+    let fits = |turned, quantity, outcomes: &[&str]| restart::turns_fit(turned, quantity, &report(outcomes)).is_ok();
+    assert!(fits(2, 2, &["dispensed", "dispensed"]) && fits(0, 1, &["refused"]));
+    assert!(fits(1, 2, &["unknown", "refused"]) && fits(0, 2, &["unknown", "refused"]));
+    assert!(!fits(2, 1, &["dispensed"]) && !fits(2, 1, &["unknown"]), "a unit turned twice");
+    assert!(!fits(1, 1, &["refused"]) && !fits(0, 1, &["dispensed"]), "not what happened");
+}
+
+#[test]
+fn another_report_under_the_same_sequence_is_found() {
     let (events, cast, _) = &*SHORT_LIFE;
     let mut told = told::Told::default();
     for event in events {

@@ -13,8 +13,9 @@ use vend::board::profile::Profile;
 
 /// How long a motor turns: short, so that a life has many orders.
 const TURN_MS: u64 = 30;
-/// After this a command without an answer is settled as unknown.
-const LONGEST_VEND_MS: u64 = 500;
+/// After this a command without an answer is settled as unknown: a hundred turns, for a machine that is busy with
+/// other things. What a cut leaves in doubt takes as long to come to rest.
+const LONGEST_VEND_MS: u64 = 3_000;
 /// Slots an address that the script uses; above are slots of no order.
 const SLOTS: usize = 50;
 /// No board has it: the order is refused.
@@ -54,7 +55,7 @@ impl Recording {
 
 /// Lives one life of `orders` orders on a board of this profile, with so many kills in its middle.
 pub fn record(seed: u64, profile: &'static str, orders: usize, kills: usize) -> Recording {
-    let mqtt_5 = seed % 2 == 0;
+    let mqtt_5 = seed.is_multiple_of(2);
     let mut world = World::without_agent(profile, |s| {
         (s.turn_ms, s.longest_vend_ms) = (TURN_MS, Some(LONGEST_VEND_MS));
         s.protocol = if mqtt_5 { "5" } else { "3.1.1" };
@@ -121,7 +122,9 @@ fn scripted(n: usize, profile: &Profile, random: &mut fastrand::Rng) -> Scripted
 
 fn command(order: &Scripted, world: &World) -> Command {
     let quantity = u32::try_from(order.quantity).unwrap();
-    let command = put(&order.name.0, &order.name.1).code(&order.slot.to_string()).quantity(quantity);
+    // The hundreds of a number may name an address: only what is no number is no slot of any board.
+    let code = if order.slot == NO_SLOT { "none".to_owned() } else { order.slot.to_string() };
+    let command = put(&order.name.0, &order.name.1).code(&code).quantity(quantity);
     let command = command.with("addr", &order.address.to_string()).with("msg_id", &order.name.0);
     command.notify(&format!("{}?{}", world.receiver.url(), "x".repeat(PADDING)))
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use vend::io::clock::boot_now;
+use vend::sim::board::Turn;
 
 /// States of a life that began in a cut state.
 const STATES_OF_A_LATER_LIFE: usize = 40;
@@ -129,23 +130,30 @@ fn check(recording: &Recording, told: &Told) -> Result<(), String> {
         }
     }
     let turns = world.board.turns();
+    let first = recording.cast.profile.addresses.first_on_wire;
     for order in &recording.cast.orders {
-        let first = recording.cast.profile.addresses.first_on_wire;
-        let here = |wire: u8, slot: u16| slot == order.slot && wire == first + order.address - 1;
-        let turned = turns.iter().filter(|t| here(t.wire_address, t.slot)).count();
-        if turned > order.quantity {
-            return Err(format!("{turned} turns for {} units of order {:?}", order.quantity, order.name));
-        }
+        let here = |turn: &&Turn| turn.slot == order.slot && turn.wire_address == first + order.address - 1;
+        let turned = turns.iter().filter(here).count();
         let last = reports.get(&order.name).and_then(|all| all.values().next_back());
-        let last: Value = last.map_or(Ok(Value::Null), |b| serde_json::from_slice(b)).map_err(|e| e.to_string())?;
-        let count = |word: &str| {
-            let units = last["units"].as_array().map_or(&[][..], Vec::as_slice);
-            units.iter().filter(|u| u["outcome"].as_str().is_some_and(|o| o.starts_with(word))).count()
-        };
-        let (dispensed, unknown) = (count("dispensed"), count("unknown"));
-        if turned < dispensed || turned > dispensed + unknown {
-            return Err(format!("order {:?} turned {turned} times, and the merchant heard {last}", order.name));
-        }
+        let last = last.map_or(Ok(Value::Null), |body| serde_json::from_slice(body)).map_err(|e| e.to_string())?;
+        turns_fit(turned, order.quantity, &last).map_err(|why| format!("order {:?}: {why}", order.name))?;
+    }
+    Ok(())
+}
+
+/// At most one turn a unit, and as many as the merchant heard: what is unknown may have turned.
+///
+/// # Errors
+/// Says what does not fit.
+pub fn turns_fit(turned: usize, quantity: usize, last_report: &Value) -> Result<(), String> {
+    let units = last_report["units"].as_array().map_or(&[][..], Vec::as_slice);
+    let count = |word| units.iter().filter(|u| u["outcome"].as_str().is_some_and(|o| o.starts_with(word))).count();
+    let (dispensed, unknown) = (count("dispensed"), count("unknown"));
+    if turned > quantity {
+        return Err(format!("{turned} turns for {quantity} units"));
+    }
+    if turned < dispensed || turned > dispensed + unknown {
+        return Err(format!("{turned} turns, and the merchant heard {last_report}"));
     }
     Ok(())
 }

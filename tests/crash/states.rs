@@ -116,7 +116,7 @@ impl Life<'_> {
         Life { disk, told, events: &[], cast, root: PathBuf::new(), depth: 0, seed: 0 }
     }
 
-    /// Judges about `wanted` states, spread over all calls, and keeps about `kept` of them for restarts.
+    /// Draws about `wanted` states, spread over all calls, judges those that are not equal, and keeps about `kept` of them for restarts.
     pub fn explore(mut self, wanted: usize, kept: usize, random: &mut fastrand::Rng, tally: &mut Tally) -> Vec<State> {
         let places = self.places();
         let kinds = How::ALL.len();
@@ -196,13 +196,10 @@ impl Life<'_> {
                 false => Ok(()),
             }
         })();
-        match (&verdict, std::env::var_os("KEEP")) {
-            (Err(_), Some(folder)) => {
-                let kept = Path::new(&folder).join(self.name_of(state).replace([' ', ','], "-"));
-                fs::create_dir_all(&kept).unwrap();
-                state.image.save(&kept);
-            }
-            _ => {}
+        if let (Err(_), Some(folder)) = (&verdict, std::env::var_os("KEEP")) {
+            let kept = Path::new(&folder).join(self.name_of(state).replace([' ', ','], "-"));
+            fs::create_dir_all(&kept).unwrap();
+            state.image.save(&kept);
         }
         fs::remove_dir_all(&root).unwrap();
         verdict
