@@ -39,7 +39,7 @@ sim: export SEEDS := $(SEEDS)
 
 .PHONY: crash
 crash: test-needs ## over 10,000 cuts of the recorded binary and 500 restarts (up to 20 minutes); SEED=n LIVES=1 repeats one life
-	LIVES=$${LIVES:-8} STATES=$${STATES:-40000} RESTARTS=$${RESTARTS:-520} ORDERS=$${ORDERS:-150} \
+	LIVES=$${LIVES:-16} STATES=$${STATES:-10000} RESTARTS=$${RESTARTS:-520} ORDERS=$${ORDERS:-150} \
 		$(CARGO) test --test crash no_cut -- --nocapture
 
 .PHONY: check

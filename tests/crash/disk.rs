@@ -359,6 +359,11 @@ impl Disk {
         wanted
     }
 
+    /// A cut leaves this name, whatever else it takes.
+    pub fn promises(&self, path: &Path) -> bool {
+        self.durable.find(path).is_some()
+    }
+
     /// What a cut now may leave.
     pub fn cut(&self, how: How, random: &mut fastrand::Rng) -> Image {
         let mut image = self.durable.clone();

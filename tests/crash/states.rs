@@ -3,7 +3,7 @@
 use super::disk::{Disk, How, Image};
 use super::record::Recording;
 use super::told::{Cast, Told};
-use super::trace::{Event, What};
+use super::trace::Event;
 use super::verdict::{self, Found};
 use crate::common::agent::vend;
 use std::collections::{BTreeMap, HashSet};
@@ -15,6 +15,8 @@ use tempfile::TempDir;
 const INSPECTED_EVERY: usize = 4;
 /// Every so many states are given to `vend journal dump` itself.
 const DUMPED_EVERY: usize = 40;
+/// A journal whose marker is durable was born, and may never be set aside.
+const MARKER: &str = "state/journal.created";
 
 /// A state that a cut could leave, with what the world knew then.
 #[derive(Clone)]
@@ -125,18 +127,18 @@ impl Life<'_> {
         let scratch = scratch();
         let mut states = Vec::new();
         let mut seen = HashSet::new();
-        let (mut learned, mut born) = (0_usize, false);
+        let mut learned = 0_usize;
         for (call, event) in self.events.iter().enumerate() {
             let changed = self.disk.follow(event, &self.root);
             let heard = self.told.follow(event, self.cast);
             learned += usize::from(heard);
-            born |= is_end_of_birth(event);
+            let born = self.disk.promises(Path::new(MARKER));
             if !changed && !heard {
                 continue;
             }
             for how in How::ALL {
                 // The first creation is short and has most of the rare states.
-                let mut due = if born || self.depth > 0 { rate } else { rate.max(2.0) };
+                let mut due = if born { rate } else { rate.max(2.0) };
                 while due > 0.0 && random.f64() < due {
                     due -= 1.0;
                     let image = self.disk.cut(how, random);
@@ -149,7 +151,7 @@ impl Life<'_> {
                     *tally.judged.entry(how).or_default() += 1;
                     tally.distinct.insert(digest);
                     tally.in_later_lives += usize::from(self.depth > 0);
-                    if let Err(failure) = self.judge(&state, !born && self.depth == 0, scratch.path(), tally) {
+                    if let Err(failure) = self.judge(&state, !born, scratch.path(), tally) {
                         tally.failures.push(format!("{}: {failure}", self.name_of(&state)));
                     }
                     if random.f64() < keep {
@@ -204,11 +206,6 @@ impl Life<'_> {
         fs::remove_dir_all(&root).unwrap();
         verdict
     }
-}
-
-/// The journal is opened under its own name for the first time: its creation, marker and all, is durable.
-fn is_end_of_birth(event: &Event) -> bool {
-    matches!(&event.what, What::Create { path, .. } if path.ends_with("state/journal/db"))
 }
 
 fn dump_agrees(root: &Path, records: usize) -> Result<(), String> {
