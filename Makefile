@@ -43,6 +43,11 @@ torture: test-needs ## KILLS kills of the real binary (1,000; 25 minutes at most
 	@export PATH="$$PATH:/usr/sbin"; $(CARGO) test --test torture -- --nocapture
 torture: export KILLS := $(KILLS)
 
+.PHONY: crash
+crash: test-needs ## over 10,000 cuts of the recorded binary and 500 restarts (up to 20 minutes); SEED=n LIVES=1 repeats one life
+	LIVES=$${LIVES:-16} STATES=$${STATES:-10000} RESTARTS=$${RESTARTS:-520} ORDERS=$${ORDERS:-150} \
+		$(CARGO) test --test crash no_cut -- --nocapture
+
 .PHONY: check
 check: build-needs ## format, lints, documentation, licences and advisories, the systemd unit
 	$(CARGO) fmt --check

@@ -127,6 +127,12 @@ impl World {
         self.agent = Some(Agent::start(self.path()));
     }
 
+    /// Starts the agent under strace; see [`Agent::start_traced`].
+    pub fn start_agent_traced(&mut self, trace: &Path) {
+        assert!(self.agent.is_none(), "one agent at a time");
+        self.agent = Some(Agent::start_traced(self.path(), trace));
+    }
+
     /// SIGKILL.
     pub fn kill9(&mut self) {
         self.agent.take().expect("a running agent").kill9();
