@@ -8,6 +8,7 @@ use super::frame::sum8;
 use super::profile::Profile;
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use crate::order::time::BootMs;
+use crate::sabotage::{self, Clause};
 use std::collections::VecDeque;
 
 /// Parameter of a dispense command: with drop sensor; of the light: on.
@@ -143,7 +144,9 @@ impl Tcn00ff {
     fn abandon(&mut self, settled_at: BootMs) {
         if let Some((vend, _)) = self.running.take() {
             self.unresolved = Some(vend);
-            self.settled_at = self.settled_at.max(settled_at);
+            if !sabotage::is_out(Clause::R16AwaitedTcn) {
+                self.settled_at = self.settled_at.max(settled_at);
+            }
         }
     }
 
@@ -205,7 +208,7 @@ impl Driver for Tcn00ff {
         }
         self.buffer_read_at = read_at;
         self.buffer.extend_from_slice(bytes);
-        if self.running.is_none() {
+        if self.running.is_none() && !sabotage::is_out(Clause::R16Drained) {
             self.settled_at = self.settled_at.max(now.plus_ms(QUIET_MS));
         }
         self.parse();
@@ -251,7 +254,9 @@ impl Driver for Tcn00ff {
             return self.tell(Finding::NotTaken(Reason::BoardOffline));
         }
         self.unresolved = None;
-        self.buffer.clear();
+        if !sabotage::is_out(Clause::R16Drained) {
+            self.buffer.clear();
+        }
         self.running = Some((Vend { address: command.address, drop_check: command.drop_check }, Phase::Offered));
         let parameter = if command.drop_check { PARAMETER_ON } else { PARAMETER_OFF };
         let bytes = request(self.profile.wire_address(command.address), slot, parameter).to_vec();
@@ -268,6 +273,10 @@ impl Driver for Tcn00ff {
         self.now = now;
         let until = self.longest_vend_end();
         if let Some((_, phase @ Phase::Offered)) = &mut self.running {
+            let written = match written {
+                Written::Some if sabotage::is_out(Clause::R18SomeMayBeHeard) => Written::Nothing,
+                told => told,
+            };
             match written {
                 Written::All | Written::Some => *phase = Phase::Listening { until },
                 Written::Nothing => {

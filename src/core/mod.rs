@@ -42,6 +42,7 @@ use crate::order::key::{Key, MachineNo};
 use crate::order::life::{Forbidden, Order};
 use crate::order::record::Ledger;
 use crate::order::time::{BootId, BootMs, Now, TimeKeeper};
+use crate::sabotage::{self, Clause};
 use event::{Effect, Ending, Event, Level, Note, Token};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -186,6 +187,9 @@ impl Core {
             Event::Committed(id) => {
                 self.counters.commits += 1;
                 self.on_committed(now, id);
+            }
+            Event::JournalFailed { .. } if sabotage::is_out(Clause::R07FailureBelieved) => {
+                self.on_committed(now, self.commits.last_id())
             }
             Event::JournalFailed { why } => self.journal_failed(now, why),
             Event::Space { enough } => self.on_space(enough),

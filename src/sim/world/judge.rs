@@ -1,7 +1,10 @@
 //! The promise, held against what the board really did and what the world was really told.
 
 use super::plan::Placed;
+use crate::cloud::device::DRIVE_WITHIN_S;
+use crate::core::VerifyOrders;
 use crate::order::key::Key;
+use crate::order::life::Order;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +42,9 @@ pub enum Broken {
         /// By how much.
         late_s: u64,
     },
+    /// The motor was driven though the cloud had to be asked and would not have said yes (rule 27).
+    #[error("order {0} was driven and is not paid")]
+    DrivenUnpaid(Key),
     /// A command was acknowledged and is not durable.
     #[error("order {0} was acknowledged before it was durable")]
     AckBeforeDurable(Key),
@@ -164,6 +170,10 @@ pub(super) struct Judge {
 const UNWELCOME_MAX: u32 = 10;
 /// From the gate to the first byte, in ms.
 const DRIVE_SLACK_MS: u64 = 1_000;
+/// From the gate to the first byte while the board is waited for, in ms: an xy-v3 board speaks first.
+const ASK_SLACK_MS: u64 = 6_000;
+/// An order is late after this time and asked about, in s (rule 27).
+const LATE_AFTER_S: u64 = 100;
 
 impl Judge {
     pub(super) fn new(has_excuse: bool) -> Judge {
@@ -179,12 +189,21 @@ impl Judge {
     }
 
     /// A motor frame leaves. By the true time it must still be allowed to.
-    pub(super) fn driven(&self, key: &Key, drive_until_s: u64, true_ms: u64) -> Result<(), Broken> {
-        let late_ms = true_ms.saturating_sub((drive_until_s + 1) * 1_000);
+    pub(super) fn driven(&self, order: &Order, verified: VerifyOrders, paid: bool, true_ms: u64) -> Result<(), Broken> {
+        let key = order.key.clone();
+        // What the record says, but never more than twenty minutes: no command of a plan names a later payment.
+        let until_s = order.drive_until_s.min(order.issued_at_s + DRIVE_WITHIN_S);
+        let late_ms = true_ms.saturating_sub((until_s + 1) * 1_000);
         if late_ms > DRIVE_SLACK_MS && !self.clock_lied {
-            return Err(Broken::DrivenLate { key: key.clone(), late_s: late_ms / 1_000 });
+            return Err(Broken::DrivenLate { key, late_s: late_ms / 1_000 });
         }
-        Ok(())
+        let late_ms = true_ms.saturating_sub((order.issued_at_s + LATE_AFTER_S + 1) * 1_000);
+        let had_to_ask = match verified {
+            VerifyOrders::Always => true,
+            VerifyOrders::Late => late_ms > ASK_SLACK_MS && !self.clock_lied,
+            VerifyOrders::Never => false,
+        };
+        if had_to_ask && !paid { Err(Broken::DrivenUnpaid(key)) } else { Ok(()) }
     }
 
     pub(super) fn turned(&mut self, unit: UnitId, dropped: bool) -> Result<(), Broken> {

@@ -59,6 +59,14 @@ pub fn run(plan: &Plan, story: Story) -> Run {
     run
 }
 
+/// Runs a plan without one clause of a rule: what the proof must notice.
+#[cfg(feature = "sabotage")]
+#[must_use]
+pub fn run_without(plan: &Plan, clause: crate::sabotage::Clause, story: Story) -> Run {
+    let _out = crate::sabotage::Without::new(clause);
+    run(plan, story)
+}
+
 fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words").to_owned()

@@ -71,7 +71,8 @@ impl Stage<'_> {
         let (Some((unit, intent)), Some(turns)) = (order.unit_on_line(), order.turns) else {
             return Err(Broken::NoIntent("a motor frame"));
         };
-        self.judge.driven(&order.key, order.drive_until_s, self.true_ms())?;
+        let paid = self.placed.iter().any(|(key, placed)| *key == order.key && placed.paid);
+        self.judge.driven(&order, self.plan.verify_orders, paid, self.true_ms())?;
         let (key, sequence) = (order.key.clone(), intent.sequence);
         self.story.tell(self.now_ms, || format!("MOTOR FRAME for order {key} unit {}, intent {sequence}", unit + 1));
         Ok(Command { id: UnitId { key, unit }, slot: turns.slot.0 })
