@@ -29,6 +29,7 @@ test: test-needs $(VENV_READY) ## every test; ends with one line that counts the
 	@export PATH="$$PATH:/usr/sbin" VEND_TEST_PYTHON="$(abspath $(VENV))/bin/python"; \
 		{ failed=0; $(CARGO) test --no-fail-fast || failed=1; \
 		SEEDS=$(SEEDS_IN_TEST) $(SIMULATION) || failed=1; \
+		$(SABOTAGE) || failed=1; \
 		$(CARGO) test --features demo --lib sim::demo || failed=1; \
 		$(CARGO) test --features demo --test demo || failed=1; exit $$failed; } 2>&1 | scripts/sum-up-tests
 
@@ -42,11 +43,19 @@ sim: build-needs ## SEEDS simulated lives of a machine (100,000), from FROM on; 
 	$(SIMULATION)
 sim: export SEEDS := $(SEEDS)
 
+# The unit tests that it runs without a clause lie in the same build.
+SABOTAGE = $(CARGO) test --profile simulation --features sabotage --lib --no-run && \
+	$(CARGO) test --profile simulation --features sabotage --test sabotage -- --nocapture
+.PHONY: sabotage
+sabotage: build-needs ## the proof that the proof can fail: each clause of each rule taken out, and found
+	$(SABOTAGE)
+
 .PHONY: check
 check: build-needs ## format, lints, documentation, licences and advisories, the systemd unit
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) clippy --features demo --bins -- -D warnings
+	$(CARGO) clippy --features sabotage --lib --test sabotage -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items --quiet
 	bash -n scripts/* .ci/run
 	scripts/lint-unit

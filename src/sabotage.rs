@@ -76,8 +76,6 @@ clauses! {
     6 R06BirthBarrier,
     /// What an old session redelivers to a new journal is never driven.
     6 R06OldSession,
-    /// While the birth has no time, nothing is driven.
-    6 R06UntimedHolds,
     /// A failed sync is not taken for a good one.
     7 R07FailureBelieved,
     /// After a failure no message is taken.
@@ -261,5 +259,21 @@ impl Without {
 impl Drop for Without {
     fn drop(&mut self) {
         OUT.set(self.before);
+    }
+}
+
+#[cfg(all(test, feature = "sabotage"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clause_is_out_on_one_thread_and_only_while_its_guard_lives() {
+        let at_first = OUT.get();
+        {
+            let _out = Without::new(Clause::R27Deadline);
+            assert!(is_out(Clause::R27Deadline) && !is_out(Clause::R27LateAsked));
+            assert_eq!(std::thread::spawn(|| OUT.get()).join().unwrap(), at_first);
+        }
+        assert_eq!(OUT.get(), at_first);
     }
 }

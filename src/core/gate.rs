@@ -130,7 +130,6 @@ impl Core {
         };
         match self.ledger.birth {
             Birth::At { .. } if sabotage::is_out(Clause::R06BirthBarrier) => {}
-            Birth::Untimed { .. } if sabotage::is_out(Clause::R06UntimedHolds) => {}
             Birth::At { s } if order.issued_at_s < s => return Verdict::NeverDrive,
             Birth::Untimed { .. } => return Verdict::Hold,
             Birth::At { .. } => {}
@@ -142,7 +141,8 @@ impl Core {
         }
         let latest_s = time.seconds().saturating_add(FUTURE_MAX_S);
         // The payment's time (which moves the deadline) may not lie in the future either.
-        if order.issued_at_s > latest_s || order.drive_until_s > latest_s.saturating_add(DRIVE_WITHIN_S) {
+        let too_long = order.drive_until_s > latest_s.saturating_add(DRIVE_WITHIN_S);
+        if order.issued_at_s > latest_s || (too_long && !sabotage::is_out(Clause::R27TwentyMinutes)) {
             return Verdict::Refuse(Reason::Clock);
         }
         let late = time.seconds() > order.issued_at_s.saturating_add(LATE_AFTER_S);

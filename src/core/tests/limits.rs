@@ -9,7 +9,7 @@ use crate::order::life::{Arrival, Order};
 use crate::order::outcome::Reason;
 use crate::order::time::{BootId, BootMs, UnixMs};
 
-fn refused(number: usize, issued_at_s: u64, drive_until_s: u64) -> Order {
+pub(super) fn refused(number: usize, issued_at_s: u64, drive_until_s: u64) -> Order {
     let put = Put {
         key: Key { order_id: Id::parse(&number.to_string()).unwrap(), record_id: Id::parse("1").unwrap() },
         issued_at_s,

@@ -3,6 +3,7 @@
 mod faults;
 mod found;
 mod limits;
+mod missed;
 mod review;
 mod rules;
 mod world;
