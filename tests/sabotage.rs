@@ -229,7 +229,7 @@ fn lib_tests() -> (PathBuf, BTreeMap<String, String>) {
     let deps = std::env::current_exe().unwrap().parent().unwrap().to_owned();
     let is_ours = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("vend-") && path.extension().is_none()
+        name.starts_with("vend-") && path.extension().is_none() && path.is_file()
     };
     let mut programs: Vec<PathBuf> =
         std::fs::read_dir(deps).unwrap().map(|entry| entry.unwrap().path()).filter(|path| is_ours(path)).collect();
