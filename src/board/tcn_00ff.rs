@@ -69,6 +69,8 @@ pub struct Tcn00ff {
     running: Option<(Vend, Phase)>,
     /// The last command that ended without proof, until the next one: its reply may still come.
     unresolved: Option<Vend>,
+    /// An earlier life of the agent sent a command: its motor may still turn, and its reply come.
+    was_driven_before: bool,
     /// No command before: an old one may still turn, or the line is not quiet.
     settled_at: BootMs,
     outputs: VecDeque<Output>,
@@ -86,6 +88,7 @@ impl Tcn00ff {
             buffer_read_at: BootMs::default(),
             running: None,
             unresolved: None,
+            was_driven_before: false,
             settled_at: BootMs::default(),
             outputs: VecDeque::new(),
         }
@@ -184,6 +187,9 @@ impl Driver for Tcn00ff {
         self.now = now;
         self.is_open = true;
         self.buffer.clear();
+        if std::mem::take(&mut self.was_driven_before) {
+            self.settled_at = self.settled_at.max(self.longest_vend_end());
+        }
         match self.running {
             // The reply may have come while nobody listened.
             Some((_, Phase::Listening { until })) => self.unproven("the port was lost during the vend", until),
@@ -243,6 +249,12 @@ impl Driver for Tcn00ff {
     /// Empty: the protocol has no sequence number and the board nothing to say before a vend.
     fn reference(&self, _command: &MotorCommand) -> Reference {
         Reference::default()
+    }
+
+    /// Even if that command's order ended long ago, and nothing of it is left to resume: the life between may have been
+    /// too short for its reply.
+    fn last_reference(&mut self, _reference: &Reference) {
+        self.was_driven_before = true;
     }
 
     fn drive(&mut self, now: BootMs, command: &MotorCommand, _reference: &Reference) {

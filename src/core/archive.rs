@@ -64,11 +64,11 @@ impl Archive {
         Some(order)
     }
 
-    /// Forgets the oldest tombstone if there are too many and it is old enough: older than 30 days and than the
-    /// broker keeps a session, and past its deadline. Returns its key and issue time.
-    pub(super) fn forget_one(&mut self, now_s: u64, session_expiry_s: u64) -> Option<(Key, u64)> {
+    /// Forgets the oldest tombstone if there are more than `kept` and it is old enough: older than 30 days and than
+    /// the broker keeps a session, and past its deadline. Returns its key and issue time.
+    pub(super) fn forget_one(&mut self, kept: usize, now_s: u64, session_expiry_s: u64) -> Option<(Key, u64)> {
         let at_once = sabotage::is_out(Clause::R12KeptLongEnough);
-        if self.by_key.len() <= TOMBSTONES_KEPT && !at_once {
+        if self.by_key.len() <= kept && !at_once {
             return None;
         }
         let (&arrival, oldest) = self.by_arrival.first_key_value()?;

@@ -291,12 +291,16 @@ impl Core {
         let limit = self.limit();
         self.ledger.arrivals += 1;
         let mut order = Order::new(&put, self.ledger.arrivals, arrival);
-        // Rule 6: what an existing session redelivers to a new journal may have been driven in a former life.
+        // Rule 6: what an existing session redelivers to a new journal may have been driven in a former life. Nor is
+        // one refused that may turn out to be older than the journal: a refusal promises that the motor did not move.
+        let is_busy = put.turns.is_ok() && limit != Limit::Room;
         let old_session = self.arrivals.session_was_present && !sabotage::is_out(Clause::R06OldSession);
-        let former_life = (redelivered && old_session) || self.issued_before_birth(&put);
+        let former_life = (redelivered && old_session)
+            || self.issued_before_birth(&put)
+            || (is_busy && self.may_be_of_a_former_life(put.issued_at_s));
         let refusal = match put.turns {
             Err(reason) => Some(reason),
-            Ok(_) if limit != Limit::Room => Some(Reason::Busy),
+            Ok(_) if is_busy => Some(Reason::Busy),
             Ok(_) => None,
         };
         let verdict = match (former_life, refusal) {
@@ -350,20 +354,33 @@ impl Core {
             && !sabotage::is_out(Clause::R06BirthBarrier)
     }
 
+    /// A command of this issue time may be older than the journal: certainly, or as long as nobody knows when the
+    /// journal was born.
+    pub(super) fn may_be_of_a_former_life(&self, issued_at_s: u64) -> bool {
+        match self.ledger.birth {
+            _ if sabotage::is_out(Clause::R06BirthBarrier) => false,
+            Birth::Untimed { .. } => true,
+            Birth::At { s } => issued_at_s < s,
+        }
+    }
+
     /// A journal that was born before its time was known gets its birth when time is trusted (rule 6).
     pub(super) fn note_birth(&mut self, now: Now, time: UnixMs) {
         if let Birth::Untimed { boot_id, boot } = self.ledger.birth {
             let age_ms = if boot_id == self.settings.boot_id { now.boot.since_ms(boot) } else { 0 };
             self.ledger.birth = Birth::At { s: UnixMs(time.0.saturating_sub(age_ms)).seconds() };
+            // A reboot before this is durable would date the birth anew, and bar what was bought meanwhile.
+            self.save_ledger();
         }
     }
 
     fn limit(&self) -> Limit {
         let (open, reports) = (self.queue.len(), self.orders.len());
-        if reports >= REPORTS_OPEN_MAX + REFUSAL_RESERVE {
+        let limits = self.settings.limits;
+        if reports >= limits.reports_open.saturating_add(limits.refusal_reserve) {
             Limit::Full
-        } else if (open >= ORDERS_OPEN_MAX && !sabotage::is_out(Clause::R26OrdersBounded))
-            || (reports >= REPORTS_OPEN_MAX && !sabotage::is_out(Clause::R26ReportsBounded))
+        } else if (open >= limits.orders_open && !sabotage::is_out(Clause::R26OrdersBounded))
+            || (reports >= limits.reports_open && !sabotage::is_out(Clause::R26ReportsBounded))
         {
             Limit::RefusalsOnly
         } else {

@@ -306,7 +306,11 @@ impl Core {
                 self.queue.look_no_later(number, again);
                 return;
             }
-            self.refuse_rest(now, &key, Reason::BoardOffline);
+            if self.may_be_of_a_former_life(order.issued_at_s) {
+                self.end_undriven(now, &key);
+            } else {
+                self.refuse_rest(now, &key, Reason::BoardOffline);
+            }
             // A refused order leaves the queue. Were the refusal ever forbidden, this loop must not become a hang.
             if self.queue.first().is_some_and(|(first, _)| first == number) {
                 return;

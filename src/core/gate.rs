@@ -122,10 +122,10 @@ impl Core {
             return Verdict::Refuse(Reason::Locked);
         }
         let Some(time) = self.time_for(order, now) else {
-            return if self.trust_wait_ends(order) <= now.boot {
-                Verdict::Refuse(Reason::Expired)
-            } else {
-                Verdict::Hold
+            return match self.trust_wait_ends(order) <= now.boot {
+                true if self.may_be_of_a_former_life(order.issued_at_s) => Verdict::NeverDrive,
+                true => Verdict::Refuse(Reason::Expired),
+                false => Verdict::Hold,
             };
         };
         match self.ledger.birth {

@@ -383,7 +383,9 @@ impl Core {
     pub(super) fn forget_the_old(&mut self, now: Now) {
         let Some(time) = self.time.trusted(now) else { return };
         let expiry_s = self.settings.session_expiry_s;
-        if let Some((key, issued_at_s)) = self.archive.forget_one(time.seconds(), expiry_s) {
+        if let Some((key, issued_at_s)) =
+            self.archive.forget_one(self.settings.limits.tombstones, time.seconds(), expiry_s)
+        {
             if !sabotage::is_out(Clause::R12IssueTimeKept) {
                 self.ledger.evicted_issued_at_s = self.ledger.evicted_issued_at_s.max(issued_at_s);
             }
