@@ -21,7 +21,7 @@ use crate::control::{Ask, Asked, Orders, Versioned};
 use crate::core::event::{
     Audience, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token,
 };
-use crate::core::{CloudSettings, Core, Recovered, Settings, Start, VerifyOrders};
+use crate::core::{CloudSettings, Core, Limits, Recovered, Settings, Start, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, BrokerFault, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
 use crate::io::control;
@@ -161,6 +161,7 @@ fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Star
         session_expiry_s: config.broker.session_expiry_s.into(),
         boot_id: clock::boot_id()?,
         seed: fastrand::u64(..),
+        limits: Limits::default(),
     })
 }
 

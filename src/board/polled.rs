@@ -10,6 +10,7 @@ use super::profile::{Profile, Timing};
 use super::protocol::{Fit, Protocol, Reply, Request, Status, Turn};
 use crate::order::outcome::Reason;
 use crate::order::time::BootMs;
+use crate::sabotage::{self, Clause};
 use station::{Standing, Station};
 use std::collections::VecDeque;
 
@@ -246,6 +247,10 @@ impl<P: Protocol> Polled<P> {
         match (exchange.request, open) {
             (Request::Identity(_), _) => {}
             (Request::Forget, _) => station.unsettle(now),
+            (Request::Drive(_), Some(open)) if sabotage::is_out(Clause::R15NotResentPolled) => {
+                open.phase = Phase::Ready;
+                open.ask_at = now;
+            }
             (Request::Drive(_), Some(open)) => open.ask_at = now,
             (Request::Drive(_), None) => station.unsettle(now),
             (Request::Status | Request::DropMode(_), Some(open)) if open.phase == Phase::Following => {
@@ -266,7 +271,8 @@ impl<P: Protocol> Polled<P> {
 
     /// How long the line is left alone while an old answer may come.
     fn pause_ms(&self) -> u64 {
-        let drain_ms = if P::REPLIES_ARE_ANONYMOUS { self.timing.reply_ms } else { 0 };
+        let drains = P::REPLIES_ARE_ANONYMOUS && !sabotage::is_out(Clause::R16Drained);
+        let drain_ms = if drains { self.timing.reply_ms } else { 0 };
         self.timing.min_gap_ms.max(drain_ms)
     }
 
@@ -299,7 +305,7 @@ impl<P: Protocol> Polled<P> {
     fn abandon(&mut self, now: BootMs, open: &Open) {
         if let Some(station) = self.stations.get_mut(open.station) {
             station.quiet_until = match (open.seen_turning, open.resumed) {
-                _ if open.phase != Phase::Following => now,
+                _ if open.phase != Phase::Following || sabotage::is_out(Clause::R16AwaitedPolled) => now,
                 (true, _) => now,
                 (false, true) => now.plus_ms(START_GRACE_MS),
                 (false, false) => open.sent_at.plus_ms(self.timing.longest_vend_ms),
@@ -407,6 +413,12 @@ impl<P: Protocol> Polled<P> {
     /// A status while the motor command is not yet written.
     fn check(&mut self, now: BootMs, mut open: Open, index: usize, status: Status) {
         let ours = open.station == index;
+        if sabotage::is_out(Clause::R14FoundBeforeIsFormer)
+            && let Status::Finished(_, result) = status
+        {
+            self.outcome(open, result);
+            return;
+        }
         let quiet = self.stations.get(index).is_some_and(|s| s.quiet_until <= now);
         let goes_on = match status {
             Status::Idle => quiet || !ours,
@@ -461,6 +473,14 @@ impl<P: Protocol> Polled<P> {
             }
             Status::Idle if !open.seen_turning && now < self.idle_proves_nothing_until(&open) => {
                 self.open = Some(open);
+                return;
+            }
+            Status::Idle
+                if open.resumed && sabotage::is_out(Clause::R17IdleProvesNothing)
+                    || open.seen_turning && sabotage::is_out(Clause::R20IdleAfterTurning) =>
+            {
+                self.open = Some(open);
+                self.not_taken(now, Reason::BoardOffline);
                 return;
             }
             Status::Idle if open.resumed => "the board is idle: the result is gone, or the command never came",
@@ -574,7 +594,8 @@ impl<P: Protocol> Driver for Polled<P> {
         self.port_open = false;
         self.exchange = None;
         self.buffer.clear();
-        if self.open.as_ref().is_some_and(|o| motor_unsent || o.phase != Phase::Following) {
+        let proven = motor_unsent || sabotage::is_out(Clause::R18LostPortProvesNothing);
+        if self.open.as_ref().is_some_and(|o| proven || o.phase != Phase::Following) {
             self.not_taken(now, Reason::BoardOffline);
         }
     }
@@ -623,7 +644,7 @@ impl<P: Protocol> Driver for Polled<P> {
         let anybody = || self.stations.iter().any(|s| s.standing == Standing::Idle);
         match () {
             () if !self.port_open => LineState::Closed,
-            () if self.held.is_some() => LineState::Held,
+            () if self.held.is_some() && !sabotage::is_out(Clause::R14IntentAfterRelease) => LineState::Held,
             () if self.open.is_some() => LineState::Busy,
             () if settled() && anybody() => LineState::Idle,
             () => LineState::Settling,
@@ -699,6 +720,10 @@ impl<P: Protocol> Driver for Polled<P> {
     }
 
     fn motor_written(&mut self, now: BootMs, written: Written) {
+        let written = match written {
+            Written::Some if sabotage::is_out(Clause::R18SomeMayBeHeard) => Written::Nothing,
+            told => told,
+        };
         let driving = self.exchange.as_ref().is_some_and(|e| matches!(e.request, Request::Drive(_)));
         let unheard = |o: &Open| o.phase == Phase::Following && !(o.resumed || o.taken || o.seen_turning);
         match written {

@@ -8,6 +8,7 @@ use super::frame::sum8;
 use super::profile::Profile;
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use crate::order::time::BootMs;
+use crate::sabotage::{self, Clause};
 use std::collections::VecDeque;
 
 /// Parameter of a dispense command: with drop sensor; of the light: on.
@@ -68,6 +69,8 @@ pub struct Tcn00ff {
     running: Option<(Vend, Phase)>,
     /// The last command that ended without proof, until the next one: its reply may still come.
     unresolved: Option<Vend>,
+    /// An earlier life of the agent sent a command: its motor may still turn, and its reply come.
+    was_driven_before: bool,
     /// No command before: an old one may still turn, or the line is not quiet.
     settled_at: BootMs,
     outputs: VecDeque<Output>,
@@ -85,6 +88,7 @@ impl Tcn00ff {
             buffer_read_at: BootMs::default(),
             running: None,
             unresolved: None,
+            was_driven_before: false,
             settled_at: BootMs::default(),
             outputs: VecDeque::new(),
         }
@@ -143,7 +147,9 @@ impl Tcn00ff {
     fn abandon(&mut self, settled_at: BootMs) {
         if let Some((vend, _)) = self.running.take() {
             self.unresolved = Some(vend);
-            self.settled_at = self.settled_at.max(settled_at);
+            if !sabotage::is_out(Clause::R16AwaitedTcn) {
+                self.settled_at = self.settled_at.max(settled_at);
+            }
         }
     }
 
@@ -181,6 +187,9 @@ impl Driver for Tcn00ff {
         self.now = now;
         self.is_open = true;
         self.buffer.clear();
+        if std::mem::take(&mut self.was_driven_before) {
+            self.settled_at = self.settled_at.max(self.longest_vend_end());
+        }
         match self.running {
             // The reply may have come while nobody listened.
             Some((_, Phase::Listening { until })) => self.unproven("the port was lost during the vend", until),
@@ -205,7 +214,7 @@ impl Driver for Tcn00ff {
         }
         self.buffer_read_at = read_at;
         self.buffer.extend_from_slice(bytes);
-        if self.running.is_none() {
+        if self.running.is_none() && !sabotage::is_out(Clause::R16Drained) {
             self.settled_at = self.settled_at.max(now.plus_ms(QUIET_MS));
         }
         self.parse();
@@ -242,6 +251,12 @@ impl Driver for Tcn00ff {
         Reference::default()
     }
 
+    /// Even if that command's order ended long ago, and nothing of it is left to resume: the life between may have been
+    /// too short for its reply.
+    fn last_reference(&mut self, _reference: &Reference) {
+        self.was_driven_before = true;
+    }
+
     fn drive(&mut self, now: BootMs, command: &MotorCommand, _reference: &Reference) {
         self.now = now;
         let Some(slot) = u8::try_from(command.slot.0).ok().filter(|slot| (1..=SLOT_MAX).contains(slot)) else {
@@ -251,7 +266,9 @@ impl Driver for Tcn00ff {
             return self.tell(Finding::NotTaken(Reason::BoardOffline));
         }
         self.unresolved = None;
-        self.buffer.clear();
+        if !sabotage::is_out(Clause::R16Drained) {
+            self.buffer.clear();
+        }
         self.running = Some((Vend { address: command.address, drop_check: command.drop_check }, Phase::Offered));
         let parameter = if command.drop_check { PARAMETER_ON } else { PARAMETER_OFF };
         let bytes = request(self.profile.wire_address(command.address), slot, parameter).to_vec();
@@ -268,6 +285,10 @@ impl Driver for Tcn00ff {
         self.now = now;
         let until = self.longest_vend_end();
         if let Some((_, phase @ Phase::Offered)) = &mut self.running {
+            let written = match written {
+                Written::Some if sabotage::is_out(Clause::R18SomeMayBeHeard) => Written::Nothing,
+                told => told,
+            };
             match written {
                 Written::All | Written::Some => *phase = Phase::Listening { until },
                 Written::Nothing => {

@@ -12,8 +12,10 @@ use super::{Core, Counters, Phase, Start};
 use crate::cloud::device::ReceivedState;
 use crate::order::key::Key;
 use crate::order::life::{Order, State};
+use crate::order::outcome::Reason;
 use crate::order::record::{Birth, Ledger};
 use crate::order::time::{BootId, Now, TimeKeeper};
+use crate::sabotage::{self, Clause};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What the journal held.
@@ -112,7 +114,9 @@ impl Core {
                 self.queue.push(order.arrival_number, key.clone(), self.look_at(&order, now));
             }
             self.orders.insert(key.clone(), order);
-            self.save(&key, None);
+            if !sabotage::is_out(Clause::R01WrittenAgain) {
+                self.save(&key, None);
+            }
         }
         // Only one motor command can have been under way; an older one without outcome has nothing left to prove it.
         on_line.sort();
@@ -130,7 +134,18 @@ impl Core {
         }
         if let Some((sequence, key, unit)) = last {
             self.ledger.intents = self.ledger.intents.max(sequence);
-            self.recover_unit(now, key, unit, sequence);
+            if sabotage::is_out(Clause::R00NotDrivenAgain)
+                && let Some(order) = self.orders.get_mut(&key)
+                && order.not_taken(Reason::BoardOffline, true).is_ok()
+            {
+                self.queue.look_again();
+            } else {
+                self.recover_unit(now, key, unit, sequence);
+            }
+        }
+        if sabotage::is_out(Clause::R01NothingBefore) {
+            self.begin(now, self.ledger.arrivals);
+            return;
         }
         self.after_next_commit(After::Begin { recovered: self.ledger.arrivals });
     }
@@ -149,6 +164,7 @@ impl Core {
         self.begin_asking_for_time(now);
         for (key, reported) in durable {
             match (reported, self.orders.get(&key)) {
+                (Some(_), _) if sabotage::is_out(Clause::R00OutboxKept) => {}
                 (Some(up_to), _) => self.offer(now, &key, up_to),
                 (None, Some(order)) if !order.is_final() => {
                     let said = self.received(now, &key, &order.echo, ReceivedState::Accepted);

@@ -9,6 +9,7 @@ use super::outcome::{Evidence, OrderOutcome, Reason, UnitOutcome};
 use super::report::{Copy, Report};
 use super::time::{BootId, BootMs, UnixMs};
 use crate::order::motor::{MotorCommand, Reference};
+use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -421,6 +422,9 @@ impl Order {
         self.permit(Event::BoardOutcome)?;
         let outcome = UnitOutcome::from_evidence(evidence);
         self.end_next_unit(outcome);
+        if sabotage::is_out(Clause::R23OneByOne) {
+            self.units.fill(Unit::Done(outcome));
+        }
         Ok(outcome)
     }
 
@@ -458,7 +462,10 @@ impl Order {
     /// When the table forbids it.
     pub fn late_evidence(&mut self, unit: usize, evidence: Evidence) -> Result<bool, Forbidden> {
         self.permit(Event::LateEvidence)?;
-        if self.resolved_by_person || self.units.get(unit) != Some(&Unit::Done(UnitOutcome::Unknown)) {
+        let is_unknown = self.units.get(unit) == Some(&Unit::Done(UnitOutcome::Unknown));
+        let resolved = self.resolved_by_person && !sabotage::is_out(Clause::R24PersonStands);
+        let may_correct = is_unknown || sabotage::is_out(Clause::R24CorrectedOnce);
+        if resolved || !may_correct || sabotage::is_out(Clause::R21Corrected) {
             return Ok(false);
         }
         self.units[unit] = Unit::Done(UnitOutcome::from_evidence(evidence));
@@ -471,7 +478,7 @@ impl Order {
         if let Some(k) = next {
             self.units[k] = Unit::Done(outcome);
         }
-        if !outcome.is_dispensed() {
+        if !outcome.is_dispensed() && !sabotage::is_out(Clause::R23RestRefused) {
             for unit in &mut self.units {
                 if matches!(unit, Unit::Waiting) {
                     *unit = Unit::Done(UnitOutcome::Refused(Reason::PreviousUnit));
@@ -490,7 +497,8 @@ impl Order {
     /// (rule 24).
     pub fn write_report(&mut self, timestamp_s: u64, refund: bool) -> u32 {
         let units = self.outcomes();
-        let sequence = self.reports.last().map_or(1, |r| r.sequence.saturating_add(1));
+        let step = u32::from(!sabotage::is_out(Clause::R24SequenceRises));
+        let sequence = self.reports.last().map_or(1, |r| r.sequence.saturating_add(step));
         if refund && self.refund == Copy::None && OrderOutcome::may_refund(&units) {
             self.refund = Copy::fresh();
         }

@@ -143,6 +143,22 @@ fn a_turn_of_another_motor_is_never_credited() {
 }
 
 #[test]
+fn rule_14_a_result_found_before_the_motor_command_is_an_older_turns() {
+    let mut driver = crate::board::driver_for(&profile("adh815", 1));
+    driver.opened(BootMs(0));
+    let (now, ..) = next_write(driver.as_mut(), BootMs(0));
+    driver.received(now, now, &sealed(ADH_IDLE.to_vec()));
+    let later = now.plus_ms(FRESH_IDLE_MS);
+    let reference = driver.reference(&command(16));
+    driver.drive(later, &command(16), &reference);
+    let (asked, question, _) = next_write(driver.as_mut(), later);
+    assert_eq!(question[1], 3, "what is the board doing?");
+    let found = findings_after(driver.as_mut(), asked, vec![0, 3, 2, 16, 0, 0, 0, 0, 0, 0, 25]);
+    assert_eq!(found[0], Finding::NotTaken(Reason::Busy));
+    assert!(matches!(found[1], Finding::Late { .. }), "{found:?}");
+}
+
+#[test]
 fn results_of_adh_keep_motor_and_drop_sensor_apart() {
     use DropSensor::{None as Unarmed, NotSeen, Seen};
     use Motor::{Ok, Open, OverCurrent, Timeout};

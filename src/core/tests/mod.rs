@@ -4,6 +4,8 @@ mod faults;
 mod found;
 mod limits;
 mod matrix;
+
+mod missed;
 mod review;
 mod rules;
 mod world;

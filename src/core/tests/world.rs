@@ -6,7 +6,7 @@ use crate::cloud::envelope;
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::core::event::{Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Request, Tag, Token};
-use crate::core::{CloudSettings, Core, OrderLine, Recovered, Settings, Start, VerifyOrders};
+use crate::core::{CloudSettings, Core, Limits, OrderLine, Recovered, Settings, Start, VerifyOrders};
 use crate::order::key::MachineNo;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::record;
@@ -126,6 +126,7 @@ pub(super) fn settings() -> Settings {
         session_expiry_s: 604_800,
         boot_id: BootId([1; 16]),
         seed: 7,
+        limits: Limits::default(),
     }
 }
 
