@@ -50,6 +50,14 @@ clauses! {
     0 R00NotDrivenAgain,
     /// Reports that were not settled are sent again after a restart.
     0 R00OutboxKept,
+    /// A mark of another journal, or of another life of it, proves nothing.
+    0 R00MarkNamedByJournal,
+    /// A mark of another boot proves nothing.
+    0 R00MarkOfThisBoot,
+    /// A mark that begins to count calls no older intent unwritten.
+    0 R00MarkBeginsHigh,
+    /// The mark is written before the first byte.
+    0 R00MarkBeforeFrame,
     /// What was seen after a restart is written again.
     1 R01WrittenAgain,
     /// Nothing follows from it before it is durable.

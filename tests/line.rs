@@ -108,7 +108,7 @@ impl Running {
     }
 
     async fn write(&mut self, id: u64, bytes: &[u8], not_after: Option<BootMs>) {
-        self.to.send(ToLine::Write { id, bytes: bytes.to_vec(), not_after }).await.unwrap();
+        self.to.send(ToLine::Write { id, bytes: bytes.to_vec(), not_after, intent: None }).await.unwrap();
     }
 
     /// Bytes until there are `count`, and nothing else.

@@ -39,6 +39,10 @@ const TABLE: &[(Clause, By)] = &[
     (Clause::R00AckOnItsConnection, Simulation),
     (Clause::R00NotDrivenAgain, Simulation),
     (Clause::R00OutboxKept, Simulation),
+    (Clause::R00MarkNamedByJournal, Simulation),
+    (Clause::R00MarkOfThisBoot, Simulation),
+    (Clause::R00MarkBeginsHigh, Simulation),
+    (Clause::R00MarkBeforeFrame, Simulation),
     (Clause::R01WrittenAgain, Simulation),
     (
         Clause::R01NothingBefore,

@@ -338,7 +338,11 @@ impl Core {
     fn hear_the_driver(&mut self, now: Now) {
         while let Some(output) = self.line.driver.next_output() {
             match output {
-                Output::Write(write) => self.effects.push(Effect::LineWrite(write)),
+                Output::Write(write) => {
+                    let marked = write.motor && !sabotage::is_out(Clause::R00MarkBeforeFrame);
+                    let intent = self.line.active.as_ref().filter(|_| marked).map(|a| a.sequence);
+                    self.effects.push(Effect::LineWrite { write, intent });
+                }
                 Output::Finding(finding) => self.on_finding(now, finding),
             }
         }

@@ -40,6 +40,7 @@ use crate::cloud::open_platform::Account;
 use crate::cloud::sign::SigningKey;
 use crate::order::key::{Key, MachineNo};
 use crate::order::life::{Forbidden, Order};
+use crate::order::mark::Mark;
 use crate::order::record::Ledger;
 use crate::order::time::{BootId, BootMs, Now, TimeKeeper};
 use crate::sabotage::{self, Clause};
@@ -343,4 +344,6 @@ pub struct Start {
     pub settings: Settings,
     /// The board's conversation.
     pub driver: Box<dyn Driver>,
+    /// The motor mark as the last life left it, if this life can keep one.
+    pub mark: Option<Mark>,
 }

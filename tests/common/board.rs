@@ -125,11 +125,6 @@ impl Board {
         self.turns().iter().map(|t| t.slot).collect()
     }
 
-    /// The board's own log of turns, from its `from`th on.
-    pub fn turns(&self, from: usize) -> Vec<Turn> {
-        lock(&self.emulator).turns().iter().skip(from).copied().collect()
-    }
-
     /// The agent has a port.
     pub fn is_plugged_in(&self) -> bool {
         self.cable.is_some()

@@ -309,7 +309,7 @@ impl<'a> Machine<'a> {
 
     fn look(&mut self) {
         self.log.look(&log_file(self.world.path()));
-        for turn in self.world.board.turns(self.turns_read) {
+        for turn in self.world.board.turns().split_off(self.turns_read) {
             self.turns_read += 1;
             self.progress.turned();
             let turned = Turned { at_ms: turn.at.0, dropped: turn.dropped };

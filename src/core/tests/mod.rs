@@ -3,8 +3,8 @@
 mod faults;
 mod found;
 mod limits;
+mod mark;
 mod matrix;
-
 mod missed;
 mod review;
 mod rules;

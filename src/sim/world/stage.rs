@@ -8,7 +8,7 @@ mod work;
 
 use super::broker::Broker;
 use super::disk::Disk;
-use super::judge::{Broken, Judge};
+use super::judge::{Broken, Judge, UnitId};
 use super::line::{Command, Line};
 use super::outside::{CLOUD_URL, Outside, key_of};
 use super::plan::{Beat, BootClock, Fault, PROFILES, Placed, Plan, When};
@@ -18,6 +18,7 @@ use crate::cloud::sign::SigningKey;
 use crate::core::event::{Event, Request, Token};
 use crate::core::{CloudSettings, Core, Settings};
 use crate::order::key::{Key, MachineNo};
+use crate::order::mark::Mark;
 use crate::order::time::{BootId, BootMs, Now, UnixMs};
 use crate::sim::board::emulator_for;
 use crate::sim::board::fault::Faults;
@@ -97,6 +98,11 @@ struct Host {
     synchronised: bool,
     /// A new boot at the next start, with this clock.
     reboots: Option<BootClock>,
+    /// The motor marks at the two places where the configuration may have them, and which one it is now.
+    marks: [Option<Mark>; 2],
+    mark_at: usize,
+    /// Units of which nothing was written when the agent died: the mark knows it.
+    unwritten: Vec<UnitId>,
 }
 
 /// The world of one run.
@@ -174,7 +180,16 @@ impl<'p> Stage<'p> {
             life: 0,
             epoch: 0,
             started_at_ms: 0,
-            host: Host { boot: 0, booted_at_ms: 0, wall_error_ms: 0, synchronised: false, reboots: None },
+            host: Host {
+                boot: 0,
+                booted_at_ms: 0,
+                wall_error_ms: 0,
+                synchronised: false,
+                reboots: None,
+                marks: [None; 2],
+                mark_at: 0,
+                unwritten: Vec::new(),
+            },
             disk: Disk::default(),
             broker: Broker::default(),
             line: Line::new(emulator_for(&profile, plan.turn_ms, faults)),

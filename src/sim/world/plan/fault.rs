@@ -32,6 +32,8 @@ pub enum Beat {
     ToCore,
     /// A motor frame is written.
     MotorWrite,
+    /// The motor mark has its intent, and nothing of it is written.
+    Marked,
     /// It reaches the board.
     AtBoard,
     /// The motor turns.
@@ -40,7 +42,7 @@ pub enum Beat {
     Heard,
 }
 
-const BEATS: [Beat; 13] = [
+const BEATS: [Beat; 14] = [
     Beat::Commit,
     Beat::Synced,
     Beat::Ack,
@@ -51,6 +53,7 @@ const BEATS: [Beat; 13] = [
     Beat::AtReceiver,
     Beat::ToCore,
     Beat::MotorWrite,
+    Beat::Marked,
     Beat::AtBoard,
     Beat::Turn,
     Beat::Heard,

@@ -6,6 +6,7 @@ use crate::board::driver_for;
 use crate::core::event::Event;
 use crate::core::{Core, Recovered, Start};
 use crate::order::life::Order;
+use crate::order::mark::{Mark, MarkId};
 use crate::order::time::{BootId, BootMs};
 use crate::sim::world::judge::{Broken, UnitId};
 use crate::sim::world::plan::{Beat, BootClock, FIRST_COMMAND_MS, Fault, When, Whom};
@@ -37,7 +38,8 @@ impl Stage<'_> {
         let mut settings = self.settings.clone();
         settings.boot_id = BootId([self.host.boot; 16]);
         settings.seed = self.chance.u64(..);
-        let start = Start { driver: driver_for(&settings.profile), settings };
+        let mark = Some(self.find_the_mark(settings.boot_id));
+        let start = Start { driver: driver_for(&settings.profile), settings, mark };
         self.core = Some(Core::new(start, recovered, self.now()));
         self.tell(Event::Wake)?;
         let (port_ms, broker_ms) = (self.chance.u64(1..200), self.chance.u64(20..2_000));
@@ -46,8 +48,37 @@ impl Stage<'_> {
         Ok(())
     }
 
+    /// The mark as the new life finds it. Now and then the configuration names another place for it.
+    fn find_the_mark(&mut self, boot_id: BootId) -> Mark {
+        if self.chance.u8(..16) == 0 {
+            self.host.mark_at = 1 - self.host.mark_at;
+            for unit in std::mem::take(&mut self.host.unwritten) {
+                self.judge.doubt.leaves_alone(unit, self.now_ms);
+            }
+        }
+        let id = MarkId(self.chance.u128(..).to_le_bytes());
+        *self.host.marks[self.host.mark_at].get_or_insert(Mark { id, boot_id, written: u64::MAX })
+    }
+
+    pub(super) fn write_the_mark(&mut self, written: u64) {
+        self.story.tell(self.now_ms, || format!("the motor mark says {written}"));
+        if let Some(mark) = &mut self.host.marks[self.host.mark_at] {
+            (mark.boot_id, mark.written) = (BootId([self.host.boot; 16]), written);
+        }
+    }
+
     pub(super) fn boot(&mut self, clock: BootClock) {
         self.host.boot += 1;
+        for mark in &mut self.host.marks {
+            // Harsher than a tmpfs: what is left of it may be older than what was written last.
+            match mark {
+                Some(mark) if self.chance.bool() => mark.written = mark.written.saturating_sub(self.chance.u64(..4)),
+                _ => *mark = None,
+            }
+        }
+        for unit in std::mem::take(&mut self.host.unwritten) {
+            self.judge.doubt.leaves_alone(unit, self.now_ms);
+        }
         self.host.booted_at_ms = self.now_ms;
         let (error_ms, synchronised) = match clock {
             BootClock::Synchronised => (0, true),
@@ -124,10 +155,15 @@ impl Stage<'_> {
 
     /// Nobody listens any more: whose outcome nothing keeps may end unknown.
     pub(super) fn leave_the_line_alone(&mut self) {
-        let unit_of = |order: Order| order.unit_on_line().map(|(unit, _)| UnitId { key: order.key.clone(), unit });
-        let on_line: BTreeSet<UnitId> = self.disk.may_be_on_line().filter_map(unit_of).collect();
-        for unit in on_line {
-            if !self.is_kept_by_the_board(&unit) {
+        let unit_of = |order: Order| {
+            order.unit_on_line().map(|(unit, intent)| (UnitId { key: order.key.clone(), unit }, intent.sequence))
+        };
+        let on_line: BTreeSet<(UnitId, u64)> = self.disk.may_be_on_line().filter_map(unit_of).collect();
+        let written = self.host.marks[self.host.mark_at].map_or(u64::MAX, |mark| mark.written);
+        for (unit, sequence) in on_line {
+            if sequence > written {
+                self.host.unwritten.push(unit);
+            } else if !self.is_kept_by_the_board(&unit) {
                 self.judge.doubt.leaves_alone(unit, self.now_ms);
             }
         }

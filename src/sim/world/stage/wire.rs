@@ -10,7 +10,7 @@ use crate::sim::world::line::Command;
 use crate::sim::world::plan::{Beat, Fault};
 
 impl Stage<'_> {
-    pub(super) fn write(&mut self, write: Write) -> Result<(), Broken> {
+    pub(super) fn write(&mut self, write: Write, intent: Option<u64>) -> Result<(), Broken> {
         let command = if write.motor { Some(self.motor_frame()?) } else { None };
         let life = self.life;
         let told = |stage: &mut Self, written| {
@@ -29,6 +29,13 @@ impl Stage<'_> {
             return Ok(());
         }
         let mut bytes = write.bytes;
+        if let Some(sequence) = intent {
+            self.write_the_mark(sequence);
+            self.beat(Beat::Marked, true);
+            if self.core.is_none() {
+                return Ok(());
+            }
+        }
         if write.motor {
             self.line.motor_writes += 1;
             self.line.last_motor_write_ms = self.now_ms;

@@ -22,8 +22,8 @@ impl Stage<'_> {
                 Effect::Ack(_) => Some(Beat::Ack),
                 Effect::Publish { .. } => Some(Beat::Publish),
                 Effect::Http { .. } => Some(Beat::Http),
-                Effect::LineWrite(write) if write.motor => Some(Beat::MotorWrite),
-                Effect::LineWrite(_) | Effect::Note(_) | Effect::End(_) => None,
+                Effect::LineWrite { write, .. } if write.motor => Some(Beat::MotorWrite),
+                Effect::Mark(_) | Effect::LineWrite { .. } | Effect::Note(_) | Effect::End(_) => None,
             };
             if let Some(beat) = beat {
                 self.beat(beat, true);
@@ -89,10 +89,11 @@ impl Stage<'_> {
                 let on_its_way_ms = self.chance.u64(1..200);
                 self.after(on_its_way_ms, Happening::AtReceiver { life, token, request });
             }
-            Effect::LineWrite(_) if self.disk.is_damaged() => {
+            Effect::LineWrite { .. } if self.disk.is_damaged() => {
                 return Err(Broken::QuarantineBroken("the board is asked"));
             }
-            Effect::LineWrite(write) => self.write(write)?,
+            Effect::Mark(written) => self.write_the_mark(written),
+            Effect::LineWrite { write, intent } => self.write(write, intent)?,
             Effect::Note(note) => {
                 if note.level >= Level::Info {
                     self.story.tell(self.now_ms, || format!("  {}: {}", note.what, note.text));
