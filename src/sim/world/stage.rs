@@ -21,7 +21,7 @@ use crate::order::key::{Key, MachineNo};
 use crate::order::time::{BootId, BootMs, Now, UnixMs};
 use crate::sim::board::emulator_for;
 use crate::sim::board::fault::Faults;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::LazyLock;
 use trouble::span;
@@ -119,6 +119,8 @@ pub(super) struct Stage<'p> {
     host: Host,
     disk: Disk,
     broker: Broker,
+    /// Connections that are gone, and of which nothing arrives any more.
+    fallen_silent: BTreeSet<u32>,
     line: Line,
     outside: Outside,
     beats: BTreeMap<Beat, u32>,
@@ -177,6 +179,7 @@ impl<'p> Stage<'p> {
             host: Host { boot: 0, booted_at_ms: 0, wall_error_ms: 0, synchronised: false, reboots: None },
             disk: Disk::default(),
             broker: Broker::default(),
+            fallen_silent: BTreeSet::new(),
             line: Line::new(emulator_for(&profile, plan.turn_ms, faults)),
             outside: Outside::new(plan, account.clone(), machine_no.clone()),
             settings: Settings {
