@@ -249,7 +249,9 @@ fn month(chance: &mut fastrand::Rng, orders: &mut Vec<Placed>, sendings: &mut Ve
     let mut faults: Vec<Fault> = (0..chance.usize(0..=4)).map(|_| fault::fault(chance, night_ms)).collect();
     faults.push(fault::long_night(chance, night_ms));
     let day_ms = night_ms + LONG_NIGHT_MS;
-    for order in 0..orders.len() {
+    // A timestamp in milliseconds is from the future for ever: forgotten, it is refused anew, in a report anew.
+    let may_come_again = |order: &usize| orders[*order].oddity != Some(Oddity::Milliseconds);
+    for order in (0..orders.len()).filter(may_come_again) {
         for _ in 0..chance.u8(..3) {
             let message = one_of(chance, &[Message::Put, Message::Put, Message::PutAnew, Message::Get]);
             sendings.push(Sending { at_ms: day_ms + chance.u64(2_000..=90_000), order, message });

@@ -22,7 +22,7 @@ use crate::order::mark::Mark;
 use crate::order::time::{BootId, BootMs, Now, UnixMs};
 use crate::sim::board::emulator_for;
 use crate::sim::board::fault::Faults;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::LazyLock;
 use trouble::span;
@@ -125,6 +125,8 @@ pub(super) struct Stage<'p> {
     host: Host,
     disk: Disk,
     broker: Broker,
+    /// Connections that are gone, and of which nothing arrives any more.
+    fallen_silent: BTreeSet<u32>,
     line: Line,
     outside: Outside,
     beats: BTreeMap<Beat, u32>,
@@ -192,6 +194,7 @@ impl<'p> Stage<'p> {
             },
             disk: Disk::default(),
             broker: Broker::default(),
+            fallen_silent: BTreeSet::new(),
             line: Line::new(emulator_for(&profile, plan.turn_ms, faults)),
             outside: Outside::new(plan, account.clone(), machine_no.clone()),
             settings: Settings {

@@ -108,6 +108,15 @@ impl Stage<'_> {
         envelope::seal(fields, key)
     }
 
+    /// What left on a connection that is gone arrives up to some point, and nothing after it.
+    fn still_arrives(&mut self, connection: u32) -> bool {
+        let arrives = !self.fallen_silent.contains(&connection) && self.chance.bool();
+        if !arrives {
+            self.fallen_silent.insert(connection);
+        }
+        arrives
+    }
+
     pub(super) fn at_platform(
         &mut self,
         connection: u32,
@@ -118,7 +127,7 @@ impl Stage<'_> {
         self.beat(Beat::AtPlatform, true);
         let is_on = self.broker.is_on(connection);
         // A lost journal's word that arrives only now stands for nothing that this one said.
-        if (is_on || self.chance.bool()) && life >= self.first_life {
+        if (is_on || self.still_arrives(connection)) && life >= self.first_life {
             Outside::hear(payload, &mut self.judge)?;
         }
         if is_on {

@@ -7,7 +7,8 @@ use crate::core::{Core, RING_MAX, TOMBSTONE_AGE_MIN_S};
 use crate::order::command::QUANTITY_MAX;
 use crate::order::time::Now;
 use crate::sim::world::judge::Broken;
-use crate::sim::world::plan::{Fault, Placed, When};
+use crate::sim::world::plan::{Fault, When};
+use std::collections::BTreeSet;
 
 /// Two channels for a report and for one correction a unit, and the refund.
 const COPIES_AN_ORDER_MAX: usize = 2 * (1 + QUANTITY_MAX as usize) + 1;
@@ -82,6 +83,10 @@ impl Stage<'_> {
     /// Is all settled? Then the run is over; and if it never is, it fails.
     pub(super) fn look(&mut self) -> Result<(), Broken> {
         let now = self.now();
+        // With each event the core forgets one tombstone: a quiet board leaves it few.
+        for _ in 0..self.placed.len() {
+            self.tell(Event::Wake)?;
+        }
         let begun = self.plan.sendings.iter().all(|s| s.at_ms < self.now_ms);
         if let Some(core) = self.core.as_ref().filter(|_| begun && !self.disk.is_damaged()) {
             let (open_orders, open_reports) = (core.open_orders().len(), core.status(now).reports_open);
@@ -100,9 +105,12 @@ impl Stage<'_> {
     fn find_what_grows(&self, core: &Core, now: Now) -> Result<(), Broken> {
         let (status, limits) = (core.status(now), self.plan.limits);
         let kept = core.open_orders().len() + status.orders_settled;
-        let is_old =
-            |placed: &Placed| self.now_ms > placed.issued_at_ms + (TOMBSTONE_AGE_MIN_S + DRIVE_WITHIN_S) * 1_000;
-        let young = self.placed.iter().filter(|(_, placed)| !is_old(placed) || placed.oddity.is_some()).count();
+        // They go in the order of arrival: behind what came lately nothing goes.
+        let since_ms = self.now_ms.saturating_sub((TOMBSTONE_AGE_MIN_S + DRIVE_WITHIN_S) * 1_000);
+        let lately = self.plan.sendings.iter().filter(|sending| sending.at_ms >= since_ms).map(|sending| sending.order);
+        let placed = self.placed.iter().enumerate();
+        let from_the_future = placed.filter(|(_, (_, order))| order.oddity.is_some()).map(|(n, _)| n);
+        let young = lately.chain(from_the_future).collect::<BTreeSet<_>>().len();
         for (what, found, limit) in [
             ("orders open", status.orders_open, limits.orders_open),
             ("orders not settled", core.open_orders().len(), limits.reports_open + limits.refusal_reserve),
