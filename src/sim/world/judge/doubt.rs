@@ -105,7 +105,11 @@ impl Doubt {
     /// Something says why this unit may be called unknown. A clock that lies hides what is older than the journal.
     pub(super) fn is_excused(&self, unit: &UnitId, clock_lied: bool) -> bool {
         let Some(window) = self.unknown.get(unit) else { return false };
-        let Some(begun_ms) = window.begun_ms else { return window.barred || clock_lied };
+        // An intent that its life's death took from the journal does not count: what came again is barred.
+        if window.barred {
+            return true;
+        }
+        let Some(begun_ms) = window.begun_ms else { return clock_lied };
         let from_ms = begun_ms.saturating_sub(LEAD_MS);
         let left_alone = self.left_alone.get(unit).into_iter().flatten();
         self.struck.iter().any(|&(from, to)| from <= window.ended_ms && to >= from_ms)
