@@ -37,6 +37,10 @@ sim: build-needs ## SEEDS simulated lives of a machine (100,000; about ten minut
 	$(CARGO) test --test simulation -- --nocapture
 sim: export SEEDS := $(SEEDS)
 
+.PHONY: mutants
+mutants: build-needs ## a sample of 300 mutants against the tests (an hour or more; goes on where it stopped); JOBS=2: two at once
+	scripts/mutants
+
 .PHONY: check
 check: build-needs ## format, lints, documentation, licences and advisories, the systemd unit
 	$(CARGO) fmt --check
