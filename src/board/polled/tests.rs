@@ -323,6 +323,59 @@ fn a_result_that_the_board_did_not_forget_is_acknowledged_again_and_not_told_twi
     assert_eq!(driver.state(), LineState::Settling);
 }
 
+#[test]
+fn a_status_that_comes_while_the_motor_command_is_under_way_is_not_its_result() {
+    let (mut driver, now) = driving("uling-zdm8", 16);
+    // A turn cannot have ended before its command was answered: this is what the board said about an older one.
+    assert_eq!(findings_after(driver.as_mut(), now, vec![1, 3, 2, 2, 0]), [Finding::Fault(LineFault::Unexpected)]);
+    assert_eq!(findings_after(driver.as_mut(), now, vec![1, 0x10, 0x20, 1, 0, 2]), [Finding::Taken]);
+}
+
+#[test]
+fn a_result_that_comes_twice_before_it_is_durable_is_told_once() {
+    let (mut driver, now) = driving("uling-zdm8", 16);
+    findings_after(driver.as_mut(), now, vec![1, 0x10, 0x20, 1, 0, 2]);
+    let (now, ..) = next_write(driver.as_mut(), now);
+    assert!(matches!(findings_after(driver.as_mut(), now, vec![1, 3, 2, 2, 0])[..], [Finding::Outcome(_)]));
+    assert_eq!(findings_after(driver.as_mut(), now, vec![1, 3, 2, 2, 0]), [Finding::Fault(LineFault::Unexpected)]);
+}
+
+/// The addresses that are asked within this time by a driver of two boards, of which those in `present` answer.
+fn asked_within(present: &[u8], ms: u64) -> Vec<u8> {
+    let mut driver = UlingModbus::new(&profile("uling-zdm8", 2));
+    let mut asked = Vec::new();
+    let mut now = BootMs(0);
+    driver.opened(now);
+    while now < BootMs(ms) {
+        let (writes, _) = outputs(&mut driver);
+        for write in writes {
+            asked.push(write[0]);
+            if present.contains(&write[0]) && write[3] == 3 {
+                driver.received(now, now, &sealed(vec![write[0], 3, 2, 0, 0]));
+            }
+        }
+        now = now.plus_ms(10);
+        driver.wake(now);
+    }
+    asked
+}
+
+#[test]
+fn on_a_quiet_line_the_boards_are_watched_in_turn() {
+    let began = asked_within(&[1, 2], 9_000).len();
+    let asked = asked_within(&[1, 2], 9_000 + 4 * WATCH_MS);
+    assert!(matches!(asked[began..], [1, 2, 1, 2] | [2, 1, 2, 1]), "{:?}", &asked[began..]);
+}
+
+#[test]
+fn while_no_board_answers_all_are_asked_every_second_and_an_absent_one_costs_the_others_nothing() {
+    let silent = asked_within(&[], 20_000).len();
+    assert!(silent > 20, "{silent} questions in 20 s: a repaired board would be found late");
+    let began = asked_within(&[1], 9_000).len();
+    let watched = asked_within(&[1], 9_000 + 4 * WATCH_MS).len() - began;
+    assert!(watched <= 4, "{watched} questions while the absent board is one of two");
+}
+
 /// Bytes that are often a frame, or nearly one.
 fn line_bytes() -> impl Strategy<Value = Vec<u8>> {
     let frames = vec![
