@@ -361,6 +361,33 @@ fn asked_within(present: &[u8], ms: u64) -> Vec<u8> {
 }
 
 #[test]
+fn who_a_board_of_adh_is_does_not_tell_that_it_is_idle() {
+    let mut driver = Adh::new(&profile("adh815", 1));
+    driver.opened(BootMs(0));
+    let (now, ..) = next_write(&mut driver, BootMs(0));
+    // Its text is free, so it can begin with what would be an idle state.
+    driver.received(now, now, &sealed(vec![0, crate::board::adh::ID, 0, 0, 0, 0]));
+    assert_eq!(outputs(&mut driver).1, [Finding::Fault(LineFault::Unexpected)]);
+    assert_eq!(driver.state(), LineState::Settling);
+}
+
+#[test]
+fn a_result_that_is_gone_says_whether_the_motor_was_seen_turning() {
+    for (turned, words) in [(false, "after the command was written"), (true, "was turning")] {
+        let (mut driver, now) = driving("uling-zdm8", 16);
+        findings_after(driver.as_mut(), now, vec![1, 0x10, 0x20, 1, 0, 2]);
+        let (mut now, ..) = next_write(driver.as_mut(), now);
+        if turned {
+            findings_after(driver.as_mut(), now, vec![1, 3, 2, 1, 0]);
+            (now, ..) = next_write(driver.as_mut(), now);
+        }
+        now = now.plus_ms(START_GRACE_MS);
+        let found = findings_after(driver.as_mut(), now, ZDM8_IDLE.to_vec());
+        assert!(found.iter().any(|f| matches!(f, Finding::Unproven(why) if why.contains(words))), "{found:?}");
+    }
+}
+
+#[test]
 fn on_a_quiet_line_the_boards_are_watched_in_turn() {
     let began = asked_within(&[1, 2], 9_000).len();
     let asked = asked_within(&[1, 2], 9_000 + 4 * WATCH_MS);
