@@ -372,6 +372,42 @@ fn who_a_board_of_adh_is_does_not_tell_that_it_is_idle() {
 }
 
 #[test]
+fn who_a_board_of_adh_is_does_not_answer_the_motor_command() {
+    let (mut driver, now) = driving("adh815", 12);
+    let identity = vec![0, crate::board::adh::ID, crate::board::adh::RUN_BAD_PARAMETER];
+    assert_eq!(findings_after(driver.as_mut(), now, identity), [Finding::Fault(LineFault::Unexpected)]);
+    assert_eq!(findings_after(driver.as_mut(), now, vec![0, 5, 0]), [Finding::Taken]);
+}
+
+#[test]
+fn only_the_adh815_has_an_answer_to_a_drop_mode() {
+    let fits = |name: &str, second| {
+        let bytes = sealed(vec![0, second, 0x80, 0]);
+        crate::board::adh::AdhProtocol::new(&profile(name, 1)).fit(&bytes)
+    };
+    assert_eq!(fits("adh815", crate::board::adh::MODE), Fit::Whole(6));
+    assert_eq!(fits("adh814", crate::board::adh::MODE), Fit::No);
+    assert_eq!(fits("adh815", 0x77), Fit::No);
+}
+
+#[test]
+fn rule_18_a_board_that_answered_has_heard_the_command_whatever_the_kernel_says_of_its_bytes() {
+    let profile = profile("uling-zdm8", 1);
+    let mut driver = UlingModbus::new(&profile);
+    driver.opened(BootMs(0));
+    let (now, ..) = next_write(&mut driver, BootMs(0));
+    driver.received(now, now, &sealed(ZDM8_IDLE.to_vec()));
+    let reference = driver.reference(&command(16));
+    driver.drive(now, &command(16), &reference);
+    let (now, write, _) = next_write(&mut driver, now);
+    assert_eq!(write[1], 0x10);
+    assert_eq!(findings_after(&mut driver, now, vec![1, 0x10, 0x20, 1, 0, 2]), [Finding::Taken]);
+    driver.motor_written(now, Written::Nothing);
+    assert_eq!(outputs(&mut driver).1, []);
+    assert_eq!(driver.state(), LineState::Busy);
+}
+
+#[test]
 fn a_result_that_is_gone_says_whether_the_motor_was_seen_turning() {
     for (turned, words) in [(false, "after the command was written"), (true, "was turning")] {
         let (mut driver, now) = driving("uling-zdm8", 16);
