@@ -663,3 +663,6 @@ impl Vend {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
