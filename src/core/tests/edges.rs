@@ -57,6 +57,33 @@ fn requests_are_limited_in_all_and_for_each_host() {
 }
 
 #[test]
+fn nothing_is_published_without_a_connection_and_little_before_the_broker_takes_it() {
+    let mut w = World::new();
+    w.broker_is_quick = false;
+    for n in 1..=40 {
+        w.deliver(&w.put(&n.to_string(), "1"));
+        w.board_ends(DISPENSED);
+    }
+    assert_eq!(w.said.len(), 64, "the window; the rest waits in the journal");
+    w.broker_is_quick = true;
+    let published = std::mem::take(&mut w.published);
+    for token in published {
+        w.step(Event::Published(token));
+    }
+    assert_eq!((w.count_said("device.delivery.received"), w.count_said("device.delivery.response")), (40, 40));
+
+    w.line_is(LineState::Busy);
+    w.deliver(&w.put("41", "1"));
+    w.disk_is_quick = false;
+    w.deliver(&w.put("42", "1"));
+    w.step(Event::Disconnected);
+    w.commit();
+    assert_eq!(w.count_said("device.delivery.received"), 41, "there is nobody to hear it");
+    w.connect(true);
+    assert_eq!(w.count_said("device.delivery.received"), 42);
+}
+
+#[test]
 fn a_host_that_failed_five_times_is_called_by_one_probe_at_a_time_until_it_answers() {
     let mut w = World::new();
     report_to(&mut w, 7, |_| URL.to_owned());
@@ -198,6 +225,7 @@ fn an_order_waits_for_an_absent_board_to_the_millisecond_and_no_longer() {
     w.line_is(LineState::Closed);
     w.deliver(&w.put("1", "1"));
     let wait_ms = w.settings.profile.timing.longest_vend_ms + crate::core::drive::BOARD_WAIT_MS;
+    assert_eq!(w.core.deadline(), Some(w.now.boot.plus_ms(wait_ms)), "it wants to be woken for that");
     w.pass_ms(wait_ms - 1);
     assert_eq!(w.on_disk("1", "1").unwrap().state, "accepted");
     w.pass_ms(1);
