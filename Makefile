@@ -61,6 +61,10 @@ SABOTAGE = $(CARGO) test --profile simulation --features sabotage --lib --no-run
 sabotage: build-needs ## the proof that the proof can fail: each clause of each rule taken out, and found
 	$(SABOTAGE)
 
+.PHONY: mutants
+mutants: build-needs ## a sample of 300 mutants against the tests (an hour or more; goes on where it stopped); JOBS=2: two at once
+	scripts/mutants
+
 .PHONY: check
 check: build-needs ## format, lints, documentation, licences and advisories, the systemd unit
 	$(CARGO) fmt --check

@@ -38,6 +38,7 @@ use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -318,9 +319,9 @@ async fn serve(
 }
 
 /// Without a mark the vend goes on, and a crash between intent and first byte ends *unknown*.
-fn open_motor_mark(control_socket: &Path, boot_id: BootId) -> Option<(Rc<MotorMark>, Mark)> {
+fn open_motor_mark(control_socket: &Path, boot_id: BootId) -> Option<(Arc<MotorMark>, Mark)> {
     match MotorMark::open(&MotorMark::path(control_socket), boot_id) {
-        Ok((file, mark)) => Some((Rc::new(file), mark)),
+        Ok((file, mark)) => Some((Arc::new(file), mark)),
         Err(error) => {
             tracing::warn!(what = "motor_mark", "none, so more orders end unknown after a crash: {error}");
             None

@@ -317,3 +317,59 @@ impl Driver for Tcn00ff {
         self.outputs.pop_front()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::driver::{FloorType, Slot};
+    use std::path::Path;
+
+    /// A driver whose command was written at 0.
+    fn driving() -> Tcn00ff {
+        let mut driver = Tcn00ff::new(&Profile::find("tcn-00ff", Path::new(".")).unwrap());
+        driver.opened(BootMs(0));
+        let (address, floor_type) = (Address::new(1).unwrap(), FloorType::Spring);
+        let command = MotorCommand { address, slot: Slot(1), floor_type, lift: false, drop_check: true };
+        driver.drive(BootMs(0), &command, &Reference::default());
+        driver.motor_written(BootMs(0), Written::All);
+        driver.next_output();
+        driver
+    }
+
+    fn findings(driver: &mut Tcn00ff) -> Vec<Finding> {
+        std::iter::from_fn(|| driver.next_output())
+            .map(|output| match output {
+                Output::Finding(finding) => finding,
+                Output::Write(write) => panic!("{write:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_reply_counts_whole_or_in_two_reads_and_half_of_one_is_noise_when_the_rest_does_not_follow() {
+        let outcome = Finding::Outcome(Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen });
+        let bytes = reply(0, true, 0, DELIVERED);
+        let read = |pieces: &[(u64, &[u8])]| {
+            let mut driver = driving();
+            for &(at, bytes) in pieces {
+                driver.received(BootMs(at), BootMs(at), bytes);
+            }
+            findings(&mut driver)
+        };
+        assert_eq!(read(&[(2_000, &bytes)]), [outcome.clone()]);
+        assert_eq!(read(&[(2_000, &bytes[..3]), (2_000 + REPLY_MS_MAX, &bytes[3..])]), [outcome.clone()]);
+        let torn = read(&[(2_000, &bytes[..3]), (2_001 + REPLY_MS_MAX, &bytes)]);
+        assert_eq!(torn, [Finding::Fault(LineFault::Noise), outcome]);
+    }
+
+    #[test]
+    fn while_the_line_is_not_quiet_the_driver_wants_to_be_woken_when_it_is_and_not_after() {
+        let mut driver = driving();
+        driver.received(BootMs(2_000), BootMs(2_000), &reply(0, true, 0, DELIVERED));
+        driver.received(BootMs(2_001), BootMs(2_001), &[0]);
+        let quiet_at = BootMs(2_001 + QUIET_MS);
+        assert_eq!((driver.state(), driver.deadline()), (LineState::Settling, Some(quiet_at)));
+        driver.wake(quiet_at);
+        assert_eq!((driver.state(), driver.deadline()), (LineState::Idle, None));
+    }
+}

@@ -683,17 +683,4 @@ impl Vend {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::order::motor::FloorType;
-    use std::path::Path;
-
-    #[test]
-    fn rule_15_numbers_go_on_from_the_last_one_that_was_journaled() {
-        let mut driver = XyV3::new(&Profile::find("xy-v3", Path::new(".")).unwrap());
-        let (address, slot) = (Address::new(1).unwrap(), Slot(5));
-        let command = MotorCommand { address, slot, floor_type: FloorType::Spring, lift: false, drop_check: true };
-        driver.last_reference(&Reference(vec![7]));
-        assert_eq!(driver.reference(&command).0.first(), Some(&8));
-    }
-}
+mod tests;

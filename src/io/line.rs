@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -141,7 +141,7 @@ const EVENTS_KEPT_MAX: usize = 64;
 /// Motor frames are marked first, if there is a mark.
 pub async fn run(
     config: LineConfig,
-    mark: Option<Rc<MotorMark>>,
+    mark: Option<Arc<MotorMark>>,
     to: mpsc::Receiver<ToLine>,
     from: mpsc::Sender<FromLine>,
 ) {
@@ -230,7 +230,7 @@ enum Moved {
 }
 
 /// The motor mark has the intent, or needs none. A motor frame that could not be marked is not written.
-fn is_marked(mark: Option<&Rc<MotorMark>>, intent: Option<u64>) -> bool {
+fn is_marked(mark: Option<&Arc<MotorMark>>, intent: Option<u64>) -> bool {
     let (Some(mark), Some(intent)) = (mark, intent) else { return true };
     match mark.set(intent) {
         Ok(()) => true,
@@ -243,7 +243,7 @@ fn is_marked(mark: Option<&Rc<MotorMark>>, intent: Option<u64>) -> bool {
 
 struct Line {
     config: LineConfig,
-    mark: Option<Rc<MotorMark>>,
+    mark: Option<Arc<MotorMark>>,
     to: mpsc::Receiver<ToLine>,
     from: mpsc::Sender<FromLine>,
     outbox: VecDeque<FromLine>,

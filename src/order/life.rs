@@ -544,6 +544,7 @@ mod tests {
     use crate::order::key::Id;
     use crate::order::motor::{Address, FloorType, Slot};
     use crate::order::outcome::{DropSensor, Motor};
+    use crate::order::report::{Answer, DeadReason};
 
     const FELL: Evidence = Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen };
 
@@ -584,6 +585,34 @@ mod tests {
         order.resolved_by_person = true;
         assert_eq!(order.late_evidence(0, FELL), Ok(false));
         assert_eq!(order.outcomes(), [UnitOutcome::Unknown]);
+    }
+
+    /// An order with a receiver that ended so, both copies of its one report answered so.
+    fn settled(end: fn(&mut Order) -> Result<(), Forbidden>, http: Answer) -> Order {
+        let mut order = order();
+        order.notify_url = Some("https://shop.example/".into());
+        order.intend(intent()).unwrap();
+        end(&mut order).unwrap();
+        order.write_report(0, false);
+        order.reports[0].http.after(http);
+        order.reports[0].mqtt.after(Answer::Taken);
+        assert_eq!(order.state(), State::Settled);
+        order
+    }
+
+    #[test]
+    fn a_tombstone_keeps_the_url_only_while_something_may_still_be_sent_to_it() {
+        let dispensed: fn(&mut Order) -> _ = |o| o.board_outcome(FELL).map(drop);
+        let dead = Answer::Never(DeadReason::BadTarget);
+        for (end, http, keeps, why) in [
+            (dispensed, Answer::Taken, false, "all is said"),
+            (dispensed, dead, true, "a person may send a dead letter again"),
+            (Order::unproven, Answer::Taken, true, "a correction may come"),
+        ] {
+            let mut order = settled(end, http);
+            order.shrink().unwrap();
+            assert_eq!((order.notify_url.is_some(), order.state()), (keeps, State::Tombstone), "{why}");
+        }
     }
 
     #[test]

@@ -190,4 +190,12 @@ mod tests {
     fn a_system_clock_in_1970_is_not_believed_once_the_journal_has_seen_better() {
         assert_eq!(TimeKeeper::new(true, UnixMs(NOON)).trusted(at(0, 5_000, false)), None);
     }
+
+    #[test]
+    fn a_step_back_of_just_the_tolerance_is_no_lowering_and_moves_nothing() {
+        let mut keeper = TimeKeeper::new(false, UnixMs(NOON));
+        assert_eq!(keeper.observe(at(0, NOON - STEP_BACK_TOLERANCE_MS, true)), None);
+        assert_eq!(keeper.highest(), UnixMs(NOON));
+        assert_eq!(keeper.trusted(at(0, NOON - STEP_BACK_TOLERANCE_MS - 1, true)), None);
+    }
 }
