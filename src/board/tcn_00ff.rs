@@ -356,8 +356,8 @@ mod tests {
             }
             findings(&mut driver)
         };
-        assert_eq!(read(&[(2_000, &bytes)]), [outcome.clone()]);
-        assert_eq!(read(&[(2_000, &bytes[..3]), (2_000 + REPLY_MS_MAX, &bytes[3..])]), [outcome.clone()]);
+        assert_eq!(read(&[(2_000, &bytes)]), std::slice::from_ref(&outcome));
+        assert_eq!(read(&[(2_000, &bytes[..3]), (2_000 + REPLY_MS_MAX, &bytes[3..])]), std::slice::from_ref(&outcome));
         let torn = read(&[(2_000, &bytes[..3]), (2_001 + REPLY_MS_MAX, &bytes)]);
         assert_eq!(torn, [Finding::Fault(LineFault::Noise), outcome]);
     }

@@ -7,7 +7,6 @@
 )]
 
 #[path = "../common/mod.rs"]
-#[allow(dead_code, reason = "each test that includes it uses what it needs")]
 mod common;
 
 mod bad_input;
