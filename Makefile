@@ -28,20 +28,49 @@ demo: build-needs ## the main job, played through: orders in, motors turned, mer
 test: test-needs $(VENV_READY) ## every test; ends with one line that counts them
 	@export PATH="$$PATH:/usr/sbin" VEND_TEST_PYTHON="$(abspath $(VENV))/bin/python"; \
 		{ failed=0; $(CARGO) test --no-fail-fast || failed=1; \
+		SEEDS=$(SEEDS_IN_TEST) $(SIMULATION) || failed=1; \
+		$(SABOTAGE) || failed=1; \
 		$(CARGO) test --features demo --lib sim::demo || failed=1; \
 		$(CARGO) test --features demo --test demo || failed=1; exit $$failed; } 2>&1 | scripts/sum-up-tests
 
+# Optimised, with all checks of a debug build (profile.simulation): ten times the lives in the same time.
+SIMULATION := $(CARGO) test --profile simulation --test simulation -- --nocapture
+# With its build two to three minutes of two cores; a plain `cargo test` runs a few hundred lives in debug.
+SEEDS_IN_TEST := 20000
 SEEDS ?= 100000
 .PHONY: sim
-sim: build-needs ## SEEDS simulated lives of a machine (100,000; about ten minutes); SEED=n tells one
-	$(CARGO) test --test simulation -- --nocapture
+sim: build-needs ## SEEDS simulated lives of a machine (100,000), from FROM on; SEED=n tells one
+	$(SIMULATION)
 sim: export SEEDS := $(SEEDS)
+
+KILLS ?= 1000
+.PHONY: torture
+torture: test-needs ## KILLS kills of the real binary (1,000; 25 minutes at most), boards of every family; SEED=n repeats
+	@export PATH="$$PATH:/usr/sbin"; $(CARGO) test --test torture -- --nocapture
+torture: export KILLS := $(KILLS)
+
+.PHONY: crash
+crash: test-needs ## over 10,000 cuts of the recorded binary and 500 restarts (up to 20 minutes); SEED=n LIVES=1 repeats one life
+	LIVES=$${LIVES:-16} STATES=$${STATES:-10000} RESTARTS=$${RESTARTS:-520} ORDERS=$${ORDERS:-150} \
+		$(CARGO) test --test crash no_cut -- --nocapture
+
+# The unit tests that it runs without a clause lie in the same build.
+SABOTAGE = $(CARGO) test --profile simulation --features sabotage --lib --no-run && \
+	$(CARGO) test --profile simulation --features sabotage --test sabotage -- --nocapture
+.PHONY: sabotage
+sabotage: build-needs ## the proof that the proof can fail: each clause of each rule taken out, and found
+	$(SABOTAGE)
+
+.PHONY: mutants
+mutants: build-needs ## a sample of 300 mutants against the tests (an hour or more; goes on where it stopped); JOBS=2: two at once
+	scripts/mutants
 
 .PHONY: check
 check: build-needs ## format, lints, documentation, licences and advisories, the systemd unit
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) clippy --features demo --bins -- -D warnings
+	$(CARGO) clippy --features sabotage --lib --test sabotage -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items --quiet
 	bash -n scripts/* .ci/run
 	scripts/lint-unit

@@ -21,21 +21,24 @@ use crate::control::{Ask, Asked, Orders, Versioned};
 use crate::core::event::{
     Audience, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token,
 };
-use crate::core::{CloudSettings, Core, Recovered, Settings, Start, VerifyOrders};
+use crate::core::{CloudSettings, Core, Limits, Recovered, Settings, Start, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, BrokerFault, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
 use crate::io::control;
 use crate::io::http::{client, proxy::Proxies, target::TargetRules, tls};
 use crate::io::journal::{self, JournalEvent, Opened, Store};
 use crate::io::line::{self, FromLine, LineConfig, ToLine};
+use crate::io::mark::MotorMark;
 use crate::io::systemd::Notifier;
+use crate::order::mark::Mark;
 use crate::order::record;
-use crate::order::time::BootMs;
+use crate::order::time::{BootId, BootMs};
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -161,6 +164,7 @@ fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Star
         session_expiry_s: config.broker.session_expiry_s.into(),
         boot_id: clock::boot_id()?,
         seed: fastrand::u64(..),
+        limits: Limits::default(),
     })
 }
 
@@ -226,13 +230,16 @@ async fn serve(
     let broker_config = broker_config(config, credentials, &settings.mqtt_key, now_s)?;
     let broker = tokio::task::spawn_local(broker::run(broker_config, broker_commands, broker_events));
 
+    // The motor mark: written by the line, in memory that outlives this process.
+    let (motor_mark, mark) = open_motor_mark(&config.control_socket, settings.boot_id).unzip();
+
     // The line. In quarantine the port stays closed: nothing may be read or released (order-life, rule 5).
     let (to_line, line_commands) = mpsc::channel(TO_LINE_MAX);
     let (line_events, mut from_line) = mpsc::channel(FROM_LINE_MAX);
     if !quarantined {
         let link = config.board.profile.link;
         let line_config = LineConfig { port: config.board.port.clone(), baud: link.baud, parity: link.parity };
-        tokio::task::spawn_local(line::run(line_config, line_commands, line_events));
+        tokio::task::spawn_local(line::run(line_config, motor_mark.clone(), line_commands, line_events));
     }
 
     // HTTP: one client for merchants, one for the cloud; each request is a task, the core bounds how many.
@@ -243,7 +250,7 @@ async fn serve(
     let (asks, mut from_control) = mpsc::channel(CONTROL_MAX);
     tokio::task::spawn_local(control::serve(config.control_socket.clone(), asks));
 
-    let start = Start { driver: board::driver_for(&settings.profile), settings };
+    let start = Start { driver: board::driver_for(&settings.profile), settings, mark };
     let mut core = Core::new(start, recovered, clock.now());
     let broker_room = to_broker.clone();
     let mut hands = Hands {
@@ -265,6 +272,12 @@ async fn serve(
             match effect {
                 Effect::Http { token, request } => {
                     requests.begin(token, clients.send(request));
+                }
+                Effect::Mark(written) => {
+                    if let Some(Err(error)) = motor_mark.as_ref().map(|mark| mark.set(written)) {
+                        tracing::error!(what = "motor_mark", "{error}");
+                        break 'life Ended::Failed;
+                    }
                 }
                 Effect::End(Ending::Stopped) => break 'life Ended::Stopped,
                 Effect::End(Ending::JournalFailed) => break 'life Ended::Failed,
@@ -303,6 +316,17 @@ async fn serve(
     drop(broker_room);
     end(hands, broker, journal).await;
     Ok(ended)
+}
+
+/// Without a mark the vend goes on, and a crash between intent and first byte ends *unknown*.
+fn open_motor_mark(control_socket: &Path, boot_id: BootId) -> Option<(Arc<MotorMark>, Mark)> {
+    match MotorMark::open(&MotorMark::path(control_socket), boot_id) {
+        Ok((file, mark)) => Some((Arc::new(file), mark)),
+        Err(error) => {
+            tracing::warn!(what = "motor_mark", "none, so more orders end unknown after a crash: {error}");
+            None
+        }
+    }
 }
 
 /// Without the board or the broker the agent would look alive and do nothing: it ends, and the next life has both.
@@ -350,13 +374,13 @@ impl Hands {
             Effect::Publish { token: Token(token), payload } => {
                 self.for_broker.push_back(ToBroker::Publish { epoch: self.epoch, token, payload });
             }
-            Effect::LineWrite(write) => {
+            Effect::LineWrite { write, intent } => {
                 self.writes += 1;
                 let id = self.writes;
                 if write.motor {
                     self.motor_write = Some(id);
                 }
-                let write = ToLine::Write { id, bytes: write.bytes, not_after: write.not_after };
+                let write = ToLine::Write { id, bytes: write.bytes, not_after: write.not_after, intent };
                 self.hand_over("line", self.to_line.try_send(write).is_ok());
             }
             Effect::Note(note) => match note.level {
@@ -365,7 +389,7 @@ impl Hands {
                 Level::Warn => tracing::warn!(what = note.what, "{}", note.text),
                 Level::Error => tracing::error!(what = note.what, "{}", note.text),
             },
-            Effect::Http { .. } | Effect::Served { .. } | Effect::End(_) => {}
+            Effect::Http { .. } | Effect::Served { .. } | Effect::Mark(_) | Effect::End(_) => {}
         }
     }
 

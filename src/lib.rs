@@ -12,4 +12,5 @@ pub mod control;
 pub mod core;
 pub mod io;
 pub mod order;
+pub mod sabotage;
 pub mod sim;

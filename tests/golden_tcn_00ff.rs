@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says so when it fails")]
 
 use std::path::Path;
-use vend::board::driver::{Address, Driver, Finding, FloorType, MotorCommand, Output, Reference, Slot, Written};
+use vend::board::driver::{
+    Address, Driver, Finding, FloorType, LineState, MotorCommand, Output, Reference, Slot, Written,
+};
 use vend::board::profile::Profile;
 use vend::board::tcn_00ff::{Tcn00ff, reply, request};
 use vend::order::outcome::{DropSensor, Evidence, Motor};
@@ -87,4 +89,20 @@ fn the_emulated_board_answers_as_published() {
         assert_eq!(board.next_output().as_deref(), Some(&wanted[..]), "{fault:?}");
         assert_eq!(board.next_output(), None);
     }
+}
+
+#[test]
+fn rule_16_a_new_life_waits_until_a_turn_of_an_earlier_one_must_be_over() {
+    let mut driver = Tcn00ff::new(&profile());
+    driver.last_reference(&Reference::default());
+    driver.opened(BootMs(1_000));
+    assert_eq!(driver.state(), LineState::Settling);
+    let settled_at = driver.deadline().unwrap();
+    assert_eq!(settled_at, BootMs(1_000).plus_ms(profile().timing.longest_vend_ms));
+    driver.wake(settled_at);
+    assert_eq!(driver.state(), LineState::Idle);
+    // Once a life: a port that comes back costs nothing.
+    driver.closed(settled_at);
+    driver.opened(settled_at);
+    assert_eq!(driver.state(), LineState::Idle);
 }

@@ -7,6 +7,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -15,7 +16,8 @@ use tokio::time::timeout;
 use vend::board::driver::Written;
 use vend::board::profile::Parity;
 use vend::io::line::{FromLine, LineConfig, LineTrouble, ToLine, run};
-use vend::order::time::BootMs;
+use vend::io::mark::MotorMark;
+use vend::order::time::{BootId, BootMs};
 
 /// Far more than anything here takes, the 5 s between two attempts to open included.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -90,10 +92,14 @@ impl Running {
     }
 
     fn with(port: &Path, parity: Parity, capacity: usize) -> Self {
+        Running::marking(port, parity, capacity, None)
+    }
+
+    fn marking(port: &Path, parity: Parity, capacity: usize, mark: Option<Arc<MotorMark>>) -> Self {
         let (to, commands) = mpsc::channel(capacity);
         let (events, from) = mpsc::channel(capacity);
         let config = LineConfig { port: port.to_owned(), baud: BAUD, parity };
-        Running { to, from, task: tokio::spawn(run(config, commands, events)) }
+        Running { to, from, task: tokio::spawn(run(config, mark, commands, events)) }
     }
 
     async fn next(&mut self) -> FromLine {
@@ -108,7 +114,7 @@ impl Running {
     }
 
     async fn write(&mut self, id: u64, bytes: &[u8], not_after: Option<BootMs>) {
-        self.to.send(ToLine::Write { id, bytes: bytes.to_vec(), not_after }).await.unwrap();
+        self.to.send(ToLine::Write { id, bytes: bytes.to_vec(), not_after, intent: None }).await.unwrap();
     }
 
     /// Bytes until there are `count`, and nothing else.
@@ -175,6 +181,32 @@ async fn bytes_go_both_ways_unchanged_and_carry_the_time_of_their_reading() {
         assert_eq!([bytes, rest].concat(), b"\x03\x04\r\n\x11\x13\x7f");
         line.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_motor_frame_is_marked_before_its_first_byte_and_other_frames_are_not() {
+    let (_directory, link) = place();
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let path = memory.path().join("control.mark");
+    let boot_id = BootId([1; 16]);
+    let (mark, new) = MotorMark::open(&path, boot_id).unwrap();
+    let plug = Plug::into(&link);
+    let mut line = Running::marking(&link, Parity::None, 64, Some(Arc::new(mark)));
+    assert_eq!(line.next().await, FromLine::Opened);
+    line.write(1, b"status", None).await;
+    assert_eq!(plug.receive(6), b"status");
+    assert_eq!(MotorMark::open(&path, boot_id).unwrap().1, new);
+    line.to.send(ToLine::Write { id: 2, bytes: b"motor".to_vec(), not_after: None, intent: Some(42) }).await.unwrap();
+    assert_eq!(plug.receive(1), b"m");
+    assert_eq!(MotorMark::open(&path, boot_id).unwrap().1.written, 42);
+    // One that is too late for its window is not written, and not marked.
+    let too_late = ToLine::Write { id: 3, bytes: b"late".to_vec(), not_after: Some(BootMs(1)), intent: Some(43) };
+    line.to.send(too_late).await.unwrap();
+    for (id, written) in [(1, Written::All), (2, Written::All), (3, Written::Nothing)] {
+        assert_eq!(line.next().await, FromLine::Written { id, written });
+    }
+    assert_eq!(MotorMark::open(&path, boot_id).unwrap().1.written, 42);
+    line.stop().await;
 }
 
 #[tokio::test]

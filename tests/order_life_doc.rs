@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says by panicking what is wrong")]
 
+#[path = "common/document.rs"]
+mod document;
 #[path = "common/tree.rs"]
 mod tree;
 
+use document::{cells, files_with_test};
 use std::fmt::Write as _;
 use tree::{files, in_backticks, item_exists, read, root};
 use vend::order::life::{Event, State, Step, step};
@@ -82,7 +85,7 @@ fn the_document_holds_the_whole_table_as_the_code_has_it() {
 fn rules(text: &str) -> Vec<(usize, [&str; 3])> {
     text.lines()
         .filter_map(|line| {
-            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let cells = cells(line)?;
             let number = cells.first()?.parse().ok()?;
             let [rule, place, tests] = cells.get(1..)?.try_into().ok()?;
             Some((number, [rule, place, tests]))
@@ -113,21 +116,12 @@ fn every_rule_lives_where_the_document_says() {
 #[test]
 fn every_rule_is_shown_by_tests_that_exist() {
     let sources: Vec<_> = files("src", ".rs").into_iter().chain(files("tests", ".rs")).collect();
-    let is_test = |name: &str| {
-        sources.iter().any(|(_, text)| {
-            text.match_indices(&format!("fn {name}(")).any(|(at, _)| {
-                let above = text[..at].trim_end_matches("async ").trim_end_matches(' ').lines().rev();
-                let mut above = above.take_while(|l| !l.trim().is_empty() && l.trim() != "}");
-                above.any(|l| l.contains("#[test]") || l.contains("#[tokio::test"))
-            })
-        })
-    };
     let text = read(DOCUMENT);
     for (number, [_, _, tests]) in rules(&text) {
         let names = in_backticks(tests);
         assert!(!names.is_empty(), "rule {number} is shown by nothing");
         for name in names {
-            assert!(is_test(name), "rule {number}: there is no test {name}");
+            assert!(!files_with_test(&sources, name).is_empty(), "rule {number}: there is no test {name}");
         }
     }
 }

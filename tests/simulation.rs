@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use vend::sim::world::{Plan, Run, Story, failure_of, run};
 
-/// As many as fit into half a minute of `make test`, two cores and a debug build.
-const SEEDS: u64 = 3_000;
+/// For a plain `cargo test`, which builds for debugging: a few seconds. `make test` runs 20,000 in another profile.
+const SEEDS: u64 = 300;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
@@ -47,18 +47,21 @@ fn the_promise_holds_in_every_simulated_life() {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
     });
-    let (orders, turns, cuts, unknown) = runs
-        .iter()
-        .fold((0, 0, 0, 0), |(o, t, c, u), (_, run)| (o + run.orders, t + run.turns, c + run.cuts, u + run.unknown));
+    let sum = |of: fn(&Run) -> usize| runs.iter().map(|(_, run)| of(run)).sum::<usize>();
+    let (orders, turns, unknown) = (sum(|run| run.orders), sum(|run| run.turns), sum(|run| run.unknown));
+    let (cuts, board_cuts) = (sum(|run| run.cuts), sum(|run| run.board_cuts));
     let seconds = began.elapsed().as_secs_f64();
     let (seeds, rate) = (runs.len(), runs.len() as f64 / seconds);
-    println!("{seeds} seeds, {orders} orders, {turns} turns, {cuts} cuts, {unknown} unknown in {seconds:.1} s");
-    println!("{rate:.0} seeds a second, {:.0} orders a second", orders as f64 / seconds);
+    let (orders_a_second, cuts_an_order) = (orders as f64 / seconds, cuts as f64 / orders.max(1) as f64);
+    println!("{seeds} seeds, {orders} orders, {turns} turns, {unknown} units unknown in {seconds:.1} s");
+    println!("{cuts} power cuts, {cuts_an_order:.1} an order, and {board_cuts} of the board alone");
+    println!("{rate:.0} seeds a second, {orders_a_second:.0} orders a second");
     let failing = runs.iter().filter(|(_, run)| run.broken.is_some()).map(|(seed, _)| *seed).min();
     if let Some(story) = failing.and_then(failure_of) {
         panic!("{story}");
     }
-    assert!(turns > orders / 3 && cuts > 0 && unknown > 0, "the runs exercise nothing");
+    assert!(turns > orders / 3 && unknown > 0, "the runs exercise nothing");
+    assert!(cuts >= 5 * orders, "{cuts_an_order:.1} power cuts an order are too few to prove anything");
 }
 
 #[test]

@@ -19,3 +19,15 @@ pub fn xor8(bytes: &[u8]) -> u8 {
 pub fn sum8(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, &byte| sum.wrapping_add(byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_check_sum_has_the_published_value_of_the_digits_one_to_nine() {
+        assert_eq!(crc16_modbus(b"123456789"), 0x4B37, "CRC-16/MODBUS in every catalogue");
+        assert_eq!(sum8(b"123456789"), 0xDD, "477 = 0x1DD");
+        assert_eq!(xor8(b"123456789"), 0x31);
+    }
+}

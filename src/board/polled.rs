@@ -15,6 +15,7 @@ use super::talk::{
 };
 use crate::order::outcome::Reason;
 use crate::order::time::BootMs;
+use crate::sabotage::{self, Clause};
 use under_way::{Memory, Open, Phase};
 
 mod under_way;
@@ -172,6 +173,10 @@ impl<P: Protocol> Polled<P> {
                 }
             }
             (Request::Forget, _) => station.unsettle(now),
+            (Request::Drive(_), Some(open)) if sabotage::is_out(Clause::R15NotResentPolled) => {
+                open.phase = Phase::Ready;
+                open.ask_at = now;
+            }
             (Request::Drive(_), Some(open)) => open.ask_at = now,
             (Request::Drive(_), None) => station.unsettle(now),
             (Request::Status | Request::DropMode(_), Some(open)) if open.phase == Phase::Following => {
@@ -192,7 +197,8 @@ impl<P: Protocol> Polled<P> {
 
     /// How long the line is left alone while an old answer may come.
     fn pause_ms(&self) -> u64 {
-        let drain_ms = if P::REPLIES_ARE_ANONYMOUS { self.timing.reply_ms } else { 0 };
+        let drains = P::REPLIES_ARE_ANONYMOUS && !sabotage::is_out(Clause::R16Drained);
+        let drain_ms = if drains { self.timing.reply_ms } else { 0 };
         self.timing.min_gap_ms.max(drain_ms)
     }
 
@@ -225,7 +231,7 @@ impl<P: Protocol> Polled<P> {
     fn abandon(&mut self, now: BootMs, open: &Open) {
         if let Some(station) = self.stations.get_mut(open.station) {
             station.quiet_until = match (open.seen_turning, open.resumed) {
-                _ if open.phase != Phase::Following => now,
+                _ if open.phase != Phase::Following || sabotage::is_out(Clause::R16AwaitedPolled) => now,
                 (true, _) => now,
                 (false, true) => now.plus_ms(START_GRACE_MS),
                 (false, false) => open.sent_at.plus_ms(self.timing.longest_vend_ms),
@@ -344,6 +350,12 @@ impl<P: Protocol> Polled<P> {
     /// A status while the motor command is not yet written.
     fn check(&mut self, now: BootMs, mut open: Open, index: usize, status: Status) {
         let ours = open.station == index;
+        if sabotage::is_out(Clause::R14FoundBeforeIsFormer)
+            && let Status::Finished(_, result) = status
+        {
+            self.outcome(open, result);
+            return;
+        }
         let quiet = self.stations.get(index).is_some_and(|s| s.quiet_until <= now);
         let goes_on = match status {
             Status::Idle => quiet || !ours,
@@ -398,6 +410,14 @@ impl<P: Protocol> Polled<P> {
             }
             Status::Idle if !open.seen_turning && now < self.idle_proves_nothing_until(&open) => {
                 self.open = Some(open);
+                return;
+            }
+            Status::Idle
+                if open.resumed && sabotage::is_out(Clause::R17IdleProvesNothing)
+                    || open.seen_turning && sabotage::is_out(Clause::R20IdleAfterTurning) =>
+            {
+                self.open = Some(open);
+                self.not_taken(now, Reason::BoardOffline);
                 return;
             }
             Status::Idle if open.resumed => "the board is idle: the result is gone, or the command never came",
@@ -485,7 +505,8 @@ impl<P: Protocol> Driver for Polled<P> {
     fn closed(&mut self, now: BootMs) {
         let motor_unsent = self.talk.unqueue_writes();
         self.talk.close();
-        if self.open.as_ref().is_some_and(|o| motor_unsent || o.phase != Phase::Following) {
+        let proven = motor_unsent || sabotage::is_out(Clause::R18LostPortProvesNothing);
+        if self.open.as_ref().is_some_and(|o| proven || o.phase != Phase::Following) {
             self.not_taken(now, Reason::BoardOffline);
         }
         self.served(Err(ServiceError::NoAnswer));
@@ -527,7 +548,7 @@ impl<P: Protocol> Driver for Polled<P> {
         let anybody = || self.stations.iter().any(|s| s.standing == Standing::Idle);
         match () {
             () if !self.talk.is_open => LineState::Closed,
-            () if self.held.is_some() => LineState::Held,
+            () if self.held.is_some() && !sabotage::is_out(Clause::R14IntentAfterRelease) => LineState::Held,
             () if self.open.is_some() || self.serving.is_some() => LineState::Busy,
             () if settled() && anybody() => LineState::Idle,
             () => LineState::Settling,
@@ -603,6 +624,10 @@ impl<P: Protocol> Driver for Polled<P> {
     }
 
     fn motor_written(&mut self, now: BootMs, written: Written) {
+        let written = match written {
+            Written::Some if sabotage::is_out(Clause::R18SomeMayBeHeard) => Written::Nothing,
+            told => told,
+        };
         let driving = self.talk.exchange.as_ref().is_some_and(|e| matches!(e.question, Request::Drive(_)));
         let unheard = |o: &Open| o.phase == Phase::Following && !(o.resumed || o.taken || o.seen_turning);
         match written {

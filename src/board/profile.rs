@@ -442,4 +442,53 @@ mod tests {
         let broken = text.replace("recovery_class = \"none\"", "recovery_class = \"held-until-acknowledged\"");
         assert!(Profile::parse("x", &broken).unwrap_err().to_string().contains("recovery_class"));
     }
+
+    /// The key that a built-in profile is refused for after this change; nothing when it is taken.
+    fn refused(name: &str, from: &str, to: &str) -> Option<&'static str> {
+        let (_, text) = BUILT_IN.iter().find(|(n, _)| *n == name).unwrap();
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, *text, "{name} has no {from:?}");
+        match Profile::parse("x", &changed) {
+            Ok(_) => None,
+            Err(ProfileError::Value { key, .. }) => Some(key),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn every_contradiction_in_a_profile_is_refused_by_its_key_and_the_limits_themselves_are_taken() {
+        let (zdm8, xy) = ("uling-zdm8", "xy-v3");
+        for (name, from, to, key) in [
+            (zdm8, "count = 8", "count = 0", Some("addresses.count")),
+            (zdm8, "count = 8", "count = 1", None),
+            (zdm8, "first = 0", "first = 99", None),
+            (zdm8, "first = 0", "first = 100", Some("slots.first")),
+            (zdm8, "last = 99", "last = 100", Some("slots.last")),
+            (zdm8, "last = 99\nhundred_an_address = true", "last = 100\nhundred_an_address = false", None),
+            (zdm8, "longest_vend_ms = 15000", "longest_vend_ms = 0", Some("timing")),
+            (zdm8, "reply_ms = 500", "reply_ms = 0", Some("timing")),
+            (zdm8, "poll_ms = 300", "poll_ms = 0", Some("timing")),
+            (zdm8, "\"read-clears\"", "\"none\"", None),
+            (zdm8, "\"read-clears\"", "\"push-only\"", Some("recovery_class")),
+            (zdm8, "[timing]", "[options]\nadh_variant = \"815\"\n\n[timing]", Some("options.adh_variant")),
+            ("adh815", "adh_variant = \"815\"", "", Some("options.adh_variant")),
+            (zdm8, "[timing]", "[options]\ndirect_drive_len = 5\n\n[timing]", Some("options.direct_drive_len")),
+            (xy, "direct_drive_len = 5", "direct_drive_len = 4", Some("options.direct_drive_len")),
+            (xy, "direct_drive_len = 5", "direct_drive_len = 6", None),
+            (xy, "direct_drive_len = 5", "direct_drive_len = 7", Some("options.direct_drive_len")),
+        ] {
+            assert_eq!(refused(name, from, to), key, "{name}: {from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn an_address_and_its_byte_on_the_wire_are_each_others() {
+        let mut profile = Profile::find("uling-zdm8", std::path::Path::new(".")).unwrap();
+        profile.addresses.first_on_wire = 3;
+        profile.addresses.count = 2;
+        let wire = [1, 2].map(|n| profile.wire_address(Address::new(n).unwrap()));
+        assert_eq!(wire, [3, 4]);
+        let back = [2, 3, 4, 5].map(|byte| profile.address_of(byte).map(Address::get));
+        assert_eq!(back, [None, Some(1), Some(2), None]);
+    }
 }

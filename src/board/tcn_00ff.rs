@@ -10,6 +10,7 @@ use super::frame::sum8;
 use super::profile::Profile;
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use crate::order::time::BootMs;
+use crate::sabotage::{self, Clause};
 use std::collections::VecDeque;
 
 /// Parameter of a dispense command: with drop sensor; of the light: on.
@@ -70,6 +71,8 @@ pub struct Tcn00ff {
     running: Option<(Vend, Phase)>,
     /// The last command that ended without proof, until the next one: its reply may still come.
     unresolved: Option<Vend>,
+    /// An earlier life of the agent sent a command: its motor may still turn, and its reply come.
+    was_driven_before: bool,
     /// No command before: an old one may still turn, or the line is not quiet.
     settled_at: BootMs,
     tally: Tally,
@@ -88,6 +91,7 @@ impl Tcn00ff {
             buffer_read_at: BootMs::default(),
             running: None,
             unresolved: None,
+            was_driven_before: false,
             settled_at: BootMs::default(),
             tally: Tally::default(),
             outputs: VecDeque::new(),
@@ -147,7 +151,9 @@ impl Tcn00ff {
     fn abandon(&mut self, settled_at: BootMs) {
         if let Some((vend, _)) = self.running.take() {
             self.unresolved = Some(vend);
-            self.settled_at = self.settled_at.max(settled_at);
+            if !sabotage::is_out(Clause::R16AwaitedTcn) {
+                self.settled_at = self.settled_at.max(settled_at);
+            }
         }
     }
 
@@ -186,6 +192,9 @@ impl Driver for Tcn00ff {
         self.now = now;
         self.is_open = true;
         self.buffer.clear();
+        if std::mem::take(&mut self.was_driven_before) {
+            self.settled_at = self.settled_at.max(self.longest_vend_end());
+        }
         match self.running {
             // The reply may have come while nobody listened.
             Some((_, Phase::Listening { until })) => self.unproven("the port was lost during the vend", until),
@@ -210,7 +219,7 @@ impl Driver for Tcn00ff {
         }
         self.buffer_read_at = read_at;
         self.buffer.extend_from_slice(bytes);
-        if self.running.is_none() {
+        if self.running.is_none() && !sabotage::is_out(Clause::R16Drained) {
             self.settled_at = self.settled_at.max(now.plus_ms(QUIET_MS));
         }
         self.parse();
@@ -247,6 +256,12 @@ impl Driver for Tcn00ff {
         Reference::default()
     }
 
+    /// Even if that command's order ended long ago, and nothing of it is left to resume: the life between may have been
+    /// too short for its reply.
+    fn last_reference(&mut self, _reference: &Reference) {
+        self.was_driven_before = true;
+    }
+
     fn drive(&mut self, now: BootMs, command: &MotorCommand, _reference: &Reference) {
         self.now = now;
         let Some(slot) = u8::try_from(command.slot.0).ok().filter(|slot| (1..=SLOT_MAX).contains(slot)) else {
@@ -256,7 +271,9 @@ impl Driver for Tcn00ff {
             return self.tell(Finding::NotTaken(Reason::BoardOffline));
         }
         self.unresolved = None;
-        self.buffer.clear();
+        if !sabotage::is_out(Clause::R16Drained) {
+            self.buffer.clear();
+        }
         self.running = Some((Vend { address: command.address, drop_check: command.drop_check }, Phase::Offered));
         let parameter = if command.drop_check { PARAMETER_ON } else { PARAMETER_OFF };
         let bytes = request(self.profile.wire_address(command.address), slot, parameter).to_vec();
@@ -274,6 +291,10 @@ impl Driver for Tcn00ff {
         self.now = now;
         let until = self.longest_vend_end();
         if let Some((_, phase @ Phase::Offered)) = &mut self.running {
+            let written = match written {
+                Written::Some if sabotage::is_out(Clause::R18SomeMayBeHeard) => Written::Nothing,
+                told => told,
+            };
             match written {
                 Written::All | Written::Some => *phase = Phase::Listening { until },
                 Written::Nothing => {
@@ -305,5 +326,61 @@ impl Driver for Tcn00ff {
 
     fn next_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::driver::{FloorType, Slot};
+    use std::path::Path;
+
+    /// A driver whose command was written at 0.
+    fn driving() -> Tcn00ff {
+        let mut driver = Tcn00ff::new(&Profile::find("tcn-00ff", Path::new(".")).unwrap());
+        driver.opened(BootMs(0));
+        let (address, floor_type) = (Address::new(1).unwrap(), FloorType::Spring);
+        let command = MotorCommand { address, slot: Slot(1), floor_type, lift: false, drop_check: true };
+        driver.drive(BootMs(0), &command, &Reference::default());
+        driver.motor_written(BootMs(0), Written::All);
+        driver.next_output();
+        driver
+    }
+
+    fn findings(driver: &mut Tcn00ff) -> Vec<Finding> {
+        std::iter::from_fn(|| driver.next_output())
+            .map(|output| match output {
+                Output::Finding(finding) => finding,
+                Output::Write(write) => panic!("{write:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_reply_counts_whole_or_in_two_reads_and_half_of_one_is_noise_when_the_rest_does_not_follow() {
+        let outcome = Finding::Outcome(Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen });
+        let bytes = reply(0, true, 0, DELIVERED);
+        let read = |pieces: &[(u64, &[u8])]| {
+            let mut driver = driving();
+            for &(at, bytes) in pieces {
+                driver.received(BootMs(at), BootMs(at), bytes);
+            }
+            findings(&mut driver)
+        };
+        assert_eq!(read(&[(2_000, &bytes)]), std::slice::from_ref(&outcome));
+        assert_eq!(read(&[(2_000, &bytes[..3]), (2_000 + REPLY_MS_MAX, &bytes[3..])]), std::slice::from_ref(&outcome));
+        let torn = read(&[(2_000, &bytes[..3]), (2_001 + REPLY_MS_MAX, &bytes)]);
+        assert_eq!(torn, [Finding::Fault(LineFault::Noise), outcome]);
+    }
+
+    #[test]
+    fn while_the_line_is_not_quiet_the_driver_wants_to_be_woken_when_it_is_and_not_after() {
+        let mut driver = driving();
+        driver.received(BootMs(2_000), BootMs(2_000), &reply(0, true, 0, DELIVERED));
+        driver.received(BootMs(2_001), BootMs(2_001), &[0]);
+        let quiet_at = BootMs(2_001 + QUIET_MS);
+        assert_eq!((driver.state(), driver.deadline()), (LineState::Settling, Some(quiet_at)));
+        driver.wake(quiet_at);
+        assert_eq!((driver.state(), driver.deadline()), (LineState::Idle, None));
     }
 }

@@ -21,6 +21,7 @@ use super::driver::{
 use super::profile::Profile;
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use crate::order::time::BootMs;
+use crate::sabotage::{self, Clause};
 use std::collections::VecDeque;
 use wire::{Deframer, Frame, PackNo, frame};
 
@@ -250,7 +251,14 @@ impl XyV3 {
                     self.tell(Finding::Fault(LineFault::TimeOut));
                 }
             }
-            Awaiting::Motor => self.tell(Finding::Fault(LineFault::TimeOut)),
+            Awaiting::Motor => {
+                if sabotage::is_out(Clause::R15NotResentXy)
+                    && let Some(vend) = &mut self.vend
+                {
+                    vend.phase = Phase::Waiting { since: self.now };
+                }
+                self.tell(Finding::Fault(LineFault::TimeOut));
+            }
             Awaiting::Identity | Awaiting::Nothing => {}
         }
     }
@@ -331,6 +339,7 @@ impl XyV3 {
         self.tell(Finding::BoardRestarted);
         if let Some(vend) = self.vend
             && matches!(vend.phase, Phase::Listening { .. })
+            && !sabotage::is_out(Clause::R20RestartNoticed)
         {
             self.unproven("the board restarted before it told the result", false);
         }
@@ -366,7 +375,9 @@ impl XyV3 {
             Phase::Listening { until } => until,
             Phase::Resumed => self.longest_vend_end(),
         };
-        self.unresolved = Some(Unresolved { vend, until, creditable });
+        if !sabotage::is_out(Clause::R16AwaitedXy) {
+            self.unresolved = Some(Unresolved { vend, until, creditable });
+        }
     }
 
     fn not_taken(&mut self) {
@@ -418,7 +429,7 @@ impl XyV3 {
             self.question = None;
             return;
         }
-        if asks == Asks::HeldData && self.held {
+        if asks == Asks::HeldData && self.held && !sabotage::is_out(Clause::R22FinalFrameDurable) {
             return;
         }
         let (bytes, motor) = match self.next_command().filter(|_| asks == Asks::Poll) {
@@ -488,7 +499,7 @@ impl XyV3 {
         self.sync.is_none()
             && self.vend.is_none()
             && self.unresolved.is_none()
-            && self.drained_at().is_some_and(|at| self.now >= at)
+            && self.drained_at().is_some_and(|at| self.now >= at || sabotage::is_out(Clause::R16Drained))
             && self.stale_at().is_some_and(|at| self.now < at)
     }
 }
@@ -609,6 +620,9 @@ impl Driver for XyV3 {
     }
 
     fn last_reference(&mut self, reference: &Reference) {
+        if sabotage::is_out(Clause::R15NumbersGoOn) {
+            return;
+        }
         if let Some(number) = reference.0.first().copied().and_then(PackNo::new) {
             self.last_number = number;
         }
@@ -628,6 +642,10 @@ impl Driver for XyV3 {
         self.now = now;
         let until = self.longest_vend_end();
         let is_open = self.opened_at.is_some();
+        let written = match written {
+            Written::Some if sabotage::is_out(Clause::R18SomeMayBeHeard) => Written::Nothing,
+            told => told,
+        };
         let Some(vend) = &mut self.vend else { return };
         let Phase::Offered { since, number } = vend.phase else { return };
         match written {
@@ -679,3 +697,6 @@ impl Vend {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use crate::board::profile::Profile;
 use crate::order::command::{BodyDigest, ECHO_BYTES_MAX, Echo, NOTIFY_URL_BYTES_MAX, Put, QUANTITY_MAX, Turns};
 use crate::order::key::{Id, IdError, Key, MachineNo};
 use crate::order::outcome::Reason;
+use crate::sabotage::{self, Clause};
 use md5::{Digest, Md5};
 
 /// The paid dispense command.
@@ -91,9 +92,12 @@ pub fn decode(
     profile: &Profile,
 ) -> Result<Inbound, Rejected> {
     let fields = envelope::open(payload)?;
-    envelope::verify(&fields, signing)?;
+    if !sabotage::is_out(Clause::R11SignatureVerified) {
+        envelope::verify(&fields, signing)?;
+    }
     let method = fields.get("method").ok_or(Rejected::NoMethod)?;
     match fields.get("client_id") {
+        Some(_) if sabotage::is_out(Clause::R11ThisMachineOnly) => {}
         Some(id) if id == machine_no.as_str() => {}
         Some(other) => return Err(Rejected::NotForThisMachine { found: shown(other) }),
         // The merchant's key signs for all its machines: without client_id a command for one would drive another.
@@ -138,6 +142,7 @@ fn put(fields: &Fields, profile: &Profile) -> Result<Put, Rejected> {
     let mut all_usable = true;
     let mut keep = |name: &str, bytes_max: usize| -> Option<Box<str>> {
         let text = fields.get(name)?;
+        let bytes_max = if sabotage::is_out(Clause::R02LongFieldsLeftOut) { usize::MAX } else { bytes_max };
         all_usable &= text.len() <= bytes_max;
         (text.len() <= bytes_max).then(|| text.into())
     };
@@ -154,7 +159,8 @@ fn put(fields: &Fields, profile: &Profile) -> Result<Put, Rejected> {
         read
     };
     let (paid_at_s, expired_at_s) = (seconds("paid_at"), seconds("expired_at"));
-    let latest_s = paid_at_s.unwrap_or(issued_at_s).saturating_add(DRIVE_WITHIN_S);
+    let within_s = if sabotage::is_out(Clause::R27TwentyMinutes) { u64::from(u32::MAX) } else { DRIVE_WITHIN_S };
+    let latest_s = paid_at_s.unwrap_or(issued_at_s).saturating_add(within_s);
 
     let body = Body::read(fields, profile);
     let turns = match &body {

@@ -535,6 +535,7 @@ mod tests {
             assert_eq!(fields.get("status"), status);
             assert_eq!(fields.iter().count(), 3 + usize::from(status.is_some()));
             assert!(!format!("{request:?} {:?}", account()).contains("hush"));
+            assert!(format!("{request:?}").starts_with(&format!("{method} {path} ")), "{request:?}");
         }
     }
 

@@ -14,6 +14,7 @@ use crate::order::outcome::Reason;
 use crate::order::record::Birth;
 use crate::order::report::Answer;
 use crate::order::time::{BootMs, Now, UnixMs};
+use crate::sabotage::{self, Clause};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -122,8 +123,10 @@ impl Core {
         // What this journal was given from here on, it was given itself (rule 6).
         self.ledger.first_connection_over = true;
         // Unacknowledged messages come again on the next connection; an old acknowledgement must not (crates.md).
-        self.arrivals.acks.clear();
-        self.arrivals.held.clear();
+        if !sabotage::is_out(Clause::R00AckOnItsConnection) {
+            self.arrivals.acks.clear();
+            self.arrivals.held.clear();
+        }
         for copy in std::mem::take(&mut self.arrivals.in_flight).into_values().flatten() {
             self.outbox.wait_for_broker(copy);
         }
@@ -132,7 +135,8 @@ impl Core {
 
     pub(super) fn on_message(&mut self, now: Now, tag: Tag, payload: &[u8], redelivered: bool) {
         self.counters.messages += 1;
-        if self.arrivals.connection != Some(tag.epoch) || self.failed.is_some() {
+        let failed = self.failed.is_some() && !sabotage::is_out(Clause::R07NothingAccepted);
+        if self.arrivals.connection != Some(tag.epoch) || failed {
             return;
         }
         self.arrivals.acks.push_back((tag, false));
@@ -140,7 +144,11 @@ impl Core {
         let decoded =
             catch_unwind(AssertUnwindSafe(|| device::decode(payload, machine_no, signing, &self.settings.profile)));
         match decoded {
-            Ok(Ok(Inbound::Put(_))) if self.phase == Phase::Quarantine => {}
+            Ok(Ok(Inbound::Put(_))) if self.phase == Phase::Quarantine => {
+                if sabotage::is_out(Clause::R05NothingAcknowledged) {
+                    self.ack_when_due(tag);
+                }
+            }
             Ok(Ok(Inbound::Other { method })) => {
                 self.reject(now, tag, payload.len(), format!("method {method} is not served"));
             }
@@ -185,11 +193,13 @@ impl Core {
     fn reject(&mut self, now: Now, tag: Tag, bytes: usize, why: String) {
         self.counters.rejected += 1;
         self.keep_in_ring(now, bytes, why);
-        self.ack_when_due(tag);
+        if !sabotage::is_out(Clause::R13UnreadableAcknowledged) {
+            self.ack_when_due(tag);
+        }
     }
 
     fn keep_in_ring(&mut self, now: Now, bytes: usize, why: String) {
-        if self.arrivals.ring.len() >= RING_MAX {
+        if self.arrivals.ring.len() >= RING_MAX && !sabotage::is_out(Clause::R11RingBounded) {
             self.arrivals.ring.pop_front();
         }
         self.arrivals.ring.push_back(RingEntry { wall_ms: now.wall.0, why: why.clone(), bytes });
@@ -209,17 +219,19 @@ impl Core {
     }
 
     fn on_put(&mut self, now: Now, tag: Tag, put: Put, redelivered: bool) {
-        if let Some(known) = self.orders.get(&put.key) {
+        if sabotage::is_out(Clause::R10KeyKnown) {
+            self.on_new_key(now, tag, put, redelivered);
+        } else if let Some(known) = self.orders.get(&put.key) {
             let (same, is_final) = (known.digest == put.digest, known.is_final());
             self.on_known_key(now, tag, &put, same, is_final);
         } else if let Some(known) = self.archive.get(&put.key) {
             self.on_known_key(now, tag, &put, known.digest == put.digest, true);
-        } else if put.issued_at_s <= self.ledger.evicted_issued_at_s {
+        } else if put.issued_at_s <= self.ledger.evicted_issued_at_s && !sabotage::is_out(Clause::R12StaleRefused) {
             // Rule 12: it may be a key that was forgotten.
             self.answer_refused(now, tag, &put, Reason::Stale);
-        } else if self.arrivals.no_space {
+        } else if self.arrivals.no_space && !sabotage::is_out(Clause::R07SpaceAwaited) {
             self.hold(tag, Wanted::Put(put), redelivered);
-        } else if self.limit() == Limit::Full {
+        } else if self.limit() == Limit::Full && !sabotage::is_out(Clause::R09ReserveKept) {
             // Not even a refusal can be kept: it stays with the broker until there is room (rule 9).
             self.note(Level::Error, "reserve_full", format!("order {} waits at the broker", put.key));
             self.hold(tag, Wanted::Put(put), redelivered);
@@ -229,7 +241,15 @@ impl Core {
     }
 
     fn on_known_key(&mut self, now: Now, tag: Tag, put: &Put, same_body: bool, is_final: bool) {
-        if !same_body {
+        if !same_body && !sabotage::is_out(Clause::R10OtherBodyConflicts) {
+            if sabotage::is_out(Clause::R10FirstBodyStays)
+                && let Some(order) = self.orders.get_mut(&put.key)
+            {
+                order.turns = put.turns.ok();
+            }
+            if sabotage::is_out(Clause::R10ConflictWithoutResult) {
+                self.repeat_result(now, &put.key);
+            }
             self.counters.conflicts += 1;
             self.keep_in_ring(now, 0, format!("order {} refused: conflict", put.key));
             // Until the first body is durable there is nothing that this one stands against.
@@ -237,6 +257,16 @@ impl Core {
             self.when_durable(now, &put.key, After::Ack(tag));
             self.when_durable(now, &put.key, After::Received(said));
             return;
+        }
+        if sabotage::is_out(Clause::R10FirstUrlStays)
+            && let Some(order) = self.orders.get_mut(&put.key)
+        {
+            order.notify_url.clone_from(&put.notify_url);
+        }
+        if sabotage::is_out(Clause::R10FirstDeadlineStays)
+            && let Some(order) = self.orders.get_mut(&put.key)
+        {
+            order.drive_until_s = put.drive_until_s;
         }
         self.counters.duplicates += 1;
         let said = self.received(now, &put.key, &put.echo, ReceivedState::Duplicate);
@@ -261,11 +291,16 @@ impl Core {
         let limit = self.limit();
         self.ledger.arrivals += 1;
         let mut order = Order::new(&put, self.ledger.arrivals, arrival);
-        // Rule 6: what an existing session redelivers to a new journal may have been driven in a former life.
-        let former_life = (redelivered && self.arrivals.session_was_present) || self.issued_before_birth(&put);
+        // Rule 6: what an existing session redelivers to a new journal may have been driven in a former life. Nor is
+        // one refused that may turn out to be older than the journal: a refusal promises that the motor did not move.
+        let is_busy = put.turns.is_ok() && limit != Limit::Room;
+        let old_session = self.arrivals.session_was_present && !sabotage::is_out(Clause::R06OldSession);
+        let former_life = (redelivered && old_session)
+            || self.issued_before_birth(&put)
+            || (is_busy && self.may_be_of_a_former_life(put.issued_at_s));
         let refusal = match put.turns {
             Err(reason) => Some(reason),
-            Ok(_) if limit != Limit::Room => Some(Reason::Busy),
+            Ok(_) if is_busy => Some(Reason::Busy),
             Ok(_) => None,
         };
         let verdict = match (former_life, refusal) {
@@ -273,6 +308,12 @@ impl Core {
             (false, Some(reason)) => Verdict::Refuse(reason),
             (false, None) => self.gate(&order, now),
         };
+        if sabotage::is_out(Clause::R09RefusalTakesKey)
+            && let Verdict::Refuse(reason) = verdict
+        {
+            self.answer_refused(now, tag, &put, reason);
+            return;
+        }
         let (ended, state) = match verdict {
             Verdict::NeverDrive => (order.never_drive(), ReceivedState::Accepted),
             Verdict::Refuse(reason) => (order.refuse(reason), ReceivedState::Refused(reason)),
@@ -289,6 +330,11 @@ impl Core {
             self.note(Level::Info, "accepted", format!("order {}", put.key));
         }
         let said = self.received(now, &put.key, &put.echo, state);
+        if sabotage::is_out(Clause::R00AckAfterDurable)
+            || order.is_final() && sabotage::is_out(Clause::R09RefusalDurable)
+        {
+            self.ack_when_due(tag);
+        }
         let (key, number, look_at) = (order.key.clone(), order.arrival_number, self.look_at(&order, now));
         let is_final = order.is_final();
         self.orders.insert(key.clone(), order);
@@ -305,6 +351,17 @@ impl Core {
 
     fn issued_before_birth(&self, put: &Put) -> bool {
         matches!(self.ledger.birth, Birth::At { s } if put.issued_at_s < s)
+            && !sabotage::is_out(Clause::R06BirthBarrier)
+    }
+
+    /// A command of this issue time may be older than the journal: certainly, or as long as nobody knows when the
+    /// journal was born.
+    pub(super) fn may_be_of_a_former_life(&self, issued_at_s: u64) -> bool {
+        match self.ledger.birth {
+            _ if sabotage::is_out(Clause::R06BirthBarrier) => false,
+            Birth::Untimed { .. } => true,
+            Birth::At { s } => issued_at_s < s,
+        }
     }
 
     /// A journal that was born before its time was known gets its birth when time is trusted (rule 6).
@@ -312,14 +369,19 @@ impl Core {
         if let Birth::Untimed { boot_id, boot } = self.ledger.birth {
             let age_ms = if boot_id == self.settings.boot_id { now.boot.since_ms(boot) } else { 0 };
             self.ledger.birth = Birth::At { s: UnixMs(time.0.saturating_sub(age_ms)).seconds() };
+            // A reboot before this is durable would date the birth anew, and bar what was bought meanwhile.
+            self.save_ledger();
         }
     }
 
     fn limit(&self) -> Limit {
         let (open, reports) = (self.queue.len(), self.orders.len());
-        if reports >= REPORTS_OPEN_MAX + REFUSAL_RESERVE {
+        let limits = self.settings.limits;
+        if reports >= limits.reports_open.saturating_add(limits.refusal_reserve) {
             Limit::Full
-        } else if open >= ORDERS_OPEN_MAX || reports >= REPORTS_OPEN_MAX {
+        } else if (open >= limits.orders_open && !sabotage::is_out(Clause::R26OrdersBounded))
+            || (reports >= limits.reports_open && !sabotage::is_out(Clause::R26ReportsBounded))
+        {
             Limit::RefusalsOnly
         } else {
             Limit::Room
@@ -328,14 +390,17 @@ impl Core {
 
     fn on_get(&mut self, now: Now, key: &Key) {
         let echo = Echo::default();
-        let state = if self.phase == Phase::Quarantine {
+        let state = if self.phase == Phase::Quarantine && !sabotage::is_out(Clause::R05UnavailableSaid) {
             ReceivedState::Unavailable
         } else if let Some(order) = self.orders.get(key) {
             if order.is_final() {
                 self.repeat_result(now, key);
-                return;
+            } else {
+                // *Accepted* promises that it is durable.
+                let said = self.received(now, key, &echo, ReceivedState::Accepted);
+                self.when_durable(now, key, After::Received(said));
             }
-            ReceivedState::Accepted
+            return;
         } else if self.archive.record(key).is_some() {
             self.repeat_result(now, key);
             return;

@@ -6,6 +6,7 @@ use super::event::{Batch, Effect, Level, Tag};
 use crate::order::key::Key;
 use crate::order::record;
 use crate::order::time::{BootMs, Now};
+use crate::sabotage::{self, Clause};
 use std::collections::BTreeSet;
 
 /// A mark that nobody waits for (reported, settled) is written at the latest after this time, in ms, if no other
@@ -66,6 +67,11 @@ impl Commits {
             Some(flying) => Some(flying.answer_due),
             None => self.lazy_due,
         }
+    }
+
+    /// The newest batch.
+    pub(super) const fn last_id(&self) -> u64 {
+        self.last_id
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -186,6 +192,9 @@ impl Core {
 
     fn follow(&mut self, now: Now, after: After) {
         match after {
+            After::Drive(sequence) if sabotage::is_out(Clause::R07NothingDriven) => {
+                self.intent_is_durable(now, sequence)
+            }
             // Rule 7, for a disk that answers after it was given up: what the board says now could not be kept.
             After::Begin { .. } | After::Drive(_) | After::Release if self.failed.is_some() => {}
             After::Begin { recovered } => self.begin(now, recovered),

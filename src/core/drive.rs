@@ -12,6 +12,7 @@ use crate::order::life::{Forbidden, Intent, Order};
 use crate::order::outcome::{Evidence, Reason, UnitOutcome};
 use crate::order::record::LastIntent;
 use crate::order::time::{BootMs, Now};
+use crate::sabotage::{self, Clause};
 
 /// Beyond the longest vend time, recovery waits so long for the port and the board before it says *unknown*, and an
 /// order for a board that is away before it is refused, in ms (rule 21).
@@ -112,7 +113,8 @@ impl Core {
 
     /// Nothing is read or released before the first commit, or in quarantine (rules 1, 5).
     fn may_use_the_line(&self) -> bool {
-        self.phase == Phase::Running && self.failed.is_none()
+        let quarantined = self.phase == Phase::Quarantine && sabotage::is_out(Clause::R05LineLeftAlone);
+        (self.phase == Phase::Running || quarantined) && self.failed.is_none()
     }
 
     pub(super) fn on_line_closed(&mut self, now: Now, why: &str) {
@@ -177,7 +179,11 @@ impl Core {
 
     /// At start: this unit was on the line when the last life ended.
     pub(super) fn recover_unit(&mut self, now: Now, key: Key, unit: usize, sequence: u64) {
-        let gives_up_at = now.boot.plus_ms(self.settings.profile.timing.longest_vend_ms.saturating_add(BOARD_WAIT_MS));
+        let gives_up_at = match () {
+            () if sabotage::is_out(Clause::R21Bounded) => BootMs(u64::MAX),
+            () if sabotage::is_out(Clause::R21Patient) => now.boot,
+            () => now.boot.plus_ms(self.board_wait_ms()),
+        };
         self.note(Info, "recovering", format!("order {key} unit {}: asking the board what became of it", unit + 1));
         let (stage, durable, former) = (Stage::Recovering, true, None);
         self.line.active = Some(Active { key, unit, sequence, former, stage, durable, gives_up_at });
@@ -213,6 +219,9 @@ impl Core {
                 let active = Active { key: key.clone(), unit, sequence, former, stage, durable, gives_up_at };
                 self.line.active = Some(active);
                 self.save(&key, [After::Drive(sequence)]);
+                if sabotage::is_out(Clause::R19IntentDurableFirst) {
+                    self.intent_is_durable(now, sequence);
+                }
             }
             Err(error) => self.forbidden(&key, error),
         }
@@ -238,6 +247,7 @@ impl Core {
         let key = active.key.clone();
         let Some(order) = self.orders.get(&key) else { return };
         match self.gate(order, now) {
+            _ if sabotage::is_out(Clause::R27AskedWhenDurable) => {}
             Verdict::Refuse(reason) => {
                 self.refuse_rest(now, &key, reason);
                 return;
@@ -325,7 +335,11 @@ impl Core {
                 self.queue.look_no_later(number, again);
                 return;
             }
-            self.refuse_rest(now, &key, Reason::BoardOffline);
+            if self.may_be_of_a_former_life(order.issued_at_s) {
+                self.end_undriven(now, &key);
+            } else {
+                self.refuse_rest(now, &key, Reason::BoardOffline);
+            }
             // A refused order leaves the queue. Were the refusal ever forbidden, this loop must not become a hang.
             if self.queue.first().is_some_and(|(first, _)| first == number) {
                 return;
@@ -353,7 +367,11 @@ impl Core {
     fn hear_the_driver(&mut self, now: Now) {
         while let Some(output) = self.line.driver.next_output() {
             match output {
-                Output::Write(write) => self.effects.push(Effect::LineWrite(write)),
+                Output::Write(write) => {
+                    let marked = write.motor && !sabotage::is_out(Clause::R00MarkBeforeFrame);
+                    let intent = self.line.active.as_ref().filter(|_| marked).map(|a| a.sequence);
+                    self.effects.push(Effect::LineWrite { write, intent });
+                }
                 Output::Finding(finding) => self.on_finding(now, finding),
             }
         }
@@ -409,6 +427,9 @@ impl Core {
             Ok(outcome) => {
                 self.tell_unit(&active, outcome);
                 self.after_unit(now, &active.key, Some(After::Release));
+                if sabotage::is_out(Clause::R14ReleasedWhenDurable) {
+                    self.line.driver.release(now.boot);
+                }
             }
             Err(error) => self.forbidden(&active.key, error),
         }
@@ -492,7 +513,9 @@ impl Core {
 
     /// The board never took the last command at this address: what it holds belongs to the one before (rule 14).
     fn take_back_intent(&mut self, former: Option<(Address, LastIntent)>) {
-        self.ledger.last_intents.extend(former);
+        if !sabotage::is_out(Clause::R14FormerRestored) {
+            self.ledger.last_intents.extend(former);
+        }
     }
 
     /// The birth barrier: *unknown* without a turn (rule 6).
@@ -510,7 +533,8 @@ impl Core {
     /// Rule 14: a held result belongs to the last unresolved intent at that address, never to another.
     fn on_late_evidence(&mut self, now: Now, address: Address, slot: Option<Slot>, evidence: Evidence) {
         let last = self.ledger.last_intents.get(&address);
-        let last = last.filter(|l| slot.is_none_or(|s| s == l.slot)).cloned();
+        let any_slot = sabotage::is_out(Clause::R14SlotCompared);
+        let last = last.filter(|l| any_slot || slot.is_none_or(|s| s == l.slot)).cloned();
         if let Some(last) = last {
             let archived = self.archive.take(&last.key);
             if let Some(order) = archived {

@@ -253,8 +253,16 @@ pub enum Effect {
         /// What the board said.
         result: Result<Reading, ServiceError>,
     },
-    /// Put bytes on the line; for a motor frame say [`Event::MotorWritten`].
-    LineWrite(Write),
+    /// Write this into the motor mark, before the next [`Effect::Commit`] is begun.
+    Mark(u64),
+    /// Put bytes on the line; for a motor frame write its intent into the motor mark just before, and say
+    /// [`Event::MotorWritten`].
+    LineWrite {
+        /// The bytes.
+        write: Write,
+        /// The sequence of the intent, for a motor frame.
+        intent: Option<u64>,
+    },
     /// Log it.
     Note(Note),
     /// End the process.

@@ -7,6 +7,7 @@ use crate::order::life::Order;
 use crate::order::outcome::Reason;
 use crate::order::record::Birth;
 use crate::order::time::{BootMs, Now, UnixMs};
+use crate::sabotage::{self, Clause};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -107,10 +108,10 @@ pub(super) enum Verdict {
 impl Core {
     /// What time it is for this order: by the boot clock since a trusted arrival in this boot, otherwise trusted time.
     fn time_for(&self, order: &Order, now: Now) -> Option<UnixMs> {
+        let same_boot = order.arrival.boot_id == self.settings.boot_id || sabotage::is_out(Clause::R28RebootForgets);
         match order.arrival.trusted {
-            Some(then) if order.arrival.boot_id == self.settings.boot_id => {
-                Some(UnixMs(then.0.saturating_add(now.boot.since_ms(order.arrival.boot))))
-            }
+            Some(_) if sabotage::is_out(Clause::R28AgeByBoot) => Some(now.wall),
+            Some(then) if same_boot => Some(UnixMs(then.0.saturating_add(now.boot.since_ms(order.arrival.boot)))),
             _ => self.time.trusted(now),
         }
     }
@@ -121,23 +122,27 @@ impl Core {
             return Verdict::Refuse(Reason::Locked);
         }
         let Some(time) = self.time_for(order, now) else {
-            return if self.trust_wait_ends(order) <= now.boot {
-                Verdict::Refuse(Reason::Expired)
-            } else {
-                Verdict::Hold
+            return match self.trust_wait_ends(order) <= now.boot {
+                true if self.may_be_of_a_former_life(order.issued_at_s) => Verdict::NeverDrive,
+                true => Verdict::Refuse(Reason::Expired),
+                false => Verdict::Hold,
             };
         };
         match self.ledger.birth {
+            Birth::At { .. } if sabotage::is_out(Clause::R06BirthBarrier) => {}
             Birth::At { s } if order.issued_at_s < s => return Verdict::NeverDrive,
             Birth::Untimed { .. } => return Verdict::Hold,
             Birth::At { .. } => {}
         }
-        if time.seconds() > order.drive_until_s {
+        let begun = order.units.iter().any(|unit| unit.outcome().is_some());
+        let unasked = sabotage::is_out(Clause::R27Deadline) || begun && sabotage::is_out(Clause::R23EachUnitExpires);
+        if time.seconds() > order.drive_until_s && !unasked {
             return Verdict::Refuse(Reason::Expired);
         }
         let latest_s = time.seconds().saturating_add(FUTURE_MAX_S);
         // The payment's time (which moves the deadline) may not lie in the future either.
-        if order.issued_at_s > latest_s || order.drive_until_s > latest_s.saturating_add(DRIVE_WITHIN_S) {
+        let too_long = order.drive_until_s > latest_s.saturating_add(DRIVE_WITHIN_S);
+        if order.issued_at_s > latest_s || (too_long && !sabotage::is_out(Clause::R27TwentyMinutes)) {
             return Verdict::Refuse(Reason::Clock);
         }
         let late = time.seconds() > order.issued_at_s.saturating_add(LATE_AFTER_S);
@@ -146,6 +151,7 @@ impl Core {
             VerifyOrders::Late => late,
             VerifyOrders::Never => false,
         };
+        let ask = ask && !sabotage::is_out(Clause::R27LateAsked);
         if ask && !self.platform.has_confirmed(&order.key) { Verdict::Ask } else { Verdict::Go }
     }
 

@@ -40,8 +40,10 @@ use crate::cloud::open_platform::Account;
 use crate::cloud::sign::SigningKey;
 use crate::order::key::{Key, MachineNo};
 use crate::order::life::{Forbidden, Order};
+use crate::order::mark::Mark;
 use crate::order::record::Ledger;
 use crate::order::time::{BootId, BootMs, Now, TimeKeeper};
+use crate::sabotage::{self, Clause};
 use event::{Effect, Ending, Event, Level, Note, Token};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -81,6 +83,33 @@ pub struct Settings {
     pub boot_id: BootId,
     /// Seeds the jitter of back-offs.
     pub seed: u64,
+    /// How much may be open and how much is remembered.
+    pub limits: Limits,
+}
+
+/// How much the machine takes on before it says so. What is shipped is [`Limits::default`]; a simulated life has
+/// smaller ones, so that it reaches them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Orders that may be open (not final) at once (rule 26).
+    pub orders_open: usize,
+    /// Orders with unsettled reports that may be kept at once (rule 26).
+    pub reports_open: usize,
+    /// Refusals that are kept beyond both limits (rule 9).
+    pub refusal_reserve: usize,
+    /// Tombstones that are kept however old they are (rule 12).
+    pub tombstones: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            orders_open: ORDERS_OPEN_MAX,
+            reports_open: REPORTS_OPEN_MAX,
+            refusal_reserve: REFUSAL_RESERVE,
+            tombstones: TOMBSTONES_KEPT,
+        }
+    }
 }
 
 /// The cloud's HTTP side.
@@ -186,6 +215,9 @@ impl Core {
             Event::Committed(id) => {
                 self.counters.commits += 1;
                 self.on_committed(now, id);
+            }
+            Event::JournalFailed { .. } if sabotage::is_out(Clause::R07FailureBelieved) => {
+                self.on_committed(now, self.commits.last_id())
             }
             Event::JournalFailed { why } => self.journal_failed(now, why),
             Event::Space { enough } => self.on_space(enough),
@@ -313,4 +345,6 @@ pub struct Start {
     pub settings: Settings,
     /// The board's conversation.
     pub driver: Box<dyn Driver>,
+    /// The motor mark as the last life left it, if this life can keep one.
+    pub mark: Option<Mark>,
 }

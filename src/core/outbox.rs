@@ -14,6 +14,7 @@ use crate::order::key::Key;
 use crate::order::life::{Order, State};
 use crate::order::report::{Answer, Copy, DeadReason, Next, RETRY_BASE_MS, RETRY_MAX_MS, Report};
 use crate::order::time::{BootMs, Now};
+use crate::sabotage::{self, Clause};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Requests under way at once: enough to hide one slow receiver, few enough for a small machine.
@@ -137,6 +138,9 @@ impl Core {
         let refund = self.settings.cloud.refund_failed;
         let Some(order) = self.orders.get_mut(key) else { return };
         let up_to = order.write_report(timestamp_s, refund);
+        if sabotage::is_out(Clause::R00ReportAfterDurable) {
+            self.offer(now, key, up_to);
+        }
         self.save(key, [After::Offer { key: key.clone(), up_to }]);
     }
 
@@ -230,6 +234,7 @@ impl Core {
 
     fn follows_an_open_report(&self, copy: &CopyId) -> bool {
         copy.channel == Channel::Http
+            && !sabotage::is_out(Clause::R24CorrectionWaits)
             && self
                 .orders
                 .get(&copy.key)
@@ -331,12 +336,18 @@ impl Core {
                 self.outbox.due.insert((now.boot, copy));
             }
         }
+        if sabotage::is_out(Clause::R24BodyFrozen)
+            && let Some(report) = order.reports.last_mut()
+        {
+            report.timestamp_s += 1;
+        }
         let settled = !order.has_open_copy() && order.is_final();
         match next {
             Next::Done => self.counters.reports_settled += u64::from(answer == Answer::Taken),
             Next::AgainWithBackOff { attempts } => {
                 let pause_ms = full_jitter(attempts - 1, RETRY_BASE_MS, RETRY_MAX_MS, self.random.u64(..));
-                self.outbox.due.insert((now.boot.plus_ms(pause_ms), id.clone()));
+                let from = if sabotage::is_out(Clause::R29PausesOnBoot) { BootMs(now.wall.0) } else { now.boot };
+                self.outbox.due.insert((from.plus_ms(pause_ms), id.clone()));
             }
             Next::AgainAfter { ms } => {
                 self.outbox.due.insert((now.boot.plus_ms(ms), id.clone()));
@@ -372,8 +383,12 @@ impl Core {
     pub(super) fn forget_the_old(&mut self, now: Now) {
         let Some(time) = self.time.trusted(now) else { return };
         let expiry_s = self.settings.session_expiry_s;
-        if let Some((key, issued_at_s)) = self.archive.forget_one(time.seconds(), expiry_s) {
-            self.ledger.evicted_issued_at_s = self.ledger.evicted_issued_at_s.max(issued_at_s);
+        if let Some((key, issued_at_s)) =
+            self.archive.forget_one(self.settings.limits.tombstones, time.seconds(), expiry_s)
+        {
+            if !sabotage::is_out(Clause::R12IssueTimeKept) {
+                self.ledger.evicted_issued_at_s = self.ledger.evicted_issued_at_s.max(issued_at_s);
+            }
             self.save_removal(&key);
         }
     }

@@ -10,6 +10,7 @@ use crate::order::life::State;
 use crate::order::outcome::Reason;
 use crate::order::report::{RETRY_BASE_MS, RETRY_MAX_MS};
 use crate::order::time::{BootMs, Now};
+use crate::sabotage::{self, Clause};
 use std::collections::BTreeMap;
 
 /// Orders asked about at once; the rest wait their turn, so that an outage does not end in a storm.
@@ -158,6 +159,8 @@ impl Core {
         };
         let Some((ask, tries)) = self.platform.asks.get_mut(key) else { return };
         match verdict {
+            Verdict::AskAgain if sabotage::is_out(Clause::R27SilenceHolds) => *ask = Ask::Confirmed,
+            Verdict::Refuse(_) if sabotage::is_out(Clause::R27DenialRefuses) => *ask = Ask::Confirmed,
             Verdict::Drive => {
                 *ask = Ask::Confirmed;
                 self.queue.look_again();

@@ -4,7 +4,7 @@ use super::archive::Archive;
 use super::arrivals::Arrivals;
 use super::commit::{After, Commits};
 use super::drive::Line;
-use super::event::Level;
+use super::event::{Effect, Level};
 use super::gate::Queue;
 use super::outbox::Outbox;
 use super::platform::Platform;
@@ -12,8 +12,10 @@ use super::{Core, Counters, Phase, Start};
 use crate::cloud::device::ReceivedState;
 use crate::order::key::Key;
 use crate::order::life::{Order, State};
+use crate::order::outcome::Reason;
 use crate::order::record::{Birth, Ledger};
 use crate::order::time::{BootId, Now, TimeKeeper};
+use crate::sabotage::{self, Clause};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What the journal held.
@@ -38,14 +40,16 @@ impl Core {
     /// seen is written again and synced before anything is acknowledged, driven, released or reported (rule 1).
     #[must_use]
     pub fn new(start: Start, recovered: Recovered, now: Now) -> Core {
-        let Start { settings, driver } = start;
+        let Start { settings, driver, mark } = start;
         let born = |boot_id: BootId| Birth::Untimed { boot_id, boot: now.boot };
         let (phase, ledger, orders, why) = match recovered {
             Recovered::Journal { ledger, orders } => (Phase::Opening, ledger, orders, None),
             Recovered::Quarantine { why } => (Phase::Quarantine, None, Vec::new(), Some(why)),
         };
         let fresh = ledger.is_none();
-        let ledger = ledger.unwrap_or_else(|| Ledger::new(settings.machine_no.clone(), born(settings.boot_id)));
+        let mut ledger = ledger.unwrap_or_else(|| Ledger::new(settings.machine_no.clone(), born(settings.boot_id)));
+        let written = mark.and_then(|mark| mark.vouches(&ledger, settings.boot_id));
+        ledger.mark = mark.map(|mark| mark.id);
         let mut core = Core {
             phase,
             failed: None,
@@ -75,11 +79,16 @@ impl Core {
         if fresh {
             core.note(Level::Warn, "journal_new", "a new journal begins; older commands are not driven".to_owned());
         }
-        core.take_stock(now, orders);
+        core.take_stock(now, orders, written);
+        if mark.is_some() && written.is_none() && !sabotage::is_out(Clause::R00MarkBeginsHigh) {
+            // From now on this mark counts: it must not call an older intent unwritten.
+            core.effects.push(Effect::Mark(core.ledger.intents));
+        }
         core
     }
 
-    fn take_stock(&mut self, now: Now, orders: Vec<Order>) {
+    /// `written`: of no intent above it a byte was written, if the motor mark says so.
+    fn take_stock(&mut self, now: Now, orders: Vec<Order>, written: Option<u64>) {
         let mut on_line: Vec<(u64, Key, usize)> = Vec::new();
         for mut order in orders {
             let key = order.key.clone();
@@ -112,7 +121,9 @@ impl Core {
                 self.queue.push(order.arrival_number, key.clone(), self.look_at(&order, now));
             }
             self.orders.insert(key.clone(), order);
-            self.save(&key, None);
+            if !sabotage::is_out(Clause::R01WrittenAgain) {
+                self.save(&key, None);
+            }
         }
         // Only one motor command can have been under way; an older one without outcome has nothing left to prove it.
         on_line.sort();
@@ -130,9 +141,28 @@ impl Core {
         }
         if let Some((sequence, key, unit)) = last {
             self.ledger.intents = self.ledger.intents.max(sequence);
-            self.recover_unit(now, key, unit, sequence);
+            let unwritten = written.is_some_and(|written| sequence > written);
+            if unwritten || sabotage::is_out(Clause::R00NotDrivenAgain) {
+                self.wait_again(&key, unit);
+            } else {
+                self.recover_unit(now, key, unit, sequence);
+            }
+        }
+        if sabotage::is_out(Clause::R01NothingBefore) {
+            self.begin(now, self.ledger.arrivals);
+            return;
         }
         self.after_next_commit(After::Begin { recovered: self.ledger.arrivals });
+    }
+
+    /// The motor mark proves that not one byte of this unit's command was written: it is as if it had no intent.
+    fn wait_again(&mut self, key: &Key, unit: usize) {
+        self.note(Level::Info, "not_written", format!("order {key} unit {}: nothing of it was written", unit + 1));
+        let Some(order) = self.orders.get_mut(key) else { return };
+        if let Err(error) = order.not_taken(Reason::BoardOffline, true) {
+            self.forbidden(key, error);
+        }
+        self.queue.look_again();
     }
 
     /// The first commit is durable: the life begins. `recovered` is the last arrival of former lives: orders that came
@@ -149,6 +179,7 @@ impl Core {
         self.begin_asking_for_time(now);
         for (key, reported) in durable {
             match (reported, self.orders.get(&key)) {
+                (Some(_), _) if sabotage::is_out(Clause::R00OutboxKept) => {}
                 (Some(up_to), _) => self.offer(now, &key, up_to),
                 (None, Some(order)) if !order.is_final() => {
                     let said = self.received(now, &key, &order.echo, ReceivedState::Accepted);

@@ -14,12 +14,14 @@
 use crate::board::driver::Written;
 use crate::board::profile::Parity;
 use crate::io::clock::boot_now;
+use crate::io::mark::MotorMark;
 use crate::order::backoff::full_jitter;
 use crate::order::time::BootMs;
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -112,6 +114,8 @@ pub enum ToLine {
         bytes: Vec<u8>,
         /// Useless after this time: dropped, as long as no byte went out.
         not_after: Option<BootMs>,
+        /// For a motor frame the sequence of its intent: goes into the motor mark before the first byte goes out.
+        intent: Option<u64>,
     },
     /// End, after the writes before it.
     Stop,
@@ -134,8 +138,14 @@ const READ_BYTES_MAX: usize = 512;
 const EVENTS_KEPT_MAX: usize = 64;
 
 /// Keeps the port open until [`ToLine::Stop`] comes, or the core drops its end of a channel.
-pub async fn run(config: LineConfig, to: mpsc::Receiver<ToLine>, from: mpsc::Sender<FromLine>) {
-    let mut line = Line { config, to, from, outbox: VecDeque::new() };
+/// Motor frames are marked first, if there is a mark.
+pub async fn run(
+    config: LineConfig,
+    mark: Option<Arc<MotorMark>>,
+    to: mpsc::Receiver<ToLine>,
+    from: mpsc::Sender<FromLine>,
+) {
+    let mut line = Line { config, mark, to, from, outbox: VecDeque::new() };
     let mut attempt = 0;
     let mut told = None;
     loop {
@@ -219,8 +229,21 @@ enum Moved {
     Wrote(usize),
 }
 
+/// The motor mark has the intent, or needs none. A motor frame that could not be marked is not written.
+fn is_marked(mark: Option<&Arc<MotorMark>>, intent: Option<u64>) -> bool {
+    let (Some(mark), Some(intent)) = (mark, intent) else { return true };
+    match mark.set(intent) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!(what = "motor_mark", "cannot be written, so the motor is left alone: {error}");
+            false
+        }
+    }
+}
+
 struct Line {
     config: LineConfig,
+    mark: Option<Arc<MotorMark>>,
     to: mpsc::Receiver<ToLine>,
     from: mpsc::Sender<FromLine>,
     outbox: VecDeque<FromLine>,
@@ -256,7 +279,7 @@ impl Line {
 
     /// Moves bytes until the port fails, and says why; nothing when it is time to end.
     async fn serve(&mut self, mut stream: SerialStream) -> Option<LineTrouble> {
-        let Line { config, to, from, outbox } = self;
+        let Line { config, mark, to, from, outbox } = self;
         let mut buffer = [0; READ_BYTES_MAX];
         let mut writing: Option<Writing> = None;
         let why = loop {
@@ -270,8 +293,10 @@ impl Line {
                     _ => return None,
                 },
                 command = to.recv(), if writing.is_none() => match command {
-                    Some(ToLine::Write { id, bytes, not_after }) => {
+                    Some(ToLine::Write { id, bytes, not_after, intent }) => {
                         writing = Writing::begin(id, bytes, not_after, config.baud);
+                        // Last before the port gets it: what is marked and not written ends unknown after a crash.
+                        writing.take_if(|_| !is_marked(mark.as_ref(), intent));
                         if writing.is_none() {
                             outbox.push_back(FromLine::Written { id, written: Written::Nothing });
                         }

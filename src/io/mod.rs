@@ -8,4 +8,5 @@ pub mod http;
 pub mod journal;
 pub mod line;
 pub mod log;
+pub mod mark;
 pub mod systemd;

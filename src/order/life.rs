@@ -9,6 +9,7 @@ use super::outcome::{Evidence, OrderOutcome, Reason, UnitOutcome};
 use super::report::{Copy, Report};
 use super::time::{BootId, BootMs, UnixMs};
 use crate::order::motor::{MotorCommand, Reference};
+use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -421,6 +422,9 @@ impl Order {
         self.permit(Event::BoardOutcome)?;
         let outcome = UnitOutcome::from_evidence(evidence);
         self.end_next_unit(outcome);
+        if sabotage::is_out(Clause::R23OneByOne) {
+            self.units.fill(Unit::Done(outcome));
+        }
         Ok(outcome)
     }
 
@@ -458,7 +462,10 @@ impl Order {
     /// When the table forbids it.
     pub fn late_evidence(&mut self, unit: usize, evidence: Evidence) -> Result<bool, Forbidden> {
         self.permit(Event::LateEvidence)?;
-        if self.resolved_by_person || self.units.get(unit) != Some(&Unit::Done(UnitOutcome::Unknown)) {
+        let is_unknown = self.units.get(unit) == Some(&Unit::Done(UnitOutcome::Unknown));
+        let resolved = self.resolved_by_person && !sabotage::is_out(Clause::R24PersonStands);
+        let may_correct = is_unknown || sabotage::is_out(Clause::R24CorrectedOnce);
+        if resolved || !may_correct || sabotage::is_out(Clause::R21Corrected) {
             return Ok(false);
         }
         self.units[unit] = Unit::Done(UnitOutcome::from_evidence(evidence));
@@ -471,7 +478,7 @@ impl Order {
         if let Some(k) = next {
             self.units[k] = Unit::Done(outcome);
         }
-        if !outcome.is_dispensed() {
+        if !outcome.is_dispensed() && !sabotage::is_out(Clause::R23RestRefused) {
             for unit in &mut self.units {
                 if matches!(unit, Unit::Waiting) {
                     *unit = Unit::Done(UnitOutcome::Refused(Reason::PreviousUnit));
@@ -490,7 +497,8 @@ impl Order {
     /// (rule 24).
     pub fn write_report(&mut self, timestamp_s: u64, refund: bool) -> u32 {
         let units = self.outcomes();
-        let sequence = self.reports.last().map_or(1, |r| r.sequence.saturating_add(1));
+        let step = u32::from(!sabotage::is_out(Clause::R24SequenceRises));
+        let sequence = self.reports.last().map_or(1, |r| r.sequence.saturating_add(step));
         if refund && self.refund == Copy::None && OrderOutcome::may_refund(&units) {
             self.refund = Copy::fresh();
         }
@@ -536,6 +544,7 @@ mod tests {
     use crate::order::key::Id;
     use crate::order::motor::{Address, FloorType, Slot};
     use crate::order::outcome::{DropSensor, Motor};
+    use crate::order::report::{Answer, DeadReason};
 
     const FELL: Evidence = Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen };
 
@@ -576,6 +585,34 @@ mod tests {
         order.resolved_by_person = true;
         assert_eq!(order.late_evidence(0, FELL), Ok(false));
         assert_eq!(order.outcomes(), [UnitOutcome::Unknown]);
+    }
+
+    /// An order with a receiver that ended so, both copies of its one report answered so.
+    fn settled(end: fn(&mut Order) -> Result<(), Forbidden>, http: Answer) -> Order {
+        let mut order = order();
+        order.notify_url = Some("https://shop.example/".into());
+        order.intend(intent()).unwrap();
+        end(&mut order).unwrap();
+        order.write_report(0, false);
+        order.reports[0].http.after(http);
+        order.reports[0].mqtt.after(Answer::Taken);
+        assert_eq!(order.state(), State::Settled);
+        order
+    }
+
+    #[test]
+    fn a_tombstone_keeps_the_url_only_while_something_may_still_be_sent_to_it() {
+        let dispensed: fn(&mut Order) -> _ = |o| o.board_outcome(FELL).map(drop);
+        let dead = Answer::Never(DeadReason::BadTarget);
+        for (end, http, keeps, why) in [
+            (dispensed, Answer::Taken, false, "all is said"),
+            (dispensed, dead, true, "a person may send a dead letter again"),
+            (Order::unproven, Answer::Taken, true, "a correction may come"),
+        ] {
+            let mut order = settled(end, http);
+            order.shrink().unwrap();
+            assert_eq!((order.notify_url.is_some(), order.state()), (keeps, State::Tombstone), "{why}");
+        }
     }
 
     #[test]

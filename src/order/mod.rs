@@ -5,6 +5,7 @@ pub mod backoff;
 pub mod command;
 pub mod key;
 pub mod life;
+pub mod mark;
 pub mod motor;
 pub mod outcome;
 pub mod record;

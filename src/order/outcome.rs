@@ -1,5 +1,6 @@
 //! What became of a unit and of an order, and the words in which the merchant hears it (order-life, section 3).
 
+use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
 
 /// What the motor did, apart from whether goods fell.
@@ -266,7 +267,12 @@ impl OrderOutcome {
     /// A refund may be asked for (rule 25): not when any unit was dispensed, no_drop or unknown.
     #[must_use]
     pub fn may_refund(units: &[UnitOutcome]) -> bool {
-        !units.is_empty() && units.iter().all(|u| matches!(u, UnitOutcome::NotDispensed(..) | UnitOutcome::Refused(_)))
+        let excused = |u: &UnitOutcome| match u {
+            UnitOutcome::Unknown => sabotage::is_out(Clause::R25NotWhenUnknown),
+            other => other.is_dispensed() && sabotage::is_out(Clause::R25NotWhenDispensed),
+        };
+        let failed = |u: &UnitOutcome| matches!(u, UnitOutcome::NotDispensed(..) | UnitOutcome::Refused(_));
+        !units.is_empty() && units.iter().all(|u| failed(u) || excused(u))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::key::{Key, MachineNo};
 use super::life::Order;
+use super::mark::MarkId;
 use super::time::{BootId, BootMs, UnixMs};
 use crate::order::motor::{Address, Reference, Slot};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -33,6 +34,8 @@ pub struct Ledger {
     pub last_intents: BTreeMap<Address, LastIntent>,
     /// Slots out of use until a person looked (`lock_slot_after_unknown`).
     pub locked: BTreeSet<(Address, Slot)>,
+    /// The motor mark that every intent since the start of the last life is kept with.
+    pub mark: Option<MarkId>,
 }
 
 /// When a journal began.
@@ -81,6 +84,7 @@ impl Ledger {
             intents: 0,
             last_intents: BTreeMap::new(),
             locked: BTreeSet::new(),
+            mark: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Ages, trust and expiry (order-life rules 27–29). Pure: the time of day comes in as an argument.
 
+use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds of CLOCK_BOOTTIME: goes on during suspend, never jumps, starts again at each boot.
@@ -92,7 +93,7 @@ impl TimeKeeper {
     /// The trusted time, if there is one.
     #[must_use]
     pub fn trusted(&self, now: Now) -> Option<UnixMs> {
-        let vouched_for = now.synchronised || self.trust_system;
+        let vouched_for = now.synchronised || self.trust_system || sabotage::is_out(Clause::R28NotTrusted);
         let kernel = Some(now.wall).filter(|&wall| vouched_for && wall >= WALL_CLOCK_MIN);
         let platform = self.platform.map(|(date, at)| UnixMs(date.0.saturating_add(now.boot.since_ms(at))));
         // A battery-backed clock that nobody checks gives way to the platform when they disagree.
@@ -101,7 +102,8 @@ impl TimeKeeper {
             (Some(k), _) => k,
             (None, p) => p?,
         };
-        let steps_back = time.0.saturating_add(STEP_BACK_TOLERANCE_MS) < self.highest.0;
+        let is_lower = time.0.saturating_add(STEP_BACK_TOLERANCE_MS) < self.highest.0;
+        let steps_back = is_lower && !sabotage::is_out(Clause::R28HighestStands);
         let two_witnesses = matches!((kernel, platform), (Some(k), Some(p)) if agree(k, p));
         (!steps_back || two_witnesses).then_some(time)
     }
@@ -187,5 +189,13 @@ mod tests {
     #[test]
     fn a_system_clock_in_1970_is_not_believed_once_the_journal_has_seen_better() {
         assert_eq!(TimeKeeper::new(true, UnixMs(NOON)).trusted(at(0, 5_000, false)), None);
+    }
+
+    #[test]
+    fn a_step_back_of_just_the_tolerance_is_no_lowering_and_moves_nothing() {
+        let mut keeper = TimeKeeper::new(false, UnixMs(NOON));
+        assert_eq!(keeper.observe(at(0, NOON - STEP_BACK_TOLERANCE_MS, true)), None);
+        assert_eq!(keeper.highest(), UnixMs(NOON));
+        assert_eq!(keeper.trusted(at(0, NOON - STEP_BACK_TOLERANCE_MS - 1, true)), None);
     }
 }

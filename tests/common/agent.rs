@@ -12,10 +12,22 @@ const VEND: &str = env!("CARGO_BIN_EXE_vend");
 const PROXY_VARIABLES: [&str; 8] =
     ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
 
+/// Above every write of the agent: what strace cuts off cannot be rebuilt.
+const TRACED_BYTES_MAX: &str = "2097152";
+/// Whatever changes files or tells the world something, and what tells the agent something. A shared mapping would
+/// change files unseen, so mmap is looked at too.
+const TRACED_CALLS: &str = "trace=openat,creat,write,pwrite64,writev,pwritev,pwritev2,sendto,sendmsg,read,readv,\
+    recvfrom,recvmsg,fsync,fdatasync,sync,syncfs,msync,ftruncate,truncate,fallocate,copy_file_range,rename,renameat,\
+    renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,mkdir,mkdirat,rmdir,mmap";
+
 /// `vend` with arguments, in English and without a proxy.
 pub fn vend(arguments: &[&str]) -> Command {
     let mut command = Command::new(VEND);
     command.args(["--lang", "en"]).args(arguments).stdin(Stdio::null());
+    without_proxy(command)
+}
+
+fn without_proxy(mut command: Command) -> Command {
     for name in PROXY_VARIABLES {
         command.env_remove(name);
     }
@@ -30,9 +42,24 @@ pub struct Agent {
 impl Agent {
     /// Starts it on `directory`/vend.toml and `directory`/credentials; it logs to `directory`/agent.log.
     pub fn start(directory: &Path) -> Agent {
+        Agent::spawn(directory, vend(&[]))
+    }
+
+    /// The same under strace, which writes what the process says to disk, broker, board and receiver to `trace`, every
+    /// byte of it. strace is a grandchild (`-D`), so that signals reach the agent itself.
+    pub fn start_traced(directory: &Path, trace: &Path) -> Agent {
+        let mut strace = Command::new("strace");
+        strace.args(["-D", "-f", "-ttt", "-yy", "-xx", "-s", TRACED_BYTES_MAX, "-e", TRACED_CALLS, "-o"]).arg(trace);
+        let program = vend(&[]);
+        strace.arg(program.get_program()).args(program.get_args()).stdin(Stdio::null());
+        Agent::spawn(directory, without_proxy(strace))
+    }
+
+    fn spawn(directory: &Path, mut program: Command) -> Agent {
         let log = File::options().create(true).append(true).open(log_file(directory)).unwrap();
         let (config, credentials) = (directory.join("vend.toml"), directory.join("credentials"));
-        let child = vend(&["run", "--config"])
+        let child = program
+            .args(["run", "--config"])
             .arg(config)
             .arg("--credentials")
             .arg(credentials)
@@ -48,6 +75,12 @@ impl Agent {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
         assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "the agent had ended before it was killed: {status}");
+    }
+
+    /// SIGKILL for an agent that may have ended by itself: whether it was killed.
+    pub fn kill9_if_alive(mut self) -> bool {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap().signal() == Some(Signal::KILL.as_raw())
     }
 
     /// SIGTERM.

@@ -95,6 +95,13 @@ impl Board {
         self.cable = Some(Cable { commands, task });
     }
 
+    /// Another board takes this one's place at the same port, with a past of its own.
+    pub fn replace(&mut self, board: Box<dyn Emulator>) {
+        self.unplug();
+        self.emulator = Arc::new(Mutex::new(board));
+        self.plug_in();
+    }
+
     /// The agent's port is gone; the board keeps its power.
     pub fn unplug(&mut self) {
         let Cable { commands, task } = self.cable.take().expect("a cable");
@@ -108,9 +115,19 @@ impl Board {
         RUNTIME.block_on(cable.commands.send(PtyCommand::PowerCycle)).expect("the board runs");
     }
 
-    /// Slots whose motors turned, in order, by the board's own log.
+    /// All motor turns, in order, by the board's own log.
+    pub fn turns(&self) -> Vec<Turn> {
+        lock(&self.emulator).turns().to_vec()
+    }
+
+    /// The slots of [`Board::turns`].
     pub fn turned_slots(&self) -> Vec<u16> {
-        lock(&self.emulator).turns().iter().map(|t| t.slot).collect()
+        self.turns().iter().map(|t| t.slot).collect()
+    }
+
+    /// The agent has a port.
+    pub fn is_plugged_in(&self) -> bool {
+        self.cable.is_some()
     }
 
     /// Waits until so many motors have begun to turn in all.

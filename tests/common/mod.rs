@@ -1,5 +1,6 @@
 //! The world of the end-to-end tests: the real binary between a real broker, a board on a pty, an HTTP receiver and
 //! a stand-in for the platform's open API. Everything in a folder of its own and on loopback.
+#![allow(dead_code, reason = "each test that includes this uses what it needs")]
 
 pub mod agent;
 pub mod board;
@@ -8,6 +9,7 @@ pub mod cloud;
 pub mod command;
 pub mod http_server;
 pub mod mosquitto;
+pub mod mount;
 pub mod platform;
 pub mod receiver;
 pub mod record;

@@ -37,6 +37,11 @@ impl<T: Clone + Debug> Record<T> {
         self.items().clone()
     }
 
+    /// Forgets what came so far.
+    pub fn clear(&self) {
+        self.items().clear();
+    }
+
     /// Waits until `found` finds what it looks for among all items so far.
     pub fn wait<R>(&self, what: &str, found: impl Fn(&[T]) -> Option<R>) -> R {
         let end = Instant::now() + DEADLINE;

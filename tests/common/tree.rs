@@ -60,7 +60,8 @@ pub fn item_exists(sources: &[(String, String)], name: &str) -> bool {
     })
 }
 
-fn in_module(file: &str, modules: &[&str]) -> bool {
+/// The module path of a file holds these modules, one after another.
+pub fn in_module(file: &str, modules: &[&str]) -> bool {
     let path = Path::new(file).with_extension("");
     let parts: Vec<&str> = path.iter().filter_map(|p| p.to_str()).filter(|p| *p != "mod").collect();
     modules.is_empty() || parts.windows(modules.len()).any(|window| window == modules)

@@ -69,6 +69,8 @@ pub struct World {
     pub setup: Setup,
     agent: Option<Agent>,
     directory: TempDir,
+    /// For what a machine has below /run: control socket and motor mark.
+    memory: TempDir,
 }
 
 impl World {
@@ -113,11 +115,12 @@ impl World {
         let cloud = Cloud::start();
         let profile = profile_of(&setup, here);
         let board = Board::new(&profile, setup.turn_ms, &setup.faults, &here.join("port"));
-        write_config(&setup, here, broker.port(), &cloud.url());
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+        write_config(&setup, here, memory.path(), broker.port(), &cloud.url());
         if let Some(age_s) = setup.journal_age_s {
             begin_journal(&here.join("state"), now_s() - age_s);
         }
-        World { broker, board, receiver, cloud, platform, setup, agent: None, directory }
+        World { broker, board, receiver, cloud, platform, setup, agent: None, directory, memory }
     }
 
     // --- the agent --------------------------------------------------------------------------------------------------
@@ -127,9 +130,20 @@ impl World {
         self.agent = Some(Agent::start(self.path()));
     }
 
+    /// Starts the agent under strace; see [`Agent::start_traced`].
+    pub fn start_agent_traced(&mut self, trace: &Path) {
+        assert!(self.agent.is_none(), "one agent at a time");
+        self.agent = Some(Agent::start_traced(self.path(), trace));
+    }
+
     /// SIGKILL.
     pub fn kill9(&mut self) {
         self.agent.take().expect("a running agent").kill9();
+    }
+
+    /// SIGKILL for an agent that may have ended by itself: whether it was killed.
+    pub fn kill9_if_alive(&mut self) -> bool {
+        self.agent.take().expect("an agent").kill9_if_alive()
     }
 
     /// SIGTERM, to the end.
@@ -185,7 +199,7 @@ impl World {
 
     /// `GET /v1/status` on the control socket.
     pub fn status(&self) -> Value {
-        let socket = self.path().join("control.sock");
+        let socket = self.memory.path().join("control.sock");
         wait_until("answer on the control socket", || {
             let mut stream = UnixStream::connect(&socket).ok()?;
             stream.write_all(b"GET /v1/status HTTP/1.1\r\nHost: vend\r\nConnection: close\r\n\r\n").ok()?;
@@ -343,7 +357,7 @@ fn profile_of(setup: &Setup, directory: &Path) -> Profile {
     Profile::parse("board.toml", &text).unwrap()
 }
 
-fn write_config(setup: &Setup, directory: &Path, broker_port: u16, cloud_url: &str) {
+fn write_config(setup: &Setup, directory: &Path, memory: &Path, broker_port: u16, cloud_url: &str) {
     let Setup { profile, port, protocol, trust, verify_orders, refund_failed, private_targets, .. } = setup;
     let broker = match setup.secure_broker {
         true => format!(
@@ -375,9 +389,10 @@ trust = "{trust}"
 [state]
 directory = "{}"
 [control]
-socket = "control.sock"
+socket = "{}"
 "#,
-        state.display()
+        state.display(),
+        memory.join("control.sock").display()
     );
     fs::write(directory.join("vend.toml"), config).unwrap();
     let credentials = directory.join("credentials");

@@ -2,12 +2,11 @@
 
 use crate::common::agent::{Agent, vend};
 use crate::common::command::{get, put};
+use crate::common::mount::Mount;
 use crate::common::record::wait_until;
 use crate::common::world::World;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use tempfile::TempDir;
+use std::path::Path;
 
 #[test]
 fn a_state_directory_in_use_is_refused() {
@@ -60,40 +59,10 @@ fn a_flipped_bit_ends_in_quarantine_until_a_person_accepts_the_loss() {
     assert_eq!(world.board.turned_slots(), [5, 9]);
 }
 
-/// A file system of its own.
-struct Mount(PathBuf, #[allow(dead_code, reason = "holds the folder")] TempDir);
-
-impl Mount {
-    /// None where mounting is not allowed.
-    fn tmpfs(mib: u32) -> Option<Mount> {
-        let folder = tempfile::tempdir().unwrap();
-        let mount = Mount(folder.path().to_owned(), folder);
-        if mount.run("mount", &["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"]) {
-            return Some(mount);
-        }
-        eprintln!("SKIPPED: mounting is not allowed here; run as root");
-        None
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) -> bool {
-        Command::new(program).args(arguments).arg(&self.0).status().is_ok_and(|status| status.success())
-    }
-
-    fn set(&self, option: &str) {
-        assert!(self.run("mount", &["-o", &format!("remount,{option}")]), "remount,{option}");
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        self.run("umount", &["--lazy"]);
-    }
-}
-
 #[test]
 fn a_read_only_state_directory_ends_the_agent_and_loses_no_order() {
     let Some(mount) = Mount::tmpfs(64) else { return };
-    let mut world = World::with("tcn-00ff", |s| s.state = Some(mount.0.join("state")));
+    let mut world = World::with("tcn-00ff", |s| s.state = Some(mount.path().join("state")));
     world.a_good_order_is_served("59");
     assert_eq!(world.stop_agent().code(), Some(0));
     mount.set("ro");
@@ -109,10 +78,10 @@ fn a_read_only_state_directory_ends_the_agent_and_loses_no_order() {
 #[test]
 fn new_orders_wait_at_the_broker_while_the_disk_is_nearly_full() {
     let Some(mount) = Mount::tmpfs(64) else { return };
-    let mut world = World::with("tcn-00ff", |s| s.state = Some(mount.0.join("state")));
+    let mut world = World::with("tcn-00ff", |s| s.state = Some(mount.path().join("state")));
     world.a_good_order_is_served("59");
     assert_eq!(world.stop_agent().code(), Some(0));
-    let filler = mount.0.join("filler");
+    let filler = mount.path().join("filler");
     fs::write(&filler, vec![0; 50 << 20]).unwrap();
     world.start_agent();
     wait_until("word about the space", || (world.status()["has_space"] == false).then_some(()));
@@ -134,11 +103,11 @@ fn new_orders_wait_at_the_broker_while_the_disk_is_nearly_full() {
 fn a_disk_that_fills_up_in_mid_vend_ends_the_agent_and_loses_no_outcome() {
     let Some(mount) = Mount::tmpfs(64) else { return };
     let mut world = World::with("adh814", |s| {
-        (s.state, s.turn_ms) = (Some(mount.0.join("state")), 1_000);
+        (s.state, s.turn_ms) = (Some(mount.path().join("state")), 1_000);
     });
     world.send(put("60", "78"));
     world.board.wait_for_turns(1);
-    let filler = mount.0.join("filler");
+    let filler = mount.path().join("filler");
     let mut file = fs::File::create(&filler).unwrap();
     while std::io::Write::write_all(&mut file, &[0; 4_096]).is_ok() {}
     // sled writes into the space that its file already has, until it has none left.

@@ -3,7 +3,7 @@
 use super::super::driver::{Driver, FloorType};
 use super::*;
 use crate::board::adh::Adh;
-use crate::board::protocol::sealed;
+use crate::board::protocol::{Fit, sealed};
 use crate::board::talk::FRAME_BYTES_MAX;
 use crate::board::uling_modbus::UlingModbus;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
@@ -141,6 +141,22 @@ fn a_turn_of_another_motor_is_never_credited() {
         assert!(matches!(found[0], Finding::Unproven(_)), "{found:?}");
         assert_eq!(found.len(), usize::from(state), "only a finished one is told as late: {found:?}");
     }
+}
+
+#[test]
+fn rule_14_a_result_found_before_the_motor_command_is_an_older_turns() {
+    let mut driver = crate::board::driver_for(&profile("adh815", 1));
+    driver.opened(BootMs(0));
+    let (now, ..) = next_write(driver.as_mut(), BootMs(0));
+    driver.received(now, now, &sealed(ADH_IDLE.to_vec()));
+    let later = now.plus_ms(FRESH_IDLE_MS);
+    let reference = driver.reference(&command(16));
+    driver.drive(later, &command(16), &reference);
+    let (asked, question, _) = next_write(driver.as_mut(), later);
+    assert_eq!(question[1], 3, "what is the board doing?");
+    let found = findings_after(driver.as_mut(), asked, vec![0, 3, 2, 16, 0, 0, 0, 0, 0, 0, 25]);
+    assert_eq!(found[0], Finding::NotTaken(Reason::Busy));
+    assert!(matches!(found[1], Finding::Late { .. }), "{found:?}");
 }
 
 #[test]
@@ -322,6 +338,122 @@ fn a_result_that_the_board_did_not_forget_is_acknowledged_again_and_not_told_twi
         now = at;
     }
     assert_eq!(driver.state(), LineState::Settling);
+}
+
+#[test]
+fn a_status_that_comes_while_the_motor_command_is_under_way_is_not_its_result() {
+    let (mut driver, now) = driving("uling-zdm8", 16);
+    // A turn cannot have ended before its command was answered: this is what the board said about an older one.
+    assert_eq!(findings_after(driver.as_mut(), now, vec![1, 3, 2, 2, 0]), [Finding::Fault(LineFault::Unexpected)]);
+    assert_eq!(findings_after(driver.as_mut(), now, vec![1, 0x10, 0x20, 1, 0, 2]), [Finding::Taken]);
+}
+
+#[test]
+fn a_result_that_comes_twice_before_it_is_durable_is_told_once() {
+    let (mut driver, now) = driving("uling-zdm8", 16);
+    findings_after(driver.as_mut(), now, vec![1, 0x10, 0x20, 1, 0, 2]);
+    let (now, ..) = next_write(driver.as_mut(), now);
+    assert!(matches!(findings_after(driver.as_mut(), now, vec![1, 3, 2, 2, 0])[..], [Finding::Outcome(_)]));
+    assert_eq!(findings_after(driver.as_mut(), now, vec![1, 3, 2, 2, 0]), [Finding::Fault(LineFault::Unexpected)]);
+}
+
+/// The addresses that are asked within this time by a driver of two boards, of which those in `present` answer.
+fn asked_within(present: &[u8], ms: u64) -> Vec<u8> {
+    let mut driver = UlingModbus::new(&profile("uling-zdm8", 2));
+    let mut asked = Vec::new();
+    let mut now = BootMs(0);
+    driver.opened(now);
+    while now < BootMs(ms) {
+        let (writes, _) = outputs(&mut driver);
+        for write in writes {
+            asked.push(write[0]);
+            if present.contains(&write[0]) && write[3] == 3 {
+                driver.received(now, now, &sealed(vec![write[0], 3, 2, 0, 0]));
+            }
+        }
+        now = now.plus_ms(10);
+        driver.wake(now);
+    }
+    asked
+}
+
+#[test]
+fn who_a_board_of_adh_is_does_not_tell_that_it_is_idle() {
+    let mut driver = Adh::new(&profile("adh815", 1));
+    driver.opened(BootMs(0));
+    let (now, ..) = next_write(&mut driver, BootMs(0));
+    // Its text is free, so it can begin with what would be an idle state.
+    driver.received(now, now, &sealed(vec![0, crate::board::adh::ID, 0, 0, 0, 0]));
+    assert_eq!(outputs(&mut driver).1, [Finding::Fault(LineFault::Unexpected)]);
+    assert_eq!(driver.state(), LineState::Settling);
+}
+
+#[test]
+fn who_a_board_of_adh_is_does_not_answer_the_motor_command() {
+    let (mut driver, now) = driving("adh815", 12);
+    let identity = vec![0, crate::board::adh::ID, crate::board::adh::RUN_BAD_PARAMETER];
+    assert_eq!(findings_after(driver.as_mut(), now, identity), [Finding::Fault(LineFault::Unexpected)]);
+    assert_eq!(findings_after(driver.as_mut(), now, vec![0, 5, 0]), [Finding::Taken]);
+}
+
+#[test]
+fn only_the_adh815_has_an_answer_to_a_drop_mode() {
+    let fits = |name: &str, second| {
+        let bytes = sealed(vec![0, second, 0x80, 0]);
+        crate::board::adh::AdhProtocol::new(&profile(name, 1)).fit(&bytes)
+    };
+    assert_eq!(fits("adh815", crate::board::adh::MODE), Fit::Whole(6));
+    assert_eq!(fits("adh814", crate::board::adh::MODE), Fit::No);
+    assert_eq!(fits("adh815", 0x77), Fit::No);
+}
+
+#[test]
+fn rule_18_a_board_that_answered_has_heard_the_command_whatever_the_kernel_says_of_its_bytes() {
+    let profile = profile("uling-zdm8", 1);
+    let mut driver = UlingModbus::new(&profile);
+    driver.opened(BootMs(0));
+    let (now, ..) = next_write(&mut driver, BootMs(0));
+    driver.received(now, now, &sealed(ZDM8_IDLE.to_vec()));
+    let reference = driver.reference(&command(16));
+    driver.drive(now, &command(16), &reference);
+    let (now, write, _) = next_write(&mut driver, now);
+    assert_eq!(write[1], 0x10);
+    assert_eq!(findings_after(&mut driver, now, vec![1, 0x10, 0x20, 1, 0, 2]), [Finding::Taken]);
+    driver.motor_written(now, Written::Nothing);
+    assert_eq!(outputs(&mut driver).1, []);
+    assert_eq!(driver.state(), LineState::Busy);
+}
+
+#[test]
+fn a_result_that_is_gone_says_whether_the_motor_was_seen_turning() {
+    for (turned, words) in [(false, "after the command was written"), (true, "was turning")] {
+        let (mut driver, now) = driving("uling-zdm8", 16);
+        findings_after(driver.as_mut(), now, vec![1, 0x10, 0x20, 1, 0, 2]);
+        let (mut now, ..) = next_write(driver.as_mut(), now);
+        if turned {
+            findings_after(driver.as_mut(), now, vec![1, 3, 2, 1, 0]);
+            (now, ..) = next_write(driver.as_mut(), now);
+        }
+        now = now.plus_ms(START_GRACE_MS);
+        let found = findings_after(driver.as_mut(), now, ZDM8_IDLE.to_vec());
+        assert!(found.iter().any(|f| matches!(f, Finding::Unproven(why) if why.contains(words))), "{found:?}");
+    }
+}
+
+#[test]
+fn on_a_quiet_line_the_boards_are_watched_in_turn() {
+    let began = asked_within(&[1, 2], 9_000).len();
+    let asked = asked_within(&[1, 2], 9_000 + 4 * WATCH_MS);
+    assert!(matches!(asked[began..], [1, 2, 1, 2] | [2, 1, 2, 1]), "{:?}", &asked[began..]);
+}
+
+#[test]
+fn while_no_board_answers_all_are_asked_every_second_and_an_absent_one_costs_the_others_nothing() {
+    let silent = asked_within(&[], 20_000).len();
+    assert!(silent > 20, "{silent} questions in 20 s: a repaired board would be found late");
+    let began = asked_within(&[1], 9_000).len();
+    let watched = asked_within(&[1], 9_000 + 4 * WATCH_MS).len() - began;
+    assert!(watched <= 4, "{watched} questions while the absent board is one of two");
 }
 
 /// Bytes that are often a frame, or nearly one.

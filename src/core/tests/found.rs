@@ -1,8 +1,11 @@
 //! What the simulation found, each in its smallest form.
 
-use super::world::World;
-use crate::board::driver::Finding;
+use super::world::{Put, T0_S, World, settings};
+use crate::board::driver::{Finding, LineState};
 use crate::core::event::Event;
+use crate::core::gate::TRUST_WAIT_MS;
+use crate::core::{Limits, Settings};
+use crate::order::time::{BootMs, Now, UnixMs};
 
 const URL: &str = "https://shop.example/notify";
 
@@ -31,4 +34,47 @@ fn another_body_is_no_conflict_before_the_first_one_is_durable() {
     w.commit();
     assert!(w.acks.contains(&other));
     assert_eq!(w.received_states().last().unwrap(), "refused conflict");
+}
+
+/// A journal that was born without time: nobody knows yet what is older than it (rule 6).
+fn unborn(settings: Settings) -> World {
+    World::unborn(settings, Now { boot: BootMs(0), wall: UnixMs(5_000), synchronised: false })
+}
+
+#[test]
+fn an_order_that_may_be_older_than_the_journal_is_not_refused_as_expired_when_no_time_ever_comes() {
+    let mut w = unborn(settings());
+    w.deliver(&w.put("1", "1"));
+    w.pass_s(TRUST_WAIT_MS / 1_000 + 1);
+    assert_eq!((w.driven(), w.outcome_on_disk("1", "1")), (0, vec!["unknown".to_owned()]));
+}
+
+#[test]
+fn an_order_that_may_be_older_than_the_journal_is_not_refused_for_a_board_that_is_away() {
+    let mut w = unborn(settings());
+    w.line_is(LineState::Closed);
+    w.deliver(&w.put("1", "1"));
+    w.pass_s(600);
+    assert_eq!((w.driven(), w.outcome_on_disk("1", "1")), (0, vec!["unknown".to_owned()]));
+}
+
+#[test]
+fn an_order_that_may_be_older_than_the_journal_is_not_refused_as_one_too_many() {
+    let mut w = unborn(Settings { limits: Limits { orders_open: 1, ..Limits::default() }, ..settings() });
+    w.deliver(&w.put("1", "1"));
+    w.deliver(&w.put("2", "1"));
+    assert_eq!((w.driven(), w.outcome_on_disk("2", "1")), (0, vec!["unknown".to_owned()]));
+}
+
+#[test]
+fn a_journals_birth_is_durable_as_soon_as_it_is_known() {
+    let mut w = unborn(settings());
+    w.pass_s(30);
+    w.now.wall = UnixMs(T0_S * 1_000);
+    w.now.synchronised = true;
+    w.step(Event::Wake);
+    // Dated anew after a reboot, it would bar what was bought before.
+    w.reboot(T0_S + 600, true);
+    w.deliver(&Put::new("1", "1", T0_S + 1));
+    assert_eq!(w.driven(), 1);
 }

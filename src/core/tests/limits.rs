@@ -9,7 +9,7 @@ use crate::order::life::{Arrival, Order};
 use crate::order::outcome::Reason;
 use crate::order::time::{BootId, BootMs, UnixMs};
 
-fn refused(number: usize, issued_at_s: u64, drive_until_s: u64) -> Order {
+pub(super) fn refused(number: usize, issued_at_s: u64, drive_until_s: u64) -> Order {
     let put = Put {
         key: Key { order_id: Id::parse(&number.to_string()).unwrap(), record_id: Id::parse("1").unwrap() },
         issued_at_s,
@@ -38,14 +38,14 @@ fn rule_12_a_tombstone_goes_only_beyond_the_number_kept_and_past_every_age() {
         for number in 0..TOMBSTONES_KEPT {
             archive.keep(&refused(number, T0_S, drive_until_s)).unwrap();
         }
-        assert_eq!(archive.forget_one(u64::MAX, session_expiry_s), None, "not one too many");
+        assert_eq!(archive.forget_one(TOMBSTONES_KEPT, u64::MAX, session_expiry_s), None, "not one too many");
         archive.keep(&refused(TOMBSTONES_KEPT, T0_S + 1, drive_until_s)).unwrap();
-        assert_eq!(archive.forget_one(keep_until_s, session_expiry_s), None);
-        let (key, issued_at_s) = archive.forget_one(keep_until_s + 1, session_expiry_s).unwrap();
+        assert_eq!(archive.forget_one(TOMBSTONES_KEPT, keep_until_s, session_expiry_s), None);
+        let (key, issued_at_s) = archive.forget_one(TOMBSTONES_KEPT, keep_until_s + 1, session_expiry_s).unwrap();
         assert_eq!((key.to_string().as_str(), issued_at_s), ("0:1", T0_S), "the oldest");
         assert!(archive.get(&key).is_none());
         assert_eq!(archive.len(), TOMBSTONES_KEPT);
-        assert_eq!(archive.forget_one(u64::MAX, session_expiry_s), None, "and no more than needed");
+        assert_eq!(archive.forget_one(TOMBSTONES_KEPT, u64::MAX, session_expiry_s), None, "and no more than needed");
     }
 }
 
@@ -83,7 +83,7 @@ fn rule_12_a_timestamp_in_milliseconds_keeps_neither_itself_nor_the_others_for_e
     for number in 1..=TOMBSTONES_KEPT {
         archive.keep(&refused(number, T0_S, T0_S)).unwrap();
     }
-    let forgotten = archive.forget_one(T0_S + TOMBSTONE_AGE_MIN_S + 1_000, 0);
+    let forgotten = archive.forget_one(TOMBSTONES_KEPT, T0_S + TOMBSTONE_AGE_MIN_S + 1_000, 0);
     let latest_s = T0_S + crate::core::gate::FUTURE_MAX_S;
     assert_eq!(forgotten.map(|(_, issued_at_s)| issued_at_s), Some(latest_s), "it makes no honest key stale");
 }

@@ -1,8 +1,12 @@
 //! The rules of an order's life, one test each by name, on the whole core with a scripted board and a model journal.
 
+mod edges;
 mod faults;
 mod found;
 mod limits;
+mod mark;
+mod matrix;
+mod missed;
 mod review;
 mod rules;
 mod world;

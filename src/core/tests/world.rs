@@ -7,8 +7,9 @@ use crate::cloud::envelope;
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::core::event::{Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Request, Tag, Token};
-use crate::core::{CloudSettings, Core, OrderLine, Recovered, Settings, Start, VerifyOrders};
+use crate::core::{CloudSettings, Core, Limits, OrderLine, Recovered, Settings, Start, VerifyOrders};
 use crate::order::key::MachineNo;
+use crate::order::mark::Mark;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::record;
 use crate::order::time::{BootId, BootMs, Now, UnixMs};
@@ -113,6 +114,8 @@ pub(super) struct World {
     pub(super) story: Vec<String>,
     epoch: u64,
     messages: u64,
+    /// The motor mark, where there is one.
+    pub(super) mark: Option<Mark>,
 }
 
 pub(super) fn settings() -> Settings {
@@ -136,6 +139,7 @@ pub(super) fn settings() -> Settings {
         session_expiry_s: 604_800,
         boot_id: BootId([1; 16]),
         seed: 7,
+        limits: Limits::default(),
     }
 }
 
@@ -167,7 +171,7 @@ impl World {
     pub(super) fn unborn(settings: Settings, now: Now) -> World {
         let script = script();
         let recovered = Recovered::Journal { ledger: None, orders: Vec::new() };
-        let start = Start { settings: settings.clone(), driver: Box::new(Scripted(script.clone())) };
+        let start = Start { settings: settings.clone(), driver: Box::new(Scripted(script.clone())), mark: None };
         let mut world = World {
             now,
             core: Core::new(start, recovered, now),
@@ -188,6 +192,7 @@ impl World {
             story: Vec::new(),
             epoch: 0,
             messages: 0,
+            mark: None,
         };
         world.begin(false);
         world
@@ -211,7 +216,8 @@ impl World {
 
     pub(super) fn live_again(&mut self, recovered: Recovered, session_present: bool) {
         self.script = script();
-        let start = Start { settings: self.settings.clone(), driver: Box::new(Scripted(self.script.clone())) };
+        let start =
+            Start { settings: self.settings.clone(), driver: Box::new(Scripted(self.script.clone())), mark: self.mark };
         self.core = Core::new(start, recovered, self.now);
         self.pending = None;
         self.requests.clear();
@@ -282,15 +288,20 @@ impl World {
                 self.story.push(format!("{} {}", request.method, request.url));
                 self.requests.push_back((token, request));
             }
-            Effect::LineWrite(_) => self.story.push("write".to_owned()),
             Effect::Served { result, .. } => self.story.push(format!("served {result:?}")),
+            Effect::Mark(written) => {
+                if let Some(mark) = &mut self.mark {
+                    mark.written = written;
+                }
+            }
+            Effect::LineWrite { .. } => self.story.push("write".to_owned()),
             Effect::Note(_) => {}
             Effect::End(ending) => self.ended = Some(ending),
         }
     }
 
-    /// What the disk does when it takes the batch under way.
-    fn sync(&mut self) -> Event {
+    /// The disk takes the batch under way; nobody has heard of it yet.
+    pub(super) fn sync(&mut self) -> Event {
         let id = self.pending.take().unwrap();
         let batch = std::mem::take(&mut self.batch);
         for key in batch.removes {

@@ -10,6 +10,7 @@ use super::digest::Digest;
 use super::layout;
 use super::lock::{self, LockError};
 use super::value::{self, FORMAT, Unreadable};
+use crate::sabotage::{self, Clause};
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -94,7 +95,7 @@ impl Contents {
         };
         // A record newer than the newest commit is as wrong as a missing one.
         let same = (expected.entries, expected.xor) == (self.found.entries, self.found.xor);
-        if same && self.found.counter <= expected.counter {
+        if same && self.found.counter <= expected.counter || sabotage::is_out(Clause::R03DigestChecked) {
             Ok(expected)
         } else {
             Err(Damage::Digest { expected, found: self.found })
@@ -213,6 +214,7 @@ impl Database {
     /// The name of a blob file, when there is one.
     pub(super) fn blob(&self) -> io::Result<Option<String>> {
         let first = fs::read_dir(self.folder.join("blobs"))?.next().transpose()?;
+        let first = first.filter(|_| !sabotage::is_out(Clause::R02BlobFileFails));
         Ok(first.map(|entry| entry.file_name().to_string_lossy().into_owned()))
     }
 

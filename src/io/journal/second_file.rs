@@ -106,6 +106,21 @@ mod tests {
     }
 
     #[test]
+    fn the_slots_are_written_in_turn_and_need_no_space_that_birth_did_not_take() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("second");
+        SecondFile::create(&path, at(0)).unwrap();
+        let size = || std::fs::metadata(&path).unwrap().len();
+        assert_eq!(size(), 2 * SLOT_BYTES);
+        let (mut second, _) = SecondFile::open(&path).unwrap();
+        for counter in 1..6 {
+            second.write(&at(counter)).unwrap();
+            assert_eq!(read(&second.file).unwrap(), Seen::Digest(at(counter), (counter % 2) as usize));
+        }
+        assert_eq!(size(), 2 * SLOT_BYTES);
+    }
+
+    #[test]
     fn a_torn_slot_leaves_the_one_before() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("second");

@@ -14,6 +14,7 @@ use super::layout::{self, Layout};
 use super::lock::{LockError, StateLock};
 use super::second_file::{self, SecondFile, Seen};
 use super::value::{self, HEADER_BYTES};
+use crate::sabotage::{self, Clause};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -152,7 +153,7 @@ impl Store {
     /// the same error and never syncs again. The process ends, and the next start sees what is there (order-life,
     /// rule 7).
     pub fn commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
-        if let Some(error) = &self.poison {
+        if let Some(error) = self.poison.as_ref().filter(|_| !sabotage::is_out(Clause::R07NotTriedAgain)) {
             return Err(error.clone());
         }
         if batch.is_empty() {
@@ -165,6 +166,7 @@ impl Store {
                 self.second_is_behind = true;
                 Ok(())
             }
+            Err(error) if sabotage::is_out(Clause::R07NotTriedAgain) => Err(error),
             Err(error) => Err(self.poison(error)),
         }
     }
@@ -310,7 +312,7 @@ fn lock_state(layout: &Layout) -> Result<StateLock, OpenError> {
 /// Opens a journal that is there and sound, or makes one where none was ever born.
 fn open_sound(layout: &Layout) -> Result<(Database, Contents, Digest, SecondFile), Refusal> {
     let exists = |path: &Path| layout::exists(path).map_err(OpenError::io("look at", path));
-    if exists(&layout.quarantine)? {
+    if exists(&layout.quarantine)? && !sabotage::is_out(Clause::R05QuarantineLasts) {
         let text = fs::read_to_string(&layout.quarantine).map_err(OpenError::io("read", &layout.quarantine))?;
         return Err(Refusal::Damage(Damage::Earlier { text }));
     }
@@ -367,6 +369,7 @@ pub(super) fn compare(journal: &Digest, seen: Seen) -> Result<(), Refusal> {
     };
     match second.counter.cmp(&journal.counter) {
         std::cmp::Ordering::Less => Ok(()),
+        std::cmp::Ordering::Greater if sabotage::is_out(Clause::R03SecondFileAhead) => Ok(()),
         std::cmp::Ordering::Equal if second == *journal => Ok(()),
         std::cmp::Ordering::Equal => Err(Refusal::Damage(Damage::SecondFileDiffers { journal: *journal, second })),
         std::cmp::Ordering::Greater => {
@@ -394,6 +397,9 @@ fn set_aside_unfinished(layout: &Layout) -> Result<(), Refusal> {
 fn unfinished(layout: &Layout, database: &Database, contents: &Contents) -> Result<(), Refusal> {
     if let Some(found) = contents.newer() {
         return Err(database::newer(found).into());
+    }
+    if sabotage::is_out(Clause::R04MarkerMissed) {
+        return Ok(());
     }
     let counter = match contents.digest {
         Some(Ok(digest)) => digest.counter,

@@ -6,12 +6,19 @@ use crate::order::key::Key;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
+/// A command of the platform.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub(super) key: Key,
+    pub(super) issued_at_s: u64,
+}
+
 /// A message for the machine.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub(super) id: u64,
-    /// The order that a command is for; nothing for a question.
-    pub(super) put: Option<Key>,
+    /// The command that it is; nothing for a question, or for what must not be taken.
+    pub(super) put: Option<Sent>,
     pub(super) payload: Bytes,
     was_sent: bool,
 }
@@ -43,7 +50,7 @@ pub(super) struct Broker {
 
 impl Broker {
     /// The platform publishes for the machine: kept by the session, if there is one.
-    pub(super) fn publish(&mut self, put: Option<Key>, payload: Bytes) {
+    pub(super) fn publish(&mut self, put: Option<Sent>, payload: Bytes) {
         if self.has_session {
             self.messages += 1;
             self.queue.push_back(Waiting { id: self.messages, put, payload, was_sent: false });

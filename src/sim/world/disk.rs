@@ -1,12 +1,15 @@
-//! A model of the journal's store: atomic batches, of which a cut leaves all or nothing.
+//! A model of the journal's store: atomic batches, of which a cut leaves all or nothing, in their order. What a disk
+//! does beyond that (half a batch, synced commits that are missing) the digests and the second file notice: the
+//! journal is damaged, and stays so until a person accepts the loss (rules 3 and 5).
 //!
 //! What a process *sees* when it opens the store is not always what is *durable* (rule 1): after a killed process, or
 //! after a failed sync, it may come from the page cache, and the next loss of power takes it.
 
+use super::plan::Damage;
 use crate::core::Recovered;
 use crate::core::event::Batch;
 use crate::order::life::Order;
-use crate::order::record::{self, RecordError};
+use crate::order::record::{self, Ledger, RecordError};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, Default)]
@@ -33,6 +36,7 @@ pub(super) struct Disk {
     durable: Image,
     seen: Image,
     pending: Option<(u64, Batch)>,
+    damage: Option<Damage>,
 }
 
 impl Disk {
@@ -89,11 +93,47 @@ impl Disk {
         }
     }
 
+    /// The journal is found damaged from now on. False when this damage cannot be: nothing is under way that could be
+    /// torn, or nothing was synced that could be missing.
+    pub(super) fn spoil(&mut self, damage: Damage) -> bool {
+        let can_be = match damage {
+            Damage::Torn => self.pending.is_some(),
+            Damage::Missing => self.durable.ledger.is_some(),
+        };
+        if can_be {
+            self.damage.get_or_insert(damage);
+        }
+        can_be
+    }
+
+    /// Nothing may be done before a person came.
+    pub(super) const fn is_damaged(&self) -> bool {
+        self.damage.is_some()
+    }
+
+    /// A person accepts the loss: the next start makes a new journal.
+    pub(super) fn accept_loss(&mut self) {
+        *self = Disk::default();
+    }
+
+    /// Orders and tombstones, as the next process will find them.
+    pub(super) fn records(&self) -> usize {
+        self.seen.records.len()
+    }
+
     /// What a new process finds.
     pub(super) fn open(&self) -> Result<Recovered, RecordError> {
+        if let Some(damage) = self.damage {
+            return Ok(Recovered::Quarantine { why: format!("{damage:?}") });
+        }
         let ledger = self.seen.ledger.as_deref().map(record::decode_ledger).transpose()?;
         let orders = self.seen.records.iter().map(|(key, value)| record::decode_order(key, value));
         Ok(Recovered::Journal { ledger, orders: orders.collect::<Result<_, _>>()? })
+    }
+
+    /// The ledger that no loss of power can take any more.
+    pub(super) fn durable_ledger(&self) -> Option<Ledger> {
+        record::decode_ledger(self.durable.ledger.as_deref()?).ok()
     }
 
     /// An order that no loss of power can take any more.
@@ -103,16 +143,14 @@ impl Disk {
 
     /// The orders with a durable intent and no outcome.
     pub(super) fn on_line(&self) -> impl Iterator<Item = Order> {
-        on_line(&self.durable)
+        let orders = self.durable.records.values().filter_map(|value| record::read_order(value).ok());
+        orders.filter(|order| order.unit_on_line().is_some())
     }
 
-    /// The same, as the next process will find them.
-    pub(super) fn seen_on_line(&self) -> impl Iterator<Item = Order> {
-        on_line(&self.seen)
+    /// All that the next process may find so, by whatever is left: durable, seen, or under way.
+    pub(super) fn may_be_on_line(&self) -> impl Iterator<Item = Order> {
+        let under_way = self.pending.iter().flat_map(|(_, batch)| batch.puts.iter().map(|(_, value)| value));
+        let records = self.seen.records.values().chain(self.durable.records.values()).chain(under_way);
+        records.filter_map(|value| record::read_order(value).ok()).filter(|order| order.unit_on_line().is_some())
     }
-}
-
-fn on_line(image: &Image) -> impl Iterator<Item = Order> {
-    let orders = image.records.values().filter_map(|value| record::read_order(value).ok());
-    orders.filter(|order| order.unit_on_line().is_some())
 }

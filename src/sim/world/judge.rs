@@ -1,7 +1,15 @@
 //! The promise, held against what the board really did and what the world was really told.
 
+mod doubt;
+
 use super::plan::Placed;
+use crate::cloud::device::DRIVE_WITHIN_S;
+use crate::core::VerifyOrders;
+use crate::core::event::Batch;
 use crate::order::key::Key;
+use crate::order::life::Order;
+use crate::order::record;
+use doubt::Doubt;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +47,9 @@ pub enum Broken {
         /// By how much.
         late_s: u64,
     },
+    /// The motor was driven though the cloud had to be asked and would not have said yes (rule 27).
+    #[error("order {0} was driven and is not paid")]
+    DrivenUnpaid(Key),
     /// A command was acknowledged and is not durable.
     #[error("order {0} was acknowledged before it was durable")]
     AckBeforeDurable(Key),
@@ -96,8 +107,41 @@ pub enum Broken {
         unit: usize,
     },
     /// Doubt without any cause.
-    #[error("order {0} ended unknown though nothing was cut, lost or broken")]
-    GroundlessUnknown(Key),
+    #[error("order {key} unit {unit} ended unknown though nothing was cut, lost or broken while it was on the line")]
+    GroundlessUnknown {
+        /// The order.
+        key: Key,
+        /// Counted from 1.
+        unit: usize,
+    },
+    /// A report changed what an earlier one, or the other channel, had said for certain (rule 24).
+    #[error("order {key}: report {sequence} says {now:?} where {before:?} was said")]
+    Rewrote {
+        /// The order.
+        key: Key,
+        /// Of the later report.
+        sequence: u64,
+        /// Units before.
+        before: Vec<String>,
+        /// Units now.
+        now: Vec<String>,
+    },
+    /// A journal in quarantine, and something was done all the same (rule 5).
+    #[error("in quarantine: {0}")]
+    QuarantineBroken(&'static str),
+    /// A report about an order that was never sold.
+    #[error("a report about the strange order {0}")]
+    Stranger(Key),
+    /// More is kept than may be.
+    #[error("{found} {what}, at most {limit} may be")]
+    Unbounded {
+        /// What.
+        what: &'static str,
+        /// How many.
+        found: usize,
+        /// How many may be.
+        limit: usize,
+    },
     /// A refund though goods were dropped.
     #[error("order {0} was refunded though goods were dropped")]
     WrongRefund(Key),
@@ -145,18 +189,28 @@ struct Heard {
     body: Vec<u8>,
 }
 
+/// One turn of a motor.
+#[derive(Debug, Clone, Copy)]
+struct Turned {
+    at_ms: u64,
+    dropped: bool,
+}
+
+/// All that was heard of one order over one channel, by sequence.
+type Reports = BTreeMap<u64, Heard>;
+
 /// Keeps count while a run goes on, and judges at its end.
 #[derive(Debug, Default)]
 pub(super) struct Judge {
     acknowledged: BTreeSet<Key>,
-    /// By unit: did goods drop, for each turn.
-    turns: BTreeMap<UnitId, Vec<bool>>,
-    reports: BTreeMap<(Channel, Key), BTreeMap<u64, Heard>>,
+    turns: BTreeMap<UnitId, Vec<Turned>>,
+    reports: BTreeMap<(Channel, Key), Reports>,
+    /// Reports of journals that were lost.
+    former_reports: Vec<(Key, Reports)>,
     /// Times that a merchant said 404 to a report: ten may end it in the dead letters.
     unwelcome: BTreeMap<Key, u32>,
-    /// Something was cut, lost or broken.
-    pub(super) has_excuse: bool,
-    /// The kernel vouched for a wrong clock.
+    pub(super) doubt: Doubt,
+    /// Whoever vouches for the time vouched for a wrong one.
     pub(super) clock_lied: bool,
 }
 
@@ -164,10 +218,31 @@ pub(super) struct Judge {
 const UNWELCOME_MAX: u32 = 10;
 /// From the gate to the first byte, in ms.
 const DRIVE_SLACK_MS: u64 = 1_000;
+/// From the gate to the first byte while the board is waited for, in ms: an xy-v3 board speaks first.
+const ASK_SLACK_MS: u64 = 6_000;
+/// An order is late after this time and asked about, in s (rule 27).
+const LATE_AFTER_S: u64 = 100;
 
 impl Judge {
-    pub(super) fn new(has_excuse: bool) -> Judge {
-        Judge { has_excuse, ..Judge::default() }
+    /// A batch is handed to the disk: what becomes of units, as the core believes.
+    pub(super) fn observe(&mut self, batch: &Batch, now_ms: u64, true_s: u64) -> Result<(), Broken> {
+        let unreadable = |e: record::RecordError| Broken::Journal(e.to_string());
+        let ledger = record::decode_ledger(&batch.ledger).map_err(unreadable)?;
+        for (_, bytes) in &batch.puts {
+            let order = record::read_order(bytes).map_err(unreadable)?;
+            self.doubt.observe(&order, &ledger, now_ms, true_s);
+        }
+        Ok(())
+    }
+
+    /// A person accepts that the journal is lost: what was acknowledged may be lost with it, and what is sent once
+    /// more is told anew.
+    pub(super) fn journal_lost(&mut self) {
+        self.acknowledged.clear();
+        self.unwelcome.clear();
+        self.doubt.journal_lost();
+        let former = std::mem::take(&mut self.reports);
+        self.former_reports.extend(former.into_iter().map(|((_, key), reports)| (key, reports)));
     }
 
     pub(super) fn acknowledged(&mut self, key: Key) {
@@ -179,26 +254,35 @@ impl Judge {
     }
 
     /// A motor frame leaves. By the true time it must still be allowed to.
-    pub(super) fn driven(&self, key: &Key, drive_until_s: u64, true_ms: u64) -> Result<(), Broken> {
-        let late_ms = true_ms.saturating_sub((drive_until_s + 1) * 1_000);
+    pub(super) fn driven(&self, order: &Order, verified: VerifyOrders, paid: bool, true_ms: u64) -> Result<(), Broken> {
+        let key = order.key.clone();
+        // What the record says, but never more than twenty minutes: no command of a plan names a later payment.
+        let until_s = order.drive_until_s.min(order.issued_at_s + DRIVE_WITHIN_S);
+        let late_ms = true_ms.saturating_sub((until_s + 1) * 1_000);
         if late_ms > DRIVE_SLACK_MS && !self.clock_lied {
-            return Err(Broken::DrivenLate { key: key.clone(), late_s: late_ms / 1_000 });
+            return Err(Broken::DrivenLate { key, late_s: late_ms / 1_000 });
         }
-        Ok(())
+        let late_ms = true_ms.saturating_sub((order.issued_at_s + LATE_AFTER_S + 1) * 1_000);
+        let had_to_ask = match verified {
+            VerifyOrders::Always => true,
+            VerifyOrders::Late => late_ms > ASK_SLACK_MS && !self.clock_lied,
+            VerifyOrders::Never => false,
+        };
+        if had_to_ask && !paid { Err(Broken::DrivenUnpaid(key)) } else { Ok(()) }
     }
 
-    pub(super) fn turned(&mut self, unit: UnitId, dropped: bool) -> Result<(), Broken> {
+    pub(super) fn turned(&mut self, unit: UnitId, dropped: bool, at_ms: u64) -> Result<(), Broken> {
         let turns = self.turns.entry(unit.clone()).or_default();
-        turns.push(dropped);
+        turns.push(Turned { at_ms, dropped });
         match turns.len() {
             0 | 1 => Ok(()),
             turns => Err(Broken::TurnedTwice { key: unit.key, unit: unit.unit + 1, turns }),
         }
     }
 
-    /// The unit's motor has turned.
-    pub(super) fn has_turned(&self, unit: &UnitId) -> bool {
-        self.turns.contains_key(unit)
+    /// When the unit's motor began to turn, in ms.
+    pub(super) fn turned_at_ms(&self, unit: &UnitId) -> Option<u64> {
+        self.turns.get(unit)?.last().map(|turn| turn.at_ms)
     }
 
     /// Turns so far.
@@ -210,7 +294,7 @@ impl Judge {
     pub(super) fn unknown(&self) -> usize {
         let last = self.reports.iter().filter(|((channel, _), _)| *channel == Channel::Mqtt);
         let last = last.filter_map(|(_, heard)| heard.last_key_value());
-        last.map(|(_, heard)| heard.units.iter().filter(|u| *u == "unknown").count()).sum()
+        last.map(|(_, heard)| heard.units.iter().filter(|u| *u == UNKNOWN).count()).sum()
     }
 
     /// A receiver has a report before it.
@@ -224,36 +308,52 @@ impl Judge {
     ) -> Result<(), Broken> {
         let reports = self.reports.entry((channel, key.clone())).or_default();
         if let Some(before) = reports.get(&sequence) {
-            if before.body != body {
+            // By a clock that lied it came from the future, and was refused for that: such a key is forgotten a little
+            // early, and refused anew.
+            let is_refused_anew = self.clock_lied && before.units.iter().all(|said| said == "refused");
+            if before.body != body && !is_refused_anew {
                 return Err(Broken::BodyChanged(format!("{key}:{sequence} over {channel:?}")));
             }
             return Ok(());
         }
-        if reports.last_key_value().is_some_and(|(last, _)| *last > sequence) {
+        let last = reports.last_key_value();
+        if last.is_some_and(|(last, _)| *last > sequence) {
             return Err(Broken::SequenceFell { key: key.clone(), sequence });
         }
         let units = units.as_array().into_iter().flatten();
         let units: Option<Vec<String>> = units.map(|u| u["outcome"].as_str().map(str::to_owned)).collect();
-        match units {
-            Some(units) if !units.is_empty() => {
-                reports.insert(sequence, Heard { units, body: body.to_vec() });
-                Ok(())
-            }
-            _ => Err(Broken::ReportUnreadable(format!("{key}:{sequence}"))),
+        let Some(units) = units.filter(|units| !units.is_empty()) else {
+            return Err(Broken::ReportUnreadable(format!("{key}:{sequence}")));
+        };
+        if let Some((_, last)) = last.filter(|(_, last)| !is_correction(&last.units, &units)) {
+            return Err(rewrote(key, sequence, last, &units));
         }
+        let heard = Heard { units, body: body.to_vec() };
+        let other = if channel == Channel::Http { Channel::Mqtt } else { Channel::Http };
+        let other = self.reports.get(&(other, key.clone())).and_then(|reports| reports.get(&sequence));
+        if let Some(other) = other.filter(|other| other.units != heard.units) {
+            return Err(rewrote(key, sequence, other, &heard.units));
+        }
+        self.reports.entry((channel, key.clone())).or_default().insert(sequence, heard);
+        Ok(())
     }
 
     /// The end: nothing that was acknowledged is without its true, last, delivered report.
     pub(super) fn judge(&self, placed: &[(Key, Placed)], refunded: &BTreeSet<Key>) -> Result<(), Broken> {
+        let keys: BTreeSet<&Key> = placed.iter().map(|(key, _)| key).collect();
+        if let Some((_, stranger)) = self.reports.keys().find(|(_, key)| !keys.contains(key)) {
+            return Err(Broken::Stranger(stranger.clone()));
+        }
         for (key, order) in placed {
             let over = |channel| self.reports.get(&(channel, key.clone())).and_then(|r| r.last_key_value());
             let (http, mqtt) = (over(Channel::Http), over(Channel::Mqtt));
             if refunded.contains(key) && self.dropped(key) {
                 return Err(Broken::WrongRefund(key.clone()));
             }
+            self.hold_all_against_the_board(key)?;
             let last = http.into_iter().chain(mqtt).max_by_key(|(sequence, _)| **sequence);
             if let Some((_, last)) = last {
-                self.hold_against_the_board(key, &last.units)?;
+                self.find_groundless_doubt(key, &last.units)?;
             }
             if !self.acknowledged.contains(key) {
                 continue;
@@ -272,27 +372,37 @@ impl Judge {
     }
 
     fn dropped(&self, key: &Key) -> bool {
-        self.turns.iter().any(|(id, drops)| id.key == *key && drops.contains(&true))
+        self.turns.iter().any(|(id, turns)| id.key == *key && turns.iter().any(|turn| turn.dropped))
+    }
+
+    /// Whatever was ever said for certain, also in reports that were corrected, also out of a journal that was lost.
+    fn hold_all_against_the_board(&self, key: &Key) -> Result<(), Broken> {
+        let now = [Channel::Http, Channel::Mqtt].into_iter().filter_map(|c| self.reports.get(&(c, key.clone())));
+        let former = self.former_reports.iter().filter(|(former, _)| former == key).map(|(_, reports)| reports);
+        now.chain(former)
+            .flat_map(BTreeMap::values)
+            .try_for_each(|heard| self.hold_against_the_board(key, &heard.units))
     }
 
     /// What the board did × what may be said.
     fn hold_against_the_board(&self, key: &Key, units: &[String]) -> Result<(), Broken> {
         let mut has_failed = false;
         for (unit, said) in units.iter().enumerate() {
-            let drops = self.turns.get(&UnitId { key: key.clone(), unit });
-            let turned = drops.is_some_and(|d| !d.is_empty());
-            let dropped = drops.is_some_and(|d| d.contains(&true));
+            let turns = self.turns.get(&UnitId { key: key.clone(), unit });
+            let turned = turns.is_some_and(|turns| !turns.is_empty());
+            let dropped = turns.is_some_and(|turns| turns.iter().any(|turn| turn.dropped));
             if has_failed && turned {
                 return Err(Broken::DrivenOn { key: key.clone(), unit: unit + 1 });
             }
-            has_failed |= !said.starts_with("dispensed");
+            // A barred order is unknown as a whole, and a former life may have driven all of it.
+            has_failed |= !said.starts_with("dispensed") && said != UNKNOWN;
             let may_be_said = match said.as_str() {
                 "dispensed" => dropped,
                 "dispensed_unverified" => turned,
-                "no_drop" | "not_dispensed" => !dropped,
+                "no_drop" => turned && !dropped,
+                "not_dispensed" => !dropped,
                 "refused" => !turned,
-                "unknown" if !self.has_excuse => return Err(Broken::GroundlessUnknown(key.clone())),
-                "unknown" => true,
+                UNKNOWN => true,
                 _ => false,
             };
             if !may_be_said {
@@ -306,4 +416,25 @@ impl Judge {
             None => Ok(()),
         }
     }
+
+    fn find_groundless_doubt(&self, key: &Key, units: &[String]) -> Result<(), Broken> {
+        let unknown = units.iter().enumerate().filter(|(_, said)| *said == UNKNOWN);
+        for (unit, _) in unknown {
+            if !self.doubt.is_excused(&UnitId { key: key.clone(), unit }, self.clock_lied) {
+                return Err(Broken::GroundlessUnknown { key: key.clone(), unit: unit + 1 });
+            }
+        }
+        Ok(())
+    }
+}
+
+const UNKNOWN: &str = "unknown";
+
+/// Only *unknown* may be replaced by something else.
+fn is_correction(before: &[String], now: &[String]) -> bool {
+    before.len() == now.len() && before.iter().zip(now).all(|(before, now)| before == now || before == UNKNOWN)
+}
+
+fn rewrote(key: &Key, sequence: u64, before: &Heard, now: &[String]) -> Broken {
+    Broken::Rewrote { key: key.clone(), sequence, before: before.units.clone(), now: now.to_vec() }
 }

@@ -7,6 +7,7 @@
 //! | `stage` | the run: an agenda, the core, what carries its effects out |
 //! | `disk`, `line`, `broker`, `outside` | the models of what surrounds the core |
 //! | `judge` | the promise, held against what really happened |
+//! | `shrink` | a failing run told with less |
 //! | `story` | the time line for a person |
 
 mod broker;
@@ -15,11 +16,13 @@ mod judge;
 mod line;
 mod outside;
 pub mod plan;
+mod shrink;
 mod stage;
 mod story;
 
 pub use judge::Broken;
 pub use plan::Plan;
+pub use shrink::shortened;
 pub use story::Story;
 
 use stage::Stage;
@@ -36,8 +39,10 @@ pub struct Run {
     pub orders: usize,
     /// Motor turns.
     pub turns: usize,
-    /// Cuts that struck.
-    pub cuts: u32,
+    /// Times that the agent lost its life to a cut, the board's own cuts apart.
+    pub cuts: usize,
+    /// Times that the board alone lost its power.
+    pub board_cuts: usize,
     /// Units whose last report says unknown.
     pub unknown: usize,
 }
@@ -45,13 +50,21 @@ pub struct Run {
 /// Runs a plan. `story` is [`Story::told`] if somebody will read it.
 #[must_use]
 pub fn run(plan: &Plan, story: Story) -> Run {
-    let mut run =
-        Run { broken: None, story: Story::default(), orders: plan.orders.len(), turns: 0, cuts: 0, unknown: 0 };
+    let mut run = Run {
+        broken: None,
+        story: Story::default(),
+        orders: plan.orders.len(),
+        turns: 0,
+        cuts: 0,
+        board_cuts: 0,
+        unknown: 0,
+    };
     match Stage::new(plan, story) {
         Ok(mut stage) => {
             let ended = catch_unwind(AssertUnwindSafe(|| stage.run()));
             run.broken = ended.unwrap_or_else(|panic| Err(Broken::Panic(text_of(panic.as_ref())))).err();
             (run.turns, run.cuts, run.unknown) = (stage.judge.turns(), stage.cuts, stage.judge.unknown());
+            run.board_cuts = stage.board_cuts;
             run.story = stage.story;
         }
         Err(broken) => run.broken = Some(broken),
@@ -59,26 +72,17 @@ pub fn run(plan: &Plan, story: Story) -> Run {
     run
 }
 
+/// Runs a plan without one clause of a rule: what the proof must notice.
+#[cfg(feature = "sabotage")]
+#[must_use]
+pub fn run_without(plan: &Plan, clause: crate::sabotage::Clause, story: Story) -> Run {
+    let _out = crate::sabotage::Without::new(clause);
+    run(plan, story)
+}
+
 fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words").to_owned()
-}
-
-/// Drops one fault after another while the run still fails in the same way.
-#[must_use]
-pub fn shortened(plan: &Plan) -> Plan {
-    let kind = |plan: &Plan| run(plan, Story::default()).broken.as_ref().map(std::mem::discriminant);
-    let (mut shortest, wanted) = (plan.clone(), kind(plan));
-    let mut n = 0;
-    while n < shortest.faults.len() {
-        let shorter = shortest.without(n);
-        if kind(&shorter) == wanted {
-            shortest = shorter;
-        } else {
-            n += 1;
-        }
-    }
-    shortest
 }
 
 /// Everything that a person needs to find the cause of a failing seed: nothing when it holds.
@@ -90,5 +94,8 @@ pub fn failure_of(seed: u64) -> Option<String> {
     let Run { broken, story, .. } = run(&plan, Story::told());
     let broken = broken.map(|b| b.to_string()).unwrap_or_default();
     let faults: String = plan.faults.iter().map(|fault| format!("  {fault}\n")).collect();
-    Some(format!("seed {seed}, board {}: {broken}\nfaults that are needed:\n{faults}{story}", plan.profile))
+    let (life, board) = (plan.life, plan.profile);
+    Some(format!(
+        "seed {seed}, a life of kind {life:?}, board {board}: {broken}\nfaults that are needed:\n{faults}{story}"
+    ))
 }

@@ -105,6 +105,11 @@ impl Outside {
         Ok((delay_ms, Ok(HttpAnswer { status, date: Some(UnixMs(true_ms)), retry_after_s, body })))
     }
 
+    /// The message tells a result.
+    pub(super) fn is_report(payload: &[u8]) -> bool {
+        envelope::open(payload).is_ok_and(|fields| fields.get("method") == Some(REPORT_METHOD))
+    }
+
     /// A message arrives at the platform.
     pub(super) fn hear(payload: &[u8], judge: &mut Judge) -> Result<(), Broken> {
         let unreadable = |why: &str| Broken::ReportUnreadable(why.to_owned());

@@ -76,30 +76,46 @@ fn low_space_is_told_and_its_end_too_without_a_commit() {
     assert_passed(&output);
 }
 
-#[test]
-fn a_commit_costs_exactly_one_sync() {
-    let dir = tempfile::tempdir().unwrap();
-    let log = dir.path().join("strace.log");
+/// What the kernel was asked to make durable by a birth and ten commits: before, between and after eleven marks.
+fn syncs_of_a_birth_and_ten_commits(dir: &Path) -> Option<Vec<Vec<String>>> {
+    let log = dir.join("strace.log");
     let mut strace = Command::new("strace");
     strace.args(["-f", "-y", "-e", "trace=fsync,fdatasync,msync,syncfs,sync,write", "-o"]).arg(&log);
-    let Ok(output) = strace.args(helper("commit_ten_times")).env(STATE_DIR, dir.path().join("state")).output() else {
+    let Ok(output) = strace.args(helper("commit_ten_times")).env(STATE_DIR, dir.join("state")).output() else {
         eprintln!("SKIPPED: no strace here, so the syncs were not counted");
-        return;
+        return None;
     };
     if String::from_utf8_lossy(&output.stderr).contains("PTRACE") {
         eprintln!("SKIPPED: strace may not trace here, so the syncs were not counted");
-        return;
+        return None;
     }
     assert_passed(&output);
     let trace = fs::read_to_string(&log).unwrap();
-    let between = trace.split("COMMIT").collect::<Vec<_>>();
-    // What stands before the first mark is the opening, after the last the closing.
+    let syncs = |text: &str| text.lines().filter(|line| line.contains("sync(")).map(str::to_owned).collect();
+    let between: Vec<Vec<String>> = trace.split("COMMIT").map(syncs).collect();
     assert_eq!(between.len(), 12, "ten commits between eleven marks:\n{trace}");
-    for commit in &between[1..11] {
-        let syncs: Vec<&str> = commit.lines().filter(|line| line.contains("sync(")).collect();
+    Some(between)
+}
+
+#[test]
+fn a_commit_costs_exactly_one_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(between) = syncs_of_a_birth_and_ten_commits(dir.path()) else { return };
+    // What stands before the first mark is the opening, after the last the closing.
+    for syncs in &between[1..11] {
         assert_eq!(syncs.len(), 1, "{syncs:?}");
         assert!(syncs[0].contains("fdatasync(") && syncs[0].contains("/journal/db>"), "{syncs:?}");
     }
+}
+
+#[test]
+fn every_name_of_a_new_journal_is_durable_before_its_first_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(between) = syncs_of_a_birth_and_ten_commits(dir.path()) else { return };
+    let of = |folder: &Path| between[0].iter().filter(|line| line.contains(&format!("<{}>", folder.display()))).count();
+    let folder = dir.path().canonicalize().unwrap();
+    assert_eq!(of(&folder), 1, "the state directory's own name: {:?}", between[0]);
+    assert!(of(&folder.join("state")) >= 3, "the journal's, the second file's and the marker's: {:?}", between[0]);
 }
 
 fn state_dir() -> std::path::PathBuf {
@@ -165,7 +181,7 @@ fn find_it_read_only() {
 }
 
 #[test]
-#[ignore = "a helper of a_commit_costs_exactly_one_sync"]
+#[ignore = "a helper of the tests that count syncs"]
 fn commit_ten_times() {
     use std::io::Write;
     let mark = || {

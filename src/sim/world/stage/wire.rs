@@ -4,12 +4,13 @@ use super::{Happening, Stage, closed};
 use crate::board::driver::{Write, Written};
 use crate::core::event::Event;
 use crate::order::time::BootMs;
+use crate::sim::board::fault::FaultKind;
 use crate::sim::world::judge::{Broken, UnitId};
 use crate::sim::world::line::Command;
 use crate::sim::world::plan::{Beat, Fault};
 
 impl Stage<'_> {
-    pub(super) fn write(&mut self, write: Write) -> Result<(), Broken> {
+    pub(super) fn write(&mut self, write: Write, intent: Option<u64>) -> Result<(), Broken> {
         let command = if write.motor { Some(self.motor_frame()?) } else { None };
         let life = self.life;
         let told = |stage: &mut Self, written| {
@@ -28,6 +29,13 @@ impl Stage<'_> {
             return Ok(());
         }
         let mut bytes = write.bytes;
+        if let Some(sequence) = intent {
+            self.write_the_mark(sequence);
+            self.beat(Beat::Marked, true);
+            if self.core.is_none() {
+                return Ok(());
+            }
+        }
         if write.motor {
             self.line.motor_writes += 1;
             self.line.last_motor_write_ms = self.now_ms;
@@ -45,7 +53,7 @@ impl Stage<'_> {
                 // What the kernel took is thrown away with the port, or was on the wire already.
                 let at_ms = self.line.reaches_board_ms(self.now_ms, delay_ms);
                 self.at(at_ms, Happening::AtBoard { wire: self.line.wire, bytes, command });
-                self.judge.has_excuse = true;
+                self.judge.doubt.strikes(self.now_ms, self.now_ms);
                 self.after(2, Happening::ToCore { life, connection: None, event: closed("the write failed") });
                 self.line.open = None;
                 let back_ms = self.chance.u64(50..2_000);
@@ -71,8 +79,12 @@ impl Stage<'_> {
         let (Some((unit, intent)), Some(turns)) = (order.unit_on_line(), order.turns) else {
             return Err(Broken::NoIntent("a motor frame"));
         };
-        self.judge.driven(&order.key, order.drive_until_s, self.true_ms())?;
+        let paid = self.placed.iter().any(|(key, placed)| *key == order.key && placed.paid);
+        self.judge.driven(&order, self.plan.verify_orders, paid, self.true_ms())?;
         let (key, sequence) = (order.key.clone(), intent.sequence);
+        if self.plan.faults.iter().any(|fault| hides_a_result(fault, turns.slot.0)) {
+            self.judge.doubt.leaves_alone(UnitId { key: key.clone(), unit }, self.now_ms);
+        }
         self.story.tell(self.now_ms, || format!("MOTOR FRAME for order {key} unit {}, intent {sequence}", unit + 1));
         Ok(Command { id: UnitId { key, unit }, slot: turns.slot.0 })
     }
@@ -87,7 +99,7 @@ impl Stage<'_> {
         if percent.is_none_or(|percent| self.chance.u8(..100) >= percent) {
             return;
         }
-        self.judge.has_excuse = true;
+        self.judge.doubt.strikes(self.now_ms, self.now_ms);
         if self.chance.bool() {
             bytes.clear();
         } else {
@@ -102,11 +114,21 @@ impl Stage<'_> {
         if wire != self.line.wire || self.line.is_dark(self.now_ms) {
             return Ok(());
         }
-        if command.is_some() {
+        let is_motor = command.is_some();
+        if is_motor {
+            self.beat(Beat::AtBoard, true);
+            // The cut may have been the board's own.
+            if wire != self.line.wire || self.line.is_dark(self.now_ms) {
+                return Ok(());
+            }
             self.line.last_command = command;
         }
         self.line.board.received(BootMs(self.now_ms), bytes);
-        self.hear_the_board()
+        self.hear_the_board()?;
+        if is_motor {
+            self.beat(Beat::AtBoard, false);
+        }
+        Ok(())
     }
 
     /// Turns that began, and bytes that the board says.
@@ -122,7 +144,7 @@ impl Stage<'_> {
             if slot != turn.slot {
                 return Err(Broken::WrongSlot { key: id.key, wanted: slot, turned: turn.slot });
             }
-            self.judge.turned(id, turn.dropped)?;
+            self.judge.turned(id, turn.dropped, self.now_ms)?;
             self.beat(Beat::Turn, true);
         }
         while let Some(mut bytes) = self.line.board.next_output() {
@@ -142,10 +164,20 @@ impl Stage<'_> {
     pub(super) fn unplug(&mut self) -> Result<(), Broken> {
         self.line.is_plugged = false;
         self.line.wire += 1;
-        self.judge.has_excuse = true;
         if self.line.open.take().is_some() {
             self.tell(closed("unplugged"))?;
         }
         Ok(())
+    }
+}
+
+/// The board's own fault that may lose or hide what becomes of a command for this slot.
+fn hides_a_result(fault: &Fault, slot: u16) -> bool {
+    match fault {
+        Fault::Board(fault) => {
+            let is_told = matches!(fault.kind, FaultKind::Jam | FaultKind::NoDrop | FaultKind::OpenMotor);
+            !is_told && fault.slot.is_none_or(|s| s == slot)
+        }
+        _ => false,
     }
 }

@@ -1,0 +1,152 @@
+//! Faults, their end, and the look at what is left.
+
+use super::{HOUR_MS, Happening, LOOK_MS, PATIENCE_H, Stage};
+use crate::cloud::device::DRIVE_WITHIN_S;
+use crate::core::event::Event;
+use crate::core::{Core, RING_MAX, TOMBSTONE_AGE_MIN_S};
+use crate::order::command::QUANTITY_MAX;
+use crate::order::time::Now;
+use crate::sim::world::judge::Broken;
+use crate::sim::world::plan::{Fault, When};
+use std::collections::BTreeSet;
+
+/// Two channels for a report and for one correction a unit, and the refund.
+const COPIES_AN_ORDER_MAX: usize = 2 * (1 + QUANTITY_MAX as usize) + 1;
+/// An adapter that is plugged in again is found after this time, in ms.
+const PLUGGED_MS: u64 = 300;
+
+impl Stage<'_> {
+    pub(super) fn fault(&mut self, n: usize, begins: bool) -> Result<(), Broken> {
+        let Some(fault) = self.plan.faults.get(n).copied() else { return Ok(()) };
+        self.story.tell(self.now_ms, || format!("FAULT {} {fault}", if begins { "begins:" } else { "is over:" }));
+        match (fault, begins) {
+            (Fault::Cut { whom, off_ms, clock, .. }, _) => self.cut(whom, off_ms, clock),
+            (Fault::Unplugged { for_ms, .. }, true) => {
+                self.judge.doubt.strikes(self.now_ms, self.now_ms + for_ms + PLUGGED_MS);
+                self.unplug()?;
+            }
+            (Fault::Unplugged { .. }, false) => {
+                self.line.is_plugged = true;
+                self.after(PLUGGED_MS, Happening::OpenPort { life: self.life });
+            }
+            (Fault::BrokerAway { .. }, true) => {
+                self.broker.is_away = true;
+                self.lose_connection()?;
+            }
+            (Fault::BrokerAway { .. }, false) => self.broker.is_away = false,
+            (Fault::SessionLost { .. }, _) => {
+                self.broker.lose_session();
+                self.lose_connection()?;
+            }
+            (Fault::DiskFull { .. }, begins) => {
+                self.tell(Event::Space { enough: !begins })?;
+            }
+            (Fault::ClockJump { by_ms, vouched, .. }, _) => {
+                self.host.wall_error_ms = self.host.wall_error_ms.saturating_add(by_ms);
+                self.note_a_lie(vouched && self.host.synchronised);
+                self.host.synchronised &= vouched;
+                self.tell(Event::Wake)?;
+            }
+            (Fault::Terminate { .. }, _) => {
+                self.tell(Event::Stop)?;
+            }
+            (
+                Fault::Noise { .. }
+                | Fault::MotorWrite { .. }
+                | Fault::Board(_)
+                | Fault::Receiver { .. }
+                | Fault::Cloud { .. }
+                | Fault::CommitFails { .. }
+                | Fault::Damage { .. }
+                | Fault::DiskSlow { .. },
+                _,
+            ) => {}
+        }
+        Ok(())
+    }
+
+    /// From now on the world is as it should be.
+    pub(super) fn calm(&mut self) -> Result<(), Broken> {
+        self.story.tell(self.now_ms, || "nothing goes wrong any more".to_owned());
+        self.is_calm = true;
+        self.synchronise();
+        self.broker.is_away = false;
+        self.line.is_plugged = true;
+        let life = self.life;
+        self.after(1, Happening::OpenPort { life });
+        self.after(1, Happening::Connect { life });
+        self.after(LOOK_MS, Happening::Look);
+        self.tell(Event::Space { enough: true })?;
+        Ok(())
+    }
+
+    /// Is all settled? Then the run is over; and if it never is, it fails.
+    pub(super) fn look(&mut self) -> Result<(), Broken> {
+        let now = self.now();
+        // With each event the core forgets one tombstone: a quiet board leaves it few.
+        for _ in 0..self.placed.len() {
+            self.tell(Event::Wake)?;
+        }
+        let begun = self.plan.sendings.iter().all(|s| s.at_ms < self.now_ms);
+        if let Some(core) = self.core.as_ref().filter(|_| begun && !self.disk.is_damaged()) {
+            let (open_orders, open_reports) = (core.open_orders().len(), core.status(now).reports_open);
+            self.is_over = open_orders == 0 && open_reports == 0 && self.broker.is_empty();
+            self.find_what_grows(core, now)?;
+            let latest_ms = self.plan.calm_at_ms.max(self.started_at_ms) + PATIENCE_H * HOUR_MS;
+            if !self.is_over && self.now_ms > latest_ms {
+                return Err(Broken::WaitsForEver { hours: PATIENCE_H, open_orders, open_reports });
+            }
+        }
+        self.after(LOOK_MS, Happening::Look);
+        Ok(())
+    }
+
+    /// Nothing is kept beyond its limit, on the disk or in memory.
+    fn find_what_grows(&self, core: &Core, now: Now) -> Result<(), Broken> {
+        let (status, limits) = (core.status(now), self.plan.limits);
+        let kept = core.open_orders().len() + status.orders_settled;
+        // They go in the order of arrival: behind what came lately nothing goes.
+        let since_ms = self.now_ms.saturating_sub((TOMBSTONE_AGE_MIN_S + DRIVE_WITHIN_S) * 1_000);
+        let lately = self.plan.sendings.iter().filter(|sending| sending.at_ms >= since_ms).map(|sending| sending.order);
+        let placed = self.placed.iter().enumerate();
+        let from_the_future = placed.filter(|(_, (_, order))| order.oddity.is_some()).map(|(n, _)| n);
+        let young = lately.chain(from_the_future).collect::<BTreeSet<_>>().len();
+        for (what, found, limit) in [
+            ("orders open", status.orders_open, limits.orders_open),
+            ("orders not settled", core.open_orders().len(), limits.reports_open + limits.refusal_reserve),
+            ("tombstones", status.orders_settled, limits.tombstones.max(young)),
+            // One goes from memory with each event and from the disk with the next commit.
+            ("records", self.disk.records(), kept + self.placed.len()),
+            ("orders", kept, self.placed.len()),
+            ("rejected messages", status.rejected.len(), RING_MAX),
+            ("copies", status.reports_open, kept * COPIES_AN_ORDER_MAX),
+        ] {
+            if found > limit {
+                return Err(Broken::Unbounded { what, found, limit });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// When a fault that has its time begins and ends, in ms.
+pub(super) const fn span(fault: &Fault) -> Option<(u64, Option<u64>)> {
+    match *fault {
+        Fault::Cut { when: When::At(at_ms), .. }
+        | Fault::SessionLost { at_ms }
+        | Fault::ClockJump { at_ms, .. }
+        | Fault::Terminate { at_ms } => Some((at_ms, None)),
+        Fault::Unplugged { at_ms, for_ms }
+        | Fault::BrokerAway { at_ms, for_ms }
+        | Fault::DiskFull { at_ms, for_ms }
+        | Fault::Noise { at_ms, for_ms, .. }
+        | Fault::Receiver { at_ms, for_ms, .. }
+        | Fault::Cloud { at_ms, for_ms, .. }
+        | Fault::DiskSlow { at_ms, for_ms, .. } => Some((at_ms, Some(at_ms + for_ms))),
+        Fault::Cut { .. }
+        | Fault::MotorWrite { .. }
+        | Fault::Board(_)
+        | Fault::CommitFails { .. }
+        | Fault::Damage { .. } => None,
+    }
+}
