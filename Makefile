@@ -37,9 +37,15 @@ sim: build-needs ## SEEDS simulated lives of a machine (100,000; about ten minut
 	$(CARGO) test --test simulation -- --nocapture
 sim: export SEEDS := $(SEEDS)
 
+MINUTES ?= 5
+.PHONY: fuzz
+fuzz: build-needs ## every decoder fuzzed, MINUTES (5) each, two at a time; goes on where it stopped (scripts/fuzz)
+	scripts/fuzz $(MINUTES)
+
 .PHONY: check
 check: build-needs ## format, lints, documentation, licences and advisories, the systemd unit
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) clippy --features demo --bins -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items --quiet

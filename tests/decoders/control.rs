@@ -2,7 +2,9 @@
 
 use super::Script;
 use super::http::runtime;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
+use std::fmt::Debug;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use vend::control::{Ask, Asked, Orders, Refusal, SCHEMA_VERSION, Versioned};
@@ -81,7 +83,7 @@ fn request(said: &[u8]) {
 
 /// A document that is read is written as the same.
 fn documents(said: &[u8]) {
-    fn again<T: serde_json_pair::Both>(said: &[u8]) {
+    fn again<T: Serialize + DeserializeOwned + PartialEq + Debug>(said: &[u8]) {
         if let Ok(document) = serde_json::from_slice::<Versioned<T>>(said) {
             let bytes = serde_json::to_vec(&document).expect("a document has a JSON form");
             assert_eq!(serde_json::from_slice::<Versioned<T>>(&bytes).expect("our own document"), document);
@@ -92,10 +94,4 @@ fn documents(said: &[u8]) {
     again::<Status>(said);
     again::<Orders>(said);
     again::<Refusal>(said);
-}
-
-mod serde_json_pair {
-    /// What a document can do.
-    pub trait Both: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug {}
-    impl<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug> Both for T {}
 }
