@@ -38,10 +38,10 @@ fn told_briefly(error: &dyn std::fmt::Display) {
 /// Opens any bytes, once as a payload, once as what stands inside the Base64.
 pub fn envelope(data: &[u8]) {
     let mut script = Script(data);
-    let choice = one_byte_changed(&[0; 4], &mut Script(script.take(4)));
+    let choice = script.take(4);
     for opened in [envelope::open(script.0), envelope::open(BASE64.encode(script.0).as_bytes())] {
         match opened {
-            Ok(fields) => sealed_again(&fields, &choice),
+            Ok(fields) => sealed_again(&fields, choice),
             Err(rejected) => told_briefly(&rejected),
         }
     }
@@ -71,6 +71,27 @@ fn sealed_again(fields: &Fields, choice: &[u8]) {
         && envelope::verify(&other, &KEY).is_ok()
     {
         assert_eq!(other, opened, "another message under the same signature");
+    }
+    // Nor does any other digit of the signature, any other value, or a field less.
+    let signature = opened.get(SIGN_FIELD).unwrap_or_default();
+    let mut other: BTreeMap<String, String> =
+        opened.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let passes = |fields: &BTreeMap<String, String>| {
+        let json = serde_json::to_vec(fields).expect("texts");
+        Fields::from_json(&json).is_ok_and(|fields| envelope::verify(&fields, &KEY).is_ok())
+    };
+    let any_digit = usize::from(choice.first().copied().unwrap_or_default()) % signature.len();
+    for digit in [any_digit, signature.len() - 1] {
+        let wrong = if signature.as_bytes()[digit] == b'0' { "1" } else { "0" };
+        other.insert(SIGN_FIELD.to_owned(), [&signature[..digit], wrong, &signature[digit + 1..]].concat());
+        assert!(!passes(&other), "a wrong digit {digit} in the signature");
+    }
+    other.insert(SIGN_FIELD.to_owned(), signature.to_owned());
+    if let Some((name, value)) = said.iter().next() {
+        other.insert((*name).to_owned(), format!("{value}0"));
+        assert!(!passes(&other), "another value of {name:?}");
+        other.remove(*name);
+        assert!(!passes(&other), "a message without its {name:?}");
     }
 }
 

@@ -25,13 +25,17 @@ pub(super) fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().build().expect("a runtime")
 }
 
-/// Any bytes as the answer to a report, to a question to the cloud and to a proxy's CONNECT.
+/// Any bytes as the answer to a report, to a question to the cloud and to a proxy's CONNECT; the first one says how
+/// many KiB more there are.
 pub fn http_answer(data: &[u8]) {
+    let mut script = Script(data);
+    let more = vec![b'0'; usize::from(script.byte()) * 1024];
+    let said = [script.rest(), &more].concat();
     runtime().block_on(async {
         for (kind, most) in [(Kind::Report, REPORT_BODY_BYTES_MAX), (Kind::Cloud, BODY_BYTES_MAX)] {
-            answer(data, kind, most).await;
+            answer(&said, kind, most).await;
         }
-        tunnel(data).await;
+        tunnel(&said).await;
     });
 }
 

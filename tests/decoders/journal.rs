@@ -125,6 +125,15 @@ fn second_file(digest: Digest, noise: &[u8], choice: &[u8]) {
         let copied = if place == 0 { [None, Some(&whole[..])] } else { [Some(&whole[..]), None] };
         assert_eq!(newest(copied), Seen::Nothing);
     }
+    // Of two whole slots the one that knows more is read, wherever it stands.
+    let older = Digest { counter: digest.counter.saturating_sub(1), ..digest };
+    for place in [0, 1] {
+        let mut both = [older, older];
+        both[place] = digest;
+        let slots = [both[0].seal(SLOT_KEYS[0]), both[1].seal(SLOT_KEYS[1])];
+        let place = if older.counter == digest.counter { 0 } else { place };
+        assert_eq!(newest([Some(&slots[0]), Some(&slots[1])]), Seen::Digest(digest, place));
+    }
     assert_eq!(newest([None, None]), Seen::Nothing);
     assert!(FORMAT > 0, "0 is the format of an empty disk");
 }
