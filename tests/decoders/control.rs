@@ -59,7 +59,8 @@ fn request(said: &[u8]) {
     assert!(answer.len() <= ANSWER_BYTES_MAX, "{} bytes", answer.len());
     for ask in &asked {
         let path = ask.path().as_bytes();
-        assert!(said.windows(path.len()).any(|window| window == path), "asked for {}", ask.path());
+        let is_there = |part: &[u8]| said.windows(part.len()).any(|window| window == part);
+        assert!(is_there(path) && is_there(b"GET "), "asked for {}", ask.path());
     }
     // A client that wants to be told to go on is told so first.
     let answer = answer.strip_prefix(&b"HTTP/1.1 100 Continue\r\n\r\n"[..]).unwrap_or(&answer);
