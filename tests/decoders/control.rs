@@ -66,7 +66,7 @@ fn request(said: &[u8]) {
     let answer = answer.strip_prefix(&b"HTTP/1.1 100 Continue\r\n\r\n"[..]).unwrap_or(&answer);
     let Some(head_end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
         // A client that goes away in the middle of a request gets no answer.
-        return assert!(answer.is_empty(), "half an answer: {}", String::from_utf8_lossy(&answer));
+        return assert!(answer.is_empty(), "half an answer: {}", String::from_utf8_lossy(answer));
     };
     let (head, body) = (String::from_utf8_lossy(&answer[..head_end]), &answer[head_end + 4..]);
     let status = head.split(' ').nth(1).and_then(|code| code.parse::<u16>().ok());

@@ -60,19 +60,7 @@ async fn answer(said: &[u8], kind: Kind, most: usize) {
         let _ = theirs.write_all(said).await;
         drop(theirs);
     };
-    let connection = async {
-        let _ = connection.await;
-    };
-    let ((), (), _) = futures(them, connection, exchange).await;
-}
-
-/// All three to their end, without a task that outlives the call.
-async fn futures<A, B, C>(
-    a: impl Future<Output = A>,
-    b: impl Future<Output = B>,
-    c: impl Future<Output = C>,
-) -> (A, B, C) {
-    tokio::join!(a, b, c)
+    let _ = tokio::join!(them, connection, exchange);
 }
 
 async fn tunnel(said: &[u8]) {

@@ -74,7 +74,7 @@ fn frames(script: &mut Script) {
     let changed = one_byte_changed(&good, script);
     let noise = script.rest();
     let wanted = Frame { command, text: text.to_vec() };
-    assert_eq!(found(&mut Deframer::default(), BootMs(0), &good), [wanted.clone()]);
+    assert_eq!(found(&mut Deframer::default(), BootMs(0), &good), std::slice::from_ref(&wanted));
     // An XOR notices every single changed byte, unless it is LEN that lies or the head that is gone.
     let whole = found(&mut Deframer::default(), BootMs(0), &changed);
     assert!(whole.iter().all(|f| frame(f.command, &f.text).len() < good.len()), "{changed:02x?}: {whole:02x?}");
