@@ -100,8 +100,8 @@ pub fn url(data: &[u8]) {
             let secret = text.split_once(':').and_then(|(_, rest)| rest.split_once('@')).map(|(secret, _)| secret);
             let told = bad.to_string();
             // Our own words hold none of these: a password with one is known when it is shown.
-            let shown = |secret: &str| secret.contains(['%', '$', '!', '~', '^']) && told.contains(secret);
-            assert!(!secret.is_some_and(shown), "{told}");
+            let shown = |part: &str| part.contains(['%', '$', '!', '~', '^']) && told.contains(part);
+            assert!(!secret.is_some_and(|secret| secret.split([':', '/']).any(shown)), "{told}");
         }
     }
 }
