@@ -65,9 +65,15 @@ sabotage: build-needs ## the proof that the proof can fail: each clause of each 
 mutants: build-needs ## a sample of 300 mutants against the tests (an hour or more; goes on where it stopped); JOBS=2: two at once
 	scripts/mutants
 
+MINUTES ?= 5
+.PHONY: fuzz
+fuzz: build-needs ## every decoder fuzzed, MINUTES (5) each, two at a time; goes on where it stopped (scripts/fuzz)
+	scripts/fuzz $(MINUTES)
+
 .PHONY: check
 check: build-needs ## format, lints, documentation, licences and advisories, the systemd unit
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) clippy --features demo --bins -- -D warnings
 	$(CARGO) clippy --features sabotage --lib --test sabotage -- -D warnings

@@ -4,7 +4,7 @@
 use super::driver::{Address, FloorType, RecoveryClass, Slot};
 use crate::order::outcome::Evidence;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Protocol families that have a driver.
@@ -172,6 +172,12 @@ pub struct Timing {
     pub min_gap_ms: u64,
 }
 
+/// Longest time that a profile may give for a vend, in ms: ten minutes, half the time in which a command may be
+/// driven at all. No mechanism needs it, and nobody who waits for goods would wait longer.
+pub const LONGEST_VEND_MS_MAX: u64 = 600_000;
+/// Longest reply time, poll interval or gap, in ms: a board that is silent for a minute is absent.
+pub const REPLY_MS_MAX: u64 = 60_000;
+
 const fn default_poll_ms() -> u64 {
     300
 }
@@ -319,6 +325,9 @@ impl Profile {
         if !(1..=Address::MAX).contains(&self.addresses.count) {
             return wrong("addresses.count", format!("must be 1 to {}", Address::MAX));
         }
+        if self.addresses.first_on_wire.checked_add(self.addresses.count - 1).is_none() {
+            return wrong("addresses.first_on_wire", "plus addresses.count goes beyond 255 on the wire".to_owned());
+        }
         if self.slots.first > self.slots.last {
             return wrong("slots.first", "is above slots.last".to_owned());
         }
@@ -327,6 +336,12 @@ impl Profile {
         }
         if self.timing.longest_vend_ms == 0 || self.timing.reply_ms == 0 || self.timing.poll_ms == 0 {
             return wrong("timing", "times must be above 0".to_owned());
+        }
+        let Timing { longest_vend_ms, reply_ms, poll_ms, min_gap_ms } = self.timing;
+        if longest_vend_ms > LONGEST_VEND_MS_MAX || [reply_ms, poll_ms, min_gap_ms].iter().any(|&ms| ms > REPLY_MS_MAX)
+        {
+            let most = format!("longest_vend_ms may be {LONGEST_VEND_MS_MAX} at most, the others {REPLY_MS_MAX}");
+            return wrong("timing", most);
         }
         let best = self.family.best_class();
         if self.recovery_class != best && self.recovery_class != RecoveryClass::None {
@@ -337,6 +352,10 @@ impl Profile {
         }
         if let Some(text) = self.outcomes.keys().find(|text| parse_code(text).is_none()) {
             return wrong("outcomes", format!("{text:?} is not a code; write 0 to 255 or 0x00 to 0xff"));
+        }
+        let mut codes = BTreeSet::new();
+        if let Some(text) = self.outcomes.keys().find(|text| !codes.insert(parse_code(text))) {
+            return wrong("outcomes", format!("{text:?} is the code of another entry too; keep one of them"));
         }
         Ok(())
     }
@@ -434,6 +453,45 @@ mod tests {
         }
         let (_, m102) = BUILT_IN.iter().find(|(n, _)| *n == "m102").unwrap();
         Profile::parse("x", &m102.replace("motor_type", "crc_suffix = \"made up\"\nmotor_type")).unwrap();
+    }
+
+    #[test]
+    fn addresses_that_would_be_one_board_on_the_wire_are_refused() {
+        let (_, text) = BUILT_IN.iter().find(|(n, _)| *n == "tcn-00ff").unwrap();
+        let with =
+            |first: u8| Profile::parse("x", &text.replace("first_on_wire = 0", &format!("first_on_wire = {first}")));
+        let last = with(248).unwrap();
+        assert_eq!(last.wire_address(Address::new(8).unwrap()), 255);
+        assert!(with(249).unwrap_err().to_string().contains("addresses.first_on_wire"));
+    }
+
+    #[test]
+    fn times_that_nobody_would_wait_for_are_refused() {
+        let (_, text) = BUILT_IN.iter().find(|(n, _)| *n == "xy-v3").unwrap();
+        for (key, most) in
+            [("longest_vend_ms", LONGEST_VEND_MS_MAX), ("reply_ms", REPLY_MS_MAX), ("poll_ms", REPLY_MS_MAX)]
+        {
+            let mut table: toml::Table = text.parse().unwrap();
+            let mut with = |ms: u64| {
+                table["timing"][key] = toml::Value::Integer(i64::try_from(ms).unwrap());
+                Profile::parse("x", &table.to_string())
+            };
+            assert!(with(most).is_ok(), "{key}");
+            for ms in [most + 1, i64::MAX as u64] {
+                assert!(with(ms).unwrap_err().to_string().contains("timing"), "{key} = {ms}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_entries_for_one_code_are_refused() {
+        let (_, text) = BUILT_IN.iter().find(|(n, _)| *n == "tcn-00ff").unwrap();
+        let with = |second: &str| {
+            let entry = "{ motor = \"open\", drop_sensor = \"none\" }";
+            Profile::parse("x", &format!("{text}\n[outcomes]\n\"64\" = {entry}\n{second} = {entry}\n"))
+        };
+        assert!(with("\"0x41\"").is_ok());
+        assert!(with("\"0x40\"").unwrap_err().to_string().contains("another entry"));
     }
 
     #[test]

@@ -22,6 +22,27 @@ impl Secret {
         Secret(text.into())
     }
 
+    /// The secret that a file with these bytes holds.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn of_file(bytes: &[u8]) -> Result<Secret, CredentialFault> {
+        if bytes.len() as u64 > SECRET_BYTES_MAX {
+            return Err(CredentialFault::TooLong);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| CredentialFault::NotOneLine)?;
+        // Editors and `echo` end a file with a line end; no key has one.
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        if text.is_empty() {
+            return Err(CredentialFault::Empty);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(CredentialFault::NotOneLine);
+        }
+        Ok(Secret::new(text))
+    }
+
     /// The secret itself, for the one place that needs it.
     #[must_use]
     pub fn reveal(&self) -> &str {
@@ -249,20 +270,7 @@ pub fn read_secret(path: &Path) -> Result<FoundSecret, CredentialFault> {
     let exposed = mode & 0o007 != 0 || (mode & 0o070 != 0 && metadata.gid() != 0);
     let mut bytes = Vec::new();
     file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(read)?;
-    if bytes.len() as u64 > SECRET_BYTES_MAX {
-        return Err(CredentialFault::TooLong);
-    }
-    let text = std::str::from_utf8(&bytes).map_err(|_| CredentialFault::NotOneLine)?;
-    // Editors and `echo` end a file with a line end; no key has one.
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
-    if text.is_empty() {
-        return Err(CredentialFault::Empty);
-    }
-    if text.chars().any(char::is_control) {
-        return Err(CredentialFault::NotOneLine);
-    }
-    Ok(FoundSecret { secret: Secret::new(text), exposed_mode: exposed.then_some(mode) })
+    Ok(FoundSecret { secret: Secret::of_file(&bytes)?, exposed_mode: exposed.then_some(mode) })
 }
 
 #[cfg(test)]

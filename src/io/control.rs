@@ -22,6 +22,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
@@ -103,19 +104,27 @@ async fn client(stream: UnixStream, asks: mpsc::Sender<Asked>) {
             return;
         }
     }
-    let service = service_fn(|request| {
-        let asks = asks.clone();
-        async move { Ok::<_, Infallible>(answer(request, &asks).await) }
-    });
-    let connection = http1::Builder::new()
-        .keep_alive(false)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    match timeout(CLIENT_TIME, connection).await {
+    match timeout(CLIENT_TIME, converse(stream, &asks)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(what = "control_client", "{error}"),
         Err(_) => tracing::debug!(what = "control_client", "a client took longer than {CLIENT_TIME:?}"),
     }
+}
+
+/// One request and its answer, on whatever carries bytes. Ends when the client does; the time is the caller's.
+///
+/// # Errors
+/// When the bytes are no HTTP/1.1, or stop half-way.
+pub async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    asks: &mpsc::Sender<Asked>,
+) -> Result<(), hyper::Error> {
+    let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(request, asks).await) });
+    http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
 }
 
 async fn answer(request: Request<Incoming>, asks: &mpsc::Sender<Asked>) -> Response<Full<Bytes>> {

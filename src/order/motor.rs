@@ -4,7 +4,26 @@ use serde::{Deserialize, Serialize};
 
 /// A driver board's number as the platform counts: 1…8. The profile says what stands on the wire for the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
 pub struct Address(u8);
+
+/// A number that names no driver board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an address is 1 to {max}, not {0}", max = Address::MAX)]
+pub struct NoAddress(pub u8);
+
+impl TryFrom<u8> for Address {
+    type Error = NoAddress;
+    fn try_from(n: u8) -> Result<Self, NoAddress> {
+        Address::new(n).ok_or(NoAddress(n))
+    }
+}
+
+impl From<Address> for u8 {
+    fn from(address: Address) -> u8 {
+        address.0
+    }
+}
 
 impl Address {
     /// Most driver boards on one line (contract, `addr`).

@@ -310,21 +310,13 @@ impl Client {
             }
             Err(_) => return Err(Broken::Other(Failure::TimeOut { phase: Phase::Response })),
         };
-        let (head, incoming) = response.into_parts();
-        let (body, complete) = match request.kind {
-            Kind::Report => first_bytes(incoming).await,
-            Kind::Cloud => {
-                let body = within(time_outs.response, Phase::Body, whole_body(incoming)).await;
-                (body.map_err(Broken::Other)?, true)
-            }
-        };
+        let location = response.headers().get(LOCATION).cloned();
+        let (answer, complete) =
+            read_answer(response, request.kind, time_outs.response).await.map_err(Broken::Other)?;
         if complete {
             self.keep(request.kind, &target.origin, connection);
         }
-        let date = head.headers.get(DATE).and_then(parse_date);
-        let retry_after_s = head.headers.get(RETRY_AFTER).and_then(|value| parse_retry_after(value, date));
-        let answer = Answer { status: head.status, date, retry_after_s, body };
-        Ok(Answered { answer, location: head.headers.get(LOCATION).cloned() })
+        Ok(Answered { answer, location })
     }
 
     fn message(&self, request: &Request, target: &Target) -> Result<http::Request<Full<Bytes>>, Failure> {
@@ -382,6 +374,25 @@ impl Client {
 
 fn may_be_repeated(request: &Request) -> bool {
     request.method.is_idempotent() || request.headers.contains_key("idempotency-key")
+}
+
+/// What is taken of a response, and whether that is all of it. `body_time` is how long the cloud's body may take.
+///
+/// # Errors
+/// [`Failure`] about the body of the cloud, which is useless in part.
+pub async fn read_answer(
+    response: http::Response<Incoming>,
+    kind: Kind,
+    body_time: Duration,
+) -> Result<(Answer, bool), Failure> {
+    let (head, incoming) = response.into_parts();
+    let (body, complete) = match kind {
+        Kind::Report => first_bytes(incoming).await,
+        Kind::Cloud => (within(body_time, Phase::Body, whole_body(incoming)).await?, true),
+    };
+    let date = head.headers.get(DATE).and_then(parse_date);
+    let retry_after_s = head.headers.get(RETRY_AFTER).and_then(|value| parse_retry_after(value, date));
+    Ok((Answer { status: head.status, date, retry_after_s, body }, complete))
 }
 
 /// The first bytes of a body, as far as they come soon, and whether that is all of it. No error: the status counts.

@@ -74,12 +74,7 @@ impl Connector {
             Scheme::Http => Box::new(tcp),
             Scheme::Https => Box::new(within(self.time_outs.tls, Phase::Tls, self.secure(tcp, &origin.host)).await?),
         };
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(HEAD_BYTES_MAX)
-            .max_headers(HEADERS_MAX)
-            .handshake(TokioIo::new(pipe))
-            .await
-            .map_err(|e| from_hyper(&e))?;
+        let (sender, connection) = http1().handshake(TokioIo::new(pipe)).await.map_err(|e| from_hyper(&e))?;
         let task = tokio::spawn(async move {
             // The request that meets an error gets it from its sender.
             let _ = connection.await;
@@ -154,8 +149,23 @@ pub(super) async fn within<T>(
     tokio::time::timeout(time, work).await.unwrap_or(Err(Failure::TimeOut { phase }))
 }
 
+/// HTTP/1.1 with our limits on what an answer's head may be.
+#[must_use]
+pub fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
+    builder
+}
+
 /// Asks a proxy for a tunnel to `origin` (RFC 9110, section 9.3.6).
-async fn ask_for_tunnel(tcp: &mut TcpStream, proxy: &Proxy, origin: &Origin) -> Result<(), Failure> {
+///
+/// # Errors
+/// [`Failure`]: the proxy refuses, or what it says is too long, cut off or no HTTP/1.1.
+pub async fn ask_for_tunnel(
+    tcp: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    proxy: &Proxy,
+    origin: &Origin,
+) -> Result<(), Failure> {
     let lost = |e: std::io::Error| Failure::Lost { why: format!("by the proxy: {e}") };
     let place = format!("{}:{}", origin.host, origin.port);
     let mut request = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n").into_bytes();
@@ -171,7 +181,7 @@ async fn ask_for_tunnel(tcp: &mut TcpStream, proxy: &Proxy, origin: &Origin) -> 
     while !answer.ends_with(b"\r\n\r\n") {
         let room = PROXY_ANSWER_BYTES_MAX.saturating_sub(answer.len());
         // Nothing may follow the answer before our first TLS byte, so all that comes belongs to it.
-        let read = tcp.take(room as u64).read_buf(&mut answer).await.map_err(lost)?;
+        let read = (&mut *tcp).take(room as u64).read_buf(&mut answer).await.map_err(lost)?;
         if read == 0 {
             return Err(Failure::Protocol { why: "the proxy's answer to CONNECT has no end".to_owned() });
         }

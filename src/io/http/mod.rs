@@ -5,3 +5,5 @@ mod connect;
 pub mod proxy;
 pub mod target;
 pub mod tls;
+
+pub use connect::{ask_for_tunnel, http1};

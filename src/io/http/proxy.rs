@@ -33,7 +33,11 @@ impl Proxy {
         let rest = match value.split_once("://") {
             None => value,
             Some(("http", rest)) => rest,
-            Some((scheme, _)) => return Err(format!("asks for a {} proxy, only http:// is possible", quoted(scheme))),
+            // What stands before :// may be the beginning of a password that holds these three characters.
+            Some((scheme, _)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+                return Err(format!("asks for a {} proxy, only http:// is possible", quoted(scheme)));
+            }
+            Some(_) => return Err("does not begin with http://".to_owned()),
         };
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (user, place) = match authority.rsplit_once('@') {
@@ -260,7 +264,13 @@ mod tests {
 
     #[test]
     fn an_unusable_proxy_is_named_by_its_variable_and_never_repeated() {
-        for value in ["socks5://u:secret@p:1", "https://u:secret@p:1", "http://u:secret@p:0", "http://u:secret@"] {
+        for value in [
+            "socks5://u:secret@p:1",
+            "https://u:secret@p:1",
+            "http://u:secret@p:0",
+            "http://u:secret@",
+            "u:secret://more@p:1",
+        ] {
             let error = proxies(&[("HTTPS_PROXY", value)]).unwrap_err();
             assert_eq!(error.variable, "HTTPS_PROXY");
             assert!(!error.to_string().contains("secret"), "{error}");

@@ -47,7 +47,8 @@ impl Digest {
     }
 
     /// The digest as a value under `key`; its counter is the value's.
-    pub(super) fn seal(&self, key: &[u8]) -> Vec<u8> {
+    #[must_use]
+    pub fn seal(&self, key: &[u8]) -> Vec<u8> {
         let mut body = [0; 16];
         body[..8].copy_from_slice(&self.entries.to_le_bytes());
         body[8..].copy_from_slice(&self.xor.to_le_bytes());
@@ -55,7 +56,10 @@ impl Digest {
     }
 
     /// Reads what [`Digest::seal`] made.
-    pub(super) fn unseal(key: &[u8], bytes: &[u8]) -> Result<Digest, Unreadable> {
+    ///
+    /// # Errors
+    /// [`Unreadable`] says what is wrong with the bytes.
+    pub fn unseal(key: &[u8], bytes: &[u8]) -> Result<Digest, Unreadable> {
         let value = value::unseal(key, bytes)?;
         let wrong = Unreadable::Body { found_bytes: value.body.len() };
         let Some((&entries, rest)) = value.body.split_first_chunk::<8>() else { return Err(wrong) };

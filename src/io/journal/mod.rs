@@ -16,10 +16,10 @@ mod inspect;
 mod layout;
 mod lock;
 mod loss;
-mod second_file;
+pub mod second_file;
 mod store;
 mod thread;
-mod value;
+pub mod value;
 
 #[cfg(test)]
 mod tests;

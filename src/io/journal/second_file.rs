@@ -16,9 +16,9 @@ use std::path::Path;
 /// Distance of the slots: one block of common file systems, which no write of the other slot touches.
 const SLOT_BYTES: u64 = 4096;
 /// Bytes of a slot that are used: a sealed [`Digest`].
-const USED_BYTES: usize = super::value::HEADER_BYTES + 16;
+pub const USED_BYTES: usize = super::value::HEADER_BYTES + 16;
 /// What the check sums of a slot are made with: a slot copied over the other is noticed.
-const SLOT_KEYS: [&[u8]; 2] = [b"second 0", b"second 1"];
+pub const SLOT_KEYS: [&[u8]; 2] = [b"second 0", b"second 1"];
 
 /// The open second file.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) struct SecondFile {
 
 /// What stood in a second file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
+pub enum Seen {
     /// The newest whole slot and its place.
     Digest(Digest, usize),
     /// No slot is whole.
@@ -39,22 +39,32 @@ pub(super) enum Seen {
     Newer(u8),
 }
 
-/// Reads the newest whole slot.
-pub(super) fn read(file: &File) -> io::Result<Seen> {
+/// The newest whole one of both slots, each given as far as its bytes are there.
+#[must_use]
+pub fn newest(slots: [Option<&[u8]>; 2]) -> Seen {
     let mut newest: Option<(Digest, usize)> = None;
-    for (place, key) in SLOT_KEYS.into_iter().enumerate() {
-        let mut bytes = [0; USED_BYTES];
-        match file.read_exact_at(&mut bytes, SLOT_BYTES * place as u64) {
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => continue,
-            other => other?,
-        }
-        match Digest::unseal(key, &bytes) {
+    for (place, (key, bytes)) in SLOT_KEYS.into_iter().zip(slots).enumerate() {
+        let Some(bytes) = bytes else { continue };
+        match Digest::unseal(key, bytes) {
             Ok(digest) if newest.is_none_or(|(n, _)| n.counter < digest.counter) => newest = Some((digest, place)),
-            Err(Unreadable::Newer(format)) => return Ok(Seen::Newer(format)),
+            Err(Unreadable::Newer(format)) => return Seen::Newer(format),
             Ok(_) | Err(_) => {}
         }
     }
-    Ok(newest.map_or(Seen::Nothing, |(digest, place)| Seen::Digest(digest, place)))
+    newest.map_or(Seen::Nothing, |(digest, place)| Seen::Digest(digest, place))
+}
+
+/// Reads the newest whole slot.
+pub(super) fn read(file: &File) -> io::Result<Seen> {
+    let slot = |place: u64| {
+        let mut bytes = [0; USED_BYTES];
+        match file.read_exact_at(&mut bytes, SLOT_BYTES * place) {
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            other => other.map(|()| Some(bytes)),
+        }
+    };
+    let (first, second) = (slot(0)?, slot(1)?);
+    Ok(newest([first.as_ref().map(<[u8; USED_BYTES]>::as_slice), second.as_ref().map(<[u8; USED_BYTES]>::as_slice)]))
 }
 
 impl SecondFile {

@@ -17,11 +17,11 @@ pub const HEADER_BYTES: usize = 1 + 4 + 8;
 
 /// A value whose check sum is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Value<'a> {
+pub struct Value<'a> {
     /// Counter of the commit that wrote it.
-    pub(super) counter: u64,
+    pub counter: u64,
     /// What was put.
-    pub(super) body: &'a [u8],
+    pub body: &'a [u8],
 }
 
 /// Why bytes are no value.
@@ -59,7 +59,8 @@ fn check_sum(format: u8, key: &[u8], after_check_sum: &[u8]) -> u32 {
 }
 
 /// Header and body in one piece.
-pub(super) fn seal(key: &[u8], counter: u64, body: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn seal(key: &[u8], counter: u64, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER_BYTES.saturating_add(body.len()));
     bytes.push(FORMAT);
     bytes.extend_from_slice(&[0; 4]);
@@ -71,7 +72,10 @@ pub(super) fn seal(key: &[u8], counter: u64, body: &[u8]) -> Vec<u8> {
 }
 
 /// Reads what [`seal`] made for the same key.
-pub(super) fn unseal<'a>(key: &[u8], bytes: &'a [u8]) -> Result<Value<'a>, Unreadable> {
+///
+/// # Errors
+/// [`Unreadable`] says what is wrong with the bytes.
+pub fn unseal<'a>(key: &[u8], bytes: &'a [u8]) -> Result<Value<'a>, Unreadable> {
     let short = Unreadable::Short { found_bytes: bytes.len() };
     let Some((&[format], rest)) = bytes.split_first_chunk::<1>() else { return Err(short) };
     let Some((&sum, sealed)) = rest.split_first_chunk::<4>() else { return Err(short) };

@@ -1,0 +1,88 @@
+//! One function for each decoder that reads bytes from outside, with what must hold for every input. Fuzzing
+//! (`tests/fuzz`) and the property tests (`tests/properties.rs`) call the same functions; they panic when a property
+//! does not hold, and return otherwise.
+
+mod cloud;
+mod config;
+mod control;
+mod http;
+mod journal;
+mod line;
+mod polled;
+mod tcn_00ff;
+mod xy_v3;
+
+pub use cloud::{device_message, envelope, platform_answer};
+pub use config::{board_profile, configuration, credentials};
+pub use control::control_request;
+pub use http::{http_answer, url};
+pub use journal::{journal_record, journal_value};
+pub use polled::{adh, uling_modbus};
+pub use tcn_00ff::tcn_00ff;
+pub use xy_v3::xy_v3;
+
+/// A decoder with its properties.
+pub type Decoder = fn(&[u8]);
+
+/// All of them, under the names of their fuzz targets and corpora.
+pub const ALL: [(&str, Decoder); 15] = [
+    ("uling_modbus", uling_modbus),
+    ("adh", adh),
+    ("xy_v3", xy_v3),
+    ("tcn_00ff", tcn_00ff),
+    ("envelope", envelope),
+    ("device_message", device_message),
+    ("platform_answer", platform_answer),
+    ("http_answer", http_answer),
+    ("url", url),
+    ("configuration", configuration),
+    ("board_profile", board_profile),
+    ("credentials", credentials),
+    ("journal_record", journal_record),
+    ("journal_value", journal_value),
+    ("control_request", control_request),
+];
+
+/// Input read as a script: numbers and pieces one after the other; at its end everything is 0 and empty.
+struct Script<'a>(&'a [u8]);
+
+impl<'a> Script<'a> {
+    fn is_over(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.take(1).first().copied().unwrap_or_default()
+    }
+
+    fn u16(&mut self) -> u16 {
+        u16::from_be_bytes([self.byte(), self.byte()])
+    }
+
+    /// At most `n` bytes.
+    fn take(&mut self, n: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(n.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
+    /// A piece whose length stands in one byte before it.
+    fn piece(&mut self) -> &'a [u8] {
+        let n = self.byte();
+        self.take(usize::from(n))
+    }
+
+    fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
+    }
+}
+
+/// A copy with one byte changed: which and how is read from the script.
+fn one_byte_changed(bytes: &[u8], script: &mut Script) -> Vec<u8> {
+    let mut changed = bytes.to_vec();
+    let at = usize::from(script.u16()) % bytes.len().max(1);
+    if let Some(byte) = changed.get_mut(at) {
+        *byte ^= script.byte().max(1);
+    }
+    changed
+}
