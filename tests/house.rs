@@ -216,12 +216,8 @@ fn every_file_says_first_what_it_is_for() {
 #[test]
 fn scripts_can_be_executed() {
     use std::os::unix::fs::PermissionsExt as _;
-    for script in ["need", "fuzz", "lint-unit", "mutants", "sum-up-tests"]
-        .map(|name| format!("scripts/{name}"))
-        .iter()
-        .chain([&".ci/run".to_owned()])
-    {
-        let path = script.as_str();
+    let scripts = ["scripts/need", "scripts/fuzz", "scripts/lint-unit", "scripts/mutants", "scripts/sum-up-tests"];
+    for path in scripts.into_iter().chain([".ci/run"]) {
         let mode = std::fs::metadata(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}")).permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{path}");
     }

@@ -349,6 +349,44 @@ fn a_status_that_comes_while_the_motor_command_is_under_way_is_not_its_result() 
 }
 
 #[test]
+fn an_acceptance_that_comes_twice_is_told_once() {
+    let accepted = vec![1, 0x10, 0x20, 1, 0, 2];
+    let (mut driver, now) = driving("uling-zdm8", 16);
+    assert_eq!(findings_after(driver.as_mut(), now, accepted.clone()), [Finding::Taken]);
+    assert_eq!(findings_after(driver.as_mut(), now, accepted.clone()), [Finding::Fault(LineFault::Unexpected)]);
+
+    let mut driver = UlingModbus::new(&profile("uling-zdm8", 1));
+    driver.resume(BootMs(0), &command(16), &Reference(vec![HEARD_IDLE]));
+    driver.opened(BootMs(0));
+    let (now, ..) = next_write(&mut driver, BootMs(0));
+    let found = findings_after(&mut driver, now, accepted);
+    assert_eq!(found, [Finding::Fault(LineFault::Unexpected)], "the command is of an earlier life");
+}
+
+#[test]
+fn an_idle_board_does_not_answer_for_another_that_was_not_asked() {
+    let mut driver = UlingModbus::new(&profile("uling-zdm8", 2));
+    let idle = |address: u8| sealed(vec![address, 3, 2, 0, 0]);
+    let (mut now, mut watched) = (BootMs(0), Vec::new());
+    driver.opened(now);
+    // Until the second board is watched, long after the first was seen idle.
+    while now < BootMs(WATCH_MS) || watched.first() != Some(&2) {
+        let (at, write, _) = next_write(&mut driver, now);
+        (now, watched) = (at, write);
+        if now < BootMs(WATCH_MS) || watched[0] != 2 {
+            driver.received(now, now, &idle(watched[0]));
+        }
+    }
+    driver.drive(now, &command(16), &Reference(vec![HEARD_IDLE]));
+    driver.received(now, now, &idle(2));
+    let (now, write, _) = next_write(&mut driver, now);
+    assert_eq!((write[0], write[1]), (1, 3), "it is asked itself");
+    driver.received(now, now, &idle(1));
+    let (_, write, _) = next_write(&mut driver, now);
+    assert_eq!((write[0], write[1]), (1, 0x10));
+}
+
+#[test]
 fn a_result_that_comes_twice_before_it_is_durable_is_told_once() {
     let (mut driver, now) = driving("uling-zdm8", 16);
     findings_after(driver.as_mut(), now, vec![1, 0x10, 0x20, 1, 0, 2]);

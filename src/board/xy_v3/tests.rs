@@ -22,6 +22,16 @@ fn writes(driver: &mut XyV3) -> Vec<Vec<u8>> {
         .collect()
 }
 
+fn findings(driver: &mut XyV3) -> Vec<Finding> {
+    let outputs = std::iter::from_fn(|| driver.next_output());
+    outputs
+        .filter_map(|output| match output {
+            Output::Write(_) => None,
+            Output::Finding(finding) => Some(finding),
+        })
+        .collect()
+}
+
 fn hear(driver: &mut XyV3, now: BootMs, command: u8, text: &[u8]) -> Vec<Vec<u8>> {
     driver.received(now, now, &frame(command, text));
     writes(driver)
@@ -146,8 +156,36 @@ fn a_final_status_counts_again_when_no_copy_of_the_last_can_be_under_way_any_mor
 #[test]
 fn rule_15_numbers_go_on_from_the_last_one_that_was_journaled() {
     let mut driver = XyV3::new(&Profile::find("xy-v3", Path::new(".")).unwrap());
-    let (address, slot) = (Address::new(1).unwrap(), Slot(5));
-    let command = MotorCommand { address, slot, floor_type: FloorType::Spring, lift: false, drop_check: true };
     driver.last_reference(&Reference(vec![7]));
-    assert_eq!(driver.reference(&command).0.first(), Some(&8));
+    assert_eq!(driver.reference(&command(5)).0.first(), Some(&8));
+}
+
+#[test]
+fn rule_15_a_motor_command_that_the_board_passed_over_is_told_and_a_later_ack_is_not_its_own() {
+    let (mut driver, now) = idle();
+    driver.drive(now.plus_ms(100), &command(25), &Reference::default());
+    let polled_at = now.plus_ms(POLL_MS);
+    assert_eq!(hear(&mut driver, polled_at, wire::POLL, &[])[0][2], wire::DIRECT_DRIVE);
+    driver.motor_written(polled_at, Written::All);
+    let next_at = polled_at.plus_ms(POLL_MS);
+    driver.received(next_at, next_at, &frame(wire::POLL, &[]));
+    assert_eq!(findings(&mut driver), [Finding::Fault(LineFault::TimeOut)]);
+    driver.received(next_at.plus_ms(50), next_at.plus_ms(50), &frame(wire::ACK, &[]));
+    assert_eq!(findings(&mut driver), [Finding::Fault(LineFault::Unexpected)]);
+    assert_eq!(driver.state(), LineState::Busy, "its result may still come");
+}
+
+#[test]
+fn a_sync_that_nobody_acknowledges_is_said_six_times_under_each_number() {
+    let mut driver = XyV3::new(&Profile::find("xy-v3", Path::new(".")).unwrap());
+    let mut now = BootMs(1_000);
+    driver.opened(now);
+    let mut numbers = Vec::new();
+    for _ in 0..14 {
+        now = now.plus_ms(POLL_MS);
+        let said = hear(&mut driver, now, wire::POLL, &[]);
+        assert_eq!((said.len(), said[0][2]), (1, wire::SYNC));
+        numbers.push(said[0][4]);
+    }
+    assert_eq!(numbers, [1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3]);
 }

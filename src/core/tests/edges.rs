@@ -57,6 +57,33 @@ fn requests_are_limited_in_all_and_for_each_host() {
 }
 
 #[test]
+fn rule_07_a_failed_journal_wakes_nobody_before_the_process_ends() {
+    let mut w = World::new();
+    w.line_is(LineState::Busy);
+    let until = (w.now_s() + 3).to_string();
+    w.deliver(&w.put("1", "1").with("expired_at", &until));
+    w.step(Event::JournalFailed { why: "EIO".to_owned() });
+    assert_eq!(w.core.deadline(), Some(w.now.boot.plus_ms(crate::core::FAILED_PAUSE_MS)));
+}
+
+#[test]
+fn rule_01_a_journal_that_opens_slowly_wakes_nobody_for_what_must_wait_for_it() {
+    let mut w = World::new();
+    w.line_is(LineState::Busy);
+    let until = (w.now_s() + 3).to_string();
+    w.deliver(&w.put("1", "1").with("expired_at", &until));
+    w.disk_is_quick = false;
+    w.restart();
+    let commit_due = w.now.boot.plus_ms(60_000);
+    assert_eq!(w.core.deadline(), Some(commit_due), "nothing but the commit that opens the journal");
+    w.pass_s(10);
+    w.commit();
+    assert_eq!(w.core.open_orders().len(), 1);
+    w.commit();
+    assert_eq!((w.outcome_on_disk("1", "1"), w.driven()), (vec!["refused".to_owned()], 0));
+}
+
+#[test]
 fn nothing_is_published_without_a_connection_and_little_before_the_broker_takes_it() {
     let mut w = World::new();
     w.broker_is_quick = false;
