@@ -21,9 +21,9 @@ pub fn of(campaign: Campaign, fared: &[Fared]) -> String {
         "turns",
         "cut",
         "unknown of cut",
-        "of turned",
-        "limit",
         "unknown, never turned",
+        "all unknown",
+        "limit",
         "corrected",
         "refused",
         "reports repeated",
@@ -34,7 +34,7 @@ pub fn of(campaign: Campaign, fared: &[Fared]) -> String {
     for Fared { profile, kills: killed, counts, tally } in fared {
         let limit = match limit_percent(profile) {
             _ if campaign == Campaign::EverythingAtOnce => "none".to_owned(),
-            Some(limit) => format!("{limit} % of turned"),
+            Some(limit) => format!("{limit} %"),
             None => "only what was cut".to_owned(),
         };
         units.add_row([
@@ -45,9 +45,9 @@ pub fn of(campaign: Campaign, fared: &[Fared]) -> String {
             tally.turns.to_string(),
             tally.cut.to_string(),
             percent(tally.unknown_turned, tally.cut),
-            percent(tally.unknown_turned, tally.turns),
-            limit,
             percent(tally.unknown_unturned, tally.units),
+            percent(tally.unknown_turned + tally.unknown_unturned, tally.units),
+            limit,
             tally.corrected.to_string(),
             tally.refused.to_string(),
             tally.repeated.to_string(),
