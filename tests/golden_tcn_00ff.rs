@@ -94,7 +94,7 @@ fn the_emulated_board_answers_as_published() {
 #[test]
 fn rule_16_a_new_life_waits_until_a_turn_of_an_earlier_one_must_be_over() {
     let mut driver = Tcn00ff::new(&profile());
-    driver.last_reference(&Reference::default());
+    driver.may_still_turn();
     driver.opened(BootMs(1_000));
     assert_eq!(driver.state(), LineState::Settling);
     let settled_at = driver.deadline().unwrap();

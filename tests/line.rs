@@ -197,7 +197,7 @@ async fn a_motor_frame_is_marked_before_its_first_byte_and_other_frames_are_not(
     assert_eq!(plug.receive(6), b"status");
     assert_eq!(MotorMark::open(&path, boot_id).unwrap().1, new);
     line.to.send(ToLine::Write { id: 2, bytes: b"motor".to_vec(), not_after: None, intent: Some(42) }).await.unwrap();
-    assert_eq!(plug.receive(1), b"m");
+    assert_eq!(plug.receive(5), b"motor");
     assert_eq!(MotorMark::open(&path, boot_id).unwrap().1.written, 42);
     // One that is too late for its window is not written, and not marked.
     let too_late = ToLine::Write { id: 3, bytes: b"late".to_vec(), not_after: Some(BootMs(1)), intent: Some(43) };

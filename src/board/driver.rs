@@ -195,9 +195,12 @@ pub trait Driver: Send {
 
     /// The reference of the last intent that was ever journaled for this line, whatever became of it. Called once,
     /// before [`Driver::resume`] and before the port is opened. Families with sequence numbers go on counting from it
-    /// (rule 15); one whose board says nothing of itself knows by it that a motor may still turn (rule 16); the others
-    /// have no use for it.
+    /// (rule 15); the others have no use for it.
     fn last_reference(&mut self, _reference: &Reference) {}
+
+    /// What became of that intent is not known, so its motor may still turn (rule 16). Called at most once, before the
+    /// port is opened. A board that says whether it is idle needs no telling.
+    fn may_still_turn(&mut self) {}
 
     /// An intent without outcome from an earlier life of the agent. Called before the port is opened, at most once.
     /// Find out what became of it by the family's class; never send it again.

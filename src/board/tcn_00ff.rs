@@ -71,8 +71,8 @@ pub struct Tcn00ff {
     running: Option<(Vend, Phase)>,
     /// The last command that ended without proof, until the next one: its reply may still come.
     unresolved: Option<Vend>,
-    /// An earlier life of the agent sent a command: its motor may still turn, and its reply come.
-    was_driven_before: bool,
+    /// The last command of an earlier life ended without proof: its motor may still turn, and its reply come.
+    may_still_turn: bool,
     /// No command before: an old one may still turn, or the line is not quiet.
     settled_at: BootMs,
     tally: Tally,
@@ -91,7 +91,7 @@ impl Tcn00ff {
             buffer_read_at: BootMs::default(),
             running: None,
             unresolved: None,
-            was_driven_before: false,
+            may_still_turn: false,
             settled_at: BootMs::default(),
             tally: Tally::default(),
             outputs: VecDeque::new(),
@@ -192,7 +192,7 @@ impl Driver for Tcn00ff {
         self.now = now;
         self.is_open = true;
         self.buffer.clear();
-        if std::mem::take(&mut self.was_driven_before) {
+        if std::mem::take(&mut self.may_still_turn) {
             self.settled_at = self.settled_at.max(self.longest_vend_end());
         }
         match self.running {
@@ -256,10 +256,9 @@ impl Driver for Tcn00ff {
         Reference::default()
     }
 
-    /// Even if that command's order ended long ago, and nothing of it is left to resume: the life between may have been
-    /// too short for its reply.
-    fn last_reference(&mut self, _reference: &Reference) {
-        self.was_driven_before = true;
+    /// Even if nothing of that command is left to resume: the life between may have been too short for its reply.
+    fn may_still_turn(&mut self) {
+        self.may_still_turn = true;
     }
 
     fn drive(&mut self, now: BootMs, command: &MotorCommand, _reference: &Reference) {

@@ -8,7 +8,7 @@ use super::{Core, Phase};
 use crate::board::driver::{Address, Driver, Finding, LineFault, LineState, Output, Slot, Written};
 use crate::board::service::{Service, ServiceError};
 use crate::order::key::Key;
-use crate::order::life::{Forbidden, Intent, Order};
+use crate::order::life::{Forbidden, Intent, Order, Unit};
 use crate::order::outcome::{Evidence, Reason, UnitOutcome};
 use crate::order::record::LastIntent;
 use crate::order::time::{BootMs, Now};
@@ -158,10 +158,21 @@ impl Core {
         self.effects.push(Effect::Served { token, result });
     }
 
+    /// What became of an intent stands in its order, and is not *unknown*.
+    fn is_known(&self, intent: &LastIntent) -> bool {
+        let kept = self.archive.get(&intent.key);
+        let order = self.orders.get(&intent.key).or(kept.as_ref());
+        let outcome = order.and_then(|o| o.units.get(usize::from(intent.unit))).and_then(Unit::outcome);
+        outcome.is_some_and(|outcome| outcome != UnitOutcome::Unknown)
+    }
+
     /// The first commit is durable: the driver may ask about what was left on the line, then the port counts.
     pub(super) fn begin_on_line(&mut self, now: Now) {
         if let Some(last) = self.ledger.last_intents.values().max_by_key(|l| l.sequence) {
             self.line.driver.last_reference(&last.reference);
+            if !self.is_known(last) {
+                self.line.driver.may_still_turn();
+            }
         }
         if let Some(active) = self.line.active.clone() {
             let order = self.orders.get(&active.key);

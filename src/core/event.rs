@@ -253,7 +253,7 @@ pub enum Effect {
         /// What the board said.
         result: Result<Reading, ServiceError>,
     },
-    /// Write this into the motor mark, before the next [`Effect::Commit`] is begun.
+    /// Raise the motor mark to this, before the next [`Effect::Commit`] is begun. It is never lowered.
     Mark(u64),
     /// Put bytes on the line; for a motor frame write its intent into the motor mark just before, and say
     /// [`Event::MotorWritten`].

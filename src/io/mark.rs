@@ -10,6 +10,7 @@ use rustix::io::{pread, pwrite};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// `TMPFS_MAGIC` of the kernel's `linux/magic.h`.
 const TMPFS: i64 = 0x0102_1994;
@@ -41,6 +42,8 @@ pub struct MotorMark {
     file: OwnedFd,
     id: MarkId,
     boot_id: BootId,
+    /// It never goes down, whatever older journal is put back under it in the same boot.
+    written: AtomicU64,
 }
 
 impl MotorMark {
@@ -50,8 +53,7 @@ impl MotorMark {
         control_socket.with_extension("mark")
     }
 
-    /// Opens the mark, or makes a new one. What the last life left in it comes back too; a new one says that bytes of
-    /// every intent may have been written.
+    /// Opens the mark, or makes a new one, which no journal names yet. What the last life left in it comes back too.
     ///
     /// # Errors
     /// See [`MarkError`].
@@ -71,20 +73,21 @@ impl MotorMark {
         let mark = found.unwrap_or_else(|| {
             let mut id = [0; 16];
             id.fill_with(|| fastrand::u8(..));
-            Mark { id: MarkId(id), boot_id, written: u64::MAX }
+            Mark { id: MarkId(id), boot_id, written: 0 }
         });
-        let opened = MotorMark { file, id: mark.id, boot_id };
+        let opened = MotorMark { file, id: mark.id, boot_id, written: AtomicU64::new(mark.written) };
         // The first write takes the page, so that later ones have their room; and it shows that there will be later ones.
         opened.set(mark.written).map_err(|source| MarkError::Io { path: path.to_owned(), source })?;
         Ok((opened, mark))
     }
 
-    /// From now on, bytes of this intent may have been written.
+    /// From now on, bytes of this intent, and of all before, may have been written.
     ///
     /// # Errors
     /// The system's. Then nothing of the intent may be written.
     pub fn set(&self, written: u64) -> io::Result<()> {
-        let bytes = encode(&Mark { id: self.id, boot_id: self.boot_id, written });
+        let highest = self.written.fetch_max(written, Ordering::Relaxed).max(written);
+        let bytes = encode(&Mark { id: self.id, boot_id: self.boot_id, written: highest });
         match pwrite(&self.file, &bytes, 0)? {
             BYTES => Ok(()),
             _ => Err(io::ErrorKind::WriteZero.into()),
@@ -133,15 +136,13 @@ mod tests {
         let folder = memory();
         let path = MotorMark::path(&folder.path().join("control.sock"));
         let (first, found) = MotorMark::open(&path, BOOT).unwrap();
-        assert_eq!(found.written, u64::MAX, "a new mark vouches for nothing");
-        first.set(41).unwrap();
         first.set(42).unwrap();
+        first.set(41).unwrap();
         drop(first);
         let (_, again) = MotorMark::open(&path, BOOT).unwrap();
         assert_eq!((again.id, again.written), (found.id, 42));
         let (_, elsewhere) = MotorMark::open(&path, BootId([4; 16])).unwrap();
-        assert_ne!(elsewhere.id, found.id);
-        assert_eq!(elsewhere.written, u64::MAX);
+        assert_ne!(elsewhere.id, found.id, "no journal names it");
     }
 
     #[test]
@@ -157,7 +158,6 @@ mod tests {
             std::fs::write(&path, &spoilt).unwrap();
             let (_, again) = MotorMark::open(&path, BOOT).unwrap();
             assert_ne!(again.id, found.id, "byte {at}");
-            assert_eq!(again.written, u64::MAX, "byte {at}");
         }
         std::fs::write(&path, &whole[..20]).unwrap();
         assert_ne!(MotorMark::open(&path, BOOT).unwrap().1.id, found.id);

@@ -12,7 +12,7 @@ fn intents(w: &World) -> u64 {
 /// A world that keeps a mark from its first life on.
 fn marked() -> World {
     let mut w = World::new();
-    w.mark = Some(Mark { id: MarkId([9; 16]), boot_id: w.settings.boot_id, written: u64::MAX });
+    w.mark = Some(Mark { id: MarkId([9; 16]), boot_id: w.settings.boot_id, written: 0 });
     w.restart();
     w
 }

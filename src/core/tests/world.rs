@@ -291,7 +291,7 @@ impl World {
             Effect::Served { result, .. } => self.story.push(format!("served {result:?}")),
             Effect::Mark(written) => {
                 if let Some(mark) = &mut self.mark {
-                    mark.written = written;
+                    mark.written = mark.written.max(written);
                 }
             }
             Effect::LineWrite { .. } => self.story.push("write".to_owned()),

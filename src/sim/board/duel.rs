@@ -116,6 +116,9 @@ impl<E: Emulator> Duel<E> {
         self.unsynced = None;
         if let Some(last) = self.intents.last() {
             self.driver.last_reference(&last.reference);
+            if last.outcome.is_none() && last.late.is_none() {
+                self.driver.may_still_turn();
+            }
             if !last.is_resolved() {
                 self.driver.resume(self.now, &last.command, &last.reference);
             }

@@ -57,13 +57,13 @@ impl Stage<'_> {
             }
         }
         let id = MarkId(self.chance.u128(..).to_le_bytes());
-        *self.host.marks[self.host.mark_at].get_or_insert(Mark { id, boot_id, written: u64::MAX })
+        *self.host.marks[self.host.mark_at].get_or_insert(Mark { id, boot_id, written: 0 })
     }
 
     pub(super) fn write_the_mark(&mut self, written: u64) {
         self.story.tell(self.now_ms, || format!("the motor mark says {written}"));
         if let Some(mark) = &mut self.host.marks[self.host.mark_at] {
-            (mark.boot_id, mark.written) = (BootId([self.host.boot; 16]), written);
+            (mark.boot_id, mark.written) = (BootId([self.host.boot; 16]), mark.written.max(written));
         }
     }
 
