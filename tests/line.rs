@@ -184,7 +184,7 @@ async fn bytes_go_both_ways_unchanged_and_carry_the_time_of_their_reading() {
 }
 
 #[tokio::test]
-async fn a_motor_frame_is_marked_before_its_first_byte_and_other_frames_are_not() {
+async fn a_motor_frame_that_is_written_is_marked_and_others_are_not() {
     let (_directory, link) = place();
     let memory = tempfile::tempdir_in("/dev/shm").unwrap();
     let path = memory.path().join("control.mark");
@@ -194,17 +194,17 @@ async fn a_motor_frame_is_marked_before_its_first_byte_and_other_frames_are_not(
     let mut line = Running::marking(&link, Parity::None, 64, Some(Arc::new(mark)));
     assert_eq!(line.next().await, FromLine::Opened);
     line.write(1, b"status", None).await;
+    assert_eq!(line.next().await, FromLine::Written { id: 1, written: Written::All });
     assert_eq!(plug.receive(6), b"status");
     assert_eq!(MotorMark::open(&path, boot_id).unwrap().1, new);
     line.to.send(ToLine::Write { id: 2, bytes: b"motor".to_vec(), not_after: None, intent: Some(42) }).await.unwrap();
+    assert_eq!(line.next().await, FromLine::Written { id: 2, written: Written::All });
     assert_eq!(plug.receive(5), b"motor");
     assert_eq!(MotorMark::open(&path, boot_id).unwrap().1.written, 42);
     // One that is too late for its window is not written, and not marked.
     let too_late = ToLine::Write { id: 3, bytes: b"late".to_vec(), not_after: Some(BootMs(1)), intent: Some(43) };
     line.to.send(too_late).await.unwrap();
-    for (id, written) in [(1, Written::All), (2, Written::All), (3, Written::Nothing)] {
-        assert_eq!(line.next().await, FromLine::Written { id, written });
-    }
+    assert_eq!(line.next().await, FromLine::Written { id: 3, written: Written::Nothing });
     assert_eq!(MotorMark::open(&path, boot_id).unwrap().1.written, 42);
     line.stop().await;
 }

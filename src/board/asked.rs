@@ -6,7 +6,7 @@
 //! until the family's own judgement ([`Words::judge`]) finds a change that this command alone can explain. After a
 //! restart of the agent the same judgement compares with the picture in the intent. Everything else is *unknown*.
 //!
-//! It is a machine of its own beside [`Polled`](super::polled::Polled), with the same [`Talk`] and [`Station`]s below:
+//! It is a machine of its own beside [`Polled`](super::polled::Polled), with the same `Talk` and `Station`s below:
 //! there a result blocks the board until it is told, released and forgotten, here nothing is forgotten and every
 //! picture has a former one. In one machine each of the two would be a special case of the other's every step.
 
