@@ -178,3 +178,30 @@ pub fn encode_ledger(ledger: &Ledger) -> Result<Vec<u8>, RecordError> {
 pub fn decode_ledger(bytes: &[u8]) -> Result<Ledger, RecordError> {
     decode(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that stand before the texts: the format, and the text's length in two bytes.
+    const FRAME_BYTES: usize = 3;
+
+    #[test]
+    fn rule_02_a_record_of_the_largest_size_is_kept_and_every_larger_one_is_refused() {
+        let text = |bytes: usize| "x".repeat(bytes - FRAME_BYTES);
+        assert_eq!(encode(&text(RECORD_BYTES_MAX)).map(|record| record.len()), Ok(RECORD_BYTES_MAX));
+        for bytes in [RECORD_BYTES_MAX + 1, RECORD_BYTES_MAX + 1_000] {
+            assert_eq!(encode(&text(bytes)), Err(RecordError::TooLarge { bytes }));
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_of_this_format_is_refused() {
+        let record = encode(&7_u64).unwrap();
+        assert_eq!(decode::<u64>(&record), Ok(7));
+        assert_eq!(decode::<u64>(&[]), Err(RecordError::Format { found: None }));
+        assert_eq!(decode::<u64>(&[FORMAT + 1, 7]), Err(RecordError::Format { found: Some(FORMAT + 1) }));
+        assert!(matches!(decode::<u64>(&record[..1]), Err(RecordError::Content(_))));
+        assert!(matches!(decode::<u64>(&[&record[..], &[0]].concat()), Err(RecordError::Content(_))));
+    }
+}

@@ -163,6 +163,33 @@ fn the_repeated_result_of_a_corrected_order_is_the_correction() {
 }
 
 #[test]
+fn a_result_is_repeated_once_a_minute_and_again_when_the_minute_is_over() {
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1"));
+    w.board_ends(DISPENSED);
+    let get = w.put("1", "1").with("method", "device.delivery.get");
+    for (wait_ms, said) in [(0, 2), (59_999, 2), (1, 3), (0, 3)] {
+        w.pass_ms(wait_ms);
+        w.deliver(&get);
+        assert_eq!(w.count_said("device.delivery.response"), said, "after {wait_ms} ms more");
+    }
+}
+
+#[test]
+fn a_command_and_its_payment_may_lie_five_minutes_ahead_of_a_trusted_clock_and_no_more() {
+    let mut w = World::new();
+    let ahead = |w: &World, s: u64| (w.now_s() + s).to_string();
+    for (n, field) in [(1, "timestamp"), (3, "paid_at")] {
+        w.deliver(&w.put(&n.to_string(), "1").with(field, &ahead(&w, 300)));
+        assert_eq!(w.received_states().last().unwrap(), "accepted", "{field}");
+        w.board_ends(DISPENSED);
+        w.deliver(&w.put(&(n + 1).to_string(), "1").with(field, &ahead(&w, 301)));
+        assert_eq!(w.received_states().last().unwrap(), "refused clock", "{field}");
+    }
+    assert_eq!(w.driven(), 2);
+}
+
+#[test]
 fn a_rejected_message_is_told_again_after_ten_seconds_and_the_ring_knows_them_all() {
     let mut w = World::new();
     let told = |w: &World| w.core.status(w.now).recent.iter().filter(|n| n.what == "message_rejected").count();

@@ -149,6 +149,7 @@ fn the_largest_entries_allowed_never_become_blob_files() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, ..) = sound(dir.path());
     let largest = |n: usize, fill: u8| (format!("{n:0KEY_BYTES_MAX$}").into_bytes(), vec![fill; VALUE_BYTES_MAX]);
+    assert_eq!(value::seal(b"k", 1, &largest(0, 1).1).len(), 4_096, "4 KiB with its header (rule 2)");
     let all = Batch { puts: (0..300).map(|n| largest(n, 1)).collect(), ..Batch::default() };
     store.commit(&all).unwrap();
     for n in 0..300 {
