@@ -177,7 +177,9 @@ impl<'a> Machine<'a> {
             if n > 0 {
                 self.begin_life();
             }
-            self.one_life();
+            // A new journal that was never used cannot tell what the broker brings again from what a former one was given
+            // (rule 6): the first turn shows that it is begun.
+            self.one_life(usize::from(n == 0));
         }
         self.begin_peace();
         self.wait_until_all_is_final();
@@ -189,14 +191,14 @@ impl<'a> Machine<'a> {
         self.world.start_agent();
     }
 
-    fn one_life(&mut self) {
+    fn one_life(&mut self, turns_at_least: usize) {
         let began_ms = boot_now().0;
         if self.campaign == Campaign::EverythingAtOnce {
             let troubles = troubles(&mut self.chance);
             self.due.extend(troubles.into_iter().map(|(at_ms, trouble)| (began_ms + at_ms, trouble)));
         }
         let End { aim, after_ms, turns_before } = end(&mut self.chance, self.world.setup.turn_ms);
-        let turns_wanted = self.turns_read + turns_before;
+        let turns_wanted = self.turns_read + turns_before.max(turns_at_least);
         let (mut before, mut kill_at_ms) = (None, None);
         loop {
             self.tick();
