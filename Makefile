@@ -34,7 +34,8 @@ test: test-needs $(VENV_READY) ## every test; ends with one line that counts the
 		$(CARGO) test --features demo --test demo || failed=1; exit $$failed; } 2>&1 | scripts/sum-up-tests
 
 # Optimised, with all checks of a debug build (profile.simulation): ten times the lives in the same time.
-SIMULATION := $(CARGO) test --profile simulation --test simulation -- --nocapture
+# With the switches of `make sabotage`, all off, so that one build serves both; a plain `cargo test` is without them.
+SIMULATION := $(CARGO) test --profile simulation --features sabotage --test simulation -- --nocapture
 # With its build two to three minutes of two cores; a plain `cargo test` runs a few hundred lives in debug.
 SEEDS_IN_TEST := 20000
 SEEDS ?= 100000
