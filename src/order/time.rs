@@ -111,9 +111,7 @@ impl TimeKeeper {
         let time = self.trusted(now)?;
         let lowered = (time.0.saturating_add(STEP_BACK_TOLERANCE_MS) < self.highest.0)
             .then_some(Lowered { from: self.highest, to: time });
-        if lowered.is_some() || time > self.highest {
-            self.highest = time;
-        }
+        self.highest = if lowered.is_some() { time } else { self.highest.max(time) };
         lowered
     }
 
