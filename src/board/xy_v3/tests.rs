@@ -182,3 +182,16 @@ fn a_sync_that_nobody_acknowledges_is_said_six_times_under_each_number() {
     }
     assert_eq!(numbers, [1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3]);
 }
+
+#[test]
+fn only_an_odd_status_of_the_slot_that_turns_is_told_and_it_ends_nothing() {
+    for (slot, status, told) in [(25, 2, true), (25, SLOT_NORMAL, false), (26, 2, false)] {
+        let (mut driver, now) = idle();
+        driver.vend = Some(Vend::new(&command(25), Phase::Listening { until: now.plus_ms(60_000) }));
+        let at = now.plus_ms(POLL_MS);
+        driver.received(at, at, &frame(wire::SLOT_STATUS, &[9, status, 0, slot]));
+        let expected = if told { vec![Finding::Fault(LineFault::Unexpected)] } else { vec![] };
+        assert_eq!(findings(&mut driver), expected, "slot {slot}, status {status}");
+        assert_eq!(driver.state(), LineState::Busy);
+    }
+}
