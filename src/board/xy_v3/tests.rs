@@ -195,3 +195,16 @@ fn only_an_odd_status_of_the_slot_that_turns_is_told_and_it_ends_nothing() {
         assert_eq!(driver.state(), LineState::Busy);
     }
 }
+
+#[test]
+fn a_late_result_is_credited_only_while_the_vend_it_could_belong_to_may_last() {
+    for (early_ms, credited) in [(1, true), (0, false)] {
+        let (mut driver, now) = idle();
+        let until = now.plus_ms(60_000);
+        let vend = Vend::new(&command(25), Phase::Listening { until });
+        driver.unresolved = Some(Unresolved { vend, until, creditable: true });
+        let at = BootMs(until.0 - early_ms);
+        driver.received(at, at, &frame(wire::DISPENSING, &[7, 2, 0, 25]));
+        assert_eq!(findings(&mut driver).iter().any(|f| matches!(f, Finding::Late { .. })), credited, "{early_ms}");
+    }
+}
