@@ -4,6 +4,7 @@ use super::world::{DISPENSED, OPEN, Put, T0_S, World, settings};
 use crate::board::driver::{Address, Finding, LineState};
 use crate::core::VerifyOrders;
 use crate::core::event::{Ending, Epoch, Event, HttpAnswer, Tag};
+use crate::order::record::{self, RecordError};
 use crate::order::time::{BootMs, Now, UnixMs};
 
 const URL: &str = "https://shop.example/notify";
@@ -88,6 +89,46 @@ fn an_order_that_expires_in_the_queue_does_not_touch_the_one_on_the_line() {
     assert_eq!(w.on_disk("1", "1").unwrap().state, "intent");
     w.board_ends(DISPENSED);
     assert_eq!(w.outcome_on_disk("1", "1"), ["dispensed"]);
+}
+
+#[test]
+fn an_order_that_expires_while_another_ones_intent_is_written_does_not_take_it_back() {
+    let mut w = World::new();
+    w.line_is(LineState::Busy);
+    w.deliver(&w.put("1", "1"));
+    let until = (w.now_s() + 3).to_string();
+    w.deliver(&w.put("2", "1").with("expired_at", &until));
+    w.disk_is_quick = false;
+    w.line_is(LineState::Idle);
+    w.pass_s(5);
+    w.commit();
+    assert_eq!(w.driven(), 1, "its intent is durable now");
+    w.commit();
+    assert_eq!(w.outcome_on_disk("2", "1"), ["refused"]);
+}
+
+#[test]
+fn a_record_that_lies_under_another_key_is_no_record() {
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1"));
+    let (key, record) = w.disk.pop_first().unwrap();
+    assert!(record::decode_order(&key, &record).is_ok());
+    assert!(matches!(record::decode_order(b"1\x002", &record), Err(RecordError::Misplaced { .. })));
+}
+
+#[test]
+fn a_report_is_tried_again_within_a_second_the_first_time_and_two_the_next() {
+    for seed in 0..40 {
+        let mut s = settings();
+        s.seed = seed;
+        let mut w = World::with(s);
+        report_to(&mut w, 1, |_| URL.to_owned());
+        for most_ms in [1_000, 2_000] {
+            w.no_answer();
+            w.pass_ms(most_ms);
+            assert_eq!(w.requests.len(), 1, "seed {seed}, within {most_ms} ms");
+        }
+    }
 }
 
 #[test]
