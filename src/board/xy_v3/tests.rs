@@ -208,3 +208,19 @@ fn a_late_result_is_credited_only_while_the_vend_it_could_belong_to_may_last() {
         assert_eq!(findings(&mut driver).iter().any(|f| matches!(f, Finding::Late { .. })), credited, "{early_ms}");
     }
 }
+
+#[test]
+fn a_port_that_goes_away_ends_what_was_not_written_and_silences_the_answer_that_waited() {
+    let (mut driver, now) = idle();
+    driver.drive(now.plus_ms(100), &command(25), &Reference::default());
+    driver.closed(now.plus_ms(110));
+    assert_eq!(findings(&mut driver), [Finding::NotTaken(Reason::BoardOffline)]);
+    assert_eq!((driver.state(), driver.deadline()), (LineState::Closed, None));
+
+    let (mut driver, now) = idle();
+    let polled_at = now.plus_ms(POLL_MS);
+    hear(&mut driver, polled_at, wire::POLL, &[]);
+    driver.closed(polled_at.plus_ms(10));
+    driver.wake(polled_at.plus_ms(ACK_AFTER_MS));
+    assert_eq!(writes(&mut driver), Vec::<Vec<u8>>::new());
+}
