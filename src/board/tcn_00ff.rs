@@ -357,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_reply_counts_whole_or_in_two_reads_and_half_of_one_is_noise_when_the_rest_does_not_follow() {
-        let outcome = Finding::Outcome(Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen });
+        let outcome = || Finding::Outcome(Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen });
         let bytes = reply(0, true, 0, DELIVERED);
         let read = |pieces: &[(u64, &[u8])]| {
             let mut driver = driving();
@@ -366,10 +366,10 @@ mod tests {
             }
             findings(&mut driver)
         };
-        assert_eq!(read(&[(2_000, &bytes)]), std::slice::from_ref(&outcome));
-        assert_eq!(read(&[(2_000, &bytes[..3]), (2_000 + REPLY_MS_MAX, &bytes[3..])]), std::slice::from_ref(&outcome));
+        assert_eq!(read(&[(2_000, &bytes)]), [outcome()]);
+        assert_eq!(read(&[(2_000, &bytes[..3]), (2_000 + REPLY_MS_MAX, &bytes[3..])]), [outcome()]);
         let torn = read(&[(2_000, &bytes[..3]), (2_001 + REPLY_MS_MAX, &bytes)]);
-        assert_eq!(torn, [Finding::Fault(LineFault::Noise), outcome]);
+        assert_eq!(torn, [Finding::Fault(LineFault::Noise), outcome()]);
     }
 
     #[test]

@@ -254,7 +254,7 @@ impl Core {
                 .map(|account| account.update_order(machine_no, &copy.key.order_id, NewStatus::Refund, time_s));
             return call.map(|call| self.cloud_request(call));
         }
-        let report = order.reports.iter().find(|r| r.sequence == copy.sequence && r.http.is_open())?;
+        let report = order.reports.iter().find(|r| r.sequence == copy.sequence).filter(|r| r.http.is_open())?;
         self.http_report(order, report)
     }
 

@@ -113,9 +113,7 @@ impl TimeKeeper {
         let time = self.trusted(now)?;
         let lowered = (time.0.saturating_add(STEP_BACK_TOLERANCE_MS) < self.highest.0)
             .then_some(Lowered { from: self.highest, to: time });
-        if lowered.is_some() || time > self.highest {
-            self.highest = time;
-        }
+        self.highest = if lowered.is_some() { time } else { self.highest.max(time) };
         lowered
     }
 
@@ -197,5 +195,17 @@ mod tests {
         assert_eq!(keeper.observe(at(0, NOON - STEP_BACK_TOLERANCE_MS, true)), None);
         assert_eq!(keeper.highest(), UnixMs(NOON));
         assert_eq!(keeper.trusted(at(0, NOON - STEP_BACK_TOLERANCE_MS - 1, true)), None);
+    }
+
+    #[test]
+    fn rule_28_a_clock_that_nobody_checks_gives_way_to_the_platform_and_a_checked_one_does_not() {
+        let said = |by_ms| {
+            let mut keeper = TimeKeeper::new(true, UnixMs(0));
+            keeper.platform_said(UnixMs(NOON + by_ms), at(0, 0, false));
+            [false, true].map(|synchronised| keeper.trusted(at(0, NOON, synchronised)))
+        };
+        let (kernel, platform) = (Some(UnixMs(NOON)), Some(UnixMs(NOON + WITNESS_AGREEMENT_MS)));
+        assert_eq!(said(WITNESS_AGREEMENT_MS), [platform, kernel]);
+        assert_eq!(said(WITNESS_AGREEMENT_MS - 1), [kernel, kernel], "they agree");
     }
 }

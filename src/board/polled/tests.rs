@@ -349,6 +349,31 @@ fn a_status_that_comes_while_the_motor_command_is_under_way_is_not_its_result() 
 }
 
 #[test]
+fn an_acceptance_that_comes_after_its_time_out_still_says_that_the_command_was_taken() {
+    let (mut driver, now) = driving("uling-zdm8", 16);
+    driver.wake(driver.deadline().unwrap());
+    let (now, write, _) = next_write(driver.as_mut(), now);
+    assert_eq!(write[1], 3, "the status is asked instead");
+    let found = findings_after(driver.as_mut(), now, vec![1, 0x10, 0x20, 1, 0, 2]);
+    assert_eq!(found, [Finding::Fault(LineFault::Unexpected), Finding::Taken]);
+}
+
+#[test]
+fn a_taken_command_whose_board_stays_idle_is_given_its_grace_and_not_a_millisecond_more() {
+    for (after_ms, unproven) in [(START_GRACE_MS - 1, false), (START_GRACE_MS, true)] {
+        let (mut driver, sent_at) = driving("uling-zdm8", 16);
+        findings_after(driver.as_mut(), sent_at, vec![1, 0x10, 0x20, 1, 0, 2]);
+        let (now, ..) = next_write(driver.as_mut(), sent_at);
+        let found = findings_after(driver.as_mut(), now, ZDM8_IDLE.to_vec());
+        assert_eq!(found, [], "it may still begin to turn");
+        let at = sent_at.plus_ms(after_ms);
+        next_write(driver.as_mut(), now);
+        let found = findings_after(driver.as_mut(), at, ZDM8_IDLE.to_vec());
+        assert_eq!(found.iter().any(|f| matches!(f, Finding::Unproven(_))), unproven, "{after_ms} ms: {found:?}");
+    }
+}
+
+#[test]
 fn an_acceptance_that_comes_twice_is_told_once() {
     let accepted = vec![1, 0x10, 0x20, 1, 0, 2];
     let (mut driver, now) = driving("uling-zdm8", 16);

@@ -189,3 +189,45 @@ fn a_sync_that_nobody_acknowledges_is_said_six_times_under_each_number() {
     }
     assert_eq!(numbers, [1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3]);
 }
+
+#[test]
+fn only_an_odd_status_of_the_slot_that_turns_is_told_and_it_ends_nothing() {
+    for (slot, status, told) in [(25, 2, true), (25, SLOT_NORMAL, false), (26, 2, false)] {
+        let (mut driver, now) = idle();
+        driver.vend = Some(Vend::new(&command(25), Phase::Listening { until: now.plus_ms(60_000) }));
+        let at = now.plus_ms(POLL_MS);
+        driver.received(at, at, &frame(wire::SLOT_STATUS, &[9, status, 0, slot]));
+        let expected = if told { vec![Finding::Fault(LineFault::Unexpected)] } else { vec![] };
+        assert_eq!(findings(&mut driver), expected, "slot {slot}, status {status}");
+        assert_eq!(driver.state(), LineState::Busy);
+    }
+}
+
+#[test]
+fn a_late_result_is_credited_only_while_the_vend_it_could_belong_to_may_last() {
+    for (early_ms, credited) in [(1, true), (0, false)] {
+        let (mut driver, now) = idle();
+        let until = now.plus_ms(60_000);
+        let vend = Vend::new(&command(25), Phase::Listening { until });
+        driver.unresolved = Some(Unresolved { vend, until, creditable: true });
+        let at = BootMs(until.0 - early_ms);
+        driver.received(at, at, &frame(wire::DISPENSING, &[7, 2, 0, 25]));
+        assert_eq!(findings(&mut driver).iter().any(|f| matches!(f, Finding::Late { .. })), credited, "{early_ms}");
+    }
+}
+
+#[test]
+fn a_port_that_goes_away_ends_what_was_not_written_and_silences_the_answer_that_waited() {
+    let (mut driver, now) = idle();
+    driver.drive(now.plus_ms(100), &command(25), &Reference::default());
+    driver.closed(now.plus_ms(110));
+    assert_eq!(findings(&mut driver), [Finding::NotTaken(Reason::BoardOffline)]);
+    assert_eq!((driver.state(), driver.deadline()), (LineState::Closed, None));
+
+    let (mut driver, now) = idle();
+    let polled_at = now.plus_ms(POLL_MS);
+    hear(&mut driver, polled_at, wire::POLL, &[]);
+    driver.closed(polled_at.plus_ms(10));
+    driver.wake(polled_at.plus_ms(ACK_AFTER_MS));
+    assert_eq!(writes(&mut driver), Vec::<Vec<u8>>::new());
+}

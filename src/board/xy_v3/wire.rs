@@ -212,4 +212,16 @@ mod tests {
         assert_eq!(PackNo::new(0), None);
         assert_eq!(PackNo(254).next().next(), PackNo(1));
     }
+
+    #[test]
+    fn the_rest_of_a_frame_may_come_as_late_as_the_longest_frame_takes() {
+        let poll = frame(POLL, &[]);
+        for (late_ms, whole) in [(FRAME_MS_MAX, true), (FRAME_MS_MAX + 1, false)] {
+            let mut deframer = Deframer::default();
+            deframer.push(BootMs(0), &poll[..3]);
+            assert_eq!(all(&mut deframer), []);
+            deframer.push(BootMs(late_ms), &poll[3..]);
+            assert_eq!(all(&mut deframer).contains(&Ok(Frame { command: POLL, text: vec![] })), whole, "{late_ms}");
+        }
+    }
 }

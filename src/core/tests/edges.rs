@@ -1,9 +1,10 @@
 //! Edges that only a changed program showed to be untested: limits met exactly, retries, words for people.
 
-use super::world::{DISPENSED, OPEN, T0_S, World, settings};
+use super::world::{DISPENSED, OPEN, Put, T0_S, World, settings};
 use crate::board::driver::{Address, Finding, LineState};
 use crate::core::VerifyOrders;
-use crate::core::event::{Event, HttpAnswer};
+use crate::core::event::{Ending, Epoch, Event, HttpAnswer, Tag};
+use crate::order::record::{self, RecordError};
 use crate::order::time::{BootMs, Now, UnixMs};
 
 const URL: &str = "https://shop.example/notify";
@@ -54,6 +55,104 @@ fn requests_are_limited_in_all_and_for_each_host() {
     assert_eq!(w.requests.len(), 4, "to one host");
     w.answer(200, "");
     assert_eq!(w.requests.len(), 4, "the next takes its place");
+}
+
+#[test]
+fn a_message_of_a_lost_connection_or_of_a_failed_journal_changes_nothing() {
+    let mut w = World::new();
+    let put = w.put("1", "1").payload(&w.settings.mqtt_key);
+    let old = Tag { epoch: Epoch(0), number: 1 };
+    w.step(Event::Message { tag: old, payload: put.clone().into(), redelivered: false });
+    assert_eq!((w.disk.len(), w.driven(), w.acks.len()), (0, 0, 0), "the broker gives it again on the next one");
+    w.step(Event::JournalFailed { why: "EIO".to_owned() });
+    w.deliver_raw(&put, false);
+    assert_eq!((w.core.open_orders().len(), w.driven(), w.acks.len()), (0, 0, 0), "nothing of it could be kept");
+}
+
+#[test]
+fn rule_06_a_faulty_command_from_before_the_journals_birth_is_unknown_and_not_refused() {
+    let mut w = World::unborn(settings(), Now { boot: BootMs(1_000), wall: UnixMs(T0_S * 1_000), synchronised: true });
+    w.deliver(&Put::new("1", "1", T0_S - 1).with("quantity", "0"));
+    assert_eq!(w.outcome_on_disk("1", "1"), ["unknown"], "a former life may have read it otherwise and turned");
+    w.deliver(&Put::new("2", "1", T0_S).with("quantity", "0"));
+    assert_eq!(w.outcome_on_disk("2", "1"), ["refused"]);
+}
+
+#[test]
+fn an_order_that_expires_in_the_queue_does_not_touch_the_one_on_the_line() {
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1"));
+    let until = (w.now_s() + 3).to_string();
+    w.deliver(&w.put("2", "1").with("expired_at", &until));
+    w.pass_s(5);
+    assert_eq!(w.outcome_on_disk("2", "1"), ["refused"]);
+    assert_eq!(w.on_disk("1", "1").unwrap().state, "intent");
+    w.board_ends(DISPENSED);
+    assert_eq!(w.outcome_on_disk("1", "1"), ["dispensed"]);
+}
+
+#[test]
+fn an_order_that_expires_while_another_ones_intent_is_written_does_not_take_it_back() {
+    let mut w = World::new();
+    w.line_is(LineState::Busy);
+    w.deliver(&w.put("1", "1"));
+    let until = (w.now_s() + 3).to_string();
+    w.deliver(&w.put("2", "1").with("expired_at", &until));
+    w.disk_is_quick = false;
+    w.line_is(LineState::Idle);
+    w.pass_s(5);
+    w.commit();
+    assert_eq!(w.driven(), 1, "its intent is durable now");
+    w.commit();
+    assert_eq!(w.outcome_on_disk("2", "1"), ["refused"]);
+}
+
+#[test]
+fn a_record_that_lies_under_another_key_is_no_record() {
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1"));
+    let (key, record) = w.disk.pop_first().unwrap();
+    assert!(record::decode_order(&key, &record).is_ok());
+    assert!(matches!(record::decode_order(b"1\x002", &record), Err(RecordError::Misplaced { .. })));
+}
+
+#[test]
+fn a_report_is_tried_again_within_a_second_the_first_time_and_two_the_next() {
+    for seed in 0..40 {
+        let mut s = settings();
+        s.seed = seed;
+        let mut w = World::with(s);
+        report_to(&mut w, 1, |_| URL.to_owned());
+        for most_ms in [1_000, 2_000] {
+            w.no_answer();
+            w.pass_ms(most_ms);
+            assert_eq!(w.requests.len(), 1, "seed {seed}, within {most_ms} ms");
+        }
+    }
+}
+
+#[test]
+fn a_stop_waits_for_what_is_on_its_way_to_the_disk() {
+    let mut w = World::new();
+    w.line_is(LineState::Busy);
+    w.disk_is_quick = false;
+    w.deliver(&w.put("1", "1"));
+    w.step(Event::Stop);
+    assert_eq!(w.ended, None, "the order is not durable yet");
+    w.commit();
+    assert_eq!(w.ended, Some(Ending::Stopped));
+    assert_eq!(w.acks.len(), 1);
+
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1").with("notify_url", URL));
+    w.board_ends(DISPENSED);
+    w.disk_is_quick = false;
+    w.answer(200, "");
+    assert_eq!((w.pending, w.ended), (None, None), "a mark that nobody waits for");
+    w.step(Event::Stop);
+    assert_eq!(w.ended, None, "is written before the end");
+    w.commit();
+    assert_eq!((w.ended, w.on_disk("1", "1").unwrap().state.as_str()), (Some(Ending::Stopped), "tombstone"));
 }
 
 #[test]

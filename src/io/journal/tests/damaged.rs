@@ -271,6 +271,16 @@ fn a_birth_that_was_cut_is_begun_anew() {
 }
 
 #[test]
+fn what_stands_in_the_way_of_a_birth_and_is_no_folder_is_named_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let in_the_way = dir.path().join("journal.newborn");
+    fs::write(&in_the_way, "somebody's").unwrap();
+    let error = Store::open(dir.path()).unwrap_err();
+    assert!(matches!(&error, OpenError::Io { doing: "delete", path, .. } if *path == in_the_way), "{error}");
+    assert_eq!(fs::read_to_string(&in_the_way).unwrap(), "somebody's");
+}
+
+#[test]
 fn a_torn_snapshot_is_no_harm() {
     let (_dir, specimen, records) = specimen();
     fs::write(specimen.join("journal/snap.FFFFFFFFFFFFFFFF.generating"), "torn").unwrap();
