@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 
 /// From the pulse to the open latch.
 pub const OPENS_AFTER_MS: u64 = 25;
+/// Nobody is quicker than this between the open door and the shut one. The driver relies on less
+/// ([`crate::board::latch::BLIND_MS_MAX`]), for what it hears was seen a little earlier.
+const STAYS_OPEN_MS_MIN: u64 = 1_500;
 
 /// One door.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +78,7 @@ impl Doors {
         Doors {
             boards: (0..profile.addresses.count).map(board).collect(),
             longest_vend_ms: profile.timing.longest_vend_ms,
-            open_ms,
+            open_ms: open_ms.max(STAYS_OPEN_MS_MIN),
             faults,
             turns: Vec::new(),
         }
