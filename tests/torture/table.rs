@@ -34,7 +34,7 @@ pub fn of(campaign: Campaign, fared: &[Fared]) -> String {
     for Fared { profile, kills: killed, counts, tally } in fared {
         let limit = match limit_percent(profile) {
             _ if campaign == Campaign::EverythingAtOnce => "none".to_owned(),
-            Some(limit) => format!("{limit} % of turned"),
+            Some(limit) => format!("{limit} %"),
             None => "only what was cut".to_owned(),
         };
         units.add_row([

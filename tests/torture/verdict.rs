@@ -101,7 +101,7 @@ pub enum Broken {
     Groundless { order: String, unit: usize },
     #[error("order {order} stands in the journal as {journal:?}")]
     Journal { order: String, journal: Option<(String, Vec<String>)> },
-    #[error("{profile}: {unknown} of {of} units that turned are unknown, the limit is {limit_percent} %")]
+    #[error("{profile}: {unknown} of {of} units are unknown, the limit is {limit_percent} %")]
     TooManyUnknown { profile: &'static str, unknown: usize, of: usize, limit_percent: f64 },
 }
 
@@ -124,8 +124,8 @@ pub struct Tally {
     pub refused: usize,
 }
 
-/// How many of the units that turned may end *unknown* when only the agent is killed, in percent. Where the board
-/// remembers nothing no share is promised: there each one must be cut by a kill.
+/// How many of the units may end *unknown* when only the agent is killed, in percent, whether they turned or not. Where
+/// the board remembers nothing no share is promised: there each one must be cut by a kill.
 pub fn limit_percent(profile: &str) -> Option<f64> {
     match profile {
         "adh814" | "adh815" => Some(0.0),
@@ -150,10 +150,11 @@ pub fn judge(seen: &Seen) -> (Tally, Vec<Broken>) {
     if seen.only_kills
         && let Some(limit_percent) = limit_percent(seen.profile)
     {
-        let share = 100.0 * tally.unknown_turned as f64 / tally.turns.max(1) as f64;
-        let counts = limit_percent == 0.0 || tally.turns >= UNITS_FOR_A_SHARE;
+        let unknown = tally.unknown_turned + tally.unknown_unturned;
+        let share = 100.0 * unknown as f64 / tally.units.max(1) as f64;
+        let counts = limit_percent == 0.0 || tally.units >= UNITS_FOR_A_SHARE;
         if counts && share > limit_percent {
-            let (profile, unknown, of) = (seen.profile, tally.unknown_turned, tally.turns);
+            let (profile, of) = (seen.profile, tally.units);
             broken.push(Broken::TooManyUnknown { profile, unknown, of, limit_percent });
         }
     }
