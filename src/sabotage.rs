@@ -146,6 +146,8 @@ clauses! {
     15 R15NumbersGoOn,
     /// After *unknown* a polled board must be idle long enough.
     16 R16AwaitedPolled,
+    /// After *unknown* and a restart a board that says what is, is awaited for its longest vend.
+    16 R16AwaitedAsked,
     /// After *unknown* a tcn-00ff board is awaited for its longest vend.
     16 R16AwaitedTcn,
     /// After *unknown* an xy-v3 board is awaited for its longest vend.

@@ -23,6 +23,7 @@ use super::talk::{
 use super::words::{Answer, Question, Unasked, Verdict, Words};
 use crate::order::outcome::Reason;
 use crate::order::time::BootMs;
+use crate::sabotage::{self, Clause};
 use under_way::{Memory, Open, Phase};
 
 mod under_way;
@@ -40,6 +41,8 @@ pub struct Asked<W: Words> {
     /// An outcome or late evidence is not yet released.
     is_held: bool,
     serving: Option<Serving>,
+    /// The last life's command may still do something, and nobody watched it to its end.
+    may_still_turn: bool,
     talk: Talk<Question>,
     watch_at: BootMs,
     watch_next: usize,
@@ -57,6 +60,7 @@ impl<W: Words> Asked<W> {
             open: None,
             is_held: false,
             serving: None,
+            may_still_turn: false,
             talk: Talk::new(),
             watch_at: BootMs(0),
             watch_next: 0,
@@ -487,7 +491,12 @@ impl<W: Words> Driver for Asked<W> {
         // An earlier life's question may still be answered.
         let drain_ms = if W::REPLIES_ARE_ANONYMOUS { self.timing.reply_ms } else { 0 };
         self.talk.not_before = now.plus_ms(self.timing.min_gap_ms.max(drain_ms));
+        // What it changes yet must not look like the next command's doing.
+        let may_still_turn = std::mem::take(&mut self.may_still_turn) && !sabotage::is_out(Clause::R16AwaitedAsked);
         for station in &mut self.stations {
+            if may_still_turn {
+                station.quiet_until = now.plus_ms(self.timing.longest_vend_ms);
+            }
             station.idle_seen = None;
             station.unanswered = 0;
             station.identity_parts_asked = 0;
@@ -594,6 +603,10 @@ impl<W: Words> Driver for Asked<W> {
             self.check(now);
         }
         self.advance(now);
+    }
+
+    fn may_still_turn(&mut self) {
+        self.may_still_turn = true;
     }
 
     fn resume(&mut self, now: BootMs, command: &MotorCommand, reference: &Reference) {

@@ -199,7 +199,7 @@ pub trait Driver: Send {
     fn last_reference(&mut self, _reference: &Reference) {}
 
     /// What became of that intent is not known, so its motor may still turn (rule 16). Called at most once, before the
-    /// port is opened. A board that says whether it is idle needs no telling.
+    /// port is opened. A board that holds its result, and tells it late, needs no telling.
     fn may_still_turn(&mut self) {}
 
     /// An intent without outcome from an earlier life of the agent. Called before the port is opened, at most once.

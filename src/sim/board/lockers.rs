@@ -24,6 +24,7 @@ pub fn assert_lock_family(case: &Case) {
     a_door_that_was_open_before_a_crash_proves_nothing(case.name);
     a_board_restart_moves_no_latch(case.name);
     what_was_given_up_is_told_late(case.name);
+    what_opens_late_is_not_credited_to_the_next_lifes_command(case.name);
     a_port_that_comes_back_to_an_open_door_proves_the_opening(case.name);
     assert_writes_that_fail(case.name);
     assert_absent_board(case.name);
@@ -136,6 +137,25 @@ fn what_was_given_up_is_told_late(name: &str) {
         pair.late
     );
     pair.assert_can_vend_again();
+}
+
+/// Found by a simulated life: two restarts, and the latch of an order that had ended *unknown* opened between the next
+/// order's intent and its first byte.
+fn what_opens_late_is_not_credited_to_the_next_lifes_command(name: &str) {
+    let mut pair = Pair::new(name, "late@1");
+    pair.until_idle();
+    pair.drive(&command(1, 12, false));
+    pair.run(10_000, |p| p.board.turns().len() == 1);
+    pair.replace_driver(Some(&command(1, 12, false)));
+    pair.run(10_000, |p| matches!(p.ends[..], [Finding::Unproven(_)]));
+    pair.replace_driver(None);
+    pair.until_idle();
+    pair.ends.clear();
+    pair.intend(&command(1, 12, false));
+    pair.replace_driver(Some(&command(1, 12, false)));
+    pair.until_idle();
+    assert!(matches!(pair.ends[..], [Finding::Unproven(_)]), "{:?}", pair.ends);
+    assert_eq!(pair.board.turns().len(), 1);
 }
 
 fn a_port_that_comes_back_to_an_open_door_proves_the_opening(name: &str) {

@@ -112,6 +112,8 @@ impl Pair {
         if let Some(command) = resume {
             let reference = self.intent.as_ref().map(|(_, r)| r.clone()).unwrap_or_default();
             self.driver.resume(self.now, command, &reference);
+        } else if matches!(self.ends.last(), Some(Finding::Unproven(_))) {
+            self.driver.may_still_turn();
         }
         while let Some(bytes) = self.board.next_output() {
             self.lost = Some(bytes);
