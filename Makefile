@@ -71,6 +71,12 @@ MINUTES ?= 5
 fuzz: build-needs ## every decoder fuzzed, MINUTES (5) each, two at a time; goes on where it stopped (scripts/fuzz)
 	scripts/fuzz $(MINUTES)
 
+VENDS ?= 40
+.PHONY: bench
+bench: test-needs ## how long the agent itself takes round disk and board, for each family, VENDS (40) vends each
+	@export PATH="$$PATH:/usr/sbin"; $(CARGO) bench --bench families
+bench: export VENDS := $(VENDS)
+
 .PHONY: check
 check: build-needs ## format, lints, documentation, licences and advisories, the systemd unit
 	$(CARGO) fmt --check

@@ -184,6 +184,8 @@ fn write_time_out_ms(baud: u32, bytes: usize) -> u64 {
 /// A write under way.
 struct Writing {
     id: u64,
+    /// Of a motor command.
+    intent: Option<u64>,
     bytes: Vec<u8>,
     /// Bytes that the kernel took.
     taken: usize,
@@ -195,7 +197,7 @@ struct Writing {
 
 impl Writing {
     /// Takes a write on, unless its time has passed.
-    fn begin(id: u64, bytes: Vec<u8>, not_after: Option<BootMs>, baud: u32) -> Option<Self> {
+    fn begin(id: u64, intent: Option<u64>, bytes: Vec<u8>, not_after: Option<BootMs>, baud: u32) -> Option<Self> {
         let now = boot_now();
         if not_after.is_some_and(|not_after| now > not_after) {
             return None;
@@ -204,7 +206,7 @@ impl Writing {
         let in_ms = |ms| Instant::now() + Duration::from_millis(ms);
         // Beyond the time-out it makes no difference; and a far time could not be added.
         let useless_at = not_after.map(|not_after| in_ms(not_after.since_ms(now).min(time_out_ms)));
-        Some(Writing { id, bytes, taken: 0, time_out_ms, time_out_at: in_ms(time_out_ms), useless_at })
+        Some(Writing { id, intent, bytes, taken: 0, time_out_ms, time_out_at: in_ms(time_out_ms), useless_at })
     }
 
     fn written(&self) -> Written {
@@ -294,7 +296,7 @@ impl Line {
                 },
                 command = to.recv(), if writing.is_none() => match command {
                     Some(ToLine::Write { id, bytes, not_after, intent }) => {
-                        writing = Writing::begin(id, bytes, not_after, config.baud);
+                        writing = Writing::begin(id, intent, bytes, not_after, config.baud);
                         // Last before the port gets it: what is marked and not written ends unknown after a crash.
                         writing.take_if(|_| !is_marked(mark.as_ref(), intent));
                         if writing.is_none() {
@@ -306,11 +308,13 @@ impl Line {
                 moved = transfer(&mut stream, unwritten, may_read.then_some(&mut buffer)) => match moved {
                     Ok(Moved::Read(0)) => break LineTrouble::Unplugged,
                     Ok(Moved::Read(count)) => {
+                        tracing::trace!(what = "read", count);
                         let bytes = buffer[..count].to_vec();
                         outbox.push_back(FromLine::Bytes { read_at: boot_now(), bytes });
                     }
                     Ok(Moved::Wrote(count)) => {
                         if let Some(write) = &mut writing {
+                            tracing::trace!(what = "wrote", count, intent = write.intent);
                             write.taken += count;
                         }
                     }

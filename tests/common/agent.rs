@@ -45,6 +45,13 @@ impl Agent {
         Agent::spawn(directory, vend(&[]))
     }
 
+    /// The same with another log than the usual one.
+    pub fn start_logging(directory: &Path, filter: &str) -> Agent {
+        let mut program = vend(&[]);
+        program.env(vend::io::log::VARIABLE, filter);
+        Agent::spawn(directory, program)
+    }
+
     /// The same under strace, which writes what the process says to disk, broker, board and receiver to `trace`, every
     /// byte of it. strace is a grandchild (`-D`), so that signals reach the agent itself.
     pub fn start_traced(directory: &Path, trace: &Path) -> Agent {

@@ -130,6 +130,12 @@ impl World {
         self.agent = Some(Agent::start(self.path()));
     }
 
+    /// Starts the agent with this log; see [`vend::io::log`].
+    pub fn start_agent_logging(&mut self, filter: &str) {
+        assert!(self.agent.is_none(), "one agent at a time");
+        self.agent = Some(Agent::start_logging(self.path(), filter));
+    }
+
     /// Starts the agent under strace; see [`Agent::start_traced`].
     pub fn start_agent_traced(&mut self, trace: &Path) {
         assert!(self.agent.is_none(), "one agent at a time");

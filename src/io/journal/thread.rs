@@ -82,7 +82,10 @@ impl Committer {
 
     async fn commit(&mut self, id: u64, batch: &Batch) -> Result<(), Gone> {
         let event = match self.store.commit(batch) {
-            Ok(()) => JournalEvent::Committed(id),
+            Ok(()) => {
+                tracing::trace!(what = "durable", id);
+                JournalEvent::Committed(id)
+            }
             Err(error) => JournalEvent::Failed { id: Some(id), error },
         };
         self.tell(event).await?;
