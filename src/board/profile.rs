@@ -430,7 +430,7 @@ mod tests {
         let (_, text) = BUILT_IN[0];
         let broken = text.replace("[timing]", "[timing]\nlongest_vend = 3");
         let error = Profile::parse("x.toml", &broken).unwrap_err().to_string();
-        assert!(error.starts_with("x.toml:32:1: ") && error.contains("longest_vend") && error.contains('^'), "{error}");
+        assert!(error.starts_with("x.toml:29:1: ") && error.contains("longest_vend") && error.contains('^'), "{error}");
     }
 
     #[test]

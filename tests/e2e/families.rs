@@ -5,12 +5,16 @@ use crate::common::world::World;
 use serde_json::json;
 
 /// Profile, and what a report says of one unit of it.
-const FAMILIES: [(&str, &str, &str); 5] = [
+const FAMILIES: [(&str, &str, &str); 9] = [
     ("lock-8a", "dispensed_unverified", "none"),
     ("lock-cu", "dispensed", "seen"),
     ("m102", "dispensed", "seen"),
     ("m109e", "dispensed", "seen"),
     ("mp2404", "dispensed", "seen"),
+    ("adh815-cascade", "dispensed", "seen"),
+    ("lock-8a-open", "dispensed_unverified", "none"),
+    ("tcn-csc-8c", "dispensed", "seen"),
+    ("xy-v3-cart", "dispensed", "seen"),
 ];
 
 #[test]
