@@ -90,7 +90,8 @@ fn boards_come_as_columns_or_as_json_and_without_a_terminal_never_as_a_table() {
     let (code, plain, _) = run(vend(&["board", "list", "--plain"]));
     assert_eq!(code, Some(0));
     assert!(plain.lines().any(|l| l.starts_with("tcn-00ff\tTCN driver board")), "{plain}");
-    assert!(plain.lines().all(|l| l.split('\t').count() == 3), "{plain}");
+    assert!(plain.lines().all(|l| l.split('\t').count() == 5), "{plain}");
+    assert!(plain.contains("\ttcn-00ff\t9600 8N1\tforgotten\n"), "{plain}");
     assert_eq!(run(vend(&["board", "list"])).1, plain);
     let json: serde_json::Value = serde_json::from_str(&run(vend(&["board", "list", "--json"])).1).unwrap();
     assert_eq!(json["schema_version"], 1);
@@ -98,6 +99,42 @@ fn boards_come_as_columns_or_as_json_and_without_a_terminal_never_as_a_table() {
     let (code, _, err) = run(vend(&["board", "show", "nonsense"]));
     assert!(err.contains("tcn-00ff"), "{err}");
     assert_eq!(code, Some(6));
+}
+
+#[test]
+fn a_copied_profile_is_shown_and_simulated_from_its_file_and_its_mistakes_are_told_with_their_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, text) = vend::board::profile::Profile::built_in().into_iter().find(|(name, _)| *name == "adh815").unwrap();
+    let mine = text.replace("name = \"adh815\"", "name = \"mine\"").replace("last = 99", "last = 9\ngaps = [4, 7]");
+    std::fs::write(directory.path().join("mine.toml"), &mine).unwrap();
+    let here = |arguments: &[&str]| {
+        let mut command = vend(arguments);
+        command.current_dir(directory.path());
+        command
+    };
+    let (code, shown, _) = run(here(&["board", "show", "./mine.toml"]));
+    assert_eq!(code, Some(0));
+    assert!(shown.contains("name\tname\tmine\n") && shown.contains("slots.gaps\tslots that do not exist\t4; 7\n"));
+    assert!(run(here(&["--lang", "zh", "board", "show", "mine.toml"])).1.contains("slots.gaps\t不存在的货道\t4; 7\n"));
+    let json: serde_json::Value =
+        serde_json::from_str(&run(here(&["board", "show", "mine.toml", "--json"])).1).unwrap();
+    assert_eq!(
+        (&json["schema_version"], &json["slots"]["gaps"][1], &json["options"]["adh_variant"]),
+        (&1.into(), &7.into(), &"815".into())
+    );
+
+    let mut command = here(&["board", "simulate", "--profile", "./mine.toml", "--link", "port"]);
+    let mut board = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(board.stdout.as_mut().unwrap()), &mut line).unwrap();
+    board.kill().unwrap();
+    board.wait().unwrap();
+    assert_eq!(line, "port\n");
+
+    std::fs::write(directory.path().join("mine.toml"), mine.replace("reply_ms = 500", "reply_ms = 0")).unwrap();
+    let (code, out, err) = run(here(&["board", "show", "mine.toml"]));
+    assert_eq!((code, out.as_str()), (Some(78), ""));
+    assert!(err.starts_with("error: ./mine.toml:") && err.contains("\n   |            ^\n"), "{err}");
 }
 
 #[test]

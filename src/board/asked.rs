@@ -18,7 +18,7 @@ use super::protocol::Turn;
 use super::service::{Reading, Service, ServiceError};
 use super::station::{Standing, Station};
 use super::talk::{
-    FRESH_IDLE_MS, HEARD_IDLE, NOT_HEARD, PROGRESS_TURNING, START_GRACE_MS, Saying, Serving, TRIES, Talk, WATCH_MS,
+    FRESH_IDLE_MS, HEARD_IDLE, NOT_HEARD, PROGRESS_TURNING, START_GRACE_MS, Saying, Serving, Talk, WATCH_MS,
 };
 use super::words::{Answer, Question, Unasked, Verdict, Words};
 use crate::order::outcome::Reason;
@@ -173,7 +173,7 @@ impl<W: Words> Asked<W> {
             Question::Service(..) => {
                 if let Some(serving) = &mut self.serving {
                     serving.unanswered += 1;
-                    if serving.unanswered >= TRIES {
+                    if serving.unanswered >= station.tries {
                         missed(station, now);
                         self.served(Err(ServiceError::NoAnswer));
                     }

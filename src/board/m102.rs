@@ -10,7 +10,7 @@ use super::frame::crc16_modbus;
 use super::profile::{MotorType, Profile};
 use super::protocol::{Fit, Turn};
 use super::service::{Device, Reading, Service};
-use super::talk::{START_GRACE_MS, TRIES};
+use super::talk::START_GRACE_MS;
 use super::words::{Answer, Question, Seen, Verdict, Words};
 use crate::order::motor::FloorType;
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
@@ -226,7 +226,7 @@ impl Words for M102Words {
     fn request(&mut self, wire_address: u8, question: &Question, tries: u8) -> Vec<u8> {
         let known = self.heard.get(&wire_address).copied();
         // A board that no longer answers may have been exchanged for one of the other kind.
-        let is_doubtful = known.is_none() || tries >= TRIES;
+        let is_doubtful = known.is_none() || tries >= self.profile.timing.tries();
         let known = known.unwrap_or(Sealing::Plain);
         let sealing = if is_doubtful && tries % 2 == 1 { known.other() } else { known };
         let suffix = match (sealing, self.suffix()) {

@@ -11,7 +11,7 @@ use super::protocol::{Protocol, Reply, Request, Status, Turn};
 use super::service::{Reading, Service, ServiceError};
 use super::station::{Standing, Station};
 use super::talk::{
-    FRESH_IDLE_MS, HEARD_IDLE, NOT_HEARD, PROGRESS_TURNING, START_GRACE_MS, Saying, Serving, TRIES, Talk, WATCH_MS,
+    FRESH_IDLE_MS, HEARD_IDLE, NOT_HEARD, PROGRESS_TURNING, START_GRACE_MS, Saying, Serving, Talk, WATCH_MS,
 };
 use crate::order::outcome::Reason;
 use crate::order::time::BootMs;
@@ -166,7 +166,7 @@ impl<P: Protocol> Polled<P> {
             (Request::Service(_), _) => {
                 if let Some(serving) = &mut self.serving {
                     serving.unanswered += 1;
-                    if serving.unanswered >= TRIES {
+                    if serving.unanswered >= station.tries {
                         station.missed(now);
                         self.served(Err(ServiceError::NoAnswer));
                     }

@@ -1,14 +1,21 @@
 //! A board is data: one file in `boards/` says everything that differs between boards of a family.
 //! `boards/README.md` shows how to write one.
 
+mod error;
+#[cfg(test)]
+mod mistakes;
+mod slots;
+
 use super::driver::{Address, FloorType, RecoveryClass, Slot};
 use crate::order::outcome::Evidence;
-use serde::Deserialize;
+use error::Mistake;
+pub use error::ProfileError;
+use serde::{Deserialize, Serialize};
+pub use slots::{Layout, Slots};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 /// Protocol families that have a driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Family {
     /// ZDM8 driver boards, Modbus RTU.
     #[serde(rename = "uling-modbus")]
@@ -52,7 +59,7 @@ impl Family {
 const CRC_SUFFIX_BYTES_MAX: usize = 32;
 
 /// Everything vend knows about one controller board.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// The name in `[board] profile`, the same as the file's.
@@ -89,7 +96,7 @@ pub struct Profile {
 }
 
 /// The serial link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
     /// Bits a second.
@@ -100,7 +107,7 @@ pub struct Link {
 }
 
 /// Parity bit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Parity {
     /// 8N1.
@@ -113,7 +120,7 @@ pub enum Parity {
 }
 
 /// Driver boards on the line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Addresses {
     /// What stands on the wire for addr "1".
@@ -128,24 +135,8 @@ impl Default for Addresses {
     }
 }
 
-/// Slots of one address.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Slots {
-    /// The lowest slot number.
-    pub first: u16,
-    /// The highest slot number.
-    pub last: u16,
-    /// Numbers between that do not exist.
-    #[serde(default)]
-    pub gaps: Vec<u16>,
-    /// The board counts 100 slots an address: code 100 and above without addr is refused (contract, section 2).
-    #[serde(default)]
-    pub hundred_an_address: bool,
-}
-
 /// What a command means that says nothing about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Defaults {
     /// The mechanism.
@@ -157,7 +148,7 @@ pub struct Defaults {
 }
 
 /// Times, all in ms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Timing {
     /// No vend takes longer: silence for this long after the command ends in *unknown*.
@@ -170,7 +161,24 @@ pub struct Timing {
     /// Silence that the host keeps between two frames.
     #[serde(default)]
     pub min_gap_ms: u64,
+    /// How often a question that was not answered is asked again before the board counts as absent; once without it.
+    /// A motor command never is (rule 15).
+    #[serde(default)]
+    pub retries: Option<u8>,
 }
+
+impl Timing {
+    /// How often a question is asked in all before its silence means something: one answer may fall to noise.
+    #[must_use]
+    pub fn tries(&self) -> u8 {
+        self.retries.unwrap_or(RETRIES_DEFAULT).saturating_add(1)
+    }
+}
+
+/// Once more: of two answers in a row noise seldom takes both.
+const RETRIES_DEFAULT: u8 = 1;
+/// No document asks for more (xy-v3: 5 resends); more would only tell later that a board is gone.
+pub const RETRIES_MAX: u8 = 5;
 
 /// Longest time that a profile may give for a vend, in ms: ten minutes, half the time in which a command may be
 /// driven at all. No mechanism needs it, and nobody who waits for goods would wait longer.
@@ -183,7 +191,7 @@ const fn default_poll_ms() -> u64 {
 }
 
 /// The family's own switches.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// adh: which command codes the board speaks.
@@ -201,7 +209,7 @@ pub struct Options {
 }
 
 /// When the contact of a latch is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ShortWhen {
     /// While the door is locked.
@@ -211,7 +219,7 @@ pub enum ShortWhen {
 }
 
 /// How the motors of an m102 board are wired.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MotorType {
     /// Two wires: the stop switch is in the supply.
@@ -225,7 +233,7 @@ pub enum MotorType {
 }
 
 /// ADH814 and ADH815 use different command codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AdhVariant {
     /// Commands A1…A6.
     #[serde(rename = "814")]
@@ -252,7 +260,7 @@ impl Profile {
     /// Whether the board has this slot.
     #[must_use]
     pub fn has_slot(&self, slot: Slot) -> bool {
-        (self.slots.first..=self.slots.last).contains(&slot.0) && !self.slots.gaps.contains(&slot.0)
+        self.slots.has(slot)
     }
 
     /// What a code of the board means by the profile's own table.
@@ -262,50 +270,16 @@ impl Profile {
     }
 }
 
+/// A word as a profile has it, in its quotes.
+fn word(value: impl Serialize) -> String {
+    toml::Value::try_from(value).map(|value| value.to_string()).unwrap_or_default()
+}
+
 fn parse_code(text: &str) -> Option<u8> {
     match text.strip_prefix("0x") {
         Some(hex) => u8::from_str_radix(hex, 16).ok(),
         None => text.parse().ok(),
     }
-}
-
-/// Why a profile cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ProfileError {
-    /// No built-in profile and no file of that name.
-    #[error("there is no board profile {name:?}; the built-in ones are {}. A path to a file is taken too", known.join(", "))]
-    Unknown {
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        known: Vec<String>,
-    },
-    /// The file could not be read.
-    #[error("{}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The text is not a profile; the message holds line, column and caret.
-    #[error("{origin}: {message}")]
-    Syntax {
-        /// File or built-in name.
-        origin: String,
-        /// From the TOML reader.
-        message: String,
-    },
-    /// A value contradicts another or the family.
-    #[error("{origin}: {key}: {problem}")]
-    Value {
-        /// File or built-in name.
-        origin: String,
-        /// The key.
-        key: &'static str,
-        /// What is wrong and what would be right.
-        problem: String,
-    },
 }
 
 impl Profile {
@@ -314,60 +288,88 @@ impl Profile {
     /// # Errors
     /// [`ProfileError::Syntax`] with line and caret, or [`ProfileError::Value`] for a contradiction.
     pub fn parse(origin: &str, text: &str) -> Result<Profile, ProfileError> {
-        let profile: Profile = toml::from_str(text)
-            .map_err(|e| ProfileError::Syntax { origin: origin.to_owned(), message: e.to_string() })?;
-        profile.check(origin)?;
+        let profile: Profile = toml::from_str(text).map_err(|e| error::syntax(origin, text, &e))?;
+        profile.check().map_err(|mistake| mistake.placed(origin, text))?;
         Ok(profile)
     }
 
-    fn check(&self, origin: &str) -> Result<(), ProfileError> {
-        let wrong = |key, problem: String| Err(ProfileError::Value { origin: origin.to_owned(), key, problem });
+    fn check(&self) -> Result<(), Mistake> {
+        let wrong = |key, problem: String| Err(Mistake::new(key, problem));
+        if let Some(key) = self.empty_text() {
+            return wrong(key, "says nothing".to_owned());
+        }
+        if self.link.baud == 0 {
+            return wrong("link.baud", "must be above 0".to_owned());
+        }
         if !(1..=Address::MAX).contains(&self.addresses.count) {
             return wrong("addresses.count", format!("must be 1 to {}", Address::MAX));
         }
         if self.addresses.first_on_wire.checked_add(self.addresses.count - 1).is_none() {
             return wrong("addresses.first_on_wire", "plus addresses.count goes beyond 255 on the wire".to_owned());
         }
-        if self.slots.first > self.slots.last {
-            return wrong("slots.first", "is above slots.last".to_owned());
-        }
-        if self.slots.hundred_an_address && self.slots.last > 99 {
-            return wrong("slots.last", "must be at most 99 when hundred_an_address is set".to_owned());
-        }
-        if self.timing.longest_vend_ms == 0 || self.timing.reply_ms == 0 || self.timing.poll_ms == 0 {
-            return wrong("timing", "times must be above 0".to_owned());
-        }
-        let Timing { longest_vend_ms, reply_ms, poll_ms, min_gap_ms } = self.timing;
-        if longest_vend_ms > LONGEST_VEND_MS_MAX || [reply_ms, poll_ms, min_gap_ms].iter().any(|&ms| ms > REPLY_MS_MAX)
-        {
-            let most = format!("longest_vend_ms may be {LONGEST_VEND_MS_MAX} at most, the others {REPLY_MS_MAX}");
-            return wrong("timing", most);
-        }
+        self.slots.check()?;
+        self.check_timing()?;
         let best = self.family.best_class();
         if self.recovery_class != best && self.recovery_class != RecoveryClass::None {
-            return wrong("recovery_class", format!("must be {best:?} as the family's, or \"none\""));
+            // Classes are kinds of evidence, not grades: a board cannot tell less in another family's way, only nothing.
+            let problem = format!("must be {} as the family's, or \"none\"", word(best));
+            return wrong("recovery_class", problem);
         }
         if let Some((key, problem)) = self.wrong_option() {
             return wrong(key, problem);
         }
+        let wrong_code = |code: &str, problem| Err(Mistake::of_entry("outcomes", code, problem));
         if let Some(text) = self.outcomes.keys().find(|text| parse_code(text).is_none()) {
-            return wrong("outcomes", format!("{text:?} is not a code; write 0 to 255 or 0x00 to 0xff"));
+            return wrong_code(text, format!("{text:?} is not a code; write 0 to 255 or 0x00 to 0xff"));
         }
         let mut codes = BTreeSet::new();
         if let Some(text) = self.outcomes.keys().find(|text| !codes.insert(parse_code(text))) {
-            return wrong("outcomes", format!("{text:?} is the code of another entry too; keep one of them"));
+            return wrong_code(text, format!("{text:?} is the code of another entry too; keep one of them"));
         }
         Ok(())
+    }
+
+    fn empty_text(&self) -> Option<&'static str> {
+        let texts = [("name", &self.name), ("title", &self.title), ("source", &self.source)];
+        texts.into_iter().find(|(_, text)| text.trim().is_empty()).map(|(key, _)| key)
+    }
+
+    fn check_timing(&self) -> Result<(), Mistake> {
+        let Timing { longest_vend_ms, reply_ms, poll_ms, min_gap_ms, retries } = self.timing;
+        for (key, ms, least, most) in [
+            ("timing.longest_vend_ms", longest_vend_ms, 1, LONGEST_VEND_MS_MAX),
+            ("timing.reply_ms", reply_ms, 1, REPLY_MS_MAX),
+            ("timing.poll_ms", poll_ms, 1, REPLY_MS_MAX),
+            ("timing.min_gap_ms", min_gap_ms, 0, REPLY_MS_MAX),
+        ] {
+            if !(least..=most).contains(&ms) {
+                return Err(Mistake::new(key, format!("must be {least} to {most}")));
+            }
+        }
+        match retries {
+            Some(_) if self.family == Family::Tcn00ff => {
+                let problem = "family tcn-00ff asks no questions, and a motor command is never said twice";
+                Err(Mistake::new("timing.retries", problem.to_owned()))
+            }
+            Some(more) if more > RETRIES_MAX => {
+                Err(Mistake::new("timing.retries", format!("must be 0 to {RETRIES_MAX}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The first of the family's own switches that is missing, not the family's, or out of range.
     fn wrong_option(&self) -> Option<(&'static str, String)> {
         let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo } = &self.options;
         let may_echo = matches!(self.family, Family::Lock8a | Family::LockCu | Family::M102);
-        let (first_lock, last_lock) = match self.family {
+        let (first_slot, last_slot) = match self.family {
+            // A slot is one byte; ZDM8: rows and columns 0 to 9. The rest are the documents' own bounds.
+            Family::Adh | Family::M102 => (0, u16::from(u8::MAX)),
+            Family::UlingModbus => (0, 99),
+            Family::Tcn00ff => (1, u16::from(super::tcn_00ff::SLOT_MAX)),
+            Family::XyV3 => (1, 1_000),
             Family::Lock8a => (1, super::lock_8a::LOCK_MAX),
             Family::LockCu => (0, u16::from(super::lock_cu::LOCKS) - 1),
-            _ => (0, u16::MAX),
         };
         let last_board = self.addresses.first_on_wire.saturating_add(self.addresses.count - 1);
         if (self.family == Family::Adh) != adh_variant.is_some() {
@@ -386,8 +388,10 @@ impl Profile {
             Some(("options.short_when", "is needed by family lock-8a and by no other".to_owned()))
         } else if echo.is_some() && !may_echo {
             Some(("options.echo", "is for families lock-8a, lock-cu and m102 only".to_owned()))
-        } else if self.slots.first < first_lock || self.slots.last > last_lock {
-            Some(("slots", format!("must be within {first_lock} to {last_lock}: what is outside may mean all locks")))
+        } else if self.slots.first < first_slot {
+            Some(("slots.first", format!("must be at least {first_slot}: below, the board has none or means all")))
+        } else if self.slots.last > last_slot {
+            Some(("slots.last", format!("must be at most {last_slot}: above, the board has none or means all")))
         } else if self.family == Family::LockCu && last_board > super::lock_cu::BOARD_MAX {
             let problem =
                 format!("must leave every board at {} or below: board 15 means all", super::lock_cu::BOARD_MAX);
@@ -426,7 +430,7 @@ mod tests {
         let (_, text) = BUILT_IN[0];
         let broken = text.replace("[timing]", "[timing]\nlongest_vend = 3");
         let error = Profile::parse("x.toml", &broken).unwrap_err().to_string();
-        assert!(error.contains("line") && error.contains("longest_vend") && error.contains('^'), "{error}");
+        assert!(error.starts_with("x.toml:29:1: ") && error.contains("longest_vend") && error.contains('^'), "{error}");
     }
 
     #[test]
@@ -439,10 +443,10 @@ mod tests {
             ("lock-8a", "short_when = \"locked\"", "", "options.short_when"),
             ("lock-8a", "short_when", "motor_type = \"two-wire\"\nshort_when", "options.motor_type"),
             ("lock-8a", "short_when", "crc_suffix = \"x\"\nshort_when", "options.crc_suffix"),
-            ("lock-8a", "first = 1", "first = 0", "slots"),
-            ("lock-8a", "last = 24", "last = 51", "slots"),
+            ("lock-8a", "first = 1", "first = 0", "slots.first"),
+            ("lock-8a", "last = 24", "last = 51", "slots.last"),
             ("lock-cu", "echo", "short_when = \"open\"\necho", "options.short_when"),
-            ("lock-cu", "last = 15", "last = 16", "slots"),
+            ("lock-cu", "last = 15", "last = 16", "slots.last"),
             ("lock-cu", "first_on_wire = 0", "first_on_wire = 12", "addresses.first_on_wire"),
         ] {
             let (_, text) = BUILT_IN.iter().find(|(n, _)| *n == name).unwrap();
@@ -522,10 +526,10 @@ mod tests {
             (zdm8, "first = 0", "first = 99", None),
             (zdm8, "first = 0", "first = 100", Some("slots.first")),
             (zdm8, "last = 99", "last = 100", Some("slots.last")),
-            (zdm8, "last = 99\nhundred_an_address = true", "last = 100\nhundred_an_address = false", None),
-            (zdm8, "longest_vend_ms = 15000", "longest_vend_ms = 0", Some("timing")),
-            (zdm8, "reply_ms = 500", "reply_ms = 0", Some("timing")),
-            (zdm8, "poll_ms = 300", "poll_ms = 0", Some("timing")),
+            (zdm8, "hundred_an_address = true", "hundred_an_address = false", None),
+            (zdm8, "longest_vend_ms = 15000", "longest_vend_ms = 0", Some("timing.longest_vend_ms")),
+            (zdm8, "reply_ms = 500", "reply_ms = 0", Some("timing.reply_ms")),
+            (zdm8, "poll_ms = 300", "poll_ms = 0", Some("timing.poll_ms")),
             (zdm8, "\"read-clears\"", "\"none\"", None),
             (zdm8, "\"read-clears\"", "\"push-only\"", Some("recovery_class")),
             (zdm8, "[timing]", "[options]\nadh_variant = \"815\"\n\n[timing]", Some("options.adh_variant")),

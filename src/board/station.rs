@@ -2,7 +2,7 @@
 
 use super::driver::Address;
 use super::profile::Profile;
-use super::talk::{RETRY_MS, TRIES};
+use super::talk::RETRY_MS;
 use crate::order::time::BootMs;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(super) struct Station<M> {
     pub(super) standing: Standing,
     pub(super) ask_at: BootMs,
     pub(super) unanswered: u8,
+    /// Questions in a row that it may leave unanswered before it counts as absent.
+    pub(super) tries: u8,
     pub(super) idle_seen: Option<BootMs>,
     /// Idle proves nothing before: an unproven command may still begin to turn.
     pub(super) quiet_until: BootMs,
@@ -44,6 +46,7 @@ impl<M> Station<M> {
             standing: Standing::Unheard,
             ask_at: BootMs(0),
             unanswered: 0,
+            tries: profile.timing.tries(),
             idle_seen: None,
             quiet_until: BootMs(0),
             identity_parts_asked: 0,
@@ -60,11 +63,31 @@ impl<M> Station<M> {
     pub(super) fn missed(&mut self, now: BootMs) {
         self.unanswered = self.unanswered.saturating_add(1);
         self.idle_seen = None;
-        if self.unanswered >= TRIES {
+        if self.unanswered >= self.tries {
             self.standing = Standing::Silent;
             self.ask_at = now.plus_ms(RETRY_MS);
         } else {
             self.unsettle(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_board_is_asked_again_as_often_as_its_profile_says_before_it_counts_as_absent() {
+        for (retries, asked) in [(None, 2), (Some(0), 1), (Some(1), 2), (Some(5), 6)] {
+            let mut profile = Profile::find("adh815", Path::new(".")).unwrap();
+            profile.timing.retries = retries;
+            let mut station = Station::all(&profile, || ()).remove(0);
+            let silent_after = (1..=10).find(|_| {
+                station.missed(BootMs(0));
+                station.standing == Standing::Silent
+            });
+            assert_eq!(silent_after, Some(asked), "{retries:?}");
         }
     }
 }

@@ -12,8 +12,6 @@ use std::collections::VecDeque;
 pub const START_GRACE_MS: u64 = 2_000;
 /// A board that was seen idle this recently is not asked again before a motor command.
 pub const FRESH_IDLE_MS: u64 = 1_000;
-/// Questions in a row that a board may leave unanswered before it counts as absent: one may fall to noise.
-pub const TRIES: u8 = 2;
 /// How often the boards are asked while none answers: soon enough to notice the repair.
 pub const RETRY_MS: u64 = 1_000;
 /// How often one board, in turn, is asked while there is nothing to do: only to see that it is there.

@@ -16,7 +16,8 @@
 pub mod wire;
 
 use super::driver::{
-    Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, Reference, Slot, Tally, Write, Written,
+    Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, RecoveryClass, Reference, Slot, Tally, Write,
+    Written,
 };
 use super::profile::Profile;
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
@@ -32,8 +33,6 @@ const SPEAK_WITHIN_MS: u64 = 70;
 const ACK_AFTER_MS: u64 = 40;
 /// The board sends a frame 6 times at most, one a poll interval: after that the line is drained of old ones.
 const COPIES: u64 = 6;
-/// How often the host sends a `31` under one number (the document: 5 resends).
-const SYNC_COPIES_MAX: u8 = 6;
 /// The board is taken to be idle only if it polled within so many intervals.
 const FRESH_POLLS: u64 = 3;
 /// Silence that means that the board is gone.
@@ -246,7 +245,7 @@ impl XyV3 {
     fn not_acknowledged(&mut self) {
         match std::mem::replace(&mut self.awaiting, Awaiting::Nothing) {
             Awaiting::Sync => {
-                if let Some(Some(Sync { copies: SYNC_COPIES_MAX.., .. })) = self.sync {
+                if self.sync.flatten().is_some_and(|sync| sync.copies >= self.profile.timing.tries()) {
                     self.sync = Some(None);
                     self.tell(Finding::Fault(LineFault::TimeOut));
                 }
@@ -636,6 +635,9 @@ impl Driver for XyV3 {
             self.last_final = Some((last, now));
         }
         self.vend = Some(Vend::new(command, Phase::Resumed));
+        if self.profile.recovery_class == RecoveryClass::None {
+            self.unproven("the profile says that this board keeps no result for a later life", false);
+        }
     }
 
     fn motor_written(&mut self, now: BootMs, written: Written) {

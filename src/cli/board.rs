@@ -2,12 +2,14 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::lang::Lang;
 use super::output::{Output, OutputArgs};
 use super::simulate::{self, SimulateArgs};
 use crate::board::driver::RecoveryClass;
-use crate::board::profile::{Family, Profile, ProfileError};
+use crate::board::profile::{Parity, Profile, ProfileError};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::io;
 use std::path::Path;
 
 /// What to do with boards.
@@ -60,61 +62,118 @@ fn list(out: &mut Output<'_>) -> Result<Exit, Failure> {
         Profile::built_in().into_iter().map(|(name, _)| Profile::find(name, Path::new("."))).collect();
     let profiles = profiles?;
     if out.is_json() {
-        let boards: Vec<_> = profiles.iter().map(|p| json!({ "name": p.name, "title": p.title })).collect();
+        let boards: Vec<_> = profiles
+            .iter()
+            .map(|p| {
+                json!({
+                    "name": p.name, "title": p.title, "family": p.family, "link": p.link,
+                    "recovery_class": p.recovery_class,
+                })
+            })
+            .collect();
         out.json(&json!({ "boards": boards }))?;
         return Ok(Exit::Done);
     }
-    let header = out.lang.say(["name", "title", "recovery"], ["名称", "型号", "断电恢复"]);
-    let rows: Vec<Vec<String>> =
-        profiles.iter().map(|p| vec![p.name.clone(), p.title.clone(), recovery(p.recovery_class, out)]).collect();
+    let header =
+        out.lang.say(["name", "title", "family", "link", "recovery"], ["名称", "型号", "协议族", "串口", "断电恢复"]);
+    let mut rows = Vec::new();
+    for p in &profiles {
+        let keys = serde_json::to_value(p).map_err(io::Error::from)?;
+        let family = text_of(&keys["family"], out.lang);
+        let link = format!("{} {}", p.link.baud, framing(p.link.parity));
+        rows.push(vec![p.name.clone(), p.title.clone(), family, link, recovery(p.recovery_class, out.lang).to_owned()]);
+    }
     out.table(&header, &rows)?;
     Ok(Exit::Done)
 }
 
 fn show(name: &str, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let profile = Profile::find(name, Path::new("."))?;
-    let lacks = if profile.lacks.is_empty() { "-".to_owned() } else { profile.lacks.join("; ") };
     if out.is_json() {
-        out.json(&json!({
-            "name": profile.name, "title": profile.title, "source": profile.source,
-            "family": family(profile.family), "baud": profile.link.baud, "lacks": profile.lacks,
-            "addresses": profile.addresses.count, "first_slot": profile.slots.first, "last_slot": profile.slots.last,
-            "longest_vend_ms": profile.timing.longest_vend_ms,
-        }))?;
+        out.json(&profile)?;
         return Ok(Exit::Done);
     }
-    let lang = out.lang;
-    let rows = [
-        (lang.say("name", "名称"), profile.name.clone()),
-        (lang.say("title", "型号"), profile.title.clone()),
-        (lang.say("source", "来源"), profile.source.clone()),
-        (lang.say("protocol family", "协议族"), family(profile.family).to_owned()),
-        (lang.say("recovery", "断电恢复"), recovery(profile.recovery_class, out)),
-        (lang.say("lacks", "缺少"), lacks),
-        (lang.say("baud", "波特率"), profile.link.baud.to_string()),
-        (lang.say("addresses", "地址数"), profile.addresses.count.to_string()),
-        (lang.say("slots", "货道"), format!("{}-{}", profile.slots.first, profile.slots.last)),
-        (lang.say("longest vend", "最长出货时间"), format!("{} ms", profile.timing.longest_vend_ms)),
-    ];
-    let rows: Vec<Vec<String>> = rows.into_iter().map(|(key, value)| vec![key.to_owned(), value]).collect();
-    out.table(&lang.say(["what", "value"], ["项目", "值"]), &rows)?;
+    let keys = serde_json::to_value(&profile).map_err(io::Error::from)?;
+    let mut rows = Vec::new();
+    for (key, en, zh) in KEYS {
+        let value = key.split('.').fold(&keys, |table, segment| &table[segment]);
+        let text = match *key {
+            "recovery_class" => {
+                format!("{} ({})", text_of(value, out.lang), recovery(profile.recovery_class, out.lang))
+            }
+            _ => text_of(value, out.lang),
+        };
+        if !text.is_empty() {
+            rows.push(vec![(*key).to_owned(), out.lang.say(*en, *zh).to_owned(), text]);
+        }
+    }
+    out.table(&out.lang.say(["key", "what", "value"], ["键", "项目", "值"]), &rows)?;
     Ok(Exit::Done)
 }
 
-const fn family(family: Family) -> &'static str {
-    match family {
-        Family::UlingModbus => "uling-modbus",
-        Family::XyV3 => "xy-v3",
-        Family::Adh => "adh",
-        Family::Tcn00ff => "tcn-00ff",
-        Family::M102 => "m102",
-        Family::Lock8a => "lock-8a",
-        Family::LockCu => "lock-cu",
+/// Every key of a profile in the order of the file, and what it says, in both languages. `boards/README.md` says more.
+const KEYS: &[(&str, &str, &str)] = &[
+    ("name", "name", "名称"),
+    ("title", "title", "型号"),
+    ("source", "source", "来源"),
+    ("family", "protocol family", "协议族"),
+    ("recovery_class", "recovery", "断电恢复"),
+    ("lacks", "lacks", "缺少"),
+    ("link.baud", "baud", "波特率"),
+    ("link.parity", "parity", "校验位"),
+    ("addresses.first_on_wire", "address 1 on the wire", "地址 1 的线上值"),
+    ("addresses.count", "addresses", "地址数"),
+    ("slots.first", "lowest of the slots", "货道起始编号"),
+    ("slots.last", "highest of the slots", "货道末尾编号"),
+    ("slots.gaps", "slots that do not exist", "不存在的货道"),
+    ("slots.hundred_an_address", "hundred slots an address", "每地址一百货道"),
+    ("slots.rows", "trays", "层数"),
+    ("slots.columns", "places on a tray", "每层列数"),
+    ("slots.formula", "the board's numbers", "板卡编号方式"),
+    ("slots.code_base", "the platform's code of the first slot", "首个货道的平台编号"),
+    ("slots.code_formula", "the platform's codes", "平台编号方式"),
+    ("defaults.floor_type", "mechanism unless said", "默认货道类型"),
+    ("defaults.lift", "lift unless said", "默认使用升降机"),
+    ("defaults.drop_check", "drop sensor unless said", "默认掉货检测"),
+    ("timing.longest_vend_ms", "longest vend, ms", "最长出货时间（毫秒）"),
+    ("timing.reply_ms", "an answer within, ms", "应答时限（毫秒）"),
+    ("timing.poll_ms", "time between polls, ms", "轮询间隔（毫秒）"),
+    ("timing.min_gap_ms", "silence between frames, ms", "帧间静默（毫秒）"),
+    ("timing.retries", "questions again", "询问重试次数"),
+    ("options.adh_variant", "ADH variant", "ADH 型号"),
+    ("options.direct_drive_len", "bytes of a direct drive", "直接驱动字节数"),
+    ("options.motor_type", "wiring of the motors", "电机接线"),
+    ("options.crc_suffix", "suffix of the check sum", "校验后缀"),
+    ("options.short_when", "contact closed when", "触点闭合条件"),
+    ("options.echo", "the cable echoes", "线路回显"),
+    ("outcomes", "meaning of codes", "代码含义"),
+];
+
+/// A value of a profile for people; empty when there is none.
+fn text_of(value: &Value, lang: Lang) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(yes) => lang.say(["no", "yes"], ["否", "是"])[usize::from(*yes)].to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Array(values) => values.iter().map(|v| text_of(v, lang)).collect::<Vec<_>>().join("; "),
+        Value::Object(table) => {
+            table.iter().map(|(key, v)| format!("{key}: {}", text_of(v, lang))).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// Data bits, parity and stop bits, as every manual writes them.
+const fn framing(parity: Parity) -> &'static str {
+    match parity {
+        Parity::None => "8N1",
+        Parity::Even => "8E1",
+        Parity::Odd => "8O1",
     }
 }
 
 /// What becomes of an outcome while the agent is away.
-fn recovery(class: RecoveryClass, out: &Output<'_>) -> String {
+fn recovery(class: RecoveryClass, lang: Lang) -> &'static str {
     let (en, zh) = match class {
         RecoveryClass::HeldUntilAcknowledged => ("kept until acknowledged", "保留至确认"),
         RecoveryClass::LastResult => ("told until the next command", "保留至下一命令"),
@@ -124,5 +183,55 @@ fn recovery(class: RecoveryClass, out: &Output<'_>) -> String {
         RecoveryClass::PushOnly => ("told once", "仅上报一次"),
         RecoveryClass::None => ("forgotten", "不保留"),
     };
-    out.lang.say(en, zh).to_owned()
+    lang.say(en, zh)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Every key that a profile can have; those below `outcomes` are the board's own.
+    fn schema() -> BTreeSet<String> {
+        let keys = serde_json::to_value(Profile::find("tcn-00ff", Path::new(".")).unwrap()).unwrap();
+        let mut all = BTreeSet::new();
+        for (name, value) in keys.as_object().unwrap() {
+            match value {
+                Value::Object(section) if name != "outcomes" => {
+                    all.extend(section.keys().map(|key| format!("{name}.{key}")));
+                }
+                _ => drop(all.insert(name.clone())),
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn board_show_has_every_key_of_a_profile_and_no_other() {
+        assert_eq!(KEYS.iter().map(|(key, ..)| (*key).to_owned()).collect::<BTreeSet<_>>(), schema());
+        assert_eq!(KEYS.len(), schema().len());
+    }
+
+    #[test]
+    fn the_guide_to_profiles_has_every_key_and_no_other() {
+        let guide = include_str!("../../boards/README.md");
+        let table = guide.split("\n## ").find(|section| section.starts_with("Keys\n")).unwrap();
+        let mut documented = BTreeSet::new();
+        for row in table.lines().filter(|line| line.starts_with("| `")) {
+            let cell = row.split('|').nth(1).unwrap();
+            let mut section = "";
+            for name in cell.split('`').skip(1).step_by(2) {
+                let key = match name.split_once("] ") {
+                    Some((header, key)) => {
+                        section = header.trim_start_matches('[');
+                        key
+                    }
+                    None => name.trim_matches(['[', ']']),
+                };
+                let key = if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
+                assert!(documented.insert(key), "{name} stands there twice");
+            }
+        }
+        assert_eq!(documented, schema());
+    }
 }

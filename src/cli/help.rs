@@ -75,7 +75,7 @@ fn help(id: &str) -> Option<&'static str> {
         "password_file" => "该用户的密码文件，仅一行",
         "order_id" => "订单：1 至 64 个字符，可用 0-9 A-Z a-z _ . -",
         "record_id" => "订单中的行；重新尝试须用新的",
-        "code" => "货道，按板卡自身编号",
+        "code" => "货道，按平台编号（通常即板卡自身编号）",
         "addr" => "驱动板，从 1 数起",
         "quantity" => "件数",
         "notify_url" => "结果 POST 到的地址",

@@ -40,7 +40,7 @@ pub struct DispenseArgs {
     /// The line of the order; a new attempt needs a new one
     #[arg(long, value_name = "ID", value_parser = id)]
     pub record_id: Id,
-    /// The slot in the board's own numbering
+    /// The slot as the platform numbers it: the board's own number unless the profile has other codes
     #[arg(long, value_name = "SLOT")]
     pub code: String,
     /// The driver board, counted from 1

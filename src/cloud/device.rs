@@ -6,7 +6,7 @@
 
 use super::envelope::{self, Fields, Rejected, Value, shown};
 use super::sign::{SIGN_FIELD, SigningKey};
-use crate::board::driver::{Address, FloorType, Slot};
+use crate::board::driver::{Address, FloorType};
 use crate::board::profile::Profile;
 use crate::order::command::{BodyDigest, ECHO_BYTES_MAX, Echo, NOTIFY_URL_BYTES_MAX, Put, QUANTITY_MAX, Turns};
 use crate::order::key::{Id, IdError, Key, MachineNo};
@@ -269,8 +269,8 @@ impl<'a> Body<'a> {
             SLOTS_AN_ADDRESS.. if profile.slots.hundred_an_address && self.address_given => number % SLOTS_AN_ADDRESS,
             _ => number,
         };
-        let slot = Slot(number);
-        if self.address.get() > profile.addresses.count || !profile.has_slot(slot) {
+        let slot = profile.slots.slot_of(number).ok_or(Reason::Slot)?;
+        if self.address.get() > profile.addresses.count {
             return Err(Reason::Slot);
         }
         Ok(Turns {
@@ -384,6 +384,7 @@ pub fn offline(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::board::driver::Slot;
     use crate::order::key::IdError;
     use proptest::prelude::*;
 

@@ -1,7 +1,8 @@
 //! The keys of the configuration file, as a person writes them. Types are by serde; whether the values make sense
 //! together is checked in `resolve`.
 
-use super::problem::{Complaint, ConfigError, Problem, Source};
+use super::problem::{Complaint, ConfigError, Problem};
+use crate::excerpt::Source;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;

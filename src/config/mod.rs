@@ -11,11 +11,12 @@ mod profile;
 mod resolve;
 
 use crate::board::profile::Profile;
+use crate::excerpt::Source;
 use crate::order::key::MachineNo;
 use endpoint::Endpoint;
 use file::{File, Protocol, TimeTrust, VerifyOrders};
 use host::HostPattern;
-use problem::{ConfigError, Source};
+use problem::ConfigError;
 use std::path::{Path, PathBuf};
 
 /// Where the configuration is, unless `--config` says otherwise.

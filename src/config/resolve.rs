@@ -3,9 +3,10 @@
 use super::endpoint::{self, Endpoint, Schemes};
 use super::file::{self, File, MqttKey, cloud_asked_by};
 use super::host::HostPattern;
-use super::problem::{Complaint, ConfigError, Problem, Source};
+use super::problem::{Complaint, ConfigError, Problem};
 use super::{Board, Broker, ClientIdentity, Cloud, Config, Loaded, MqttSigning, Report};
 use crate::board::profile::Profile;
+use crate::excerpt::Source;
 use crate::order::key::MachineNo;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

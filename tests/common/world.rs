@@ -45,6 +45,8 @@ pub struct Setup {
     pub faults: Vec<&'static str>,
     /// Another `longest_vend_ms` than the profile's, for tests that must see it pass.
     pub longest_vend_ms: Option<u64>,
+    /// What makes the built-in profile one of the machine's own, in a file.
+    pub own_profile: Option<fn(&mut toml::Table)>,
     /// `[time] trust`.
     pub trust: &'static str,
     /// `[cloud] verify_orders`.
@@ -98,6 +100,7 @@ impl World {
             turn_ms: 300,
             faults: Vec::new(),
             longest_vend_ms: None,
+            own_profile: None,
             trust: "system",
             verify_orders: "never",
             refund_failed: false,
@@ -358,6 +361,9 @@ fn profile_of(setup: &Setup, directory: &Path) -> Profile {
     if let Some(ms) = setup.longest_vend_ms {
         table["timing"]["longest_vend_ms"] = toml::Value::Integer(ms.try_into().unwrap());
     }
+    if let Some(change) = setup.own_profile {
+        change(&mut table);
+    }
     let text = table.to_string();
     fs::write(directory.join("board.toml"), &text).unwrap();
     Profile::parse("board.toml", &text).unwrap()
@@ -371,7 +377,8 @@ fn write_config(setup: &Setup, directory: &Path, memory: &Path, broker_port: u16
         ),
         false => format!("url = \"mqtt://127.0.0.1:{broker_port}\""),
     };
-    let profile = if setup.longest_vend_ms.is_some() { "board.toml" } else { profile };
+    let is_own = setup.longest_vend_ms.is_some() || setup.own_profile.is_some();
+    let profile = if is_own { "board.toml" } else { profile };
     let ca_file = if setup.secure_receiver && setup.trusts_receiver { "ca_file = \"report-ca.pem\"" } else { "" };
     let state = setup.state.clone().unwrap_or_else(|| PathBuf::from("state"));
     let config = format!(

@@ -67,7 +67,7 @@ pub fn board_profile(data: &[u8]) {
         Ok(profile) => profile,
         Err(error) => {
             assert!(matches!(error, ProfileError::Syntax { .. } | ProfileError::Value { .. }), "{error}");
-            assert!(error.to_string().starts_with("x.toml: "), "{error}");
+            assert!(error.to_string().starts_with("x.toml:"), "{error}");
             return;
         }
     };
@@ -80,6 +80,13 @@ pub fn board_profile(data: &[u8]) {
     }
     let known = (0..=u8::MAX).filter(|&code| profile.evidence_of(code).is_some()).count();
     assert_eq!(known, profile.outcomes.len(), "two entries for one code");
+    let mut slots = 0;
+    for slot in profile.slots.all() {
+        let code = profile.slots.code_of(slot).expect("every slot has a code");
+        assert_eq!(profile.slots.slot_of(code), Some(slot), "code {code} means another slot");
+        slots += 1;
+    }
+    assert!(slots > 0, "a board without slots");
     drive(&profile);
 }
 

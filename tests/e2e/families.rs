@@ -5,12 +5,16 @@ use crate::common::world::World;
 use serde_json::json;
 
 /// Profile, and what a report says of one unit of it.
-const FAMILIES: [(&str, &str, &str); 5] = [
+const FAMILIES: [(&str, &str, &str); 9] = [
     ("lock-8a", "dispensed_unverified", "none"),
     ("lock-cu", "dispensed", "seen"),
     ("m102", "dispensed", "seen"),
     ("m109e", "dispensed", "seen"),
     ("mp2404", "dispensed", "seen"),
+    ("adh815-cascade", "dispensed", "seen"),
+    ("lock-8a-open", "dispensed_unverified", "none"),
+    ("tcn-csc-8c", "dispensed", "seen"),
+    ("xy-v3-cart", "dispensed", "seen"),
 ];
 
 #[test]
@@ -26,4 +30,34 @@ fn every_family_vends_from_the_broker_to_the_merchant() {
         assert_eq!(world.board.turned_slots(), [5], "{profile}");
         assert_eq!(world.stop_agent().code(), Some(0), "{profile}");
     }
+}
+
+/// Trays of eight on a board that knows ten, labelled from 11 on, and a name that is not in the binary.
+fn make_own(profile: &mut toml::Table) {
+    profile["name"] = "corner-shop".into();
+    profile["title"] = "The machine at the corner".into();
+    profile["slots"] = toml::toml! {
+        first = 0
+        last = 57
+        rows = 6
+        columns = 8
+        gaps = [3]
+        code_base = 11
+    }
+    .into();
+}
+
+#[test]
+fn a_machine_with_a_profile_of_its_own_turns_what_its_labels_say_and_refuses_what_it_has_not() {
+    let mut world = World::with("uling-zdm8", |setup| setup.own_profile = Some(make_own));
+    world.send(put("60", "1").code("026"));
+    assert_eq!(world.report("60", "1")["outcome"], "dispensed");
+    // The gap, a place beyond the tray, and the board's own number of the first slot.
+    for (record, code) in [("2", "14"), ("3", "19"), ("4", "0")] {
+        world.send(put("60", record).code(code));
+        let report = world.report("60", record);
+        assert_eq!((&report["outcome"], &report["reason"]), (&json!("refused"), &json!("slot")), "code {code}");
+    }
+    assert_eq!(world.board.turned_slots(), [15]);
+    assert_eq!(world.stop_agent().code(), Some(0));
 }

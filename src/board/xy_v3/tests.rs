@@ -176,18 +176,50 @@ fn rule_15_a_motor_command_that_the_board_passed_over_is_told_and_a_later_ack_is
 }
 
 #[test]
-fn a_sync_that_nobody_acknowledges_is_said_six_times_under_each_number() {
-    let mut driver = XyV3::new(&Profile::find("xy-v3", Path::new(".")).unwrap());
-    let mut now = BootMs(1_000);
-    driver.opened(now);
-    let mut numbers = Vec::new();
-    for _ in 0..14 {
-        now = now.plus_ms(POLL_MS);
-        let said = hear(&mut driver, now, wire::POLL, &[]);
-        assert_eq!((said.len(), said[0][2]), (1, wire::SYNC));
-        numbers.push(said[0][4]);
+fn a_sync_that_nobody_acknowledges_is_said_under_each_number_as_often_as_the_profile_says() {
+    let said = |retries: Option<u8>| {
+        let mut profile = Profile::find("xy-v3", Path::new(".")).unwrap();
+        if retries.is_some() {
+            profile.timing.retries = retries;
+        }
+        let mut driver = XyV3::new(&profile);
+        let mut now = BootMs(1_000);
+        driver.opened(now);
+        let mut numbers = Vec::new();
+        for _ in 0..14 {
+            now = now.plus_ms(POLL_MS);
+            let said = hear(&mut driver, now, wire::POLL, &[]);
+            assert_eq!((said.len(), said[0][2]), (1, wire::SYNC));
+            numbers.push(said[0][4]);
+        }
+        numbers
+    };
+    // The document: five resends.
+    assert_eq!(said(None), [1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3]);
+    assert_eq!(said(Some(1)), [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7]);
+}
+
+#[test]
+fn a_class_less_profile_hears_no_result_of_an_earlier_life() {
+    let mut profile = Profile::find("xy-v3", Path::new(".")).unwrap();
+    profile.recovery_class = RecoveryClass::None;
+    let mut driver = XyV3::new(&profile);
+    driver.resume(BootMs(1_000), &command(25), &Reference(vec![7]));
+    driver.opened(BootMs(1_000));
+    assert!(matches!(findings(&mut driver)[..], [Finding::Unproven(_)]));
+    hear(&mut driver, BootMs(1_100), wire::DISPENSING, &[7, 2, 0, 25]);
+    let longest_ms = profile.timing.longest_vend_ms;
+    for at_ms in (1_200..=1_000 + longest_ms + POLL_MS).step_by(200) {
+        for said in hear(&mut driver, BootMs(at_ms), wire::POLL, &[]) {
+            if said != ACK {
+                hear(&mut driver, BootMs(at_ms + 1), wire::ACK, &[]);
+            }
+        }
+        let is_over = at_ms >= 1_000 + longest_ms;
+        assert_eq!(driver.state() == LineState::Idle, is_over, "at {at_ms} ms the motor may still turn");
+        driver.wake(BootMs(at_ms + ACK_AFTER_MS));
+        writes(&mut driver);
     }
-    assert_eq!(numbers, [1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3]);
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) struct Intent {
 }
 
 impl Intent {
-    fn is_resolved(&self) -> bool {
+    pub(super) fn is_resolved(&self) -> bool {
         self.outcome.is_some() || self.not_taken || self.unproven
     }
 }
@@ -287,12 +287,15 @@ impl<E: Emulator> Duel<E> {
 
     /// Writes an intent and drives it.
     pub(super) fn drive(&mut self, slot: u16) {
+        self.drive_this(&command(slot));
+    }
+
+    pub(super) fn drive_this(&mut self, command: &MotorCommand) {
         self.until_idle();
-        let command = command(slot);
-        let reference = self.driver.reference(&command);
+        let reference = self.driver.reference(command);
         assert!(reference.0.len() <= Reference::BYTES_MAX);
         self.intents.push(Intent {
-            command,
+            command: *command,
             reference: reference.clone(),
             driven_at: self.now,
             outcome: None,
@@ -300,7 +303,7 @@ impl<E: Emulator> Duel<E> {
             unproven: false,
             late: None,
         });
-        self.driver.drive(self.now, &command, &reference);
+        self.driver.drive(self.now, command, &reference);
         self.pump();
     }
 

@@ -3,6 +3,8 @@
 pub mod adh;
 #[cfg(test)]
 mod duel;
+#[cfg(test)]
+mod every_profile;
 pub mod fault;
 pub mod latches;
 pub mod lock_8a;
@@ -49,6 +51,32 @@ pub trait Emulator: Send {
     fn turns(&self) -> &[Turn];
     /// The board loses its power now and starts again at once: it forgets what its kind forgets.
     fn power_cycle(&mut self, now: BootMs);
+}
+
+impl Emulator for Box<dyn Emulator> {
+    fn received(&mut self, now: BootMs, bytes: &[u8]) {
+        (**self).received(now, bytes);
+    }
+
+    fn wake(&mut self, now: BootMs) {
+        (**self).wake(now);
+    }
+
+    fn deadline(&self) -> Option<BootMs> {
+        (**self).deadline()
+    }
+
+    fn next_output(&mut self) -> Option<Vec<u8>> {
+        (**self).next_output()
+    }
+
+    fn turns(&self) -> &[Turn] {
+        (**self).turns()
+    }
+
+    fn power_cycle(&mut self, now: BootMs) {
+        (**self).power_cycle(now);
+    }
 }
 
 /// The emulator of a profile's board. `turn_ms` is how long a motor turns.

@@ -7,6 +7,7 @@ use crate::core::TOMBSTONE_AGE_MIN_S;
 use crate::core::event::{Epoch, Event, Request, Token};
 use crate::order::command::NOTIFY_URL_BYTES_MAX;
 use crate::order::key::Key;
+use crate::order::motor::Slot;
 use crate::sim::world::broker::Sent;
 use crate::sim::world::judge::Broken;
 use crate::sim::world::outside::{Outside, manner_now, notify_url};
@@ -82,6 +83,7 @@ impl Stage<'_> {
         let other_slot = matches!(message, Message::OtherBody | Message::WrongSignature);
         let code = if other_slot { order.code + 1 } else { order.code };
         let code = if is(Oddity::Slot) { 9_999 } else { code };
+        let code = self.settings.profile.slots.code_of(Slot(code)).unwrap_or(code);
         let address = if is(Oddity::Address) { 99 } else { order.address };
         let quantity = if is(Oddity::Quantity) { 99 } else { order.quantity };
         let issued_at = if is(Oddity::Milliseconds) { issued_at_s * 1_000 } else { issued_at_s };
