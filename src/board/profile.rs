@@ -2,6 +2,7 @@
 //! `boards/README.md` shows how to write one.
 
 use super::driver::{Address, FloorType, RecoveryClass, Slot};
+use super::service::Device;
 use crate::order::outcome::Evidence;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -198,6 +199,9 @@ pub struct Options {
     pub short_when: Option<ShortWhen>,
     /// lock-8a, lock-cu and m102: the cable gives back what vend says, as RS485 adapters do that listen while they speak.
     pub echo: Option<bool>,
+    /// uling-modbus: what hangs on which relay, 1 to 10.
+    #[serde(default)]
+    pub relays: BTreeMap<Device, u8>,
 }
 
 /// When the contact of a latch is closed.
@@ -362,7 +366,7 @@ impl Profile {
 
     /// The first of the family's own switches that is missing, not the family's, or out of range.
     fn wrong_option(&self) -> Option<(&'static str, String)> {
-        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo } = &self.options;
+        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo, relays } = &self.options;
         let may_echo = matches!(self.family, Family::Lock8a | Family::LockCu | Family::M102);
         let (first_lock, last_lock) = match self.family {
             Family::Lock8a => (1, super::lock_8a::LOCK_MAX),
@@ -386,12 +390,28 @@ impl Profile {
             Some(("options.short_when", "is needed by family lock-8a and by no other".to_owned()))
         } else if echo.is_some() && !may_echo {
             Some(("options.echo", "is for families lock-8a, lock-cu and m102 only".to_owned()))
+        } else if let Some(problem) = self.wrong_relay(relays) {
+            Some(("options.relays", problem))
         } else if self.slots.first < first_lock || self.slots.last > last_lock {
             Some(("slots", format!("must be within {first_lock} to {last_lock}: what is outside may mean all locks")))
         } else if self.family == Family::LockCu && last_board > super::lock_cu::BOARD_MAX {
             let problem =
                 format!("must leave every board at {} or below: board 15 means all", super::lock_cu::BOARD_MAX);
             Some(("addresses.first_on_wire", problem))
+        } else {
+            None
+        }
+    }
+
+    fn wrong_relay(&self, relays: &BTreeMap<Device, u8>) -> Option<String> {
+        let most = super::uling_modbus::RELAY_MAX;
+        let numbers: BTreeSet<u8> = relays.values().copied().collect();
+        if !relays.is_empty() && self.family != Family::UlingModbus {
+            Some("are for family uling-modbus only".to_owned())
+        } else if numbers.iter().any(|number| !(1..=most).contains(number)) {
+            Some(format!("are numbered 1 to {most}"))
+        } else if numbers.len() < relays.len() {
+            Some("must be different ones: one relay cannot switch two things apart".to_owned())
         } else {
             None
         }
@@ -531,6 +551,11 @@ mod tests {
             (zdm8, "[timing]", "[options]\nadh_variant = \"815\"\n\n[timing]", Some("options.adh_variant")),
             ("adh815", "adh_variant = \"815\"", "", Some("options.adh_variant")),
             (zdm8, "[timing]", "[options]\ndirect_drive_len = 5\n\n[timing]", Some("options.direct_drive_len")),
+            (zdm8, "[timing]", "[options.relays]\nlight = 1\nglass_heater = 10\n\n[timing]", None),
+            (zdm8, "[timing]", "[options.relays]\nlight = 0\n\n[timing]", Some("options.relays")),
+            (zdm8, "[timing]", "[options.relays]\nlight = 11\n\n[timing]", Some("options.relays")),
+            (zdm8, "[timing]", "[options.relays]\nlight = 2\nfan = 2\n\n[timing]", Some("options.relays")),
+            (xy, "[options]", "[options.relays]\nlight = 1\n\n[options]", Some("options.relays")),
             (xy, "direct_drive_len = 5", "direct_drive_len = 4", Some("options.direct_drive_len")),
             (xy, "direct_drive_len = 5", "direct_drive_len = 6", None),
             (xy, "direct_drive_len = 5", "direct_drive_len = 7", Some("options.direct_drive_len")),

@@ -1,8 +1,9 @@
-//! `vend board`: the profiles, and an emulated board.
+//! `vend board`: what the board can be asked, the profiles, and an emulated board.
 
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Output, OutputArgs};
+use super::service::{self, HoldArgs, Question, ServiceArgs, SwitchArgs};
 use super::simulate::{self, SimulateArgs};
 use crate::board::driver::RecoveryClass;
 use crate::board::profile::{Family, Profile, ProfileError};
@@ -17,6 +18,15 @@ pub enum BoardCommand {
     List(OutputArgs),
     /// One profile
     Show(ShowArgs),
+    /// Ask the board of the running daemon, while no order is served
+    #[command(subcommand)]
+    Ask(Question),
+    /// Switch something on the board on or off; for root and the daemon's user
+    Switch(SwitchArgs),
+    /// Hold a temperature, or none; for root and the daemon's user
+    Hold(HoldArgs),
+    /// Reset what can be reset without turning a slot: the lift, the memory of faults; for root and the daemon's user
+    Reset(ServiceArgs),
     /// An emulated board on a pty, until SIGINT or SIGTERM; SIGUSR1 takes its power and gives it back
     Simulate(SimulateArgs),
 }
@@ -38,6 +48,10 @@ impl BoardCommand {
         match self {
             BoardCommand::List(output) => *output,
             BoardCommand::Show(args) => args.output,
+            BoardCommand::Ask(question) => question.output(),
+            BoardCommand::Switch(args) => args.service.output,
+            BoardCommand::Hold(args) => args.service.output,
+            BoardCommand::Reset(args) => args.output,
             BoardCommand::Simulate(_) => OutputArgs::default(),
         }
     }
@@ -46,11 +60,15 @@ impl BoardCommand {
 /// Runs `vend board …`.
 ///
 /// # Errors
-/// A profile that is not there or wrong, or a standard output that takes no more.
+/// A profile that is not there or wrong, a daemon or board that does not do it, or a standard output that takes no more.
 pub fn run(command: &BoardCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
     match command {
         BoardCommand::List(_) => list(out),
         BoardCommand::Show(args) => show(&args.name, out),
+        BoardCommand::Ask(question) => service::ask(question, out),
+        BoardCommand::Switch(args) => service::switch(args, out),
+        BoardCommand::Hold(args) => service::hold(args, out),
+        BoardCommand::Reset(args) => service::reset(args, out),
         BoardCommand::Simulate(args) => simulate::run(args, out),
     }
 }
@@ -73,11 +91,13 @@ fn list(out: &mut Output<'_>) -> Result<Exit, Failure> {
 
 fn show(name: &str, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let profile = Profile::find(name, Path::new("."))?;
-    let lacks = if profile.lacks.is_empty() { "-".to_owned() } else { profile.lacks.join("; ") };
+    let joined = |words: &[String], by: &str| if words.is_empty() { "-".to_owned() } else { words.join(by) };
+    let (services, lacks) = (service::offered(&profile), joined(&profile.lacks, "; "));
     if out.is_json() {
         out.json(&json!({
             "name": profile.name, "title": profile.title, "source": profile.source,
             "family": family(profile.family), "baud": profile.link.baud, "lacks": profile.lacks,
+            "services": services,
             "addresses": profile.addresses.count, "first_slot": profile.slots.first, "last_slot": profile.slots.last,
             "longest_vend_ms": profile.timing.longest_vend_ms,
         }))?;
@@ -90,6 +110,7 @@ fn show(name: &str, out: &mut Output<'_>) -> Result<Exit, Failure> {
         (lang.say("source", "来源"), profile.source.clone()),
         (lang.say("protocol family", "协议族"), family(profile.family).to_owned()),
         (lang.say("recovery", "断电恢复"), recovery(profile.recovery_class, out)),
+        (lang.say("services", "可用服务"), joined(&services, ", ")),
         (lang.say("lacks", "缺少"), lacks),
         (lang.say("baud", "波特率"), profile.link.baud.to_string()),
         (lang.say("addresses", "地址数"), profile.addresses.count.to_string()),
