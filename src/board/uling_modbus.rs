@@ -126,7 +126,7 @@ impl Zdm8 {
             (_, &[function, code, _, _]) => {
                 let asked = *self.service_request(wire_address, service)?.get(1)?;
                 let is_taken = asked == WRITE_ONE && code == fault::ACCEPTED;
-                return (function == asked | EXCEPTION).then(|| match is_taken {
+                return (function == asked | EXCEPTION).then_some(match is_taken {
                     true => Reply::Reading(Reading::Done),
                     false => Reply::Refused(Reason::Invalid),
                 });

@@ -27,7 +27,7 @@ use super::service::{Reading, Service, ServiceError};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use crate::order::time::BootMs;
 use crate::sabotage::{self, Clause};
-use service::MachineStatus;
+use service::{MachineStatus, Serving};
 use std::collections::VecDeque;
 use wire::{Deframer, Frame, PackNo, frame};
 
@@ -125,21 +125,6 @@ enum Awaiting {
 struct Sync {
     number: PackNo,
     copies: u8,
-}
-
-/// The running [`Driver::serve`].
-#[derive(Debug)]
-struct Serving {
-    service: Service,
-    /// The part that is asked.
-    part: u8,
-    /// What the parts before told.
-    reading: Option<Reading>,
-    /// The part's number, once it was said, and how often it was.
-    number: Option<PackNo>,
-    copies: u8,
-    acknowledged: bool,
-    until: BootMs,
 }
 
 /// The driver. See the module.
@@ -302,21 +287,7 @@ impl XyV3 {
     /// A frame may be what the running service waits for.
     fn service_frame(&mut self, frame: &Frame) {
         let until = self.part_ends();
-        let Some(serving) = self.serving.as_mut().filter(|s| s.number.is_some()) else { return };
-        let Some(answer) = service::answer(&serving.service, serving.part, frame) else { return };
-        let result = answer.map(|reading| match serving.reading.take() {
-            Some(before) => before.joined(reading),
-            None => reading,
-        });
-        let goes_on = match &result {
-            Ok(Reading::Faulty { .. } | Reading::SlotAbsent | Reading::SlotEmpty) | Err(_) => false,
-            Ok(_) => serving.part + 1 < service::parts(&serving.service),
-        };
-        if goes_on {
-            serving.part += 1;
-            serving.reading = result.ok();
-            (serving.number, serving.copies, serving.acknowledged, serving.until) = (None, 0, false, until);
-        } else {
+        if let Some(result) = self.serving.as_mut().and_then(|serving| serving.hear(frame, until)) {
             self.served(result);
         }
     }
@@ -452,9 +423,8 @@ impl XyV3 {
             self.unresolved = None;
         }
         if let Some(serving) = self.serving.take_if(|s| now >= s.until) {
-            let told = serving.reading.filter(|_| service::may_lack(&serving.service, serving.part));
             self.tell(Finding::Fault(LineFault::TimeOut));
-            self.tell(Finding::Served(told.ok_or(ServiceError::NoAnswer)));
+            self.tell(Finding::Served(serving.given_up()));
         }
         match self.vend {
             Some(Vend { phase: Phase::Waiting { since }, .. })
@@ -525,11 +495,8 @@ impl XyV3 {
                 let len = usize::from(self.profile.options.direct_drive_len.unwrap_or(5));
                 Some((Awaiting::Motor, frame(wire::DIRECT_DRIVE, &text[..len.min(text.len())])))
             }
-            None if let Some(serving) = self.serving.as_ref().filter(|s| !s.acknowledged) => {
-                let (command, text) = service::question(&serving.service, serving.part);
-                let number = serving.number.unwrap_or(next);
-                (serving.copies < SYNC_COPIES_MAX)
-                    .then(|| (Awaiting::Service, frame(command, &[&[number.get()], &text[..]].concat())))
+            None if let Some(asked) = self.serving.as_ref().and_then(|s| s.says(next, SYNC_COPIES_MAX)) => {
+                Some((Awaiting::Service, asked))
             }
             None if self.ask_identity => Some((Awaiting::Identity, frame(wire::MACHINE_STATUS, &[next.get()]))),
             _ => None,
@@ -559,9 +526,8 @@ impl XyV3 {
             }
             Awaiting::Service => {
                 if let Some(serving) = &mut self.serving {
-                    self.last_number = *serving.number.get_or_insert(next);
-                    self.tally.resends += u64::from(serving.copies > 0);
-                    serving.copies += 1;
+                    self.tally.resends += u64::from(serving.is_said());
+                    self.last_number = serving.said(next);
                 }
             }
             Awaiting::Nothing => {}
@@ -768,15 +734,7 @@ impl Driver for XyV3 {
         if self.state() != LineState::Idle {
             return self.tell(Finding::Served(Err(ServiceError::Busy)));
         }
-        self.serving = Some(Serving {
-            service: *wanted,
-            part: 0,
-            reading: None,
-            number: None,
-            copies: 0,
-            acknowledged: false,
-            until: self.part_ends(),
-        });
+        self.serving = Some(Serving::new(*wanted, self.part_ends()));
         self.answer();
     }
 

@@ -1,9 +1,10 @@
 //! What an xy-v3 machine is asked beside a vend, and what it answers. Menu `38`, which turns a slot, is not among it
 //! (rule 19).
 
-use super::wire;
+use super::wire::{self, PackNo};
 use crate::board::driver::Address;
 use crate::board::service::{ClimateMode, Reading, Service, ServiceError};
+use crate::order::time::BootMs;
 
 /// Menu: hold a temperature.
 pub const MENU_HOLD: u8 = 0x28;
@@ -71,6 +72,73 @@ impl MachineStatus {
     }
 }
 
+/// The running [`Driver::serve`](crate::board::driver::Driver::serve).
+#[derive(Debug)]
+pub(super) struct Serving {
+    service: Service,
+    /// The part that is asked.
+    part: u8,
+    /// What the parts before told.
+    reading: Option<Reading>,
+    /// The part's number, once it was said, and how often it was.
+    number: Option<PackNo>,
+    copies: u8,
+    pub(super) acknowledged: bool,
+    /// When the part has had its time.
+    pub(super) until: BootMs,
+}
+
+impl Serving {
+    pub(super) const fn new(service: Service, until: BootMs) -> Serving {
+        Serving { service, part: 0, reading: None, number: None, copies: 0, acknowledged: false, until }
+    }
+
+    /// What is to be said at a poll: under the same number until the board has acknowledged it.
+    pub(super) fn says(&self, next: PackNo, copies_max: u8) -> Option<Vec<u8>> {
+        let (command, text) = question(&self.service, self.part);
+        let number = self.number.unwrap_or(next);
+        let is_to_say = !self.acknowledged && self.copies < copies_max;
+        is_to_say.then(|| wire::frame(command, &[&[number.get()], &text[..]].concat()))
+    }
+
+    pub(super) const fn is_said(&self) -> bool {
+        self.copies > 0
+    }
+
+    /// It was said, under this number.
+    pub(super) fn said(&mut self, next: PackNo) -> PackNo {
+        self.copies += 1;
+        *self.number.get_or_insert(next)
+    }
+
+    /// A frame may be the answer; says how the service ends, if it does. The next part has until then.
+    pub(super) fn hear(&mut self, frame: &wire::Frame, until: BootMs) -> Option<Result<Reading, ServiceError>> {
+        if !self.is_said() {
+            return None;
+        }
+        let reading = match answer(&self.service, self.part, frame)? {
+            Ok(reading) => reading,
+            Err(error) => return Some(Err(error)),
+        };
+        let whole = match self.reading.take() {
+            Some(before) => before.joined(reading),
+            None => reading,
+        };
+        let is_enough = matches!(whole, Reading::Faulty { .. } | Reading::SlotAbsent | Reading::SlotEmpty);
+        if is_enough || self.part + 1 >= parts(&self.service) {
+            return Some(Ok(whole));
+        }
+        *self = Serving { part: self.part + 1, reading: Some(whole), ..Serving::new(self.service, until) };
+        None
+    }
+
+    /// No answer came to the part.
+    pub(super) fn given_up(self) -> Result<Reading, ServiceError> {
+        let worth_telling = may_lack(&self.service, self.part);
+        self.reading.filter(|_| worth_telling).ok_or(ServiceError::NoAnswer)
+    }
+}
+
 /// Whether the protocol has it.
 pub(super) const fn serves(service: &Service) -> bool {
     match service {
@@ -85,7 +153,7 @@ pub(super) const fn serves(service: &Service) -> bool {
 }
 
 /// How many questions it takes.
-pub(super) const fn parts(service: &Service) -> u8 {
+const fn parts(service: &Service) -> u8 {
     match service {
         Service::SlotState { .. } | Service::Reset { .. } => 3,
         Service::SelfCheck { .. } => 2,
@@ -94,12 +162,12 @@ pub(super) const fn parts(service: &Service) -> u8 {
 }
 
 /// Without an answer to this part, what was told before it is worth telling: a machine need not have the menus.
-pub(super) const fn may_lack(service: &Service, part: u8) -> bool {
+const fn may_lack(service: &Service, part: u8) -> bool {
     part > 0 && matches!(service, Service::SlotState { .. } | Service::SelfCheck { .. })
 }
 
 /// The command of a part, and its text after the PackNO.
-pub(super) fn question(service: &Service, part: u8) -> (u8, Vec<u8>) {
+fn question(service: &Service, part: u8) -> (u8, Vec<u8>) {
     let menu = |text: &[u8]| (wire::MENU, text.to_vec());
     match *service {
         Service::SlotState { slot, .. } => match part {
@@ -131,7 +199,7 @@ const fn cleared(part: u8) -> u8 {
 }
 
 /// What a frame of the board says to a part, if it can be its answer.
-pub(super) fn answer(service: &Service, part: u8, frame: &wire::Frame) -> Option<Result<Reading, ServiceError>> {
+fn answer(service: &Service, part: u8, frame: &wire::Frame) -> Option<Result<Reading, ServiceError>> {
     let text = frame.text.as_slice();
     match (*service, frame.command, text) {
         (Service::SlotState { slot, .. }, wire::SLOT_STATUS, &[_, status, hi, lo])
