@@ -5,19 +5,20 @@
 //!       ▲          │ ▲
 //!       └──────────┤ └───── io/line ◄─► the board
 //!                  ├──────► io/http  ──► merchants, the cloud
-//!                  └──────► io/control ◄ vend status
+//!                  └──────► io/control ◄ vend status, vend board ask
 //! ```
 //!
 //! The core runs in this task alone. It takes one event at a time and never waits, so that a board that polls is
 //! answered while the disk syncs.
 
 use crate::board;
+use crate::board::service::{Reading, ServiceError};
 use crate::cloud::device;
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
 use crate::config::{self, Config, MqttSigning};
-use crate::control::{Ask, Asked, Orders, Versioned};
+use crate::control::{Answer, Ask, Asked, Orders, Refusal, Versioned};
 use crate::core::event::{
     Audience, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token,
 };
@@ -41,7 +42,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet, LocalSet};
 
 /// One commit is under way at a time; the second place keeps the sender from ever waiting.
@@ -253,6 +254,7 @@ async fn serve(
     let start = Start { driver: board::driver_for(&settings.profile), settings, mark };
     let mut core = Core::new(start, recovered, clock.now());
     let broker_room = to_broker.clone();
+    let mut services = Services { lacks: config.board.profile.lacks.clone(), ..Services::default() };
     let mut hands = Hands {
         to_journal,
         to_broker,
@@ -279,6 +281,7 @@ async fn serve(
                         break 'life Ended::Failed;
                     }
                 }
+                Effect::Served { token, result } => services.end(token, result),
                 Effect::End(Ending::Stopped) => break 'life Ended::Stopped,
                 Effect::End(Ending::JournalFailed) => break 'life Ended::Failed,
                 other => hands.carry_out(other),
@@ -306,7 +309,9 @@ async fn serve(
                     None => break 'life died("broker"),
                 },
                 Some((token, answer)) = requests.next() => break Event::Answered { token, answer },
-                Some(asked) = from_control.recv() => answer(&core, &mut clock, asked),
+                Some(asked) = from_control.recv() => {
+                    if let Some(event) = answer(&core, &mut clock, &mut services, asked) { break event }
+                }
                 () = sleep_until(&mut alarm, deadline) => break Event::Wake,
                 _ = terminate.recv() => break Event::Stop,
                 _ = interrupt.recv() => break Event::Stop,
@@ -448,13 +453,48 @@ fn told_by_journal(told: JournalEvent) -> Event {
     }
 }
 
-fn answer(core: &Core, clock: &mut Clock, asked: Asked) {
+/// Answers what the core knows; the rest is an event for it.
+fn answer(core: &Core, clock: &mut Clock, services: &mut Services, asked: Asked) -> Option<Event> {
     let document = match asked.ask {
         Ask::Status => serde_json::to_vec(&Versioned::of(&core.status(clock.now()))),
         Ask::Orders => serde_json::to_vec(&Versioned::of(&Orders { orders: core.open_orders() })),
+        Ask::Service(service) => return Some(Event::Serve { token: services.begin(asked.answer), service }),
     };
     // Whoever asked may have left; the types have no key or value that JSON lacks.
-    let _ = asked.answer.send(document.unwrap_or_default());
+    let _ = asked.answer.send(Ok(document.unwrap_or_default()));
+    None
+}
+
+/// Those who wait for the board to do something beside a vend. The core takes one at a time and refuses the others at
+/// once, so there are no more than it has effects to come.
+#[derive(Default)]
+struct Services {
+    waiting: HashMap<Token, oneshot::Sender<Answer>>,
+    /// The core only gives it back: these tokens meet no others.
+    last_token: u64,
+    /// What the profile says that board and protocol lack.
+    lacks: Vec<String>,
+}
+
+impl Services {
+    fn begin(&mut self, answer: oneshot::Sender<Answer>) -> Token {
+        self.last_token += 1;
+        let token = Token(self.last_token);
+        self.waiting.insert(token, answer);
+        token
+    }
+
+    fn end(&mut self, token: Token, result: Result<Reading, ServiceError>) {
+        let answer = match result {
+            // The types have no key or value that JSON lacks.
+            Ok(reading) => Ok(serde_json::to_vec(&Versioned::of(&reading)).unwrap_or_default()),
+            Err(error) => Err(Refusal::by_board(error, &self.lacks)),
+        };
+        if let Some(waiting) = self.waiting.remove(&token) {
+            // Whoever asked may have left.
+            let _ = waiting.send(answer);
+        }
+    }
 }
 
 /// HTTP requests under way. Each gives one answer, also when its task panics: the core waits for it.

@@ -7,6 +7,7 @@ use vend::board::driver::{Address, Driver, Finding, FloorType, LineState, MotorC
 use vend::board::driver_for;
 use vend::board::frame::crc16_modbus;
 use vend::board::profile::Profile;
+use vend::board::service::{ClimateMode, Reading, Service, ServiceError};
 use vend::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use vend::order::time::BootMs;
 use vend::sim::board::emulator_for;
@@ -255,4 +256,27 @@ fn the_emulated_boards_answer_as_documented() {
             (7_000, POLL_814, NO_DROP_814),
         ],
     );
+}
+
+#[test]
+fn services_are_asked_and_answered_as_published() {
+    let address = Address::new(1).unwrap();
+    let cool = Service::Hold { address, mode: ClimateMode::Cool, target_c: 5 };
+    let climate = |t| Ok(Reading::Climate { temperature_deci_c: Some(t), humidity_permille: None });
+    for (name, poll, idle, service, question, answer, result) in [
+        ("adh814", POLL_814, IDLE_814, cool, COOL_TO_5_814, COOL_REPLY_814, Ok(Reading::Done)),
+        ("adh814", POLL_814, IDLE_814, Service::Climate { address }, POLL_814, IDLE_814, climate(240)),
+        ("adh815", POLL_815, IDLE_815, Service::Climate { address }, POLL_815, IDLE_815, climate(250)),
+    ] {
+        let mut line = Line::idle(name, poll, idle);
+        line.driver.serve(line.now, &service);
+        line.expect(question);
+        line.say(answer);
+        assert_eq!(line.found(), [Finding::Served(result)], "{name} {question}");
+    }
+    let mut line = Line::idle("adh814", POLL_814, IDLE_814);
+    line.driver.serve(line.now, &Service::Hold { address, mode: ClimateMode::Cool, target_c: 6 });
+    line.expect("01 A4 01 00 06 EB 32");
+    line.say(COOL_REPLY_814);
+    assert_eq!(line.found(), [Finding::Served(Err(ServiceError::Refused))], "it holds another temperature");
 }

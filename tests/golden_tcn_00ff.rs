@@ -8,6 +8,7 @@ use vend::board::driver::{
     Address, Driver, Finding, FloorType, LineState, MotorCommand, Output, Reference, Slot, Written,
 };
 use vend::board::profile::Profile;
+use vend::board::service::{ClimateMode, Device, Reading, Service, ServiceError};
 use vend::board::tcn_00ff::{Tcn00ff, reply, request};
 use vend::order::outcome::{DropSensor, Evidence, Motor};
 use vend::order::time::BootMs;
@@ -105,4 +106,71 @@ fn rule_16_a_new_life_waits_until_a_turn_of_an_earlier_one_must_be_over() {
     driver.closed(settled_at);
     driver.opened(settled_at);
     assert_eq!(driver.state(), LineState::Idle);
+}
+
+/// Serves with these exchanges and returns the end.
+fn served(service: Service, exchanges: &[([u8; 6], [u8; 5])]) -> Finding {
+    let mut driver = Tcn00ff::new(&profile());
+    let mut now = BootMs(0);
+    driver.opened(now);
+    driver.serve(now, &service);
+    for (question, answer) in exchanges {
+        // Between two parts the line has to be quiet.
+        now = now.plus_ms(60);
+        driver.wake(now);
+        let Some(Output::Write(write)) = driver.next_output() else { panic!("{question:02X?} did not go out") };
+        assert_eq!((&write.bytes[..], write.motor), (&question[..], false));
+        driver.received(now, now, answer);
+    }
+    let Some(Output::Finding(finding)) = driver.next_output() else { panic!("{service:?} did not end") };
+    assert_eq!(driver.next_output(), None);
+    finding
+}
+
+#[test]
+fn services_are_asked_and_answered_as_documented() {
+    let address = Address::new(1).unwrap();
+    let fine = OK_NOTHING_SEEN;
+    let light = Service::Switch { address, device: Device::Light, on: true };
+    assert_eq!(served(light, &[(LIGHT_ON, fine)]), Finding::Served(Ok(Reading::Done)));
+    assert_eq!(served(light, &[(LIGHT_ON, reply(0, false, 0, 0))]), Finding::Served(Err(ServiceError::Refused)));
+    for (value, open) in [(0, false), (1, true)] {
+        let door = served(Service::Door { address }, &[(READ_DOOR, reply(0, true, value, 0))]);
+        assert_eq!(door, Finding::Served(Ok(Reading::Door { open })));
+    }
+    let read_temperature = [0x00, 0xFF, 0xDC, 0x23, 0x55, 0xAA];
+    for (value, deci_c) in [(0x05, 50), (0xFB, -50)] {
+        let climate = served(Service::Climate { address }, &[(read_temperature, reply(0, true, value, 0))]);
+        let reading = Reading::Climate { temperature_deci_c: Some(deci_c), humidity_permille: None };
+        assert_eq!(climate, Finding::Served(Ok(reading)));
+    }
+    let self_check = [0x00, 0xFF, 0x64, 0x9B, 0x55, 0xAA];
+    for (answer, reading) in [
+        (fine, Reading::Healthy),
+        (OPEN_CIRCUIT, Reading::Faulty { what: "motor open".to_owned() }),
+        (reply(0, false, 0x52, 0), Reading::Faulty { what: "rotation time-out, drop sensor: no signal".to_owned() }),
+    ] {
+        assert_eq!(served(Service::SelfCheck { address }, &[(self_check, answer)]), Finding::Served(Ok(reading)));
+    }
+    let slot_1_exists = [0x00, 0xFF, 0x79, 0x86, 0x55, 0xAA];
+    let slot = Service::SlotState { address, slot: Slot(1) };
+    assert_eq!(served(slot, &[(slot_1_exists, fine)]), Finding::Served(Ok(Reading::SlotReady)));
+    assert_eq!(served(slot, &[(slot_1_exists, reply(0, false, 0, 0))]), Finding::Served(Ok(Reading::SlotAbsent)));
+    let mode = [0x00, 0xFF, 0xCD, 0x32, 0x01, 0xFE];
+    let target = [0x00, 0xFF, 0xCE, 0x31, 0xFC, 0x03];
+    let on = [0x00, 0xFF, 0xCC, 0x33, 0xAA, 0x55];
+    let cool = Service::Hold { address, mode: ClimateMode::Cool, target_c: -4 };
+    assert_eq!(served(cool, &[(mode, fine), (target, fine), (on, fine)]), Finding::Served(Ok(Reading::Done)));
+    let refused = reply(0, false, 0, 0);
+    assert_eq!(served(cool, &[(mode, fine), (target, refused)]), Finding::Served(Err(ServiceError::Refused)));
+}
+
+#[test]
+fn rule_19_the_command_that_turns_a_slot_home_is_no_service() {
+    let driver = Tcn00ff::new(&profile());
+    let address = Address::new(1).unwrap();
+    assert!(!driver.serves(&Service::Reset { address }));
+    for slot in [0, 81, 256] {
+        assert!(!driver.serves(&Service::SlotState { address, slot: Slot(slot) }), "{slot}");
+    }
 }

@@ -9,6 +9,7 @@ use vend::board::driver::{
 use vend::board::driver_for;
 use vend::board::frame::crc16_modbus;
 use vend::board::profile::Profile;
+use vend::board::service::{Device, Reading, Service, ServiceError};
 use vend::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use vend::order::time::BootMs;
 use vend::sim::board::emulator_for;
@@ -232,4 +233,36 @@ fn the_emulated_board_answers_as_published() {
             (6_000, READ_STATUS, IDLE_AFTER_7),
         ],
     );
+}
+
+#[test]
+fn services_are_asked_and_answered_as_published() {
+    let address = Address::new(1).unwrap();
+    let mut profile = profile("uling-zdm8");
+    profile.options.relays = [(Device::Light, 1)].into();
+    let climate = Reading::Climate { temperature_deci_c: Some(210), humidity_permille: Some(550) };
+    let light = Service::Switch { address, device: Device::Light, on: true };
+    for (service, question, answer, result) in [
+        (Service::Climate { address }, READ_TEMPERATURE, TEMPERATURE, Ok(climate)),
+        (Service::Door { address }, READ_BOX, BOX_CLOSED, Ok(Reading::Door { open: false })),
+        (Service::SelfCheck { address }, READ_DROP_DETECTOR, DROP_DETECTOR_CLEAR, Ok(Reading::Healthy)),
+        (light, RELAY_1_ON, RELAY_1_ON, Ok(Reading::Done)),
+        (light, RELAY_1_ON, EXCEPTION_4_ON_WRITE_ONE, Err(ServiceError::Refused)),
+        (Service::Reset { address }, LIFT_RESET, LIFT_RESET, Ok(Reading::Done)),
+    ] {
+        let mut line = idle();
+        line.driver = vend::board::driver_for(&profile);
+        line.driver.opened(line.now);
+        line.expect(READ_STATUS);
+        line.say(IDLE);
+        line.driver.serve(line.now, &service);
+        line.expect(question);
+        // Another register's echo and an accepted turn are not the answer.
+        line.say(MOTOR_TIMEOUT_3000);
+        line.say(ACCEPTED);
+        assert_eq!(line.found(), [Finding::Fault(LineFault::Unexpected), Finding::Fault(LineFault::Unexpected)]);
+        line.say(answer);
+        assert_eq!(line.found(), [Finding::Served(result)], "{question}");
+    }
+    assert!(!idle().driver.serves(&light), "without its relay in the profile");
 }

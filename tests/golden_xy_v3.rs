@@ -8,6 +8,7 @@ use vend::board::driver::{
     Address, Driver, Finding, FloorType, LineState, MotorCommand, Output, Reference, Slot, Written,
 };
 use vend::board::profile::Profile;
+use vend::board::service::{ClimateMode, Reading, Service, ServiceError};
 use vend::board::xy_v3::XyV3;
 use vend::board::xy_v3::wire::{Deframer, Frame, frame};
 use vend::order::outcome::{DropSensor, Evidence, Motor};
@@ -270,4 +271,97 @@ fn the_emulated_board_sends_a_message_six_times_and_hears_nobody_after_its_windo
     }
     assert_eq!(exchange(&mut board, &mut now, &bytes(ACK)).0, bytes(POLL));
     assert_eq!((board.out_of_turn(), board.unacknowledged()), (6, 1));
+}
+
+/// Serves on an idle line whose next number follows `last` and two of the start-up: what goes out, what comes back.
+fn served(last: u8, service: Service, exchanges: &[(Vec<u8>, Vec<u8>)]) -> Finding {
+    let mut line = Line::idle(&profile(5), last);
+    line.driver.serve(line.now.plus_ms(50), &service);
+    for (question, answer) in exchanges {
+        assert_eq!(line.hear(&bytes(POLL)), [question.clone()], "{service:?}");
+        assert_eq!(line.hear(&bytes(ACK)), [] as [Vec<u8>; 0]);
+        line.now = line.now.plus_ms(200);
+        line.driver.received(line.now, line.now, answer);
+        while let Some(output) = line.driver.next_output() {
+            match output {
+                Output::Finding(finding @ Finding::Served(_)) => return finding,
+                Output::Finding(Finding::Identity(_)) => {}
+                Output::Write(write) if write.bytes == bytes(ACK) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    panic!("{service:?} did not end");
+}
+
+#[test]
+fn services_are_asked_and_answered_as_published() {
+    let address = Address::new(1).unwrap();
+    let slot = Service::SlotState { address, slot: Slot(25) };
+    let faulty = |what: &str| Finding::Served(Ok(Reading::Faulty { what: what.to_owned() }));
+
+    let ask = published("0x53 short status request, PackNO 10");
+    let temperature = frame(0x70, &[11, 0x36, 0x00]);
+    let fine = published("0x54 short status reply: normal");
+    let healthy = [(ask.clone(), fine.clone()), (temperature.clone(), frame(0x71, &[11, 0x36, 0x00, 0]))];
+    assert_eq!(served(7, Service::SelfCheck { address }, &healthy), Finding::Served(Ok(Reading::Healthy)));
+    let no_door = [(ask.clone(), frame(0x54, &[10, 2]))];
+    assert_eq!(served(7, Service::SelfCheck { address }, &no_door), faulty("the delivery door is not closed"));
+    let sensor = [(ask, fine), (temperature, frame(0x71, &[11, 0x36, 0x00, 7]))];
+    assert_eq!(served(7, Service::SelfCheck { address }, &sensor), faulty("temperature sensor"));
+
+    let check = published("check slot 25 (LEN 3 form), PackNO 2");
+    for (status, wanted) in [
+        (2, Finding::Served(Ok(Reading::SlotEmpty))),
+        (3, Finding::Served(Ok(Reading::SlotAbsent))),
+        (0x17, faulty("main motor")),
+        (0x99, faulty("code 0x99")),
+    ] {
+        assert_eq!(served(254, slot, &[(check.clone(), frame(0x02, &[5, status, 0, 25]))]), wanted);
+    }
+    let normal = published("slot 25 normal (0x02, status 01)");
+    let jams = published("0x70/32 list jammed slots");
+    let checked = (frame(0x01, &[13, 0, 25]), normal);
+    let jammed = published("0x71/32 reply: one jammed slot 25 (belt part omitted)");
+    assert_eq!(served(10, slot, &[checked.clone(), (jams.clone(), jammed)]), faulty("jammed"));
+    // Belts that failed their test follow the list; they are not jams.
+    let none = (jams, frame(0x71, &[14, 0x32, 0x00, 1, 0, 24, 1, 0, 25]));
+    let motors = frame(0x70, &[15, 0x33, 0x00]);
+    let open = [checked.clone(), none.clone(), (motors.clone(), frame(0x71, &[15, 0x33, 0x00, 1, 0, 25]))];
+    assert_eq!(served(10, slot, &open), faulty("motor error"));
+    let ready = [checked, none, (motors, frame(0x71, &[15, 0x33, 0x00, 0]))];
+    assert_eq!(served(10, slot, &ready), Finding::Served(Ok(Reading::SlotReady)));
+
+    let cool = Service::Hold { address, mode: ClimateMode::Cool, target_c: 5 };
+    let set = published("0x70/28 master cabinet: refrigeration 5 C");
+    for (status, wanted) in [(0, Ok(Reading::Done)), (1, Err(ServiceError::Refused))] {
+        let exchange = (set.clone(), frame(0x71, &[16, 0x28, 0x01, status]));
+        assert_eq!(served(13, cool, &[exchange]), Finding::Served(wanted));
+    }
+
+    let full = published("0x51 full status request, PackNO 9");
+    for (with_temperature, door) in [(true, 1), (false, 0)] {
+        let mut text = vec![9, 0, 0, 0, 0];
+        text.extend(with_temperature.then_some(19));
+        text.push(door);
+        text.extend([0; 8]);
+        text.extend(*b"0000000042");
+        text.extend([0xFD, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 55, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA]);
+        let exchange = [(full.clone(), frame(0x52, &text))];
+        let open = door == 1;
+        assert_eq!(served(6, Service::Door { address }, &exchange), Finding::Served(Ok(Reading::Door { open })));
+        let climate = Reading::Climate { temperature_deci_c: Some(-30), humidity_permille: Some(550) };
+        assert_eq!(served(6, Service::Climate { address }, &exchange), Finding::Served(Ok(climate)));
+    }
+}
+
+#[test]
+fn rule_19_the_menu_that_turns_a_slot_is_no_service() {
+    let driver = XyV3::new(&profile(5));
+    let address = Address::new(1).unwrap();
+    for slot in [0, 1_001] {
+        assert!(!driver.serves(&Service::SlotState { address, slot: Slot(slot) }), "{slot}");
+    }
+    let source = include_str!("../src/board/xy_v3/service.rs");
+    assert!(!source.contains("0x38"), "38 is named, and may be asked");
 }

@@ -9,7 +9,7 @@ use super::frame::crc16_modbus;
 use super::polled::Polled;
 use super::profile::{AdhVariant, Profile};
 use super::protocol::{Fit, Protocol, Reply, Request, Status, sealed};
-use super::service::{Reading, Service};
+use super::service::{ClimateMode, Reading, Service};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 
 /// The driver.
@@ -21,7 +21,7 @@ const ADH814_COMMANDS: u8 = 0xA0;
 pub const ID: u8 = 0x01;
 /// What are you doing.
 pub const POLL: u8 = 0x03;
-/// Temperature control; vend leaves it alone.
+/// Temperature control: mode and value.
 pub const TEMPERATURE: u8 = 0x04;
 /// Turn a motor.
 pub const RUN: u8 = 0x05;
@@ -38,6 +38,13 @@ pub const IDLE: u8 = 0;
 pub const RUNNING: u8 = 1;
 /// A result waits for [`ACK`].
 pub const FINISHED: u8 = 2;
+
+/// Modes of [`TEMPERATURE`]: nothing.
+pub const TEMPERATURE_OFF: u8 = 0;
+/// Cool.
+pub const TEMPERATURE_COOL: u8 = 1;
+/// Heat.
+pub const TEMPERATURE_HEAT: u8 = 2;
 
 /// Told instead of a temperature: the sensor's wire is open.
 pub const NO_SENSOR_C: i8 = -40;
@@ -69,6 +76,17 @@ pub const fn command(variant: AdhVariant, code: u8) -> u8 {
     }
 }
 
+/// The data of [`TEMPERATURE`].
+fn hold(mode: ClimateMode, target_c: i8) -> [u8; 3] {
+    let mode = match mode {
+        ClimateMode::Off => TEMPERATURE_OFF,
+        ClimateMode::Cool => TEMPERATURE_COOL,
+        ClimateMode::Heat => TEMPERATURE_HEAT,
+    };
+    let [high, low] = i16::from(target_c).to_be_bytes();
+    [mode, high, low]
+}
+
 /// The bytes on the wire.
 pub struct AdhProtocol {
     profile: Profile,
@@ -92,12 +110,15 @@ impl Protocol for AdhProtocol {
     }
 
     fn serves(&self, service: &Service) -> bool {
-        matches!(service, Service::Climate { .. })
+        matches!(service, Service::Climate { .. } | Service::Hold { .. })
     }
 
     fn request(&self, wire_address: u8, request: &Request) -> Vec<u8> {
         let code = |code| command(self.variant, code);
         sealed(match request {
+            Request::Service(Service::Hold { mode, target_c, .. }) => {
+                [&[wire_address, code(TEMPERATURE)][..], &hold(*mode, *target_c)].concat()
+            }
             // The status tells the temperature too; nothing else is served.
             Request::Status | Request::Service(_) => vec![wire_address, code(POLL)],
             Request::Identity(_) => vec![wire_address, code(ID)],
@@ -114,6 +135,7 @@ impl Protocol for AdhProtocol {
             () if is(POLL) => 13..=14,
             () if is(RUN) => 5..=5,
             () if is(ACK) => 4..=4,
+            () if is(TEMPERATURE) => 7..=7,
             () if is(MODE) && self.variant == AdhVariant::Adh815 => 6..=6,
             () if is(ID) => 5..=ID_REPLY_BYTES_MAX,
             () => return Fit::No,
@@ -140,7 +162,12 @@ impl Protocol for AdhProtocol {
                 FINISHED => Status::Finished(Some(Slot(u16::from(motor))), u16::from(result)),
                 _ => return None,
             })),
-            (Request::Service(_), &[IDLE, _, _, _, _, _, _, .., temperature]) if is(POLL) => {
+            (Request::Service(Service::Hold { mode, target_c, .. }), data) if is(TEMPERATURE) => {
+                // It repeats what it took.
+                let is_taken = data == hold(*mode, *target_c);
+                Some(if is_taken { Reply::Reading(Reading::Done) } else { Reply::Refused(Reason::Invalid) })
+            }
+            (Request::Service(Service::Climate { .. }), &[IDLE, _, _, _, _, _, _, .., temperature]) if is(POLL) => {
                 // Without a sensor, or with a broken one, the board tells one of these two.
                 let real =
                     Some(i8::from_be_bytes([temperature])).filter(|t| !matches!(*t, NO_SENSOR_C | SHORT_SENSOR_C));

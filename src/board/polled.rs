@@ -30,6 +30,13 @@ pub struct Polled<P> {
     /// The station whose finding is not yet released.
     held: Option<usize>,
     serving: Option<Serving>,
+    /// Until then the answer to a question that was given up may come: no service is asked, since it could be taken
+    /// for its answer.
+    late_until: BootMs,
+    /// The same for the answer to a service, which could be taken for a status: nothing is asked and nothing believed.
+    service_late_until: BootMs,
+    /// The port went away while a service waited for its answer.
+    service_cut: bool,
     talk: Talk<Request>,
     watch_at: BootMs,
     watch_next: usize,
@@ -48,6 +55,9 @@ impl<P: Protocol> Polled<P> {
             open: None,
             held: None,
             serving: None,
+            late_until: BootMs(0),
+            service_late_until: BootMs(0),
+            service_cut: false,
             talk: Talk::new(),
             watch_at: BootMs(0),
             watch_next: 0,
@@ -81,7 +91,7 @@ impl<P: Protocol> Polled<P> {
             return Some((open.ask_at, open.station, request));
         }
         if let Some(serving) = &self.serving {
-            return Some((BootMs(0), serving.station, Request::Service(serving.service)));
+            return Some((self.late_until, serving.station, Request::Service(serving.service)));
         }
         let all_silent = self.stations.iter().all(|s| s.standing == Standing::Silent);
         let stations = || self.stations.iter().enumerate();
@@ -155,6 +165,10 @@ impl<P: Protocol> Polled<P> {
     fn unanswered(&mut self, now: BootMs) {
         let Some((exchange, fault)) = self.talk.unanswered(|bytes| self.protocol.fit(bytes)) else { return };
         self.talk.not_before = now.plus_ms(self.pause_ms());
+        self.late_until = now.plus_ms(self.timing.reply_ms);
+        if matches!(exchange.question, Request::Service(_)) {
+            self.expect_a_late_service(now);
+        }
         let Some(station) = self.stations.get_mut(exchange.station) else { return };
         // A board that is known to be absent is no news each time.
         let news = station.standing != Standing::Silent;
@@ -193,6 +207,12 @@ impl<P: Protocol> Polled<P> {
         if news {
             self.talk.fault(fault);
         }
+    }
+
+    /// A service may be answered although nobody waits for it any more.
+    fn expect_a_late_service(&mut self, now: BootMs) {
+        self.service_late_until = now.plus_ms(self.timing.reply_ms.max(self.pause_ms()));
+        self.talk.not_before = self.talk.not_before.max(self.service_late_until);
     }
 
     /// How long the line is left alone while an old answer may come.
@@ -308,7 +328,7 @@ impl<P: Protocol> Polled<P> {
     fn on_late_frame(&mut self, now: BootMs, frame: &[u8]) {
         self.talk.fault(LineFault::Unexpected);
         let driving = self.talk.exchange.as_ref().is_some_and(|e| matches!(e.question, Request::Drive(_)));
-        if driving || self.held.is_some() {
+        if driving || self.held.is_some() || now < self.service_late_until {
             return;
         }
         if let Some(open) = &self.open
@@ -479,6 +499,9 @@ impl<P: Protocol> Driver for Polled<P> {
         self.talk.is_open = true;
         // An earlier life's question may still be answered.
         self.talk.not_before = now.plus_ms(self.pause_ms());
+        if std::mem::take(&mut self.service_cut) {
+            self.expect_a_late_service(now);
+        }
         for station in &mut self.stations {
             station.memory.drop_mode = None;
             station.idle_seen = None;
@@ -509,6 +532,7 @@ impl<P: Protocol> Driver for Polled<P> {
         if self.open.as_ref().is_some_and(|o| proven || o.phase != Phase::Following) {
             self.not_taken(now, Reason::BoardOffline);
         }
+        self.service_cut |= self.serving.is_some();
         self.served(Err(ServiceError::NoAnswer));
     }
 

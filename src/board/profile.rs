@@ -7,6 +7,7 @@ mod mistakes;
 mod slots;
 
 use super::driver::{Address, FloorType, RecoveryClass, Slot};
+use super::service::Device;
 use crate::order::outcome::Evidence;
 use error::Mistake;
 pub use error::ProfileError;
@@ -206,6 +207,9 @@ pub struct Options {
     pub short_when: Option<ShortWhen>,
     /// lock-8a, lock-cu and m102: the cable gives back what vend says, as RS485 adapters do that listen while they speak.
     pub echo: Option<bool>,
+    /// uling-modbus: what hangs on which relay, 1 to 10.
+    #[serde(default)]
+    pub relays: BTreeMap<Device, u8>,
 }
 
 /// When the contact of a latch is closed.
@@ -360,7 +364,7 @@ impl Profile {
 
     /// The first of the family's own switches that is missing, not the family's, or out of range.
     fn wrong_option(&self) -> Option<(&'static str, String)> {
-        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo } = &self.options;
+        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo, relays } = &self.options;
         let may_echo = matches!(self.family, Family::Lock8a | Family::LockCu | Family::M102);
         let (first_slot, last_slot) = match self.family {
             // A slot is one byte; ZDM8: rows and columns 0 to 9. The rest are the documents' own bounds.
@@ -388,6 +392,8 @@ impl Profile {
             Some(("options.short_when", "is needed by family lock-8a and by no other".to_owned()))
         } else if echo.is_some() && !may_echo {
             Some(("options.echo", "is for families lock-8a, lock-cu and m102 only".to_owned()))
+        } else if let Some(problem) = self.wrong_relay(relays) {
+            Some(("options.relays", problem))
         } else if self.slots.first < first_slot {
             Some(("slots.first", format!("must be at least {first_slot}: below, the board has none or means all")))
         } else if self.slots.last > last_slot {
@@ -396,6 +402,20 @@ impl Profile {
             let problem =
                 format!("must leave every board at {} or below: board 15 means all", super::lock_cu::BOARD_MAX);
             Some(("addresses.first_on_wire", problem))
+        } else {
+            None
+        }
+    }
+
+    fn wrong_relay(&self, relays: &BTreeMap<Device, u8>) -> Option<String> {
+        let most = super::uling_modbus::RELAY_MAX;
+        let numbers: BTreeSet<u8> = relays.values().copied().collect();
+        if !relays.is_empty() && self.family != Family::UlingModbus {
+            Some("are for family uling-modbus only".to_owned())
+        } else if numbers.iter().any(|number| !(1..=most).contains(number)) {
+            Some(format!("are numbered 1 to {most}"))
+        } else if numbers.len() < relays.len() {
+            Some("must be different ones: one relay cannot switch two things apart".to_owned())
         } else {
             None
         }
@@ -535,6 +555,11 @@ mod tests {
             (zdm8, "[timing]", "[options]\nadh_variant = \"815\"\n\n[timing]", Some("options.adh_variant")),
             ("adh815", "adh_variant = \"815\"", "", Some("options.adh_variant")),
             (zdm8, "[timing]", "[options]\ndirect_drive_len = 5\n\n[timing]", Some("options.direct_drive_len")),
+            (zdm8, "[timing]", "[options.relays]\nlight = 1\nglass_heater = 10\n\n[timing]", None),
+            (zdm8, "[timing]", "[options.relays]\nlight = 0\n\n[timing]", Some("options.relays")),
+            (zdm8, "[timing]", "[options.relays]\nlight = 11\n\n[timing]", Some("options.relays")),
+            (zdm8, "[timing]", "[options.relays]\nlight = 2\nfan = 2\n\n[timing]", Some("options.relays")),
+            (xy, "[options]", "[options.relays]\nlight = 1\n\n[options]", Some("options.relays")),
             (xy, "direct_drive_len = 5", "direct_drive_len = 4", Some("options.direct_drive_len")),
             (xy, "direct_drive_len = 5", "direct_drive_len = 6", None),
             (xy, "direct_drive_len = 5", "direct_drive_len = 7", Some("options.direct_drive_len")),

@@ -57,8 +57,12 @@ pub enum Service {
     },
 }
 
+/// Temperatures that may be held, in °C: the coldest freezers keep ice cream at −25, hot food is kept at 65. What is
+/// outside is a slip of the keyboard, and would spoil the goods.
+pub const HOLD_C: std::ops::RangeInclusive<i8> = -30..=70;
+
 /// What can be switched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Device {
     /// The light.
@@ -71,6 +75,23 @@ pub enum Device {
     GlassHeater,
     /// The fan.
     Fan,
+}
+
+impl Device {
+    /// All of them.
+    pub const ALL: [Device; 5] = [Device::Light, Device::Cooler, Device::Heater, Device::GlassHeater, Device::Fan];
+
+    /// Its word on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Device::Light => "light",
+            Device::Cooler => "cooler",
+            Device::Heater => "heater",
+            Device::GlassHeater => "glass-heater",
+            Device::Fan => "fan",
+        }
+    }
 }
 
 /// What the temperature control does.
@@ -127,7 +148,7 @@ impl Reading {
                 Reading::Climate { temperature_deci_c: t1, humidity_permille: h1 },
                 Reading::Climate { temperature_deci_c: t2, humidity_permille: h2 },
             ) => Reading::Climate { temperature_deci_c: t1.or(t2), humidity_permille: h1.or(h2) },
-            (Reading::Healthy | Reading::Done, second) => second,
+            (Reading::Healthy | Reading::Done | Reading::SlotReady, second) => second,
             (first, _) => first,
         }
     }
@@ -140,9 +161,18 @@ pub enum ServiceError {
     /// The protocol has no such question.
     #[error("the board's protocol has no such question; vend board show NAME says what it lacks")]
     NotOffered,
-    /// An order is on the line, or the board is not ready.
-    #[error("the line is not idle; try again when no order is being served")]
+    /// The profile has no such address.
+    #[error("the profile has no board at this address; vend board show NAME says how many it has")]
+    NoSuchBoard,
+    /// An order is on the line or waits for it, or something else is asked.
+    #[error("an order is being served, or something else is asked; try again when the line is idle")]
     Busy,
+    /// The port is closed, or the board has not yet been heard since it was opened or since an unknown end.
+    #[error("the board is not ready: its port is closed, or it has not settled yet; vend status says which")]
+    Away,
+    /// The agent does not use the board now.
+    #[error("the agent leaves the board alone: it is starting or stopping, or its journal failed; see vend status")]
+    Unavailable,
     /// The board said no.
     #[error("the board refused")]
     Refused,
@@ -163,6 +193,17 @@ impl Service {
             | Service::Switch { address, .. }
             | Service::Hold { address, .. }
             | Service::Reset { address } => address,
+        }
+    }
+
+    /// It changes something; the others only look.
+    #[must_use]
+    pub const fn acts(&self) -> bool {
+        match self {
+            Service::Switch { .. } | Service::Hold { .. } | Service::Reset { .. } => true,
+            Service::SelfCheck { .. } | Service::SlotState { .. } | Service::Door { .. } | Service::Climate { .. } => {
+                false
+            }
         }
     }
 }

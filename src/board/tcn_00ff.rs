@@ -1,13 +1,16 @@
 //! tcn-00ff: one request, one reply after the turn, and nothing to ask afterwards.
 //!
 //! The reply carries no slot and no number, so all that ties it to a command is that nothing else can answer: one
-//! command at a time, and none before the longest vend time of an unresolved one has passed.
+//! command at a time, and none before the longest vend time of an unresolved one has passed. The same holds for a
+//! service: it is asked once, ends the time in which a late reply of a vend would be believed, and while its own reply
+//! may still come nothing else is said. Command 65, which turns a slot home, is no service (rule 19).
 
 use super::driver::{
     Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, Reference, Tally, Write, Written,
 };
 use super::frame::sum8;
 use super::profile::Profile;
+use super::service::{ClimateMode, Device, Reading, Service, ServiceError};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use crate::order::time::BootMs;
 use crate::sabotage::{self, Clause};
@@ -25,6 +28,25 @@ pub const REPLY_FAULT: u8 = 0x5C;
 pub const DELIVERED: u8 = 0xAA;
 /// The highest slot that a command can name; the codes above mean other things.
 pub const SLOT_MAX: u8 = 0x50;
+
+/// The board tests itself.
+pub const SELF_CHECK: u8 = 0x64;
+/// 78h + n: is slot n there?
+pub const SLOT_EXISTS: u8 = 0x78;
+/// Temperature control on or off.
+pub const HOLD: u8 = 0xCC;
+/// What the temperature control does: 0 heats, 1 cools.
+pub const HOLD_MODE: u8 = 0xCD;
+/// The temperature to hold, in °C.
+pub const HOLD_TARGET: u8 = 0xCE;
+/// The heater of the door's glass.
+pub const GLASS_HEATER: u8 = 0xD4;
+/// The temperature, in °C, in the third byte of the reply.
+pub const TEMPERATURE: u8 = 0xDC;
+/// The light.
+pub const LIGHT: u8 = 0xDD;
+/// The door: the third byte of the reply is 1 when it is open.
+pub const DOOR: u8 = 0xDF;
 
 const REPLY_BYTES: usize = 5;
 /// A reply takes 5 ms on the wire and a USB converter holds bytes back for 16 ms: what is incomplete for longer is
@@ -61,6 +83,79 @@ struct Vend {
     drop_check: bool,
 }
 
+/// The running [`Driver::serve`].
+#[derive(Debug)]
+struct Serving {
+    service: Service,
+    /// The part that is asked next, or waits for its reply.
+    part: usize,
+    /// When the part was said, and until when its reply may come; nothing while the line has to be quiet first.
+    waits: Option<(BootMs, BootMs)>,
+}
+
+/// Commands and parameters of a service, one after the other; none where the protocol has none.
+fn commands(service: &Service) -> Vec<(u8, u8)> {
+    let switched = |on: bool| if on { PARAMETER_ON } else { PARAMETER_OFF };
+    match *service {
+        Service::SelfCheck { .. } => vec![(SELF_CHECK, PARAMETER_OFF)],
+        Service::SlotState { slot, .. } => {
+            let slot = u8::try_from(slot.0).ok().filter(|slot| (1..=SLOT_MAX).contains(slot));
+            slot.map(|slot| (SLOT_EXISTS + slot, PARAMETER_OFF)).into_iter().collect()
+        }
+        Service::Door { .. } => vec![(DOOR, PARAMETER_OFF)],
+        Service::Climate { .. } => vec![(TEMPERATURE, PARAMETER_OFF)],
+        Service::Switch { device: Device::Light, on, .. } => vec![(LIGHT, switched(on))],
+        Service::Switch { device: Device::GlassHeater, on, .. } => vec![(GLASS_HEATER, switched(on))],
+        Service::Hold { mode: ClimateMode::Off, .. } => vec![(HOLD, PARAMETER_OFF)],
+        Service::Hold { mode, target_c, .. } => {
+            let cools = u8::from(mode == ClimateMode::Cool);
+            vec![(HOLD_MODE, cools), (HOLD_TARGET, target_c.cast_unsigned()), (HOLD, PARAMETER_ON)]
+        }
+        Service::Switch { .. } | Service::Reset { .. } => Vec::new(),
+    }
+}
+
+/// What the reply to a service's last command says.
+fn reading(service: &Service, kind: u8, value: u8) -> Result<Reading, ServiceError> {
+    let is_fine = kind == REPLY_OK;
+    match service {
+        Service::SelfCheck { .. } if is_fine && value == 0 => Ok(Reading::Healthy),
+        Service::SelfCheck { .. } => Ok(Reading::Faulty { what: what_is_wrong(value) }),
+        Service::SlotState { .. } if is_fine && value == 0 => Ok(Reading::SlotReady),
+        Service::SlotState { .. } if value == 0 => Ok(Reading::SlotAbsent),
+        Service::SlotState { .. } => Ok(Reading::Faulty { what: what_is_wrong(value) }),
+        _ if !is_fine => Err(ServiceError::Refused),
+        Service::Door { .. } => Ok(Reading::Door { open: value == 1 }),
+        Service::Climate { .. } => Ok(Reading::Climate {
+            temperature_deci_c: Some(i16::from(value.cast_signed()) * 10),
+            humidity_permille: None,
+        }),
+        Service::Switch { .. } | Service::Hold { .. } | Service::Reset { .. } => Ok(Reading::Done),
+    }
+}
+
+/// The error byte in words: its high half is the motor's, its low half the drop sensor's.
+fn what_is_wrong(error: u8) -> String {
+    let motor = match error >> 4 {
+        0 => None,
+        1 => Some("P-MOS short"),
+        2 => Some("N-MOS short"),
+        3 => Some("motor short"),
+        4 => Some("motor open"),
+        5 => Some("rotation time-out"),
+        _ => Some("unknown fault"),
+    };
+    let sensor = match error & 0x0F {
+        0 => None,
+        1 => Some("drop sensor: signal without emission"),
+        2 => Some("drop sensor: no signal"),
+        3 => Some("drop sensor: always a signal"),
+        _ => Some("drop sensor: unknown fault"),
+    };
+    let words: Vec<&str> = motor.into_iter().chain(sensor).collect();
+    if words.is_empty() { "fault without a reason".to_owned() } else { words.join(", ") }
+}
+
 /// The driver. See the module.
 pub struct Tcn00ff {
     profile: Profile,
@@ -69,6 +164,7 @@ pub struct Tcn00ff {
     buffer: Vec<u8>,
     buffer_read_at: BootMs,
     running: Option<(Vend, Phase)>,
+    serving: Option<Serving>,
     /// The last command that ended without proof, until the next one: its reply may still come.
     unresolved: Option<Vend>,
     /// The last command of an earlier life ended without proof: its motor may still turn, and its reply come.
@@ -90,6 +186,7 @@ impl Tcn00ff {
             buffer: Vec::new(),
             buffer_read_at: BootMs::default(),
             running: None,
+            serving: None,
             unresolved: None,
             may_still_turn: false,
             settled_at: BootMs::default(),
@@ -106,7 +203,50 @@ impl Tcn00ff {
         self.now.plus_ms(self.profile.timing.longest_vend_ms)
     }
 
+    /// Says the next part of the running service, once the line is quiet.
+    fn ask(&mut self) {
+        let (now, settled_at) = (self.now, self.settled_at);
+        let until = now.plus_ms(self.profile.timing.reply_ms);
+        let Some(serving) = self.serving.as_mut().filter(|s| s.waits.is_none() && now >= settled_at) else { return };
+        let Some(&(command, parameter)) = commands(&serving.service).get(serving.part) else { return };
+        serving.waits = Some((now, until));
+        let wire_address = self.profile.wire_address(serving.service.address());
+        let bytes = request(wire_address, command, parameter).to_vec();
+        self.tally.frames_out += 1;
+        self.outputs.push_back(Output::Write(Write { bytes, motor: false, not_after: None }));
+    }
+
+    /// The running service ends; its last reply may still come if it did not.
+    fn served(&mut self, result: Result<Reading, ServiceError>) {
+        if let Some(serving) = self.serving.take() {
+            if result == Err(ServiceError::NoAnswer) && serving.waits.is_some() {
+                // No reply of any kind comes later than that of the longest vend.
+                self.settled_at = self.settled_at.max(self.longest_vend_end());
+            }
+            self.tell(Finding::Served(result));
+        }
+    }
+
+    fn service_reply(&mut self, sent_at: BootMs, kind: u8, value: u8) {
+        let Some(serving) = &mut self.serving else { return };
+        self.tally.round_trip(self.now.since_ms(sent_at));
+        serving.waits = None;
+        serving.part += 1;
+        if kind == REPLY_OK && serving.part < commands(&serving.service).len() {
+            return;
+        }
+        let result = reading(&serving.service, kind, value);
+        self.served(result);
+    }
+
     fn reply(&mut self, [board, kind, error, delivered, _]: [u8; REPLY_BYTES]) {
+        if let Some(serving) = &self.serving {
+            let is_asked = self.profile.wire_address(serving.service.address()) == board;
+            return match serving.waits.filter(|_| is_asked) {
+                Some((sent_at, _)) => self.service_reply(sent_at, kind, error),
+                None => self.tell(Finding::Fault(LineFault::Unexpected)),
+            };
+        }
         let running = self.running.filter(|(_, phase)| matches!(phase, Phase::Listening { .. })).map(|(vend, _)| vend);
         let asked = running.or(self.unresolved);
         let Some(vend) = asked.filter(|vend| self.profile.wire_address(vend.address) == board) else {
@@ -163,6 +303,10 @@ impl Tcn00ff {
         {
             self.unproven("the board did not reply within the longest vend time", until);
         }
+        if self.serving.as_ref().and_then(|s| s.waits).is_some_and(|(_, until)| self.now >= until) {
+            self.tell(Finding::Fault(LineFault::TimeOut));
+            self.served(Err(ServiceError::NoAnswer));
+        }
     }
 
     fn parse(&mut self) {
@@ -208,6 +352,7 @@ impl Driver for Tcn00ff {
     fn closed(&mut self, now: BootMs) {
         self.now = now;
         self.is_open = false;
+        self.served(Err(ServiceError::NoAnswer));
         self.expire();
     }
 
@@ -229,12 +374,14 @@ impl Driver for Tcn00ff {
     fn wake(&mut self, now: BootMs) {
         self.now = now;
         self.expire();
+        self.ask();
     }
 
     fn deadline(&self) -> Option<BootMs> {
         match self.running {
             Some((_, Phase::Listening { until })) => Some(until),
             Some((_, Phase::Offered)) => None,
+            None if let Some((_, until)) = self.serving.as_ref().and_then(|s| s.waits) => Some(until),
             None => Some(self.settled_at).filter(|&at| at > self.now),
         }
     }
@@ -242,7 +389,7 @@ impl Driver for Tcn00ff {
     fn state(&self) -> LineState {
         if !self.is_open {
             LineState::Closed
-        } else if self.running.is_some() {
+        } else if self.running.is_some() || self.serving.is_some() {
             LineState::Busy
         } else if self.now < self.settled_at {
             LineState::Settling
@@ -318,7 +465,26 @@ impl Driver for Tcn00ff {
         self.now = now;
     }
 
-    /// Without round trips: the reply comes when the motor has stopped.
+    fn serves(&self, service: &Service) -> bool {
+        service.address().get() <= self.profile.addresses.count && !commands(service).is_empty()
+    }
+
+    fn serve(&mut self, now: BootMs, service: &Service) {
+        self.now = now;
+        if !self.serves(service) {
+            return self.tell(Finding::Served(Err(ServiceError::NotOffered)));
+        }
+        if self.state() != LineState::Idle {
+            return self.tell(Finding::Served(Err(ServiceError::Busy)));
+        }
+        // From now on a reply is this one's: an old vend's could not be told from it.
+        self.unresolved = None;
+        self.buffer.clear();
+        self.serving = Some(Serving { service: *service, part: 0, waits: None });
+        self.ask();
+    }
+
+    /// With round trips of services only: the reply to a vend comes when the motor has stopped.
     fn tally(&self) -> Tally {
         self.tally
     }

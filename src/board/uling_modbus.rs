@@ -31,6 +31,18 @@ pub const SOFTWARE: u16 = 0x0002;
 pub const STATUS: u16 = 0x0003;
 /// Temperature and humidity, in tenths.
 pub const CLIMATE: u16 = 0x0004;
+/// A box and whether it is closed.
+pub const BOX: u16 = 0x0005;
+/// The drop detector: 1 clear, 0 absent or blocked.
+pub const DROP_DETECTOR: u16 = 0x0008;
+/// A relay and where it stands.
+pub const RELAY: u16 = 0x1001;
+/// The lift seeks its zero; no slot turns.
+pub const LIFT_RESET: u16 = 0x1002;
+/// Relays that a board has.
+pub const RELAY_MAX: u8 = 10;
+/// The only box in any published frame; how another one would be asked is not known.
+pub const FIRST_BOX: u8 = 1;
 /// Slot, mechanism, drop check and lift: writing it turns a motor.
 pub const SHIP: u16 = 0x2001;
 
@@ -74,6 +86,57 @@ fn read(wire_address: u8, register: u16, words: u16) -> Vec<u8> {
     sealed(vec![wire_address, READ, r1, r0, w1, w0])
 }
 
+fn write_one(wire_address: u8, register: u16, value: u16) -> Vec<u8> {
+    let ([r1, r0], [v1, v0]) = (register.to_be_bytes(), value.to_be_bytes());
+    sealed(vec![wire_address, WRITE_ONE, r1, r0, v1, v0])
+}
+
+impl Zdm8 {
+    /// The frame for a service; nothing where the board has none.
+    fn service_request(&self, wire_address: u8, service: &Service) -> Option<Vec<u8>> {
+        Some(match service {
+            Service::Climate { .. } => read(wire_address, CLIMATE, 2),
+            Service::Door { .. } => read(wire_address, BOX, 1),
+            Service::SelfCheck { .. } => read(wire_address, DROP_DETECTOR, 1),
+            Service::Switch { device, on, .. } => {
+                let relay = *self.profile.options.relays.get(device)?;
+                write_one(wire_address, RELAY, u16::from_be_bytes([relay, u8::from(*on)]))
+            }
+            Service::Reset { .. } => write_one(wire_address, LIFT_RESET, 1),
+            Service::SlotState { .. } | Service::Hold { .. } => return None,
+        })
+    }
+
+    /// A reply names neither register nor question, so each is only taken in the shape that its own register has: the
+    /// first byte of a finished turn's status is none of them.
+    fn service_reply(&self, wire_address: u8, service: &Service, frame: &[u8]) -> Option<Reply> {
+        let reading = match (service, frame.get(1..)?) {
+            (Service::Climate { .. }, &[READ, 4, t1, t0, h1, h0, _, _]) => Reading::Climate {
+                temperature_deci_c: Some(i16::from_be_bytes([t1, t0])),
+                humidity_permille: Some(u16::from_be_bytes([h1, h0])),
+            },
+            (Service::Door { .. }, &[READ, 2, FIRST_BOX, closed @ 0..=1, _, _]) => Reading::Door { open: closed == 0 },
+            (Service::SelfCheck { .. }, &[READ, 2, 0, 1, _, _]) => Reading::Healthy,
+            (Service::SelfCheck { .. }, &[READ, 2, 0, 0, _, _]) => {
+                Reading::Faulty { what: "the drop detector is absent or blocked".to_owned() }
+            }
+            (Service::Switch { .. } | Service::Reset { .. }, [WRITE_ONE, ..]) => {
+                (self.service_request(wire_address, service)?.as_slice() == frame).then_some(Reading::Done)?
+            }
+            (_, &[function, code, _, _]) => {
+                let asked = *self.service_request(wire_address, service)?.get(1)?;
+                let is_taken = asked == WRITE_ONE && code == fault::ACCEPTED;
+                return (function == asked | EXCEPTION).then_some(match is_taken {
+                    true => Reply::Reading(Reading::Done),
+                    false => Reply::Refused(Reason::Invalid),
+                });
+            }
+            _ => return None,
+        };
+        Some(Reply::Reading(reading))
+    }
+}
+
 impl Protocol for Zdm8 {
     const HOLDS_RESULT: bool = false;
     const REPLIES_ARE_ANONYMOUS: bool = false;
@@ -89,12 +152,11 @@ impl Protocol for Zdm8 {
     }
 
     fn serves(&self, service: &Service) -> bool {
-        matches!(service, Service::Climate { .. })
+        self.service_request(0, service).is_some()
     }
 
     fn request(&self, wire_address: u8, request: &Request) -> Vec<u8> {
         match request {
-            Request::Service(Service::Climate { .. }) => read(wire_address, CLIMATE, 2),
             Request::Identity(0) => read(wire_address, HARDWARE, 2),
             Request::Identity(_) => read(wire_address, SOFTWARE, 2),
             Request::Drive(turn) => {
@@ -107,7 +169,8 @@ impl Protocol for Zdm8 {
                 let (drop_check, lift) = (u8::from(turn.command.drop_check), u8::from(turn.command.lift));
                 sealed(vec![wire_address, WRITE_MANY, r1, r0, 0, 2, 4, turn.slot, mechanism, drop_check, lift])
             }
-            // This board has neither; asking what it does is the harmless answer to a question never put.
+            Request::Service(service) if let Some(frame) = self.service_request(wire_address, service) => frame,
+            // This board has no other; asking what it does is the harmless answer to a question never put.
             Request::Status | Request::DropMode(_) | Request::Forget | Request::Service(_) => {
                 read(wire_address, STATUS, 1)
             }
@@ -148,12 +211,7 @@ impl Protocol for Zdm8 {
             (Request::Identity(_), [READ, 4, century, year, month, day, _, _]) => {
                 Some(Reply::Identity(format!("software {century:02x}{year:02x}-{month:02x}-{day:02x}")))
             }
-            (Request::Service(Service::Climate { .. }), &[READ, 4, t1, t0, h1, h0, _, _]) => {
-                Some(Reply::Reading(Reading::Climate {
-                    temperature_deci_c: Some(i16::from_be_bytes([t1, t0])),
-                    humidity_permille: Some(u16::from_be_bytes([h1, h0])),
-                }))
-            }
+            (Request::Service(service), _) => self.service_reply(wire_address, service, frame),
             (Request::Drive(_), &[WRITE_MANY, r1, r0, 0, 2, _, _]) if [r1, r0] == [ship1, ship0] => {
                 Some(Reply::Accepted)
             }

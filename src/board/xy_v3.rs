@@ -10,9 +10,13 @@
 //! **Restarts.** A starting board sends `31` too. One that comes as the very next frame after the board acknowledged
 //! ours is taken for an echo of it; every other is a restart.
 //!
+//! **Services** go out at a poll like every command, under a number of the same counter, and only while no motor command
+//! is there: what the board answers to them cannot be a vend's result, which has a command byte of its own.
+//!
 //! **Slot status.** `02` may follow a command with a code that is not normal. The document ties it to commands 01 and
 //! 03 only, so it does not prove that a direct drive was refused: the driver goes on listening.
 
+pub mod service;
 pub mod wire;
 
 use super::driver::{
@@ -20,9 +24,11 @@ use super::driver::{
     Written,
 };
 use super::profile::Profile;
+use super::service::{Reading, Service, ServiceError};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use crate::order::time::BootMs;
 use crate::sabotage::{self, Clause};
+use service::{MachineStatus, Serving};
 use std::collections::VecDeque;
 use wire::{Deframer, Frame, PackNo, frame};
 
@@ -110,6 +116,7 @@ enum Awaiting {
     Sync,
     Motor,
     Identity,
+    Service,
 }
 
 /// A `31` that the board has not acknowledged.
@@ -133,6 +140,7 @@ pub struct XyV3 {
     just_synced: bool,
     ask_identity: bool,
     vend: Option<Vend>,
+    serving: Option<Serving>,
     unresolved: Option<Unresolved>,
     held: bool,
     last_final: Option<(FinalStatus, BootMs)>,
@@ -161,6 +169,7 @@ impl XyV3 {
             just_synced: false,
             ask_identity: true,
             vend: None,
+            serving: None,
             unresolved: None,
             held: false,
             last_final: None,
@@ -199,6 +208,7 @@ impl XyV3 {
         }
         let after_sync = std::mem::take(&mut self.just_synced);
         self.not_acknowledged();
+        self.service_frame(frame);
         let asks = match (frame.command, frame.text.as_slice()) {
             (wire::POLL, _) => {
                 self.polled_at = Some(read_at);
@@ -236,6 +246,11 @@ impl XyV3 {
                 self.just_synced = true;
             }
             Awaiting::Motor if self.vend.is_some() => self.tell(Finding::Taken),
+            Awaiting::Service => {
+                if let Some(serving) = &mut self.serving {
+                    serving.acknowledged = true;
+                }
+            }
             Awaiting::Motor | Awaiting::Identity => {}
             Awaiting::Nothing => self.tell(Finding::Fault(LineFault::Unexpected)),
         }
@@ -258,7 +273,27 @@ impl XyV3 {
                 }
                 self.tell(Finding::Fault(LineFault::TimeOut));
             }
-            Awaiting::Identity | Awaiting::Nothing => {}
+            // A service is said again at the next poll.
+            Awaiting::Identity | Awaiting::Service | Awaiting::Nothing => {}
+        }
+    }
+
+    /// The time in which a question and its answer pass, however often both have to be said.
+    fn part_ends(&self) -> BootMs {
+        self.now.plus_ms((u64::from(self.profile.timing.tries()) + COPIES) * self.profile.timing.poll_ms)
+    }
+
+    /// A frame may be what the running service waits for.
+    fn service_frame(&mut self, frame: &Frame) {
+        let until = self.part_ends();
+        if let Some(result) = self.serving.as_mut().and_then(|serving| serving.hear(frame, until)) {
+            self.served(result);
+        }
+    }
+
+    fn served(&mut self, result: Result<Reading, ServiceError>) {
+        if self.serving.take().is_some() {
+            self.tell(Finding::Served(result));
         }
     }
 
@@ -336,6 +371,7 @@ impl XyV3 {
             unresolved.creditable = false;
         }
         self.tell(Finding::BoardRestarted);
+        self.served(Err(ServiceError::NoAnswer));
         if let Some(vend) = self.vend
             && matches!(vend.phase, Phase::Listening { .. })
             && !sabotage::is_out(Clause::R20RestartNoticed)
@@ -345,16 +381,11 @@ impl XyV3 {
     }
 
     fn machine_status(&mut self, text: &[u8]) {
-        // PackNO, bill, coin, card, temperature control [, temperature], door, change 4 + 4, then the id.
-        let start = match text.len() {
-            40 => 14,
-            41 => 15,
-            _ => return self.tell(Finding::Fault(LineFault::Unexpected)),
+        let Some(status) = MachineStatus::read(text) else {
+            return self.tell(Finding::Fault(LineFault::Unexpected));
         };
-        let printable = text[start..start + 10].iter().filter(|b| b.is_ascii_graphic());
-        let id: String = printable.map(|&b| char::from(b)).collect();
         self.ask_identity = false;
-        self.tell(Finding::Identity(format!("machine id {id}")));
+        self.tell(Finding::Identity(format!("machine id {}", status.id)));
     }
 
     /// The running command ends without proof. `creditable`: its result may still come.
@@ -389,6 +420,10 @@ impl XyV3 {
         let now = self.now;
         if self.unresolved.is_some_and(|u| now >= u.until) {
             self.unresolved = None;
+        }
+        if let Some(serving) = self.serving.take_if(|s| now >= s.until) {
+            self.tell(Finding::Fault(LineFault::TimeOut));
+            self.tell(Finding::Served(serving.given_up()));
         }
         match self.vend {
             Some(Vend { phase: Phase::Waiting { since }, .. })
@@ -459,6 +494,9 @@ impl XyV3 {
                 let len = usize::from(self.profile.options.direct_drive_len.unwrap_or(5));
                 Some((Awaiting::Motor, frame(wire::DIRECT_DRIVE, &text[..len.min(text.len())])))
             }
+            None if let Some(asked) = self.serving.as_ref().and_then(|s| s.says(next, self.profile.timing.tries())) => {
+                Some((Awaiting::Service, asked))
+            }
             None if self.ask_identity => Some((Awaiting::Identity, frame(wire::MACHINE_STATUS, &[next.get()]))),
             _ => None,
         }
@@ -484,6 +522,12 @@ impl XyV3 {
             Awaiting::Identity => {
                 self.ask_identity = false;
                 self.last_number = next;
+            }
+            Awaiting::Service => {
+                if let Some(serving) = &mut self.serving {
+                    self.tally.resends += u64::from(serving.is_said());
+                    self.last_number = serving.said(next);
+                }
             }
             Awaiting::Nothing => {}
         }
@@ -535,6 +579,7 @@ impl Driver for XyV3 {
         self.opened_at = None;
         self.question = None;
         self.polled_at = None;
+        self.served(Err(ServiceError::NoAnswer));
         if matches!(self.vend, Some(Vend { phase: Phase::Waiting { .. }, .. })) {
             self.not_taken();
         }
@@ -576,14 +621,15 @@ impl Driver for XyV3 {
         let ack = self.question.filter(|q| q.asks == Asks::Poll).map(|q| q.read_at.plus_ms(ACK_AFTER_MS));
         // These two only change the state.
         let settles = [self.drained_at(), self.stale_at()].into_iter().flatten().filter(|&at| at > self.now);
-        let actions = [vend_ends, silence, ack, self.unresolved.map(|u| u.until)];
+        let served = self.serving.as_ref().map(|s| s.until);
+        let actions = [vend_ends, silence, ack, served, self.unresolved.map(|u| u.until)];
         actions.into_iter().flatten().chain(settles).min()
     }
 
     fn state(&self) -> LineState {
         if self.opened_at.is_none() {
             LineState::Closed
-        } else if self.vend.is_some() {
+        } else if self.vend.is_some() || self.serving.is_some() {
             LineState::Busy
         } else if self.is_free() {
             // Also while the final status waits for its ACK: the board keeps nothing for later, and the ACK leaves
@@ -675,6 +721,22 @@ impl Driver for XyV3 {
     fn release(&mut self, now: BootMs) {
         self.now = now;
         self.held = false;
+        self.answer();
+    }
+
+    fn serves(&self, wanted: &Service) -> bool {
+        wanted.address().get() <= self.profile.addresses.count && service::serves(wanted)
+    }
+
+    fn serve(&mut self, now: BootMs, wanted: &Service) {
+        self.now = now;
+        if !self.serves(wanted) {
+            return self.tell(Finding::Served(Err(ServiceError::NotOffered)));
+        }
+        if self.state() != LineState::Idle {
+            return self.tell(Finding::Served(Err(ServiceError::Busy)));
+        }
+        self.serving = Some(Serving::new(*wanted, self.part_ends()));
         self.answer();
     }
 

@@ -1,9 +1,10 @@
-//! `vend board`: the profiles, and an emulated board.
+//! `vend board`: what the board can be asked, the profiles, and an emulated board.
 
 use super::exit::Exit;
 use super::failure::Failure;
 use super::lang::Lang;
 use super::output::{Output, OutputArgs};
+use super::service::{self, HoldArgs, Question, ServiceArgs, SwitchArgs};
 use super::simulate::{self, SimulateArgs};
 use crate::board::driver::RecoveryClass;
 use crate::board::profile::{Parity, Profile, ProfileError};
@@ -19,6 +20,15 @@ pub enum BoardCommand {
     List(OutputArgs),
     /// One profile
     Show(ShowArgs),
+    /// Ask the board of the running daemon, while no order is served
+    #[command(subcommand)]
+    Ask(Question),
+    /// Switch something on the board on or off; for root and the daemon's user
+    Switch(SwitchArgs),
+    /// Hold a temperature, or none; for root and the daemon's user
+    Hold(HoldArgs),
+    /// Reset what can be reset without turning a slot: the lift, the memory of faults; for root and the daemon's user
+    Reset(ServiceArgs),
     /// An emulated board on a pty, until SIGINT or SIGTERM; SIGUSR1 takes its power and gives it back
     Simulate(SimulateArgs),
 }
@@ -40,6 +50,10 @@ impl BoardCommand {
         match self {
             BoardCommand::List(output) => *output,
             BoardCommand::Show(args) => args.output,
+            BoardCommand::Ask(question) => question.output(),
+            BoardCommand::Switch(args) => args.service.output,
+            BoardCommand::Hold(args) => args.service.output,
+            BoardCommand::Reset(args) => args.output,
             BoardCommand::Simulate(_) => OutputArgs::default(),
         }
     }
@@ -48,11 +62,15 @@ impl BoardCommand {
 /// Runs `vend board …`.
 ///
 /// # Errors
-/// A profile that is not there or wrong, or a standard output that takes no more.
+/// A profile that is not there or wrong, a daemon or board that does not do it, or a standard output that takes no more.
 pub fn run(command: &BoardCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
     match command {
         BoardCommand::List(_) => list(out),
         BoardCommand::Show(args) => show(&args.name, out),
+        BoardCommand::Ask(question) => service::ask(question, out),
+        BoardCommand::Switch(args) => service::switch(args, out),
+        BoardCommand::Hold(args) => service::hold(args, out),
+        BoardCommand::Reset(args) => service::reset(args, out),
         BoardCommand::Simulate(args) => simulate::run(args, out),
     }
 }
@@ -89,11 +107,12 @@ fn list(out: &mut Output<'_>) -> Result<Exit, Failure> {
 
 fn show(name: &str, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let profile = Profile::find(name, Path::new("."))?;
+    let mut keys = serde_json::to_value(&profile).map_err(io::Error::from)?;
+    keys["services"] = json!(service::offered(&profile));
     if out.is_json() {
-        out.json(&profile)?;
+        out.json(&keys)?;
         return Ok(Exit::Done);
     }
-    let keys = serde_json::to_value(&profile).map_err(io::Error::from)?;
     let mut rows = Vec::new();
     for (key, en, zh) in KEYS {
         let value = key.split('.').fold(&keys, |table, segment| &table[segment]);
@@ -107,6 +126,12 @@ fn show(name: &str, out: &mut Output<'_>) -> Result<Exit, Failure> {
             rows.push(vec![(*key).to_owned(), out.lang.say(*en, *zh).to_owned(), text]);
         }
     }
+    let services = text_of(&keys["services"], out.lang);
+    rows.push(vec![
+        "services".to_owned(),
+        out.lang.say("can be asked and switched", "可查询与控制").to_owned(),
+        services,
+    ]);
     out.table(&out.lang.say(["key", "what", "value"], ["键", "项目", "值"]), &rows)?;
     Ok(Exit::Done)
 }
@@ -146,6 +171,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("options.crc_suffix", "suffix of the check sum", "校验后缀"),
     ("options.short_when", "contact closed when", "触点闭合条件"),
     ("options.echo", "the cable echoes", "线路回显"),
+    ("options.relays", "what hangs on the relays", "继电器用途"),
     ("outcomes", "meaning of codes", "代码含义"),
 ];
 

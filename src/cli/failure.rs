@@ -4,10 +4,13 @@ use super::exit::Exit;
 use super::lang::Lang;
 use crate::agent::StartError;
 use crate::board::profile::ProfileError;
+use crate::board::service::ServiceError;
 use crate::config::credentials::CredentialError;
 use crate::config::problem::{Both, ConfigError};
+use crate::control::Refusal;
 use crate::io::control_client::AskError;
 use crate::io::journal::OpenError;
+use http::StatusCode;
 use std::io;
 
 /// Why a command ended early.
@@ -77,6 +80,13 @@ impl Failure {
             Failure::Output(_) | Failure::Toml(_) => Exit::Failed,
             Failure::Ask(AskError::NotRunning { .. }) => Exit::NotRunning,
             Failure::Ask(AskError::NoPermission { .. }) => Exit::NoPermission,
+            Failure::Ask(AskError::Refused { status, refusal }) => match refusal.why {
+                Some(ServiceError::NotOffered | ServiceError::NoSuchBoard) => Exit::NotFound,
+                Some(ServiceError::Busy | ServiceError::Unavailable | ServiceError::Refused) => Exit::Refused,
+                Some(ServiceError::Away | ServiceError::NoAnswer) => Exit::Device,
+                None if *status == StatusCode::FORBIDDEN => Exit::NoPermission,
+                None => Exit::Failed,
+            },
             Failure::Ask(_) => Exit::Failed,
             Failure::Start(StartError::Configuration(_)) => Exit::Configuration,
             Failure::Start(StartError::Journal(OpenError::InUse { .. })) => Exit::Refused,
@@ -131,8 +141,29 @@ fn ask_text(error: &AskError) -> Both {
             format!("{error}\n  = after an update, start the daemon again: systemctl restart vend"),
             format!("应答无法读取：{error}\n  = 升级后请重启守护进程：systemctl restart vend"),
         ),
+        AskError::Refused { refusal: Refusal { why: Some(why), lacks, .. }, .. } => service_text(*why, lacks),
+        AskError::Refused { status, .. } if *status == StatusCode::FORBIDDEN => Both::new(
+            format!("{error}\n  = use sudo"),
+            "没有权限：开关、控温与复位仅限 root 与守护进程的用户\n  = 请使用 sudo".to_owned(),
+        ),
         AskError::Refused { .. } | AskError::Io(_) => {
             Both::new(error.to_string(), format!("询问守护进程失败：{error}"))
         }
     }
+}
+
+/// Why the board did not do what it was asked.
+fn service_text(why: ServiceError, lacks: &[String]) -> Both {
+    let chinese = match why {
+        ServiceError::NotOffered => "板卡的协议没有此项；vend board show NAME 会列出所缺功能",
+        ServiceError::NoSuchBoard => "板卡配置中没有此地址；vend board show NAME 会列出地址数",
+        ServiceError::Busy => "正在处理订单，或另有询问；请在线路空闲时重试",
+        ServiceError::Away => "板卡未就绪：串口未打开，或尚未稳定；请看 vend status",
+        ServiceError::Unavailable => "守护进程此时不使用板卡：正在启动或停止，或日志已失败；请看 vend status",
+        ServiceError::Refused => "板卡拒绝",
+        ServiceError::NoAnswer => "板卡未应答；请检查其电源、线缆与地址",
+    };
+    // What the profile says is in its own words.
+    let lacks: String = lacks.iter().map(|lack| format!("\n  = {lack}")).collect();
+    Both::new(format!("{why}{lacks}"), format!("{chinese}{lacks}"))
 }

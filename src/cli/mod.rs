@@ -14,6 +14,7 @@ pub mod order;
 pub mod output;
 pub mod run;
 pub mod send;
+pub mod service;
 pub mod sign;
 pub mod simulate;
 pub mod status;
@@ -56,7 +57,7 @@ pub enum Command {
     /// The journal of a daemon that does not run
     #[command(subcommand)]
     Journal(journal::JournalCommand),
-    /// Board profiles, and an emulated board
+    /// The board: ask it, switch something, and the profiles; an emulated board
     #[command(subcommand)]
     Board(board::BoardCommand),
     /// Sign a JSON object from standard input

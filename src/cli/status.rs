@@ -6,7 +6,7 @@ use super::lang::Lang;
 use super::output::{Output, OutputArgs};
 use crate::board::driver::LineState;
 use crate::control::Ask;
-use crate::core::{Counters, Status};
+use crate::core::{Counters, LineQuality, Status};
 use crate::io::control_client;
 use clap::Args;
 use std::path::PathBuf;
@@ -75,6 +75,7 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
             status.board_identity.clone().unwrap_or_else(|| lang.say("nothing so far", "尚无").to_owned()),
         ),
         (lang.say("line", "串口线"), line(status.line, lang).to_owned()),
+        (lang.say("line quality", "线路质量"), quality(&status.line_quality, lang)),
         (lang.say("time trusted", "时间可信"), yes(status.time_trusted)),
         (lang.say("room on the disk", "磁盘空间足够"), yes(status.has_space)),
         (lang.say("asks the cloud", "向平台核实订单"), yes(status.verifies_orders)),
@@ -129,6 +130,34 @@ const fn line(state: LineState, lang: Lang) -> &'static str {
     }
 }
 
+/// The line since the start, and what was wrong with it in the last hours.
+fn quality(quality: &LineQuality, lang: Lang) -> String {
+    let total = quality.total;
+    let mut parts = vec![lang.say(
+        format!("{} frames out, {} in", total.frames_out, total.frames_in),
+        format!("发 {} 帧，收 {} 帧", total.frames_out, total.frames_in),
+    )];
+    if let Some(mean_ms) = total.mean_round_trip_ms() {
+        let longest_ms = total.longest_round_trip_ms;
+        parts.push(lang.say(
+            format!("answers in {mean_ms} ms, {longest_ms} at most"),
+            format!("应答 {mean_ms} 毫秒，最长 {longest_ms}"),
+        ));
+    }
+    let wrong = [
+        (total.bad_checks, "bad checks", "校验错"),
+        (total.noise, "noise", "杂波"),
+        (total.unexpected, "unexpected", "意外帧"),
+        (total.time_outs, "time-outs", "超时"),
+        (total.resends, "said again", "重发"),
+        (total.reopenings, "reopened", "重新打开"),
+        (total.board_restarts, "board restarts", "板卡重启"),
+    ];
+    let counted = wrong.into_iter().filter(|(count, ..)| *count > 0);
+    parts.extend(counted.map(|(count, en, zh)| format!("{} {count}", lang.say(en, zh))));
+    parts.join(lang.say(", ", "，"))
+}
+
 /// Those that counted anything.
 fn counters(counters: &Counters, lang: Lang) -> String {
     let Counters {
@@ -141,9 +170,10 @@ fn counters(counters: &Counters, lang: Lang) -> String {
         driven,
         reports_settled,
         commits,
-        line_faults,
-        line_opened,
-        board_restarts,
+        // These three stand with the line.
+        line_faults: _,
+        line_opened: _,
+        board_restarts: _,
     } = *counters;
     let all = [
         (messages, "messages", "消息"),
@@ -155,9 +185,6 @@ fn counters(counters: &Counters, lang: Lang) -> String {
         (driven, "motor commands", "电机指令"),
         (reports_settled, "reports taken", "已接收上报"),
         (commits, "commits", "提交"),
-        (line_faults, "line faults", "线路故障"),
-        (line_opened, "port opened", "串口打开"),
-        (board_restarts, "board restarts", "板卡重启"),
     ];
     let counted: Vec<String> = all
         .into_iter()

@@ -4,9 +4,10 @@ use super::commit::After;
 use super::event::Level::{self, Error, Info, Warn};
 use super::event::{Effect, Token};
 use super::gate::Verdict;
+use super::quality::Quality;
 use super::{Core, Phase};
 use crate::board::driver::{Address, Driver, Finding, LineFault, LineState, Output, Slot, Written};
-use crate::board::service::{Service, ServiceError};
+use crate::board::service::{Reading, Service, ServiceError};
 use crate::order::key::Key;
 use crate::order::life::{Forbidden, Intent, Order, Unit};
 use crate::order::outcome::{Evidence, Reason, UnitOutcome};
@@ -59,10 +60,11 @@ pub(super) struct Line {
     identity: Option<String>,
     /// What the board does beside a vend is for this.
     serving: Option<Token>,
+    pub(super) quality: Quality,
 }
 
 impl Line {
-    pub(super) fn new(driver: Box<dyn Driver>) -> Self {
+    pub(super) fn new(driver: Box<dyn Driver>, now: BootMs) -> Self {
         Line {
             driver,
             open: false,
@@ -71,6 +73,7 @@ impl Line {
             was: LineState::Closed,
             identity: None,
             serving: None,
+            quality: Quality::new(now),
         }
     }
 
@@ -103,7 +106,7 @@ impl Line {
 impl Core {
     pub(super) fn on_line_opened(&mut self, now: Now) {
         self.line.open = true;
-        self.counters.line_opened += 1;
+        self.line.quality.opened(now.boot);
         self.note(Info, "line_opened", "the board's port is open".to_owned());
         if self.may_use_the_line() {
             self.line.driver.opened(now.boot);
@@ -128,6 +131,7 @@ impl Core {
 
     pub(super) fn on_line_bytes(&mut self, now: Now, read_at: BootMs, bytes: &[u8]) {
         if self.may_use_the_line() {
+            self.line.quality.read(now.boot, bytes);
             self.line.driver.received(now.boot, read_at, bytes);
             self.hear_the_driver(now);
         }
@@ -140,22 +144,45 @@ impl Core {
         }
     }
 
-    /// Something beside a vend: only while no order wants the line, and at once or not at all.
+    /// Something beside a vend: at once or not at all. An order that comes meanwhile finds the line busy, and is driven
+    /// when it is idle again.
     pub(super) fn on_serve(&mut self, now: Now, token: Token, service: &Service) {
-        let result = if !self.line.driver.serves(service) {
-            Err(ServiceError::NotOffered)
-        } else if self.may_use_the_line()
-            && self.line.active.is_none()
-            && self.line.serving.is_none()
-            && self.line.driver.state() == LineState::Idle
-        {
-            self.line.serving = Some(token);
-            self.line.driver.serve(now.boot, service);
-            return self.hear_the_driver(now);
-        } else {
-            Err(ServiceError::Busy)
-        };
-        self.effects.push(Effect::Served { token, result });
+        match self.may_serve(service) {
+            Ok(()) => {
+                self.line.serving = Some(token);
+                self.line.driver.serve(now.boot, service);
+                self.hear_the_driver(now);
+            }
+            Err(error) => self.effects.push(Effect::Served { token, result: Err(error) }),
+        }
+    }
+
+    /// Only while no order wants the line: those that are paid come first.
+    fn may_serve(&self, service: &Service) -> Result<(), ServiceError> {
+        if service.address().get() > self.settings.profile.addresses.count {
+            return Err(ServiceError::NoSuchBoard);
+        }
+        if !self.line.driver.serves(service) {
+            return Err(ServiceError::NotOffered);
+        }
+        if self.stopping || !self.may_use_the_line() {
+            return Err(ServiceError::Unavailable);
+        }
+        if self.line.active.is_some() || self.line.serving.is_some() || self.queue.len() > 0 {
+            return Err(ServiceError::Busy);
+        }
+        match self.line.driver.state() {
+            LineState::Idle => Ok(()),
+            LineState::Busy | LineState::Held => Err(ServiceError::Busy),
+            LineState::Closed | LineState::Settling => Err(ServiceError::Away),
+        }
+    }
+
+    /// Whoever wanted something beside a vend is told what became of it.
+    pub(super) fn served(&mut self, result: Result<Reading, ServiceError>) {
+        if let Some(token) = self.line.serving.take() {
+            self.effects.push(Effect::Served { token, result });
+        }
     }
 
     /// What became of an intent stands in its order, and is not *unknown*.
@@ -379,6 +406,7 @@ impl Core {
         while let Some(output) = self.line.driver.next_output() {
             match output {
                 Output::Write(write) => {
+                    self.line.quality.wrote(now.boot, &write.bytes);
                     let marked = write.motor && !sabotage::is_out(Clause::R00MarkBeforeFrame);
                     let intent = self.line.active.as_ref().filter(|_| marked).map(|a| a.sequence);
                     self.effects.push(Effect::LineWrite { write, intent });
@@ -386,6 +414,7 @@ impl Core {
                 Output::Finding(finding) => self.on_finding(now, finding),
             }
         }
+        self.line.quality.tally(now.boot, self.line.driver.tally());
         if self.line.driver.state() != self.line.was {
             self.line.was = self.line.driver.state();
             self.queue.look_again();
@@ -401,20 +430,16 @@ impl Core {
             Finding::Unproven(why) => self.end_unit(now, why, Order::unproven),
             Finding::Late { address, slot, evidence } => self.on_late_evidence(now, address, slot, evidence),
             Finding::BoardRestarted => {
-                self.counters.board_restarts += 1;
+                self.line.quality.board_restarted(now.boot);
                 self.note(Warn, "board_restarted", "the board restarted".to_owned());
             }
             Finding::Identity(text) => {
                 self.note(Info, "board", text.clone());
                 self.line.identity = Some(text);
             }
-            Finding::Served(result) => {
-                if let Some(token) = self.line.serving.take() {
-                    self.effects.push(Effect::Served { token, result });
-                }
-            }
+            Finding::Served(result) => self.served(result),
             Finding::Fault(fault) => {
-                self.counters.line_faults += 1;
+                self.line.quality.fault(now.boot, fault);
                 let text = match fault {
                     LineFault::BadCheck => "a frame with a bad check sum",
                     LineFault::Noise => "bytes that belong to no frame",

@@ -14,6 +14,7 @@
 //! | `recover` | what happens when power returns |
 //! | `commit` | what follows what into the journal |
 //! | `archive` | settled orders, to answer duplicates |
+//! | `quality` | how good the line is, by the hour |
 //! | `status` | what a person may see |
 
 mod archive;
@@ -24,6 +25,7 @@ pub mod event;
 mod gate;
 mod outbox;
 mod platform;
+mod quality;
 mod recover;
 mod status;
 #[cfg(test)]
@@ -31,11 +33,13 @@ mod tests;
 
 pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
 pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REFUSAL_RESERVE, REPORTS_OPEN_MAX, RING_MAX, RingEntry};
+pub use quality::{HOURS_KEPT, LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;
 pub use status::{OrderLine, Recent, ReportLine, Status, UnitLine};
 
 use crate::board::driver::Driver;
 use crate::board::profile::Profile;
+use crate::board::service::ServiceError;
 use crate::cloud::open_platform::Account;
 use crate::cloud::sign::SigningKey;
 use crate::order::key::{Key, MachineNo};
@@ -308,6 +312,7 @@ impl Core {
     fn journal_failed(&mut self, now: Now, why: String) {
         if self.failed.is_none() {
             self.failed = Some(now.boot.plus_ms(FAILED_PAUSE_MS));
+            self.served(Err(ServiceError::Unavailable));
             self.note(Level::Error, "journal_failed", why);
         }
     }

@@ -61,7 +61,7 @@ impl Core {
             archive: Archive::default(),
             arrivals: Arrivals::default(),
             queue: Queue::default(),
-            line: Line::new(driver),
+            line: Line::new(driver, now.boot),
             outbox: Outbox::default(),
             platform: Platform::default(),
             commits: Commits::default(),

@@ -2,7 +2,7 @@
 
 use super::arrivals::RingEntry;
 use super::event::Level;
-use super::{Core, Counters, Phase};
+use super::{Core, Counters, LineQuality, Phase};
 use crate::board::driver::LineState;
 use crate::order::life::Order;
 use crate::order::time::Now;
@@ -25,6 +25,8 @@ pub struct Status {
     pub board_identity: Option<String>,
     /// The line.
     pub line: LineState,
+    /// What passed over it, and what was wrong with it.
+    pub line_quality: LineQuality,
     /// The time can be trusted.
     pub time_trusted: bool,
     /// Orders not final.
@@ -156,13 +158,19 @@ impl Core {
             board: self.settings.profile.name.clone(),
             board_identity: self.line.identity().map(str::to_owned),
             line: self.line.state(),
+            line_quality: self.line.quality.report(now.boot),
             time_trusted: self.time.trusted(now).is_some(),
             orders_open: self.queue.len(),
             reports_open: self.outbox.len(),
             orders_settled: self.archive.len(),
             has_space: !self.arrivals.lacks_space(),
             verifies_orders: self.verifies(),
-            counters: self.counters,
+            counters: Counters {
+                line_faults: self.line.quality.total().faults(),
+                line_opened: self.line.quality.openings(),
+                board_restarts: self.line.quality.total().board_restarts,
+                ..self.counters
+            },
             rejected: self.arrivals.ring().cloned().collect(),
             recent: self.recent.iter().map(recent).collect(),
         }

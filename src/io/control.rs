@@ -1,20 +1,23 @@
-//! The control socket: HTTP/1.1 on a Unix socket, a few questions, each answered by the core in one go.
+//! The control socket: HTTP/1.1 on a Unix socket, a few questions, each answered by the core.
 //!
 //! Nothing here can disturb a vend. Clients are few and their time is short, whatever they do or leave undone; the
 //! core is asked over a bounded channel; and a socket that cannot be made is told loudly and done without.
 //!
 //! Who may ask is decided by the kernel: only root, the daemon's user and members of the socket's group can connect
-//! to a socket of mode 0660. The peer's credentials go to the log. All questions only read.
+//! to a socket of mode 0660. What only reads is for all of them; what changes something on the board is for root and
+//! the daemon's user, and leaves a line in the log with the peer's user.
 
-use crate::control::{Ask, Asked, Refusal, Versioned};
+use crate::board::service::{Service, ServiceError};
+use crate::control::{Ask, Asked, Place, Refusal, Versioned, read_service};
 use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustix::fs::Mode;
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::fs;
 use std::io;
@@ -33,9 +36,12 @@ const CLIENTS_MAX: usize = 8;
 const BACKLOG: u32 = 32;
 /// From accepting a client to its end: an honest one needs milliseconds, and one that hangs gives its place back.
 const CLIENT_TIME: Duration = Duration::from_secs(5);
+/// Beyond it, for one who waits for the board: the longest services ask three questions of a board that listens every
+/// two seconds and is asked twice.
+const BOARD_TIME: Duration = Duration::from_secs(60);
 /// Most bytes of a request's head: the least that hyper allows, and ten times what curl sends.
 const HEAD_BYTES_MAX: usize = 8_192;
-/// Most bytes of a request's body, which no question so far has.
+/// Most bytes of a request's body: many times the longest service.
 const BODY_BYTES_MAX: usize = 4_096;
 /// Longest path of a Unix socket, in bytes, that Linux takes (sun_path without its closing 0).
 const PATH_BYTES_MAX: usize = 107;
@@ -95,16 +101,42 @@ async fn accept(listener: UnixListener, asks: &mpsc::Sender<Asked>) -> Infallibl
     }
 }
 
+/// Who asks, as the kernel names it.
+#[derive(Debug)]
+pub struct Peer {
+    uid: u32,
+    /// It may change something on the board.
+    may_act: bool,
+    /// It waits for the board, which is not its fault.
+    is_waiting: Cell<bool>,
+}
+
+impl Peer {
+    /// A client of this user, asking a daemon of that user.
+    #[must_use]
+    pub const fn new(uid: u32, daemon_uid: u32) -> Peer {
+        Peer { uid, may_act: uid == 0 || uid == daemon_uid, is_waiting: Cell::new(false) }
+    }
+}
+
 /// One client, one request.
 async fn client(stream: UnixStream, asks: mpsc::Sender<Asked>) {
-    match stream.peer_cred() {
-        Ok(peer) => tracing::debug!(what = "control_client", uid = peer.uid(), gid = peer.gid(), pid = ?peer.pid()),
+    let peer = match stream.peer_cred() {
+        Ok(peer) => {
+            tracing::debug!(what = "control_client", uid = peer.uid(), gid = peer.gid(), pid = ?peer.pid());
+            Peer::new(peer.uid(), rustix::process::geteuid().as_raw())
+        }
         Err(error) => {
             tracing::warn!(what = "control_socket", "a client that the kernel cannot name was turned away: {error}");
             return;
         }
+    };
+    let mut conversation = std::pin::pin!(converse(stream, &peer, &asks));
+    let mut ended = timeout(CLIENT_TIME, &mut conversation).await;
+    if ended.is_err() && peer.is_waiting.get() {
+        ended = timeout(BOARD_TIME, conversation).await;
     }
-    match timeout(CLIENT_TIME, converse(stream, &asks)).await {
+    match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(what = "control_client", "{error}"),
         Err(_) => tracing::debug!(what = "control_client", "a client took longer than {CLIENT_TIME:?}"),
@@ -117,9 +149,10 @@ async fn client(stream: UnixStream, asks: mpsc::Sender<Asked>) {
 /// When the bytes are no HTTP/1.1, or stop half-way.
 pub async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: &Peer,
     asks: &mpsc::Sender<Asked>,
 ) -> Result<(), hyper::Error> {
-    let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(request, asks).await) });
+    let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(request, peer, asks).await) });
     http1::Builder::new()
         .keep_alive(false)
         .max_buf_size(HEAD_BYTES_MAX)
@@ -127,32 +160,68 @@ pub async fn converse(
         .await
 }
 
-async fn answer(request: Request<Incoming>, asks: &mpsc::Sender<Asked>) -> Response<Full<Bytes>> {
-    let Some(ask) = Ask::ALL.into_iter().find(|ask| ask.path() == request.uri().path()) else {
-        return refuse(StatusCode::NOT_FOUND, format!("nothing is at {}", request.uri().path()));
+async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Asked>) -> Response<Full<Bytes>> {
+    let Some(place) = Place::ALL.into_iter().find(|place| place.path() == request.uri().path()) else {
+        return refuse(StatusCode::NOT_FOUND, Refusal::of(format!("nothing is at {}", request.uri().path())));
     };
-    if request.method() != Method::GET {
-        let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, format!("{} takes GET only", ask.path()));
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+    if request.method() != place.method() {
+        let error = format!("{} takes {} only", place.path(), place.method());
+        let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, Refusal::of(error));
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(place.method()));
         return response;
     }
-    // Read and not used: a question is all in its path.
-    if Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await.is_err() {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have {BODY_BYTES_MAX} bytes"));
-    }
+    // Of a question that is all in its path the body is read and not used.
+    let Ok(body) = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await else {
+        let error = format!("a body may have {BODY_BYTES_MAX} bytes");
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, Refusal::of(error));
+    };
+    let ask = match place {
+        Place::Status => Ask::Status,
+        Place::Orders => Ask::Orders,
+        Place::Service => match read_service(&body.to_bytes()) {
+            Ok(service) if service.acts() && !peer.may_act => return refuse_to_act(peer, &service),
+            Ok(service) => {
+                tracing::info!(what = "service", uid = peer.uid, "{service:?}");
+                Ask::Service(service)
+            }
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
+        },
+    };
     let (sender, document) = oneshot::channel();
-    if asks.send(Asked { ask, answer: sender }).await.is_err() {
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping".to_owned());
-    }
-    match document.await {
-        Ok(document) => response(StatusCode::OK, document),
-        Err(_) => refuse(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping".to_owned()),
+    peer.is_waiting.set(matches!(ask, Ask::Service(_)));
+    let asked = asks.send(Asked { ask, answer: sender }).await;
+    let answered = match asked {
+        Ok(()) => document.await.ok(),
+        Err(_) => None,
+    };
+    peer.is_waiting.set(false);
+    match answered {
+        Some(Ok(document)) => response(StatusCode::OK, document),
+        Some(Err(refusal)) => refuse(refusal.why.map_or(StatusCode::INTERNAL_SERVER_ERROR, status_of), refusal),
+        None => refuse(StatusCode::SERVICE_UNAVAILABLE, Refusal::of("the daemon is stopping".to_owned())),
     }
 }
 
-#[allow(clippy::unwrap_used, reason = "a version and a text always have a JSON form")]
-fn refuse(status: StatusCode, error: String) -> Response<Full<Bytes>> {
-    response(status, serde_json::to_vec(&Versioned::of(Refusal { error })).unwrap())
+fn refuse_to_act(peer: &Peer, service: &Service) -> Response<Full<Bytes>> {
+    tracing::warn!(what = "service_refused", uid = peer.uid, "{service:?}");
+    let error = "switching, holding a temperature and resetting are for root and the daemon's user";
+    refuse(StatusCode::FORBIDDEN, Refusal::of(error.to_owned()))
+}
+
+const fn status_of(why: ServiceError) -> StatusCode {
+    match why {
+        ServiceError::NotOffered => StatusCode::NOT_IMPLEMENTED,
+        ServiceError::NoSuchBoard => StatusCode::NOT_FOUND,
+        ServiceError::Busy => StatusCode::CONFLICT,
+        ServiceError::Away | ServiceError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ServiceError::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+        ServiceError::NoAnswer => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+#[allow(clippy::unwrap_used, reason = "a version and texts always have a JSON form")]
+fn refuse(status: StatusCode, refusal: Refusal) -> Response<Full<Bytes>> {
+    response(status, serde_json::to_vec(&Versioned::of(refusal)).unwrap())
 }
 
 fn response(status: StatusCode, document: Vec<u8>) -> Response<Full<Bytes>> {

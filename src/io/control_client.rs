@@ -2,7 +2,7 @@
 
 use crate::control::{Ask, Refusal, SCHEMA_VERSION};
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -16,6 +16,8 @@ use tokio::net::UnixStream;
 
 /// From connecting to the last byte. Longer than a daemon waits for clients that hang and were before us.
 const TIME_OUT: Duration = Duration::from_secs(10);
+/// The same for what the board must answer first. Longer than the daemon waits for it.
+const BOARD_TIME_OUT: Duration = Duration::from_secs(80);
 /// Most bytes of an answer: 1,024 orders of 10 units each, four times over.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
 
@@ -37,18 +39,20 @@ pub enum AskError {
         socket: PathBuf,
     },
     /// The daemon, or whoever is there, says nothing in time.
-    #[error("the daemon at {} gives no answer within {} s", .socket.display(), TIME_OUT.as_secs())]
+    #[error("the daemon at {} gives no answer within {} s", .socket.display(), .after.as_secs())]
     TimeOut {
         /// Where.
         socket: PathBuf,
+        /// How long was waited.
+        after: Duration,
     },
     /// The daemon answers, but not with a document.
-    #[error("the daemon says: {error}")]
+    #[error("the daemon says: {}", .refusal.error)]
     Refused {
         /// The status.
         status: StatusCode,
         /// Its reason.
-        error: String,
+        refusal: Refusal,
     },
     /// What answers is no daemon of this version.
     #[error("the answer of {} cannot be read: {why}", .socket.display())]
@@ -74,14 +78,15 @@ struct Version {
 /// See [`AskError`].
 pub fn ask<T: DeserializeOwned>(socket: &Path, question: Ask) -> Result<T, AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let asked = async { tokio::time::timeout(TIME_OUT, exchange(socket, question)).await };
+    let after = if matches!(question, Ask::Service(_)) { BOARD_TIME_OUT } else { TIME_OUT };
+    let asked = async { tokio::time::timeout(after, exchange(socket, question)).await };
     let (status, body) =
-        runtime.block_on(asked).unwrap_or_else(|_| Err(AskError::TimeOut { socket: socket.to_owned() }))?;
+        runtime.block_on(asked).unwrap_or_else(|_| Err(AskError::TimeOut { socket: socket.to_owned(), after }))?;
     let unreadable = |why: String| AskError::Unreadable { socket: socket.to_owned(), why };
     if status != StatusCode::OK {
         let refusal: Result<Refusal, _> = serde_json::from_slice(&body);
-        let error = refusal.map_or_else(|_| status.to_string(), |refusal| refusal.error);
-        return Err(AskError::Refused { status, error });
+        let refusal = refusal.unwrap_or_else(|_| Refusal::of(status.to_string()));
+        return Err(AskError::Refused { status, refusal });
     }
     // The version first: a document of another one need not have the keys of this one.
     let Version { schema_version } = serde_json::from_slice(&body).map_err(|e| unreadable(e.to_string()))?;
@@ -101,9 +106,16 @@ async fn exchange(socket: &Path, question: Ask) -> Result<(StatusCode, Bytes), A
     })?;
     let unreadable = |error: &dyn Error| AskError::Unreadable { socket: socket.to_owned(), why: error.to_string() };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| unreadable(&e))?;
-    let request = Request::get(question.path())
+    let body = match question {
+        Ask::Service(service) => serde_json::to_vec(&service).map_err(|e| unreadable(&e))?,
+        Ask::Status | Ask::Orders => Vec::new(),
+    };
+    let place = question.place();
+    let request = Request::builder()
+        .method(place.method())
+        .uri(place.path())
         .header(http::header::HOST, "vend")
-        .body(Empty::<Bytes>::new())
+        .body(Full::new(Bytes::from(body)))
         .map_err(|e| unreadable(&e))?;
     let asked = async {
         let response = sender.send_request(request).await.map_err(|e| unreadable(&e))?;

@@ -61,6 +61,13 @@ pub struct Setup {
     pub state: Option<PathBuf>,
 }
 
+/// What a command of the tool left behind.
+pub struct Told {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
 /// A running machine. Everything ends when it is dropped.
 pub struct World {
     pub broker: Mosquitto,
@@ -217,6 +224,20 @@ impl World {
             let (_, body) = answer.split_once("\r\n\r\n")?;
             serde_json::from_str(body).ok()
         })
+    }
+
+    /// `vend board …` on the control socket.
+    pub fn board(&self, arguments: &[&str]) -> Told {
+        let socket = self.memory.path().join("control.sock");
+        let mut command = vend(&["board"]);
+        let output = command.args(arguments).arg("--socket").arg(socket).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Told { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Waits until the line is in this state.
+    pub fn wait_until_line_is(&self, state: &str) {
+        wait_until("state of the line", || (self.status()["line"] == state).then_some(()));
     }
 
     /// Waits until every order has ended and every report is taken or dead.

@@ -7,9 +7,10 @@ use serde_json::Value as Json;
 use std::fmt::Debug;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
-use vend::control::{Ask, Asked, Orders, Refusal, SCHEMA_VERSION, Versioned};
+use vend::board::service::Reading;
+use vend::control::{Ask, Asked, Orders, Place, Refusal, SCHEMA_VERSION, Versioned, read_service};
 use vend::core::Status;
-use vend::io::control::converse;
+use vend::io::control::{Peer, converse};
 
 /// Longer than any input.
 const PIPE_BYTES: usize = 1 << 21;
@@ -18,14 +19,20 @@ const ANSWER_BYTES_MAX: usize = 32 * 1024;
 /// What the daemon in this test says to every question.
 const DOCUMENT: &[u8] = br#"{"schema_version":1,"here":true}"#;
 
+/// The client is a user who may look and not act.
+const OTHERS_UID: u32 = 1_001;
+const DAEMON_UID: u32 = 1_000;
+
 /// Any bytes as a client of the socket, and as a document for one.
 pub fn control_request(data: &[u8]) {
     let mut script = Script(data);
-    let ask = Ask::ALL[usize::from(script.byte()) % Ask::ALL.len()];
+    let place = Place::ALL[usize::from(script.byte()) % Place::ALL.len()];
     let said = script.rest();
     request(said);
-    let good = [format!("GET {} HTTP/1.1\r\nhost: x\r\n", ask.path()).as_bytes(), said].concat();
-    request(&good);
+    let line = format!("{} {} HTTP/1.1\r\nhost: x\r\n", place.method(), place.path());
+    request(&[line.as_bytes(), said].concat());
+    request(&[format!("{line}content-length: {}\r\n\r\n", said.len()).as_bytes(), said].concat());
+    service(said);
     documents(said);
 }
 
@@ -37,7 +44,7 @@ fn request(said: &[u8]) {
             let mut asked = Vec::new();
             while let Some(Asked { ask, answer }) = asks.recv().await {
                 asked.push(ask);
-                let _ = answer.send(DOCUMENT.to_vec());
+                let _ = answer.send(Ok(DOCUMENT.to_vec()));
             }
             asked
         };
@@ -49,7 +56,7 @@ fn request(said: &[u8]) {
             answer
         };
         let daemon = async {
-            let _ = converse(ours, &sender).await;
+            let _ = converse(ours, &Peer::new(OTHERS_UID, DAEMON_UID), &sender).await;
             drop(sender);
         };
         let (asked, answer, ()) = tokio::join!(core, client, daemon);
@@ -58,9 +65,10 @@ fn request(said: &[u8]) {
     assert!(asked.len() <= 1, "one request, {} questions", asked.len());
     assert!(answer.len() <= ANSWER_BYTES_MAX, "{} bytes", answer.len());
     for ask in &asked {
-        let path = ask.path().as_bytes();
-        let is_there = |part: &[u8]| said.windows(part.len()).any(|window| window == part);
-        assert!(is_there(path) && is_there(b"GET "), "asked for {}", ask.path());
+        let place = ask.place();
+        let is_there = |part: &str| said.windows(part.len()).any(|window| window == part.as_bytes());
+        assert!(is_there(place.path()) && is_there(place.method()), "asked for {}", place.path());
+        assert!(!matches!(ask, Ask::Service(service) if service.acts()), "{ask:?} by somebody else's hand");
     }
     // A client that wants to be told to go on is told so first.
     let answer = answer.strip_prefix(&b"HTTP/1.1 100 Continue\r\n\r\n"[..]).unwrap_or(&answer);
@@ -82,6 +90,14 @@ fn request(said: &[u8]) {
     }
 }
 
+/// A service that is read is written as the same.
+fn service(said: &[u8]) {
+    if let Ok(service) = read_service(said) {
+        let bytes = serde_json::to_vec(&service).expect("a service has a JSON form");
+        assert_eq!(read_service(&bytes), Ok(service));
+    }
+}
+
 /// A document that is read is written as the same.
 fn documents(said: &[u8]) {
     fn again<T: Serialize + DeserializeOwned + PartialEq + Debug>(said: &[u8]) {
@@ -94,5 +110,6 @@ fn documents(said: &[u8]) {
     }
     again::<Status>(said);
     again::<Orders>(said);
+    again::<Reading>(said);
     again::<Refusal>(said);
 }

@@ -17,4 +17,5 @@ mod journals;
 mod kills;
 mod peers;
 mod receivers;
+mod services;
 mod vends;

@@ -60,6 +60,8 @@ fn the_socket_answers_plain_http_and_refuses_the_rest_in_json() {
         assert!(refusal["error"].is_string() && refusal["schema_version"] == 1, "{refusal}");
         assert_eq!(answer.to_lowercase().contains("allow: get"), wanted == "405", "{answer}");
     }
+    let answer = http(&machine, "GET /v1/service HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 405 ") && answer.to_lowercase().contains("allow: post"), "{answer}");
     let head = format!("GET /v1/status HTTP/1.1\r\nHost: x\r\nX: {long}{long}\r\n\r\n");
     assert!(http(&machine, &head).starts_with("HTTP/1.1 431 "));
     assert!(http(&machine, "\x16\x03\x01 nonsense\r\n\r\n").starts_with("HTTP/1.1 400 "));
@@ -249,4 +251,117 @@ fn the_status_is_one_screen_in_words_in_both_languages_and_forms() {
     let orders = machine.tool(&["order", "list", "--json"]);
     assert_eq!(orders.documents(), [serde_json::json!({ "schema_version": 1, "orders": [] })]);
     assert_eq!(machine.tool(&["order", "list", "--plain"]).out, "");
+}
+
+fn post(machine: &Machine, service: &str) -> (String, serde_json::Value) {
+    let head = format!("POST /v1/service HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", service.len());
+    let answer = http(machine, &format!("{head}{service}"));
+    (answer[..12].to_owned(), body(&answer))
+}
+
+#[test]
+fn a_service_that_cannot_be_served_is_refused_with_its_reason() {
+    let machine = Machine::new();
+    let _daemon = machine.daemon();
+    // The port is not there.
+    for (service, status, why) in [
+        (r#"{"service":"climate","address":1}"#, "HTTP/1.1 503", "away"),
+        (r#"{"service":"reset","address":1}"#, "HTTP/1.1 501", "not_offered"),
+        (r#"{"service":"slot_state","address":1,"slot":5}"#, "HTTP/1.1 503", "away"),
+        (r#"{"service":"slot_state","address":1,"slot":81}"#, "HTTP/1.1 501", "not_offered"),
+    ] {
+        let (told, refusal) = post(&machine, service);
+        assert_eq!((told.as_str(), &refusal["why"]), (status, &why.into()), "{service}: {refusal}");
+        assert_eq!(refusal["lacks"].is_array(), why == "not_offered", "{refusal}");
+    }
+    let long = format!("{{\"service\":\"{}\"}}", "x".repeat(5_000));
+    for (service, status) in [
+        ("", "HTTP/1.1 400"),
+        (r#"{"service":"motor","address":1}"#, "HTTP/1.1 400"),
+        (r#"{"service":"hold","address":1,"mode":"heat","target_c":90}"#, "HTTP/1.1 400"),
+        (long.as_str(), "HTTP/1.1 413"),
+    ] {
+        let (told, refusal) = post(&machine, service);
+        assert_eq!(told, status, "{refusal}");
+        assert!(refusal["error"].is_string() && refusal["why"].is_null(), "{refusal}");
+    }
+    assert_eq!(machine.status()["phase"], "running");
+}
+
+#[test]
+fn the_tool_tells_why_the_board_was_not_asked_in_both_languages() {
+    let machine = Machine::new();
+    for command in [["board", "ask", "door"].as_slice(), &["board", "reset"]] {
+        assert_eq!(machine.tool(command).code, Some(3), "no daemon");
+    }
+    let _daemon = machine.daemon();
+    for (command, code, en, zh) in [
+        (["board", "ask", "climate"].as_slice(), 7, "its port is closed", "串口未打开"),
+        (&["board", "ask", "slot", "5", "--addr", "8"], 7, "its port is closed", "串口未打开"),
+        (&["board", "switch", "fan", "on"], 6, "no such question", "没有此项"),
+        (&["board", "hold", "cool", "4"], 7, "its port is closed", "串口未打开"),
+    ] {
+        for (lang, words) in [("en", en), ("zh", zh)] {
+            let ended = machine.tool(&[command, &["--lang", lang]].concat());
+            assert_eq!((ended.code, ended.out.as_str()), (Some(code), ""), "{command:?}: {}", ended.err);
+            assert!(ended.err.contains(words), "{command:?}: {}", ended.err);
+        }
+    }
+    for senseless in [
+        ["board", "ask", "weather"].as_slice(),
+        &["board", "ask", "slot"],
+        &["board", "ask", "door", "--addr", "9"],
+        &["board", "switch", "motor", "on"],
+        &["board", "hold", "cool"],
+        &["board", "hold", "heat", "71"],
+    ] {
+        assert_eq!(machine.tool(senseless).code, Some(2), "{senseless:?}");
+    }
+}
+
+#[test]
+fn a_member_of_the_group_may_look_and_not_act() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can be somebody else");
+        return;
+    }
+    let machine = Machine::new();
+    let daemon = machine.daemon();
+    fs::set_permissions(machine.directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let others = |arguments: &[&str]| {
+        let mut command = vend(arguments);
+        // Nobody's user in the socket's own group.
+        command.args(["--socket", &machine.text("control.sock")]).uid(65_533).gid(0);
+        match command.output() {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => None,
+            output => output.map(|o| (o.status.code(), String::from_utf8(o.stderr).unwrap())).ok(),
+        }
+    };
+    let Some((code, err)) = others(&["board", "ask", "climate"]) else {
+        eprintln!("SKIPPED: others cannot run the binary where it was built");
+        return;
+    };
+    assert_eq!(code, Some(7), "asked, and the port is not there: {err}");
+    for command in [["board", "switch", "light", "on"].as_slice(), &["board", "hold", "off"], &["board", "reset"]] {
+        let (code, err) = others(command).unwrap();
+        assert_eq!(code, Some(4), "{command:?}: {err}");
+        assert!(err.contains("root") && err.contains("sudo"), "{err}");
+    }
+    daemon.wait_for_log("service_refused");
+    assert!(daemon.log().contains("uid=65533"), "{}", daemon.log());
+}
+
+#[test]
+fn a_profile_says_which_services_its_family_offers() {
+    for (profile, services) in [
+        ("tcn-00ff", "ask climate, ask door, ask self-check, ask slot, hold, switch light, switch glass-heater"),
+        ("xy-v3", "ask climate, ask door, ask self-check, ask slot, hold, reset"),
+        ("uling-zdm8", "ask climate, ask door, ask self-check, reset"),
+        ("lock-8a", "ask slot"),
+    ] {
+        let shown = run(vend(["board", "show", profile, "--plain"]));
+        assert!(shown.out.contains(&format!("services\t{services}\n")), "{profile}: {}", shown.out);
+    }
+    let shown = run(vend(["board", "show", "adh814", "--json"]));
+    assert_eq!(shown.documents()[0]["services"], serde_json::json!(["ask climate", "hold"]));
 }

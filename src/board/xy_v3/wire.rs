@@ -29,6 +29,11 @@ pub const SHORT_STATUS: u8 = 0x53;
 /// Board: how the machine is, in one byte.
 pub const SHORT_STATUS_REPLY: u8 = 0x54;
 
+/// Host: read or set something of the menu.
+pub const MENU: u8 = 0x70;
+/// Board: what the menu says.
+pub const MENU_REPLY: u8 = 0x71;
+
 const HEAD: [u8; 2] = [0xFA, 0xFB];
 /// FA FB, CMD, LEN and XOR.
 const OVERHEAD_BYTES: usize = 5;

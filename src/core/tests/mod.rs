@@ -9,4 +9,5 @@ mod matrix;
 mod missed;
 mod review;
 mod rules;
+mod service;
 mod world;

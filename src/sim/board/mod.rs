@@ -16,6 +16,8 @@ pub mod mechanism;
 #[cfg(test)]
 mod pair;
 pub mod reader;
+#[cfg(test)]
+mod services;
 pub mod tcn_00ff;
 pub mod uling_modbus;
 pub mod xy_v3;

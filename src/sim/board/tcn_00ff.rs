@@ -9,14 +9,10 @@
 use super::fault::{FaultKind, Faults, LATE_MS, POWER_LOSS_MS, RESTART_MS};
 use super::{Emulator, Turn};
 use crate::board::profile::Profile;
-use crate::board::tcn_00ff::{DELIVERED, PARAMETER_ON, SLOT_MAX, reply, request};
+use crate::board::tcn_00ff::{DELIVERED, DOOR, PARAMETER_ON, SLOT_EXISTS, SLOT_MAX, TEMPERATURE, reply, request};
 use crate::order::time::BootMs;
 use std::collections::VecDeque;
 
-const READ_TEMPERATURE: u8 = 0xDC;
-const READ_DOOR: u8 = 0xDF;
-/// 78h + n: does slot n exist?
-const SLOT_EXISTS: u8 = 0x78;
 const ERROR_MOTOR_SHORT: u8 = 0x30;
 const ERROR_MOTOR_OPEN: u8 = 0x40;
 /// Bytes of a request that stopped for this long are forgotten: their sender is gone. No document says that the board
@@ -67,9 +63,9 @@ impl Tcn00ffBoard {
         }
         let answer = match command {
             1..=SLOT_MAX => return self.dispense(now, board, command, parameter == PARAMETER_ON),
-            READ_TEMPERATURE => reply(board, true, TEMPERATURE_C, 0),
+            TEMPERATURE => reply(board, true, TEMPERATURE_C, 0),
             // The door is shut: open would be 01.
-            READ_DOOR => reply(board, true, 0, 0),
+            DOOR => reply(board, true, 0, 0),
             _ if let Some(slot @ 1..=SLOT_MAX) = command.checked_sub(SLOT_EXISTS) => {
                 reply(board, self.profile.has_slot(crate::board::driver::Slot(slot.into())), 0, 0)
             }

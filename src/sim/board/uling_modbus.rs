@@ -9,7 +9,8 @@ use crate::board::frame::crc16_modbus;
 use crate::board::profile::Profile;
 use crate::board::protocol::sealed;
 use crate::board::uling_modbus::{
-    DISPENSING, EXCEPTION, FAILED, HARDWARE, IDLE, READ, SHIP, SOFTWARE, STATUS, SUCCESS, WRITE_MANY, WRITE_ONE, fault,
+    BOX, CLIMATE, DISPENSING, DROP_DETECTOR, EXCEPTION, FAILED, HARDWARE, IDLE, LIFT_RESET, READ, RELAY, RELAY_MAX,
+    SHIP, SOFTWARE, STATUS, SUCCESS, WRITE_MANY, WRITE_ONE, fault,
 };
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::time::BootMs;
@@ -20,13 +21,13 @@ const READABLE: &[(u16, &[u8])] = &[
     (HARDWARE, &[0x20, 0x02, 10, 10]),
     (SOFTWARE, &[0x20, 0x20, 0x02, 0x20]),
     // 21.0 °C, 55.0 %.
-    (0x0004, &[0x00, 0xD2, 0x02, 0x26]),
+    (CLIMATE, &[0x00, 0xD2, 0x02, 0x26]),
     // Box 1 is closed.
-    (0x0005, &[0x01, 0x01]),
+    (BOX, &[0x01, 0x01]),
     (0x0006, &[0, 0]),
     (0x0007, &[0, 0]),
     // The drop detector is clear.
-    (0x0008, &[0, 1]),
+    (DROP_DETECTOR, &[0, 1]),
 ];
 /// Registers that take one word, and turn no motor here: relay, lift reset, axis, motor timeout.
 const WRITABLE: std::ops::RangeInclusive<u16> = 0x1001..=0x1004;
@@ -104,6 +105,8 @@ impl UlingModbusBoard {
                 Some(_) => exception(fault::DATA),
                 None => exception(fault::ADDRESS),
             },
+            (WRITE_ONE, RELAY) if !((1..=RELAY_MAX).contains(&w1) && w0 <= 1) => exception(fault::DATA),
+            (WRITE_ONE, LIFT_RESET) if words != 1 => exception(fault::DATA),
             (WRITE_ONE, register) if WRITABLE.contains(&register) => Some(request.to_vec()),
             (WRITE_MANY, SHIP) => {
                 let &[_, _, _, _, 0, 2, 4, slot, 0..=4, drop_check @ 0..=1, 0..=1, _, _] = request else {

@@ -9,12 +9,16 @@ use super::fault::{FaultKind, Faults, LATE_MS, POWER_LOSS_MS, RESTART_MS};
 use super::{Emulator, Turn};
 use crate::board::driver::Slot;
 use crate::board::profile::Profile;
+use crate::board::xy_v3::service::{
+    MENU_HOLD, MENU_JAMS, MENU_LIFT_ERRORS, MENU_MOTOR_ERRORS, MENU_OK, MENU_READ, MENU_SET, MENU_TEMPERATURE_STATE,
+    NOT_READ,
+};
 use crate::board::xy_v3::wire::{
-    ACK, CHECK_SLOT, DIRECT_DRIVE, DISPENSING, Deframer, Frame, MACHINE_STATUS, MACHINE_STATUS_REPLY, POLL, PackNo,
-    SELECT, SHORT_STATUS, SHORT_STATUS_REPLY, SLOT_STATUS, SYNC, frame,
+    ACK, CHECK_SLOT, DIRECT_DRIVE, DISPENSING, Deframer, Frame, MACHINE_STATUS, MACHINE_STATUS_REPLY, MENU, MENU_REPLY,
+    POLL, PackNo, SELECT, SHORT_STATUS, SHORT_STATUS_REPLY, SLOT_STATUS, SYNC, frame,
 };
 use crate::order::time::BootMs;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// The host may speak for so long after a frame of the board.
 const WINDOW_MS: u64 = 100;
@@ -29,6 +33,12 @@ const JAMMED: u8 = 0x03;
 const NO_MOTOR: u8 = 0x06;
 /// The emulated machine's id in `52`.
 const MACHINE_ID: &[u8; 10] = b"0000000042";
+
+/// What the master's sensors read: 4 °C, 60 %. There are no slaves.
+const TEMPERATURE_C: u8 = 4;
+const HUMIDITY_PERCENT: u8 = 60;
+/// A setting was refused.
+const MENU_FAILED: u8 = 1;
 
 /// A message that the host has not acknowledged.
 struct Message {
@@ -58,6 +68,9 @@ pub struct XyV3Board {
     dark_until: BootMs,
     events: Vec<(BootMs, Event)>,
     turns: Vec<Turn>,
+    /// Kept without power, until they are cleared.
+    jams: BTreeSet<u16>,
+    motor_errors: BTreeSet<u16>,
     out_of_turn: u32,
     unacknowledged: u32,
     outputs: VecDeque<Vec<u8>>,
@@ -80,6 +93,8 @@ impl XyV3Board {
             dark_until: BootMs::default(),
             events: Vec::new(),
             turns: Vec::new(),
+            jams: BTreeSet::new(),
+            motor_errors: BTreeSet::new(),
             out_of_turn: 0,
             unacknowledged: 0,
             outputs: VecDeque::new(),
@@ -163,15 +178,45 @@ impl XyV3Board {
                 self.push_about_slot(SLOT_STATUS, status, slot);
             }
             (MACHINE_STATUS, _) => {
-                // Acceptors 4, temperature 1, door 1, change 8; the id; temperatures and humidities not read.
+                // Acceptors 4, temperature 1, door 1 (shut), change 8; the id; temperatures and humidities.
                 let mut text = vec![0; 14];
                 text.extend_from_slice(MACHINE_ID);
-                text.extend_from_slice(&[0xAA; 16]);
+                for of_the_master in [TEMPERATURE_C, HUMIDITY_PERCENT] {
+                    text.push(of_the_master);
+                    text.extend_from_slice(&[NOT_READ; 7]);
+                }
                 self.push(MACHINE_STATUS_REPLY, &text);
             }
+            (MENU, [_, kind, operation, rest @ ..]) => self.menu(*kind, *operation, rest),
             (SHORT_STATUS, _) => self.push(SHORT_STATUS_REPLY, &[0]),
             _ => {}
         }
+    }
+
+    fn menu(&mut self, kind: u8, operation: u8, rest: &[u8]) {
+        let listed = |slots: &BTreeSet<u16>| {
+            let count = u8::try_from(slots.len()).unwrap_or(u8::MAX);
+            let slots = slots.iter().take(usize::from(count)).flat_map(|slot| slot.to_be_bytes());
+            [count].into_iter().chain(slots).collect::<Vec<u8>>()
+        };
+        let data = match (kind, operation, rest) {
+            (MENU_JAMS, MENU_READ, []) => listed(&self.jams),
+            (MENU_MOTOR_ERRORS, MENU_READ, []) => listed(&self.motor_errors),
+            (MENU_TEMPERATURE_STATE, MENU_READ, []) => vec![MENU_OK],
+            (MENU_JAMS, MENU_SET, []) => {
+                self.jams.clear();
+                vec![MENU_OK]
+            }
+            (MENU_MOTOR_ERRORS, MENU_SET, []) => {
+                self.motor_errors.clear();
+                vec![MENU_OK]
+            }
+            (MENU_LIFT_ERRORS, MENU_SET, []) => vec![MENU_OK],
+            (MENU_HOLD, MENU_SET, [0..=9, mode, _]) => vec![if (1..=4).contains(mode) { MENU_OK } else { MENU_FAILED }],
+            // A machine without this menu says nothing.
+            _ => return,
+        };
+        self.push(MENU_REPLY, &[&[kind, operation], &data[..]].concat());
     }
 
     fn vend(&mut self, now: BootMs, slot: u16, armed: bool) {
@@ -181,7 +226,10 @@ impl XyV3Board {
         let fault = self.faults.strike(slot);
         let end = now.plus_ms(self.turn_ms);
         match fault {
-            Some(FaultKind::OpenMotor) => return self.push_about_slot(DISPENSING, NO_MOTOR, slot),
+            Some(FaultKind::OpenMotor) => {
+                self.motor_errors.insert(slot);
+                return self.push_about_slot(DISPENSING, NO_MOTOR, slot);
+            }
             Some(FaultKind::Refuse) => return self.push_about_slot(SLOT_STATUS, STATUS_PAUSED, slot),
             _ => {}
         }
@@ -205,6 +253,9 @@ impl XyV3Board {
     fn happen(&mut self, event: &Event) {
         match *event {
             Event::Ends { slot, code, garbled } => {
+                if code == JAMMED {
+                    self.jams.insert(slot);
+                }
                 self.push_about_slot(DISPENSING, code, slot);
                 if let Some(message) = self.messages.back_mut() {
                     message.garble_first = garbled;

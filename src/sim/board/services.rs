@@ -1,0 +1,352 @@
+//! What every family has to show beside a vend: each service is served as the emulated board has it, none turns a
+//! motor, and none of their answers is ever taken for a vend's, however late it comes.
+
+use super::fault::Faults;
+use super::pair::{command, profile};
+use super::{Emulator, emulator_for};
+use crate::board::driver::{Address, Driver, Finding, LineState, Output, Slot, Written};
+use crate::board::driver_for;
+use crate::board::profile::Profile;
+use crate::board::service::{ClimateMode, Device, Reading, Service, ServiceError};
+use crate::order::outcome::Motor;
+use crate::order::time::BootMs;
+use std::collections::VecDeque;
+
+const TURN_MS: u64 = 1_000;
+/// How long a byte is under way.
+const WIRE_MS: u64 = 2;
+/// No service, no settling and no vend takes longer.
+const PATIENCE_MS: u64 = 120_000;
+
+/// What becomes of the board's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cable {
+    Whole,
+    /// What the host says is lost.
+    Cut,
+    /// What the board says is held back.
+    Slow,
+}
+
+struct Desk {
+    driver: Box<dyn Driver>,
+    board: Box<dyn Emulator>,
+    now: BootMs,
+    cable: Cable,
+    /// To the driver.
+    under_way: VecDeque<(BootMs, Vec<u8>)>,
+    held_back: Vec<Vec<u8>>,
+    found: Vec<Finding>,
+}
+
+fn with_relays(name: &str) -> Profile {
+    let mut profile = profile(name);
+    if name == "uling-zdm8" {
+        profile.options.relays = Device::ALL.into_iter().zip(1..).collect();
+    }
+    profile
+}
+
+impl Desk {
+    fn idle(name: &str) -> Desk {
+        let profile = with_relays(name);
+        let mut driver = driver_for(&profile);
+        let now = BootMs(1_000);
+        driver.opened(now);
+        let board = emulator_for(&profile, TURN_MS, Faults::default());
+        let (under_way, held_back, found) = (VecDeque::new(), Vec::new(), Vec::new());
+        let mut desk = Desk { driver, board, now, cable: Cable::Whole, under_way, held_back, found };
+        desk.until(|d| d.driver.state() == LineState::Idle);
+        // Identities and all that is said once.
+        desk.run(5_000, |_| false);
+        desk.until(|d| d.driver.state() == LineState::Idle);
+        desk.found.clear();
+        desk
+    }
+
+    fn pump(&mut self) {
+        while let Some(output) = self.driver.next_output() {
+            match output {
+                Output::Finding(finding) => {
+                    let held = matches!(finding, Finding::Outcome(_) | Finding::Late { .. });
+                    self.found.push(finding);
+                    if held {
+                        self.driver.release(self.now);
+                    }
+                }
+                Output::Write(write) => {
+                    if self.cable != Cable::Cut {
+                        self.board.received(self.now, &write.bytes);
+                    }
+                    if write.motor {
+                        self.driver.motor_written(self.now, Written::All);
+                    }
+                }
+            }
+        }
+        while let Some(bytes) = self.board.next_output() {
+            match self.cable {
+                // A board that polls is still heard; what is lost is what the host says.
+                Cable::Whole | Cable::Cut => self.under_way.push_back((self.now.plus_ms(WIRE_MS), bytes)),
+                Cable::Slow => self.held_back.push(bytes),
+            }
+        }
+    }
+
+    fn run(&mut self, ms: u64, done: impl Fn(&Desk) -> bool) -> bool {
+        let end = self.now.plus_ms(ms);
+        loop {
+            self.pump();
+            if done(self) {
+                return true;
+            }
+            let heard = self.under_way.front().map(|(at, _)| *at);
+            let next = [heard, self.driver.deadline(), self.board.deadline()].into_iter().flatten().min();
+            let next = next.unwrap_or(end).max(self.now.plus_ms(1));
+            if next > end {
+                self.now = end;
+                return false;
+            }
+            self.now = next;
+            while let Some((_, bytes)) = self.under_way.pop_front_if(|(at, _)| *at <= next) {
+                self.driver.received(next, next, &bytes);
+            }
+            self.board.wake(next);
+            self.driver.wake(next);
+        }
+    }
+
+    fn until(&mut self, done: impl Fn(&Desk) -> bool) {
+        assert!(self.run(PATIENCE_MS, done), "{:?}: {:?}", self.driver.state(), self.found);
+    }
+
+    fn served(&self) -> Vec<&Result<Reading, ServiceError>> {
+        let served = |finding| match finding {
+            &Finding::Served(ref result) => Some(result),
+            _ => None,
+        };
+        self.found.iter().filter_map(served).collect()
+    }
+
+    fn serve(&mut self, service: &Service) -> Result<Reading, ServiceError> {
+        self.found.clear();
+        self.driver.serve(self.now, service);
+        self.until(|d| !d.served().is_empty());
+        let [result] = self.served()[..] else { panic!("{:?}", self.found) };
+        result.clone()
+    }
+
+    /// What was said beside the vend is not a vend's, and the line still serves one.
+    fn assert_can_vend(&mut self, story: &str) {
+        self.until(|d| d.driver.state() == LineState::Idle);
+        let of_a_vend = |f: &Finding| matches!(f, Finding::Outcome(_) | Finding::Late { .. } | Finding::Unproven(_));
+        assert!(!self.found.iter().any(of_a_vend), "{story}: {:?}", self.found);
+        assert_eq!(self.board.turns(), [], "{story}");
+        self.found.clear();
+        let command = command(1, 5, true);
+        let reference = self.driver.reference(&command);
+        self.driver.drive(self.now, &command, &reference);
+        self.until(|d| d.found.iter().any(of_a_vend));
+        let outcome = self.found.iter().find(|f| of_a_vend(f));
+        assert!(matches!(outcome, Some(Finding::Outcome(e)) if e.motor == Motor::Ok), "{story}: {outcome:?}");
+        assert_eq!(self.board.turns().len(), 1, "{story}");
+    }
+}
+
+const PROFILES: [&str; 8] = ["uling-zdm8", "adh814", "adh815", "xy-v3", "tcn-00ff", "m102", "lock-8a", "lock-cu"];
+
+/// Every service that there is, at address 1 and slot 5.
+fn all() -> Vec<Service> {
+    let address = Address::new(1).unwrap();
+    let held = [ClimateMode::Cool, ClimateMode::Heat, ClimateMode::Off];
+    let held = held.map(|mode| Service::Hold { address, mode, target_c: -4 });
+    let switched = Device::ALL.map(|device| [true, false].map(|on| Service::Switch { address, device, on }));
+    let asked = [
+        Service::SelfCheck { address },
+        Service::SlotState { address, slot: Slot(5) },
+        Service::Door { address },
+        Service::Climate { address },
+        Service::Reset { address },
+    ];
+    asked.into_iter().chain(held).chain(switched.into_iter().flatten()).collect()
+}
+
+fn offered(name: &str) -> Vec<Service> {
+    let driver = driver_for(&with_relays(name));
+    all().into_iter().filter(|service| driver.serves(service)).collect()
+}
+
+/// What the emulated board of a family says; nothing where the family has no such service.
+fn expected(name: &str, service: &Service) -> Option<Reading> {
+    let climate = |temperature_deci_c, humidity_permille| {
+        Some(Reading::Climate { temperature_deci_c: Some(temperature_deci_c), humidity_permille })
+    };
+    let is_lock = name.starts_with("lock");
+    match (name, service) {
+        (_, Service::SlotState { .. }) => {
+            (name != "uling-zdm8" && !name.starts_with("adh")).then_some(Reading::SlotReady)
+        }
+        _ if is_lock => None,
+        ("uling-zdm8", Service::Climate { .. }) => climate(210, Some(550)),
+        ("adh814", Service::Climate { .. }) => climate(240, None),
+        ("adh815", Service::Climate { .. }) => climate(250, None),
+        ("xy-v3", Service::Climate { .. }) => climate(40, Some(600)),
+        ("tcn-00ff", Service::Climate { .. }) => climate(50, None),
+        (_, Service::Climate { .. }) => climate(240, Some(550)),
+        ("uling-zdm8" | "xy-v3" | "tcn-00ff", Service::Door { .. }) => Some(Reading::Door { open: false }),
+        ("uling-zdm8" | "xy-v3" | "tcn-00ff", Service::SelfCheck { .. }) => Some(Reading::Healthy),
+        ("adh814" | "adh815" | "xy-v3" | "tcn-00ff", Service::Hold { .. }) => Some(Reading::Done),
+        ("uling-zdm8" | "m102", Service::Switch { .. }) => Some(Reading::Done),
+        ("tcn-00ff", Service::Switch { device: Device::Light | Device::GlassHeater, .. }) => Some(Reading::Done),
+        ("uling-zdm8" | "xy-v3", Service::Reset { .. }) => Some(Reading::Done),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_service_is_served_as_the_board_has_it_and_turns_no_motor() {
+    for name in PROFILES {
+        let mut desk = Desk::idle(name);
+        for service in all() {
+            let expected = expected(name, &service).ok_or(ServiceError::NotOffered);
+            assert_eq!(desk.driver.serves(&service), expected.is_ok(), "{name} {service:?}");
+            assert_eq!(desk.serve(&service), expected, "{name} {service:?}");
+            desk.until(|d| d.driver.state() == LineState::Idle);
+        }
+        let tally = desk.driver.tally();
+        assert!(tally.round_trips > 0 && tally.longest_round_trip_ms > 0, "{name}: {tally:?}");
+        desk.assert_can_vend(name);
+    }
+}
+
+#[test]
+fn a_service_at_an_address_that_the_profile_lacks_is_not_offered() {
+    for name in PROFILES {
+        let mut one = with_relays(name);
+        one.addresses.count = 1;
+        let driver = driver_for(&one);
+        let address = Address::new(2).unwrap();
+        for service in [Service::Climate { address }, Service::SlotState { address, slot: Slot(5) }] {
+            assert!(!driver.serves(&service), "{name}");
+        }
+    }
+}
+
+#[test]
+fn while_something_is_served_or_driven_nothing_else_is() {
+    for name in PROFILES {
+        let Some(service) = offered(name).first().copied() else { continue };
+        let mut desk = Desk::idle(name);
+        desk.driver.serve(desk.now, &service);
+        assert_eq!(desk.driver.state(), LineState::Busy, "{name}");
+        desk.driver.serve(desk.now, &service);
+        desk.until(|d| d.served().len() == 2);
+        assert_eq!(desk.served()[0], &Err(ServiceError::Busy), "{name}");
+        assert!(desk.served()[1].is_ok(), "{name}");
+        desk.assert_can_vend(name);
+    }
+}
+
+#[test]
+fn a_board_that_does_not_hear_ends_every_service_without_an_answer_and_the_line_comes_back() {
+    for name in PROFILES {
+        for service in offered(name) {
+            let story = format!("{name} {service:?}");
+            let mut desk = Desk::idle(name);
+            desk.cable = Cable::Cut;
+            assert_eq!(desk.serve(&service), Err(ServiceError::NoAnswer), "{story}");
+            desk.cable = Cable::Whole;
+            desk.assert_can_vend(&story);
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_comes_after_its_service_was_given_up_is_no_vends_and_no_status() {
+    for name in PROFILES {
+        for service in offered(name) {
+            for late_ms in [0, 1, 30] {
+                let story = format!("{name} {service:?}, {late_ms} ms too late");
+                let mut desk = Desk::idle(name);
+                desk.cable = Cable::Slow;
+                assert_eq!(desk.serve(&service), Err(ServiceError::NoAnswer), "{story}");
+                desk.run(late_ms, |_| false);
+                desk.cable = Cable::Whole;
+                for bytes in std::mem::take(&mut desk.held_back) {
+                    desk.driver.received(desk.now, desk.now, &bytes);
+                }
+                desk.assert_can_vend(&story);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_port_that_closes_ends_a_service_and_what_comes_after_it_opens_again_is_no_vends() {
+    for name in PROFILES {
+        for service in offered(name) {
+            let story = format!("{name} {service:?}");
+            let mut desk = Desk::idle(name);
+            desk.cable = Cable::Slow;
+            desk.driver.serve(desk.now, &service);
+            desk.run(300, |d| !d.held_back.is_empty());
+            desk.driver.closed(desk.now);
+            desk.pump();
+            assert_eq!(desk.served(), [&Err(ServiceError::NoAnswer)], "{story}");
+            assert_eq!(desk.driver.state(), LineState::Closed, "{story}");
+            desk.cable = Cable::Whole;
+            desk.driver.opened(desk.now);
+            for bytes in std::mem::take(&mut desk.held_back) {
+                desk.driver.received(desk.now, desk.now, &bytes);
+            }
+            desk.assert_can_vend(&story);
+        }
+    }
+}
+
+/// The reply of a tcn board names nothing: a service ends the time in which a vend's late reply is believed.
+#[test]
+fn tcn_a_vends_late_reply_is_not_credited_once_something_else_was_asked() {
+    let mut desk = Desk::idle("tcn-00ff");
+    desk.cable = Cable::Slow;
+    let command = command(1, 5, true);
+    let reference = desk.driver.reference(&command);
+    desk.driver.drive(desk.now, &command, &reference);
+    desk.until(|d| d.found.iter().any(|f| matches!(f, Finding::Unproven(_))));
+    desk.until(|d| d.driver.state() == LineState::Idle);
+    let late = std::mem::take(&mut desk.held_back);
+    assert_eq!(late.len(), 1);
+    desk.cable = Cable::Whole;
+    let address = Address::new(1).unwrap();
+    assert!(desk.serve(&Service::Door { address }).is_ok());
+    desk.found.clear();
+    desk.driver.received(desk.now, desk.now, &late[0]);
+    desk.pump();
+    assert!(!desk.found.iter().any(|f| matches!(f, Finding::Late { .. })), "{:?}", desk.found);
+}
+
+/// Rule 19: what can turn a slot is no service of any family.
+#[test]
+fn rule_19_no_service_is_a_motor_command() {
+    for name in PROFILES {
+        for service in offered(name) {
+            let mut desk = Desk::idle(name);
+            desk.driver.serve(desk.now, &service);
+            for _ in 0..3_000 {
+                while let Some(output) = desk.driver.next_output() {
+                    if let Output::Write(write) = output {
+                        assert!(!write.motor, "{name} {service:?}");
+                        desk.board.received(desk.now, &write.bytes);
+                    }
+                }
+                while let Some(bytes) = desk.board.next_output() {
+                    desk.driver.received(desk.now, desk.now, &bytes);
+                }
+                desk.now = desk.now.plus_ms(1);
+                desk.board.wake(desk.now);
+                desk.driver.wake(desk.now);
+            }
+            assert_eq!(desk.board.turns(), [], "{name} {service:?}");
+        }
+    }
+}
