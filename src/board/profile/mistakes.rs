@@ -18,7 +18,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("tcn-00ff", "family = \"tcn-00ff\"", "family = \"tcn\"", "[family]", "\"tcn\""),
     ("adh815", "\"held-until-acknowledged\"", "\"push-only\"", "recovery_class", "\"push-only\""),
     ("tcn-00ff", "recovery_class = \"none\"", "recovery_class = \"nothing\"", "[recovery_class]", "\"nothing\""),
-    ("tcn-00ff", "lacks = [", "lacks = 3 # [", "[lacks]", "3"),
+    ("tcn-00ff", "lacks = [", "lacks = [3,", "[lacks]", "3"),
     ("tcn-00ff", "baud = 9600", "baud = 0", "link.baud", "0"),
     ("tcn-00ff", "baud = 9600", "baud = 9600\nparity = \"evn\"", "[link.parity]", "\"evn\""),
     ("tcn-00ff", "first_on_wire = 0", "first_on_wire = 255", "addresses.first_on_wire", "255"),
@@ -80,6 +80,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("m102", "motor_type", "crc_suffix = \"\"\nmotor_type", "options.crc_suffix", "\"\""),
     ("lock-8a", "short_when = \"locked\"", "", "options.short_when", "options"),
     ("adh815", "adh_variant", "echo = true\nadh_variant", "options.echo", "true"),
+    ("adh815", "adh_variant", "relays = {light = 1}\nadh_variant", "options.relays", "{light = 1}"),
     ("tcn-00ff", "[link]", "[outcomes]\n256 = {motor = \"ok\", drop_sensor = \"none\"}\n[link]", "outcomes", "256"),
     (
         "tcn-00ff",
