@@ -269,6 +269,28 @@ fn the_line_settles_only_after_the_longest_vend_when_an_unanswered_command_met_a
 }
 
 #[test]
+fn a_service_is_asked_again_as_often_as_the_profile_says() {
+    for (retries, asked) in [(None, 2), (Some(0), 1), (Some(3), 4)] {
+        let mut profile = profile("uling-zdm8", 1);
+        profile.timing.retries = retries;
+        let mut driver = UlingModbus::new(&profile);
+        driver.opened(BootMs(0));
+        let (mut now, ..) = next_write(&mut driver, BootMs(0));
+        driver.received(now, now, &sealed(ZDM8_IDLE.to_vec()));
+        driver.serve(now, &Service::Climate { address: Address::new(1).unwrap() });
+        let (mut written, mut served) = (0, Vec::new());
+        // Register 4 is the climate; what follows when it is given up is another question.
+        while served.is_empty() {
+            let (at, write, found) = next_write(&mut driver, now);
+            now = at;
+            written += usize::from(write[..4] == [1, 3, 0, 4]);
+            served = found.into_iter().filter(|f| matches!(f, Finding::Served(_))).collect();
+        }
+        assert_eq!((written, served), (asked, vec![Finding::Served(Err(ServiceError::NoAnswer))]), "{retries:?}");
+    }
+}
+
+#[test]
 fn a_class_less_profile_proves_nothing_after_a_restart() {
     let mut profile = profile("adh815", 1);
     profile.recovery_class = RecoveryClass::None;
