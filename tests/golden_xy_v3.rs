@@ -278,7 +278,7 @@ fn served(last: u8, service: Service, exchanges: &[(Vec<u8>, Vec<u8>)]) -> Findi
     let mut line = Line::idle(&profile(5), last);
     line.driver.serve(line.now.plus_ms(50), &service);
     for (question, answer) in exchanges {
-        assert_eq!(line.hear(&bytes(POLL)), [question.clone()], "{service:?}");
+        assert_eq!(line.hear(&bytes(POLL)), std::slice::from_ref(question), "{service:?}");
         assert_eq!(line.hear(&bytes(ACK)), [] as [Vec<u8>; 0]);
         line.now = line.now.plus_ms(200);
         line.driver.received(line.now, line.now, answer);

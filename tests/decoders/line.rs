@@ -7,6 +7,7 @@ use vend::board::driver::{
 };
 use vend::board::driver_for;
 use vend::board::profile::Profile;
+use vend::board::service::{ClimateMode, Device, Service};
 use vend::order::outcome::Reason;
 use vend::order::time::BootMs;
 
@@ -40,6 +41,8 @@ pub struct Line {
     read_at: BootMs,
     is_open: bool,
     running: Option<Running>,
+    /// Something is wanted of the board beside a vend.
+    serving: bool,
     /// The result of a motor frame's write is not told yet.
     write_pending: bool,
     release_pending: bool,
@@ -62,6 +65,7 @@ impl Line {
             read_at: BootMs(1_000),
             is_open: false,
             running: None,
+            serving: false,
             write_pending: false,
             release_pending: false,
         };
@@ -85,6 +89,22 @@ impl Line {
             floor_type: [FloorType::Spring, FloorType::Lock, FloorType::Belt][usize::from(switches >> 2) % 3],
             lift: switches & 1 == 1,
             drop_check: switches & 2 == 2,
+        }
+    }
+
+    fn service(&self, script: &mut Script) -> Service {
+        let (kind, detail) = (script.byte(), script.byte());
+        let address = Address::new(1 + (kind >> 5) % self.profile.addresses.count.max(1)).expect("1 to count");
+        let device = Device::ALL[usize::from(detail >> 1) % Device::ALL.len()];
+        let mode = [ClimateMode::Off, ClimateMode::Cool, ClimateMode::Heat][usize::from(detail) % 3];
+        match kind & 0x1F {
+            0 => Service::SelfCheck { address },
+            1 => Service::Door { address },
+            2 => Service::Climate { address },
+            3 => Service::Switch { address, device, on: detail & 1 == 1 },
+            4 => Service::Hold { address, mode, target_c: detail.cast_signed() },
+            5 => Service::Reset { address },
+            _ => Service::SlotState { address, slot: Slot(detail.into()) },
         }
     }
 
@@ -134,6 +154,13 @@ impl Line {
             11 if self.release_pending => {
                 self.release_pending = false;
                 self.driver.release(self.now);
+            }
+            11 if self.driver.state() == LineState::Idle => {
+                let service = self.service(script);
+                if self.driver.serves(&service) {
+                    self.serving = true;
+                    self.driver.serve(self.now, &service);
+                }
             }
             12 if self.write_pending => {
                 self.written([Written::All, Written::Some, Written::Nothing][usize::from(script.byte()) % 3]);
@@ -203,6 +230,7 @@ impl Line {
         let state = self.driver.state();
         assert_eq!(state == LineState::Closed, !self.is_open, "{state:?}");
         assert!(self.running.is_none() || state != LineState::Idle, "idle with a command under way");
+        assert!(!self.serving || state != LineState::Idle, "idle while something is served");
         if F::SILENT_WHILE_HELD && self.release_pending {
             assert!(matches!(state, LineState::Held | LineState::Closed), "{state:?} before the release");
         }
@@ -254,7 +282,7 @@ impl Line {
                 assert!(address.get() <= self.profile.addresses.count, "{finding:?}");
                 self.release_pending = true;
             }
-            Finding::Served(_) => panic!("nothing was to be served: {finding:?}"),
+            Finding::Served(_) => assert!(std::mem::take(&mut self.serving), "nobody waits: {finding:?}"),
             Finding::BoardRestarted | Finding::Identity(_) | Finding::Fault(_) => {}
         }
         if self.running.is_none() {
@@ -273,7 +301,7 @@ impl Line {
         self.settle::<F>(0);
         let end = self.now.plus_ms(2 * self.profile.timing.longest_vend_ms + PATIENCE_MS);
         for _ in 0..WAKES_MAX {
-            if self.running.is_none() {
+            if self.running.is_none() && !self.serving {
                 return;
             }
             if std::mem::take(&mut self.release_pending) {
@@ -291,7 +319,7 @@ impl Line {
             self.pass(due.since_ms(self.now));
             self.settle::<F>(0);
         }
-        assert!(self.running.is_none(), "the command does not end");
+        assert!(self.running.is_none() && !self.serving, "the command does not end");
     }
 }
 

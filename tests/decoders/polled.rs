@@ -67,7 +67,8 @@ impl Family for Zdm8 {
     fn turns_motor(bytes: &[u8], _: &Profile) -> Option<bool> {
         let [_, function, r1, r0, ..] = *bytes else { return None };
         let ships = function == modbus::WRITE_MANY && u16::from_be_bytes([r1, r0]) == modbus::SHIP;
-        (crc16_modbus(bytes) == 0 && (ships || function == modbus::READ)).then_some(ships)
+        let is_known = ships || [modbus::READ, modbus::WRITE_ONE].contains(&function);
+        (crc16_modbus(bytes) == 0 && is_known).then_some(ships)
     }
 }
 
@@ -99,7 +100,8 @@ impl Family for AdhProtocol {
 
     fn turns_motor(bytes: &[u8], profile: &Profile) -> Option<bool> {
         let variant = profile.options.adh_variant?;
-        let known = [adh::ID, adh::POLL, adh::ACK, adh::MODE, adh::RUN].map(|code| adh::command(variant, code));
+        let known = [adh::ID, adh::POLL, adh::ACK, adh::MODE, adh::RUN, adh::TEMPERATURE]
+            .map(|code| adh::command(variant, code));
         let &code = bytes.get(1)?;
         (crc16_modbus(bytes) == 0 && known.contains(&code)).then_some(code == adh::command(variant, adh::RUN))
     }

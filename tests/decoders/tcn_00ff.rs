@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use vend::board::driver::{Address, Driver, Finding, FloorType, MotorCommand, Output, Reference, Slot, Written};
 use vend::board::frame::sum8;
 use vend::board::profile::Profile;
-use vend::board::tcn_00ff::{REPLY_FAULT, REPLY_OK, Tcn00ff, reply};
+use vend::board::tcn_00ff::{REPLY_FAULT, REPLY_OK, SLOT_MAX, Tcn00ff, reply};
 use vend::order::time::BootMs;
 
 static PROFILE: LazyLock<Profile> = LazyLock::new(|| profile_of("tcn-00ff", true));
@@ -34,7 +34,7 @@ impl Family for Tcn00ff {
 
     fn turns_motor(bytes: &[u8], _: &Profile) -> Option<bool> {
         let [a, not_a, b, not_b, c, not_c] = *bytes else { return None };
-        (a == !not_a && b == !not_b && c == !not_c).then_some(true)
+        (a == !not_a && b == !not_b && c == !not_c).then_some((1..=SLOT_MAX).contains(&b))
     }
 }
 

@@ -4,8 +4,11 @@ use crate::common::command::put;
 use crate::common::world::World;
 use serde_json::json;
 
+/// Tenths of °C, and of % where there is such a sensor.
+type Climate = (i32, Option<u32>);
+
 /// Profile, and what it says to `ask climate` and `ask door`; nothing where it has no such question.
-const FAMILIES: [(&str, Option<(i32, Option<u32>)>, Option<bool>); 8] = [
+const FAMILIES: [(&str, Option<Climate>, Option<bool>); 8] = [
     ("uling-zdm8", Some((210, Some(550))), Some(false)),
     ("adh814", Some((240, None)), None),
     ("adh815", Some((250, None)), None),

@@ -121,11 +121,11 @@ impl Desk {
     }
 
     fn served(&self) -> Vec<&Result<Reading, ServiceError>> {
-        let served = |finding| match finding {
-            &Finding::Served(ref result) => Some(result),
+        let served = self.found.iter().filter_map(|finding| match finding {
+            Finding::Served(result) => Some(result),
             _ => None,
-        };
-        self.found.iter().filter_map(served).collect()
+        });
+        served.collect()
     }
 
     fn serve(&mut self, service: &Service) -> Result<Reading, ServiceError> {
