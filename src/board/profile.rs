@@ -451,7 +451,10 @@ mod tests {
         let broken = text.replace("[timing]", "[timing]\nlongest_vend = 3");
         let line = broken.lines().position(|line| line == "longest_vend = 3").unwrap() + 1;
         let error = Profile::parse("x.toml", &broken).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("x.toml:{line}:1: ")) && error.contains("longest_vend") && error.contains('^'), "{error}");
+        assert!(
+            error.starts_with(&format!("x.toml:{line}:1: ")) && error.contains("longest_vend") && error.contains('^'),
+            "{error}"
+        );
     }
 
     #[test]

@@ -80,7 +80,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("m102", "motor_type", "crc_suffix = \"\"\nmotor_type", "options.crc_suffix", "\"\""),
     ("lock-8a", "short_when = \"locked\"", "", "options.short_when", "options"),
     ("adh815", "adh_variant", "echo = true\nadh_variant", "options.echo", "true"),
-    ("adh815", "adh_variant", "relays = {light = 1}\nadh_variant", "options.relays", "{light = 1}"),
+    ("adh815", "adh_variant", "relays = {light = 1}\nadh_variant", "options.relays", "relays"),
     ("tcn-00ff", "[link]", "[outcomes]\n256 = {motor = \"ok\", drop_sensor = \"none\"}\n[link]", "outcomes", "256"),
     (
         "tcn-00ff",
