@@ -31,6 +31,15 @@ pub enum Family {
     /// Kerong KR-CU lock boards.
     #[serde(rename = "lock-cu")]
     LockCu,
+    /// EasiVend lift VMC.
+    #[serde(rename = "lift-c7")]
+    LiftC7,
+    /// EasiVend column boards.
+    #[serde(rename = "col-ed")]
+    ColEd,
+    /// Control boards that speak `FF 00 55` / `FF 00 AA`.
+    #[serde(rename = "ff0055")]
+    Ff0055,
 }
 
 impl Family {
@@ -39,10 +48,10 @@ impl Family {
     pub const fn best_class(self) -> RecoveryClass {
         match self {
             Family::UlingModbus => RecoveryClass::ReadClears,
-            Family::XyV3 => RecoveryClass::PushOnly,
+            Family::XyV3 | Family::ColEd => RecoveryClass::PushOnly,
             Family::Adh => RecoveryClass::HeldUntilAcknowledged,
             Family::Tcn00ff => RecoveryClass::None,
-            Family::M102 => RecoveryClass::LastResult,
+            Family::M102 | Family::LiftC7 | Family::Ff0055 => RecoveryClass::LastResult,
             Family::Lock8a | Family::LockCu => RecoveryClass::PhysicalState,
         }
     }
@@ -198,6 +207,45 @@ pub struct Options {
     pub short_when: Option<ShortWhen>,
     /// lock-8a, lock-cu and m102: the cable gives back what vend says, as RS485 adapters do that listen while they speak.
     pub echo: Option<bool>,
+    /// lift-c7: which row and column a slot stands for.
+    pub grid: Option<Grid>,
+}
+
+/// How slots are counted in rows and columns: slot − base = (row − first row) × columns + (column − first column).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grid {
+    /// The slot in the first column of the first row.
+    pub base: u16,
+    /// Slots of a row.
+    pub columns: u8,
+    /// What stands on the wire for the first row.
+    pub first_row: u8,
+    /// What stands on the wire for the first column.
+    pub first_column: u8,
+}
+
+impl Grid {
+    /// Row and column on the wire, if the slot is not below the base and both fit into a byte.
+    #[must_use]
+    pub fn place(&self, slot: Slot) -> Option<(u8, u8)> {
+        let n = slot.0.checked_sub(self.base)?;
+        let columns = u16::from(self.columns);
+        let row = u8::try_from(n.checked_div(columns)?).ok()?.checked_add(self.first_row)?;
+        let column = u8::try_from(n.checked_rem(columns)?).ok()?.checked_add(self.first_column)?;
+        Some((row, column))
+    }
+
+    /// The slot that stands at a row and column on the wire.
+    #[must_use]
+    pub fn slot(&self, row: u8, column: u8) -> Option<Slot> {
+        let (row, column) = (row.checked_sub(self.first_row)?, column.checked_sub(self.first_column)?);
+        let in_row = u16::from(row).checked_mul(u16::from(self.columns))?;
+        (column < self.columns)
+            .then(|| in_row.checked_add(u16::from(column))?.checked_add(self.base))
+            .flatten()
+            .map(Slot)
+    }
 }
 
 /// When the contact of a latch is closed.
@@ -362,13 +410,17 @@ impl Profile {
 
     /// The first of the family's own switches that is missing, not the family's, or out of range.
     fn wrong_option(&self) -> Option<(&'static str, String)> {
-        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo } = &self.options;
+        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo, grid } = &self.options;
         let may_echo = matches!(self.family, Family::Lock8a | Family::LockCu | Family::M102);
-        let (first_lock, last_lock) = match self.family {
-            Family::Lock8a => (1, super::lock_8a::LOCK_MAX),
-            Family::LockCu => (0, u16::from(super::lock_cu::LOCKS) - 1),
-            _ => (0, u16::MAX),
+        let (first_slot, last_slot, why) = match self.family {
+            Family::Lock8a => (1, super::lock_8a::LOCK_MAX, "what is outside may mean all locks"),
+            Family::LockCu => (0, u16::from(super::lock_cu::LOCKS) - 1, "what is outside may mean all locks"),
+            Family::ColEd | Family::Ff0055 => (1, u16::from(u8::MAX), "a slot is one byte on the wire, and not 0"),
+            Family::LiftC7 => (0, u16::from(u8::MAX), "no lift has more"),
+            _ => (0, u16::MAX, ""),
         };
+        let has_no_address = matches!(self.family, Family::ColEd | Family::Ff0055);
+        let slots = [self.slots.first, self.slots.last].map(Slot);
         let last_board = self.addresses.first_on_wire.saturating_add(self.addresses.count - 1);
         if (self.family == Family::Adh) != adh_variant.is_some() {
             Some(("options.adh_variant", "is needed by family adh and by no other".to_owned()))
@@ -386,8 +438,16 @@ impl Profile {
             Some(("options.short_when", "is needed by family lock-8a and by no other".to_owned()))
         } else if echo.is_some() && !may_echo {
             Some(("options.echo", "is for families lock-8a, lock-cu and m102 only".to_owned()))
-        } else if self.slots.first < first_lock || self.slots.last > last_lock {
-            Some(("slots", format!("must be within {first_lock} to {last_lock}: what is outside may mean all locks")))
+        } else if (self.family == Family::LiftC7) != grid.is_some() {
+            Some(("options.grid", "is needed by family lift-c7 and by no other".to_owned()))
+        } else if grid.is_some_and(|grid| slots.iter().any(|&slot| grid.place(slot).is_none())) {
+            let problem = "must give every slot a row and a column of 0 to 255, with at least 1 column and a base not \
+                           above slots.first";
+            Some(("options.grid", problem.to_owned()))
+        } else if self.slots.first < first_slot || self.slots.last > last_slot {
+            Some(("slots", format!("must be within {first_slot} to {last_slot}: {why}")))
+        } else if has_no_address && self.addresses.count > 1 {
+            Some(("addresses.count", "must be 1: no address stands on the wire of this family".to_owned()))
         } else if self.family == Family::LockCu && last_board > super::lock_cu::BOARD_MAX {
             let problem =
                 format!("must leave every board at {} or below: board 15 means all", super::lock_cu::BOARD_MAX);
@@ -443,6 +503,21 @@ mod tests {
             ("lock-8a", "last = 24", "last = 51", "slots"),
             ("lock-cu", "echo", "short_when = \"open\"\necho", "options.short_when"),
             ("lock-cu", "last = 15", "last = 16", "slots"),
+            (
+                "lock-cu",
+                "echo",
+                "grid = { base = 0, columns = 1, first_row = 0, first_column = 0 }\necho",
+                "options.grid",
+            ),
+            ("lift-c7", "columns = 10", "columns = 0", "options.grid"),
+            ("lift-c7", "base = 0", "base = 2", "options.grid"),
+            ("lift-c7", "first_row = 0", "first_row = 247", "options.grid"),
+            ("lift-c7", "[options.grid]", "[options]\necho = true\n[options.grid]", "options.echo"),
+            ("lift-c7", "last = 99", "last = 256", "slots"),
+            ("col-ed", "first = 1", "first = 0", "slots"),
+            ("col-ed", "[slots]", "[addresses]\nfirst_on_wire = 1\ncount = 2\n[slots]", "addresses.count"),
+            ("ff0055", "last = 99", "last = 256", "slots"),
+            ("ff0055", "[slots]", "[addresses]\nfirst_on_wire = 1\ncount = 2\n[slots]", "addresses.count"),
             ("lock-cu", "first_on_wire = 0", "first_on_wire = 12", "addresses.first_on_wire"),
         ] {
             let (_, text) = BUILT_IN.iter().find(|(n, _)| *n == name).unwrap();

@@ -110,6 +110,9 @@ const fn family(family: Family) -> &'static str {
         Family::M102 => "m102",
         Family::Lock8a => "lock-8a",
         Family::LockCu => "lock-cu",
+        Family::LiftC7 => "lift-c7",
+        Family::ColEd => "col-ed",
+        Family::Ff0055 => "ff0055",
     }
 }
 
