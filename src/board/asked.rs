@@ -190,6 +190,8 @@ impl<W: Words> Asked<W> {
             Question::Look(_) | Question::Follow(..) => match &mut self.open {
                 Some(open) if open.phase == Phase::Following => {
                     open.seen.was_silent |= fault == LineFault::TimeOut;
+                    // Parts from before and after a silence make no picture.
+                    open.part = 0;
                     station.unanswered = station.unanswered.saturating_add(1);
                     open.ask_at = now.plus_ms(self.timing.poll_ms);
                 }
@@ -526,7 +528,9 @@ impl<W: Words> Driver for Asked<W> {
                 let rest_ms = if W::TELLS_REST { START_GRACE_MS } else { longest_vend_ms };
                 station.quiet_until = now.plus_ms(rest_ms);
             }
-            self.find(Finding::Unproven("this board remembers nothing"));
+            if !open.is_told {
+                self.find(Finding::Unproven("this board remembers nothing"));
+            }
         }
         self.advance(now);
     }
