@@ -13,7 +13,7 @@ const FAMILIES: [(&str, &str, &str, Option<u64>); 8] = [
     ("mp2404", "dispensed", "seen", None),
     ("lift-c7", "dispensed_unverified", "none", None),
     ("col-ed", "dispensed", "seen", None),
-    ("ff0055", "dispensed", "seen", Some(1_000)),
+    ("ff0055", "dispensed", "seen", Some(2_600)),
 ];
 
 #[test]

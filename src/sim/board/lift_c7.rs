@@ -224,7 +224,7 @@ mod tests {
             for turns in [0, 1] {
                 let mut pair = Pair::new("lift-c7", faults);
                 pair.vend(&command(1, 12, true));
-                assert_eq!(pair.ends, [first.clone()]);
+                assert_eq!(pair.ends, std::slice::from_ref(&first));
                 pair.ends.clear();
                 // The intent is durable, and the agent dies before the command or while nobody sees the lift at work.
                 pair.intend(&command(1, 12, true));
