@@ -41,11 +41,11 @@ pub struct Asked<W: Words> {
     /// An outcome or late evidence is not yet released.
     is_held: bool,
     serving: Option<Serving>,
-    /// The last life's command may still do something, and nobody watched it to its end.
-    may_still_turn: bool,
     talk: Talk<Question>,
     watch_at: BootMs,
     watch_next: usize,
+    /// The last command of an earlier life ended without proof: its motor may still turn when the port is opened.
+    may_still_turn: bool,
 }
 
 impl<W: Words> Asked<W> {
@@ -60,10 +60,10 @@ impl<W: Words> Asked<W> {
             open: None,
             is_held: false,
             serving: None,
-            may_still_turn: false,
             talk: Talk::new(),
             watch_at: BootMs(0),
             watch_next: 0,
+            may_still_turn: false,
         }
     }
 
@@ -84,6 +84,7 @@ impl<W: Words> Asked<W> {
         }
         if let Some(open) = &self.open {
             let question = match open.phase {
+                Phase::Checking if W::CHECKS_BY_LOOKING => Question::Look(open.part),
                 Phase::Checking | Phase::Following => Question::Follow(open.turn, open.part),
                 Phase::Ready => Question::Drive(open.turn),
             };
@@ -163,11 +164,13 @@ impl<W: Words> Asked<W> {
 
     fn unanswered(&mut self, now: BootMs) {
         let Some((exchange, fault)) = self.talk.unanswered(|bytes| self.words.fit(bytes)) else { return };
+        let is_check = self.is_checked_by_looking();
         let drain_ms = if W::REPLIES_ARE_ANONYMOUS { self.timing.reply_ms } else { 0 };
         self.talk.not_before = now.plus_ms(self.timing.min_gap_ms.max(drain_ms));
         let Some(station) = self.stations.get_mut(exchange.station) else { return };
-        // A board that is known to be absent is no news each time.
-        let news = station.standing != Standing::Silent;
+        // A board that is known to be absent is no news each time, nor is one that has nothing to tell yet.
+        let may_be_silent = W::CHECKS_BY_LOOKING && matches!(exchange.question, Question::Follow(..));
+        let news = station.standing != Standing::Silent && !(may_be_silent && fault == LineFault::TimeOut);
         match exchange.question {
             Question::Identity(_) => {}
             Question::Service(..) => {
@@ -184,9 +187,12 @@ impl<W: Words> Asked<W> {
                     open.ask_at = now;
                 }
             }
-            Question::Look(_) => missed(station, now),
-            Question::Follow(..) => match &mut self.open {
+            Question::Look(_) if !is_check => missed(station, now),
+            Question::Look(_) | Question::Follow(..) => match &mut self.open {
                 Some(open) if open.phase == Phase::Following => {
+                    open.seen.was_silent |= fault == LineFault::TimeOut;
+                    // Parts from before and after a silence make no picture.
+                    open.part = 0;
                     station.unanswered = station.unanswered.saturating_add(1);
                     open.ask_at = now.plus_ms(self.timing.poll_ms);
                 }
@@ -202,6 +208,11 @@ impl<W: Words> Asked<W> {
         if news {
             self.talk.fault(fault);
         }
+    }
+
+    /// The open command waits for the picture at rest.
+    fn is_checked_by_looking(&self) -> bool {
+        W::CHECKS_BY_LOOKING && self.open.as_ref().is_some_and(|o| o.phase == Phase::Checking)
     }
 
     /// Ends the open command: proof that the motor did not turn.
@@ -237,7 +248,7 @@ impl<W: Words> Asked<W> {
         }
         match self.words.reply(wire_address, &exchange.question, frame) {
             Some(Answer::Look(part)) => match exchange.question {
-                Question::Look(number) => self.on_look(now, index, number, part),
+                Question::Look(number) if !self.is_checked_by_looking() => self.on_look(now, index, number, part),
                 _ => self.on_follow(now, index, part),
             },
             Some(Answer::Identity(text)) => self.find(Finding::Identity(format!("address {address}: {text}"))),
@@ -417,15 +428,18 @@ impl<W: Words> Asked<W> {
         open.seen.is_over = is_over;
         open.seen.since_ms = now.since_ms(open.sent_at);
         open.seen.blind_ms = open.seen.blind_ms.max(now.since_ms(open.looked_at));
+        open.seen.is_silent = self.stations.get(open.station).is_none_or(|s| s.unanswered > 0);
         match self.words.judge(&open.turn, &open.before, &open.now, &open.seen) {
-            Verdict::Turning if !open.seen.turning => {
-                open.seen.turning = true;
-                if !open.is_told {
+            Verdict::Turning => {
+                let is_news = !std::mem::replace(&mut open.seen.turning, true);
+                open.seen.was_silent = false;
+                if is_news && !open.is_told {
                     self.find(Finding::Progress(PROGRESS_TURNING));
                 }
             }
-            Verdict::Turning | Verdict::Waiting => {}
+            Verdict::Waiting => {}
             Verdict::Ended(evidence) => {
+                self.words.ended(&open.turn, &open.now);
                 let (address, slot) = (open.turn.command.address, Some(open.turn.command.slot));
                 let finding =
                     if open.is_told { Finding::Late { address, slot, evidence } } else { Finding::Outcome(evidence) };
@@ -511,9 +525,13 @@ impl<W: Words> Driver for Asked<W> {
             && let Some(open) = self.open.take_if(|o| o.seen.resumed)
         {
             if let Some(station) = self.stations.get_mut(open.station) {
-                station.quiet_until = now.plus_ms(START_GRACE_MS);
+                let longest_vend_ms = self.timing.longest_vend_ms;
+                let rest_ms = if W::TELLS_REST { START_GRACE_MS } else { longest_vend_ms };
+                station.quiet_until = now.plus_ms(rest_ms);
             }
-            self.find(Finding::Unproven("this board remembers nothing"));
+            if !open.is_told {
+                self.find(Finding::Unproven("this board remembers nothing"));
+            }
         }
         self.advance(now);
     }
@@ -605,8 +623,14 @@ impl<W: Words> Driver for Asked<W> {
         self.advance(now);
     }
 
+    fn last_reference(&mut self, reference: &Reference) {
+        if let Some((&HEARD_IDLE, kept)) = reference.0.split_first() {
+            self.words.last_kept(kept);
+        }
+    }
+
     fn may_still_turn(&mut self) {
-        self.may_still_turn = true;
+        self.may_still_turn = !W::TELLS_REST;
     }
 
     fn resume(&mut self, now: BootMs, command: &MotorCommand, reference: &Reference) {

@@ -76,6 +76,8 @@ impl Words for Lock8aWords {
 
     const IDENTITY_PARTS: u8 = 0;
     const REPLIES_ARE_ANONYMOUS: bool = false;
+    // A bolt that was told to open may stick, and spring later.
+    const TELLS_REST: bool = false;
 
     fn new(profile: &Profile) -> Self {
         // Profile::parse refuses locks below 1 or above LOCK_MAX.

@@ -53,6 +53,8 @@ impl Words for LockCuWords {
 
     const IDENTITY_PARTS: u8 = 0;
     const REPLIES_ARE_ANONYMOUS: bool = false;
+    // A bolt that was told to open may stick, and spring later.
+    const TELLS_REST: bool = false;
 
     fn new(profile: &Profile) -> Self {
         LockCuWords { echoes: profile.options.echo.unwrap_or(false) }

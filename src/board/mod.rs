@@ -13,7 +13,10 @@ pub mod talk;
 pub mod words;
 
 pub mod adh;
+pub mod col_ed;
+pub mod ff0055;
 pub mod latch;
+pub mod lift_c7;
 pub mod lock_8a;
 pub mod lock_cu;
 pub mod m102;
@@ -35,5 +38,8 @@ pub fn driver_for(profile: &Profile) -> Box<dyn Driver> {
         Family::M102 => Box::new(m102::M102::new(profile)),
         Family::Lock8a => Box::new(lock_8a::Lock8a::new(profile)),
         Family::LockCu => Box::new(lock_cu::LockCu::new(profile)),
+        Family::LiftC7 => Box::new(lift_c7::LiftC7::new(profile)),
+        Family::ColEd => Box::new(col_ed::ColEd::new(profile)),
+        Family::Ff0055 => Box::new(ff0055::Ff0055::new(profile)),
     }
 }

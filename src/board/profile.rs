@@ -39,6 +39,15 @@ pub enum Family {
     /// Kerong KR-CU lock boards.
     #[serde(rename = "lock-cu")]
     LockCu,
+    /// EasiVend lift VMC.
+    #[serde(rename = "lift-c7")]
+    LiftC7,
+    /// EasiVend column boards.
+    #[serde(rename = "col-ed")]
+    ColEd,
+    /// Control boards that speak `FF 00 55` / `FF 00 AA`.
+    #[serde(rename = "ff0055")]
+    Ff0055,
 }
 
 impl Family {
@@ -47,10 +56,10 @@ impl Family {
     pub const fn best_class(self) -> RecoveryClass {
         match self {
             Family::UlingModbus => RecoveryClass::ReadClears,
-            Family::XyV3 => RecoveryClass::PushOnly,
+            Family::XyV3 | Family::ColEd => RecoveryClass::PushOnly,
             Family::Adh => RecoveryClass::HeldUntilAcknowledged,
             Family::Tcn00ff => RecoveryClass::None,
-            Family::M102 => RecoveryClass::LastResult,
+            Family::M102 | Family::LiftC7 | Family::Ff0055 => RecoveryClass::LastResult,
             Family::Lock8a | Family::LockCu => RecoveryClass::PhysicalState,
         }
     }
@@ -210,6 +219,45 @@ pub struct Options {
     /// uling-modbus: what hangs on which relay, 1 to 10.
     #[serde(default)]
     pub relays: BTreeMap<Device, u8>,
+    /// lift-c7: which row and column a slot stands for.
+    pub grid: Option<Grid>,
+}
+
+/// How slots are counted in rows and columns: slot − base = (row − first row) × columns + (column − first column).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grid {
+    /// The slot in the first column of the first row.
+    pub base: u16,
+    /// Slots of a row.
+    pub columns: u8,
+    /// What stands on the wire for the first row.
+    pub first_row: u8,
+    /// What stands on the wire for the first column.
+    pub first_column: u8,
+}
+
+impl Grid {
+    /// Row and column on the wire, if the slot is not below the base and both fit into a byte.
+    #[must_use]
+    pub fn place(&self, slot: Slot) -> Option<(u8, u8)> {
+        let n = slot.0.checked_sub(self.base)?;
+        let columns = u16::from(self.columns);
+        let row = u8::try_from(n.checked_div(columns)?).ok()?.checked_add(self.first_row)?;
+        let column = u8::try_from(n.checked_rem(columns)?).ok()?.checked_add(self.first_column)?;
+        Some((row, column))
+    }
+
+    /// The slot that stands at a row and column on the wire.
+    #[must_use]
+    pub fn slot(&self, row: u8, column: u8) -> Option<Slot> {
+        let (row, column) = (row.checked_sub(self.first_row)?, column.checked_sub(self.first_column)?);
+        let in_row = u16::from(row).checked_mul(u16::from(self.columns))?;
+        (column < self.columns)
+            .then(|| in_row.checked_add(u16::from(column))?.checked_add(self.base))
+            .flatten()
+            .map(Slot)
+    }
 }
 
 /// When the contact of a latch is closed.
@@ -364,17 +412,21 @@ impl Profile {
 
     /// The first of the family's own switches that is missing, not the family's, or out of range.
     fn wrong_option(&self) -> Option<(&'static str, String)> {
-        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo, relays } = &self.options;
+        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo, relays, grid } =
+            &self.options;
         let may_echo = matches!(self.family, Family::Lock8a | Family::LockCu | Family::M102);
         let (first_slot, last_slot) = match self.family {
             // A slot is one byte; ZDM8: rows and columns 0 to 9. The rest are the documents' own bounds.
-            Family::Adh | Family::M102 => (0, u16::from(u8::MAX)),
+            Family::Adh | Family::M102 | Family::LiftC7 => (0, u16::from(u8::MAX)),
+            Family::ColEd | Family::Ff0055 => (1, u16::from(u8::MAX)),
             Family::UlingModbus => (0, 99),
             Family::Tcn00ff => (1, u16::from(super::tcn_00ff::SLOT_MAX)),
             Family::XyV3 => (1, 1_000),
             Family::Lock8a => (1, super::lock_8a::LOCK_MAX),
             Family::LockCu => (0, u16::from(super::lock_cu::LOCKS) - 1),
         };
+        let has_no_address = matches!(self.family, Family::ColEd | Family::Ff0055);
+        let slots = [self.slots.first, self.slots.last].map(Slot);
         let last_board = self.addresses.first_on_wire.saturating_add(self.addresses.count - 1);
         if (self.family == Family::Adh) != adh_variant.is_some() {
             Some(("options.adh_variant", "is needed by family adh and by no other".to_owned()))
@@ -398,6 +450,14 @@ impl Profile {
             Some(("slots.first", format!("must be at least {first_slot}: below, the board has none or means all")))
         } else if self.slots.last > last_slot {
             Some(("slots.last", format!("must be at most {last_slot}: above, the board has none or means all")))
+        } else if (self.family == Family::LiftC7) != grid.is_some() {
+            Some(("options.grid", "is needed by family lift-c7 and by no other".to_owned()))
+        } else if grid.is_some_and(|grid| slots.iter().any(|&slot| grid.place(slot).is_none())) {
+            let problem = "must give every slot a row and a column of 0 to 255, with at least 1 column and a base not \
+                           above slots.first";
+            Some(("options.grid", problem.to_owned()))
+        } else if has_no_address && self.addresses.count > 1 {
+            Some(("addresses.count", "must be 1: no address stands on the wire of this family".to_owned()))
         } else if self.family == Family::LockCu && last_board > super::lock_cu::BOARD_MAX {
             let problem =
                 format!("must leave every board at {} or below: board 15 means all", super::lock_cu::BOARD_MAX);
@@ -471,6 +531,21 @@ mod tests {
             ("lock-8a", "last = 24", "last = 51", "slots.last"),
             ("lock-cu", "echo", "short_when = \"open\"\necho", "options.short_when"),
             ("lock-cu", "last = 15", "last = 16", "slots.last"),
+            (
+                "lock-cu",
+                "echo",
+                "grid = { base = 0, columns = 1, first_row = 0, first_column = 0 }\necho",
+                "options.grid",
+            ),
+            ("lift-c7", "columns = 10", "columns = 0", "options.grid"),
+            ("lift-c7", "base = 0", "base = 2", "options.grid"),
+            ("lift-c7", "first_row = 0", "first_row = 247", "options.grid"),
+            ("lift-c7", "[options.grid]", "[options]\necho = true\n[options.grid]", "options.echo"),
+            ("lift-c7", "last = 99", "last = 256", "slots.last"),
+            ("col-ed", "first = 1", "first = 0", "slots.first"),
+            ("col-ed", "[slots]", "[addresses]\nfirst_on_wire = 1\ncount = 2\n[slots]", "addresses.count"),
+            ("ff0055", "last = 99", "last = 256", "slots.last"),
+            ("ff0055", "[slots]", "[addresses]\nfirst_on_wire = 1\ncount = 2\n[slots]", "addresses.count"),
             ("lock-cu", "first_on_wire = 0", "first_on_wire = 12", "addresses.first_on_wire"),
         ] {
             let (_, text) = BUILT_IN.iter().find(|(n, _)| *n == name).unwrap();

@@ -67,6 +67,11 @@ pub struct Seen {
     pub since_ms: u64,
     /// The longest time since then without a whole picture, in ms: what may have come and gone unseen.
     pub blind_ms: u64,
+    /// Since the motor was last seen turning, a question got no byte for an answer, or the port was away: the board may
+    /// have started anew, where its first picture looks like a result.
+    pub was_silent: bool,
+    /// The last question got no answer: what the board said is not what it says now.
+    pub is_silent: bool,
     /// The longest vend time is over: this judgement is the last.
     pub is_over: bool,
 }
@@ -95,8 +100,17 @@ pub trait Words: Send {
     /// that a late answer is not taken for another board's.
     const REPLIES_ARE_ANONYMOUS: bool;
 
+    /// A picture at rest means that no motor of the board turns. Otherwise, what may still turn from an earlier life
+    /// has ended only after the longest vend time.
+    const TELLS_REST: bool = true;
+    /// Before the command the board is only looked at: it may leave [`Question::Follow`] unanswered while it has
+    /// nothing to tell of that turn.
+    const CHECKS_BY_LOOKING: bool = false;
+
     /// What the profile says about the family's switches.
     fn new(profile: &Profile) -> Self;
+    /// What was kept with the last command that was ever journaled: numbers go on from there.
+    fn last_kept(&mut self, _bytes: &[u8]) {}
 
     /// How many questions make the whole picture of a board at rest; at least 1.
     fn look_parts(&self) -> u8 {
@@ -154,6 +168,8 @@ pub trait Words: Send {
     /// # Errors
     /// The reason to tell when it may not: its effect could not be told from what is there already.
     fn ready(&self, kept: &Self::Look, now: &Self::Look, turn: &Turn) -> Result<(), Reason>;
+    /// The command has ended with this picture, and the verdict is told.
+    fn ended(&mut self, _turn: &Turn, _now: &Self::Look) {}
     /// What became of the command: what the board said before it, what it says since, and what was seen meanwhile.
     fn judge(&self, turn: &Turn, before: &Self::Look, now: &Self::Look, seen: &Seen) -> Verdict;
 }

@@ -68,6 +68,8 @@ impl<L: Default> Open<L> {
                 cut_short: false,
                 since_ms: 0,
                 blind_ms: 0,
+                was_silent: false,
+                is_silent: false,
                 is_over: false,
             },
             sent_at: now,
@@ -98,6 +100,7 @@ impl<L: Default> Open<L> {
         self.ask_at = now;
         self.part = 0;
         self.over_at = now.plus_ms(longest_vend_ms);
+        self.seen.was_silent = true;
         if self.seen.resumed {
             self.sent_at = now;
         }

@@ -152,8 +152,8 @@ impl Emulator for AdhBoard {
         self.mechanism.turns()
     }
 
-    fn power_cycle(&mut self, _now: BootMs) {
-        self.mechanism.power_cycle();
+    fn power_cycle(&mut self, now: BootMs) {
+        self.mechanism.power_cycle(now);
         self.outputs.clear();
     }
 }

@@ -329,7 +329,9 @@ impl<E: Emulator> Duel<E> {
             assert!(!intent.not_taken || own.is_empty(), "{story}: unit {i} turned and was called not taken");
             for evidence in [intent.outcome, intent.late].into_iter().flatten() {
                 let turned = !matches!(evidence.motor, Motor::Open | Motor::Absent);
-                assert_eq!(turned, !own.is_empty(), "{story}: unit {i}: {evidence:?} against {own:?}");
+                // A fault of the drive that the board does not name may have kept the motor from turning.
+                let is_named = evidence.motor != Motor::Timeout;
+                assert!(turned != own.is_empty() || !is_named, "{story}: unit {i}: {evidence:?} against {own:?}");
                 let fell = own.iter().any(|t| t.dropped);
                 match evidence.drop_sensor {
                     DropSensor::Seen => assert!(fell, "{story}: unit {i}: nothing fell"),
@@ -346,6 +348,7 @@ mod tests {
     use super::super::fault::Faults;
     use super::super::tcn_00ff::Tcn00ffBoard;
     use super::super::xy_v3::XyV3Board;
+    use super::super::{col_ed::ColEdBoard, ff0055::Ff0055Board, lift_c7::LiftC7Board};
     use super::*;
     use crate::board::driver::LineFault;
     use crate::board::{tcn_00ff, xy_v3::wire};
@@ -373,6 +376,21 @@ mod tests {
         Duel::new(&profile, XyV3Board::new(&profile, TURN_MS, faults(kind)))
     }
 
+    fn lift(kind: Option<&str>) -> Duel<LiftC7Board> {
+        let profile = profile("lift-c7");
+        Duel::new(&profile, LiftC7Board::new(&profile, TURN_MS, faults(kind)))
+    }
+
+    fn col(kind: Option<&str>) -> Duel<ColEdBoard> {
+        let profile = profile("col-ed");
+        Duel::new(&profile, ColEdBoard::new(&profile, TURN_MS, faults(kind)))
+    }
+
+    fn ff0055(kind: Option<&str>) -> Duel<Ff0055Board> {
+        let profile = profile("ff0055");
+        Duel::new(&profile, Ff0055Board::new(&profile, TURN_MS, faults(kind)))
+    }
+
     fn evidence(motor: Motor, drop_sensor: DropSensor) -> Option<Evidence> {
         Some(Evidence { motor, drop_sensor })
     }
@@ -386,10 +404,13 @@ mod tests {
         duel.check(story);
     }
 
-    /// Every step of two vends, cut in turn; with a fast disk and with one slower than all copies of a result.
-    fn cut_everywhere<E: Emulator>(make: impl Fn(Option<&str>) -> Duel<E>, cut: Cut) {
+    /// A fast disk, and one slower than all copies of a result. To boards that are told nothing they are all the same.
+    const DISKS_MS: [u64; 3] = [5, 350, 3_000];
+
+    /// Every step of two vends, cut in turn.
+    fn cut_everywhere<E: Emulator>(make: impl Fn(Option<&str>) -> Duel<E>, cut: Cut, disks_ms: &[u64]) {
         for kind in FAULTS.into_iter().map(Some).chain([None]) {
-            for sync_ms in [5, 350, 3_000] {
+            for &sync_ms in disks_ms {
                 for at in 1.. {
                     let mut duel = make(kind);
                     duel.sync_ms = sync_ms;
@@ -451,22 +472,36 @@ mod tests {
 
     #[test]
     fn a_tcn_agent_that_dies_at_any_step_turns_no_motor_twice() {
-        cut_everywhere(tcn, Cut::Agent);
+        cut_everywhere(tcn, Cut::Agent, &DISKS_MS);
     }
 
     #[test]
     fn rule_20_a_tcn_board_that_restarts_at_any_step_proves_nothing() {
-        cut_everywhere(tcn, Cut::Board);
+        cut_everywhere(tcn, Cut::Board, &DISKS_MS);
     }
 
     #[test]
     fn an_xy_agent_that_dies_at_any_step_turns_no_motor_twice() {
-        cut_everywhere(xy, Cut::Agent);
+        cut_everywhere(xy, Cut::Agent, &DISKS_MS);
     }
 
     #[test]
     fn rule_20_an_xy_board_that_restarts_at_any_step_proves_nothing() {
-        cut_everywhere(xy, Cut::Board);
+        cut_everywhere(xy, Cut::Board, &DISKS_MS);
+    }
+
+    #[test]
+    fn an_agent_of_a_lift_column_or_ff0055_board_that_dies_at_any_step_turns_no_motor_twice() {
+        cut_everywhere(lift, Cut::Agent, &[5]);
+        cut_everywhere(col, Cut::Agent, &[5]);
+        cut_everywhere(ff0055, Cut::Agent, &[5]);
+    }
+
+    #[test]
+    fn rule_20_a_lift_column_or_ff0055_board_that_restarts_at_any_step_proves_nothing() {
+        cut_everywhere(lift, Cut::Board, &[5]);
+        cut_everywhere(col, Cut::Board, &[5]);
+        cut_everywhere(ff0055, Cut::Board, &[5]);
     }
 
     #[test]

@@ -141,8 +141,8 @@ impl Emulator for M102Board {
         self.mechanism.turns()
     }
 
-    fn power_cycle(&mut self, _now: BootMs) {
-        self.mechanism.power_cycle();
+    fn power_cycle(&mut self, now: BootMs) {
+        self.mechanism.power_cycle(now);
         self.outputs.clear();
     }
 }

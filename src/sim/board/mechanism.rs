@@ -57,6 +57,7 @@ pub struct Mechanism {
     faults: Faults,
     turns: Vec<Turn>,
     reader: Reader,
+    start_ms: u64,
 }
 
 impl Mechanism {
@@ -80,7 +81,21 @@ impl Mechanism {
             faults,
             turns: Vec::new(),
             reader: Reader::default(),
+            start_ms: 0,
         }
+    }
+
+    /// Boards that are never back sooner after a restart.
+    #[must_use]
+    pub fn starting_in(mut self, start_ms: u64) -> Self {
+        self.start_ms = start_ms;
+        self
+    }
+
+    /// When the next motor stops, for boards that tell it by themselves.
+    #[must_use]
+    pub fn next_end(&self) -> Option<BootMs> {
+        self.boards.iter().filter_map(|b| b.ends).map(|(end, _)| end).min()
     }
 
     /// The requests that are whole now; see [`Reader::requests`].
@@ -159,8 +174,8 @@ impl Mechanism {
                 board.dark_ms = longest_vend_ms.saturating_sub(turn_ms);
                 board.mute_until = now.plus_ms(longest_vend_ms);
             }
-            Some(FaultKind::Restart) => board.dark_ms = RESTART_MS,
-            Some(FaultKind::PowerLoss) => board.dark_ms = POWER_LOSS_MS,
+            Some(FaultKind::Restart) => board.dark_ms = RESTART_MS.max(self.start_ms),
+            Some(FaultKind::PowerLoss) => board.dark_ms = POWER_LOSS_MS.max(self.start_ms),
             _ => {}
         }
         if fault != Some(FaultKind::OpenMotor) {
@@ -223,12 +238,12 @@ impl Mechanism {
     }
 
     /// Everything volatile goes: turns under way, results, modes, half requests.
-    pub fn power_cycle(&mut self) {
+    pub fn power_cycle(&mut self, now: BootMs) {
         self.reader = Reader::default();
         for board in &mut self.boards {
             board.doing = Doing::Idle;
             board.ends = None;
-            board.mute_until = BootMs(0);
+            board.mute_until = now.plus_ms(self.start_ms);
             board.garble = false;
             board.drop_armed = false;
         }

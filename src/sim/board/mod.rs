@@ -1,12 +1,15 @@
 //! Emulated boards: pure like the drivers (bytes and time in, bytes out), byte-exact, with faults on demand.
 
 pub mod adh;
+pub mod col_ed;
 #[cfg(test)]
 mod duel;
 #[cfg(test)]
 mod every_profile;
 pub mod fault;
+pub mod ff0055;
 pub mod latches;
+pub mod lift_c7;
 pub mod lock_8a;
 pub mod lock_cu;
 #[cfg(test)]
@@ -92,5 +95,8 @@ pub fn emulator_for(profile: &Profile, turn_ms: u64, faults: Faults) -> Box<dyn 
         Family::M102 => Box::new(m102::M102Board::new(profile, turn_ms, faults)),
         Family::Lock8a => Box::new(lock_8a::Lock8aBoard::new(profile, turn_ms, faults)),
         Family::LockCu => Box::new(lock_cu::LockCuBoard::new(profile, turn_ms, faults)),
+        Family::LiftC7 => Box::new(lift_c7::LiftC7Board::new(profile, turn_ms, faults)),
+        Family::ColEd => Box::new(col_ed::ColEdBoard::new(profile, turn_ms, faults)),
+        Family::Ff0055 => Box::new(ff0055::Ff0055Board::new(profile, turn_ms, faults)),
     }
 }

@@ -18,7 +18,7 @@ pub const TURN_MS: u64 = 2_500;
 /// An answer is on its way for this long.
 const TRANSIT_MS: u64 = 7;
 /// No vend and no settling takes longer, or the driver hangs.
-const PATIENCE_MS: u64 = 120_000;
+const PATIENCE_MS: u64 = 400_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mishap {

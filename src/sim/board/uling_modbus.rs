@@ -151,8 +151,8 @@ impl Emulator for UlingModbusBoard {
         self.mechanism.turns()
     }
 
-    fn power_cycle(&mut self, _now: BootMs) {
-        self.mechanism.power_cycle();
+    fn power_cycle(&mut self, now: BootMs) {
+        self.mechanism.power_cycle(now);
         self.fault_codes.clear();
         self.outputs.clear();
     }
