@@ -7,8 +7,10 @@ use super::{Emulator, emulator_for};
 use crate::board::driver::{Address, Driver, Finding, LineState, Output, Slot, Written};
 use crate::board::driver_for;
 use crate::board::profile::Profile;
+use crate::board::protocol::sealed;
 use crate::board::service::{ClimateMode, Device, Reading, Service, ServiceError};
-use crate::order::outcome::Motor;
+use crate::board::uling_modbus::{READ, SUCCESS};
+use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::time::BootMs;
 use std::collections::VecDeque;
 
@@ -349,4 +351,62 @@ fn rule_19_no_service_is_a_motor_command() {
             assert_eq!(desk.board.turns(), [], "{name} {service:?}");
         }
     }
+}
+
+/// The order that waited is driven as soon as the driver calls the line idle; then the old answer comes, as late as it
+/// can: within the reply time, or, where a reply names nothing, within the longest vend. (An answer of xy-v3 has a
+/// command byte of its own, and a board that polls is not heard through a cable that keeps its polls back.)
+#[test]
+fn an_answer_that_comes_as_late_as_it_can_is_not_taken_for_the_next_vends() {
+    for name in ["uling-zdm8", "adh814", "adh815", "tcn-00ff"] {
+        let timing = with_relays(name).timing;
+        let latest_ms = if name == "tcn-00ff" { timing.longest_vend_ms } else { timing.reply_ms };
+        for service in offered(name) {
+            for late_ms in [latest_ms / 20, latest_ms / 4, latest_ms / 2, latest_ms - 1] {
+                let story = format!("{name} {service:?}, {late_ms} ms too late");
+                let mut desk = Desk::idle(name);
+                desk.cable = Cable::Slow;
+                assert_eq!(desk.serve(&service), Err(ServiceError::NoAnswer), "{story}");
+                let comes_at = desk.now.plus_ms(late_ms);
+                let answers = std::mem::take(&mut desk.held_back);
+                desk.cable = Cable::Whole;
+                desk.found.clear();
+                desk.run(late_ms, |d| d.driver.state() == LineState::Idle);
+                if desk.driver.state() == LineState::Idle {
+                    let command = command(1, 5, true);
+                    let reference = desk.driver.reference(&command);
+                    desk.driver.drive(desk.now, &command, &reference);
+                    desk.run(comes_at.since_ms(desk.now), |_| false);
+                    for bytes in answers {
+                        desk.driver.received(desk.now, desk.now, &bytes);
+                    }
+                    desk.until(|d| d.driver.state() == LineState::Idle);
+                    let seen = Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen };
+                    let ends =
+                        |f: &&Finding| matches!(f, Finding::Outcome(_) | Finding::Late { .. } | Finding::Unproven(_));
+                    let ends: Vec<&Finding> = desk.found.iter().filter(ends).collect();
+                    assert_eq!(ends, [&Finding::Outcome(seen)], "{story}");
+                    assert_eq!(desk.board.turns().len(), 1, "{story}");
+                } else {
+                    for bytes in answers {
+                        desk.driver.received(desk.now, desk.now, &bytes);
+                    }
+                    desk.assert_can_vend(&story);
+                }
+            }
+        }
+    }
+}
+
+/// A uling reply names no register: the late state of a second box would read like a turn that succeeded.
+#[test]
+fn uling_a_late_box_is_no_finished_turn() {
+    let mut desk = Desk::idle("uling-zdm8");
+    desk.cable = Cable::Cut;
+    let address = Address::new(1).unwrap();
+    assert_eq!(desk.serve(&Service::Door { address }), Err(ServiceError::NoAnswer));
+    desk.cable = Cable::Whole;
+    let second_box = sealed(vec![1, READ, 2, SUCCESS, 1]);
+    desk.driver.received(desk.now, desk.now, &second_box);
+    desk.assert_can_vend("a second box");
 }
