@@ -18,6 +18,7 @@ pub mod lock_8a;
 pub mod lock_cu;
 pub mod m102;
 pub mod tcn_00ff;
+pub mod ubox_e7;
 pub mod uling_modbus;
 pub mod xy_v3;
 
@@ -35,5 +36,6 @@ pub fn driver_for(profile: &Profile) -> Box<dyn Driver> {
         Family::M102 => Box::new(m102::M102::new(profile)),
         Family::Lock8a => Box::new(lock_8a::Lock8a::new(profile)),
         Family::LockCu => Box::new(lock_cu::LockCu::new(profile)),
+        Family::UboxE7 => Box::new(ubox_e7::UboxE7::new(profile)),
     }
 }

@@ -31,6 +31,9 @@ pub enum Family {
     /// Kerong KR-CU lock boards.
     #[serde(rename = "lock-cu")]
     LockCu,
+    /// UBox / EasiVend VMC, frames that begin with E7.
+    #[serde(rename = "ubox-e7")]
+    UboxE7,
 }
 
 impl Family {
@@ -44,12 +47,16 @@ impl Family {
             Family::Tcn00ff => RecoveryClass::None,
             Family::M102 => RecoveryClass::LastResult,
             Family::Lock8a | Family::LockCu => RecoveryClass::PhysicalState,
+            Family::UboxE7 => RecoveryClass::Counters,
         }
     }
 }
 
 /// No longer suffix of a check sum was ever reported; what is longer is a mistake of the pasteboard.
 const CRC_SUFFIX_BYTES_MAX: usize = 32;
+
+/// The highest slot of a ubox-e7 board: the message with all slots has room for so many beside the device.
+const UBOX_SLOT_MAX: u16 = 249;
 
 /// Everything vend knows about one controller board.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -198,6 +205,8 @@ pub struct Options {
     pub short_when: Option<ShortWhen>,
     /// lock-8a, lock-cu and m102: the cable gives back what vend says, as RS485 adapters do that listen while they speak.
     pub echo: Option<bool>,
+    /// ubox-e7: the class of vend that the board counts ours in, 2 to 4 or 6 to 100. Nothing else on the machine may use it.
+    pub online_type: Option<u8>,
 }
 
 /// When the contact of a latch is closed.
@@ -362,7 +371,9 @@ impl Profile {
 
     /// The first of the family's own switches that is missing, not the family's, or out of range.
     fn wrong_option(&self) -> Option<(&'static str, String)> {
-        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo } = &self.options;
+        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo, online_type } =
+            &self.options;
+        let is_ubox = self.family == Family::UboxE7;
         let may_echo = matches!(self.family, Family::Lock8a | Family::LockCu | Family::M102);
         let (first_lock, last_lock) = match self.family {
             Family::Lock8a => (1, super::lock_8a::LOCK_MAX),
@@ -386,6 +397,14 @@ impl Profile {
             Some(("options.short_when", "is needed by family lock-8a and by no other".to_owned()))
         } else if echo.is_some() && !may_echo {
             Some(("options.echo", "is for families lock-8a, lock-cu and m102 only".to_owned()))
+        } else if is_ubox != online_type.is_some() {
+            Some(("options.online_type", "is needed by family ubox-e7 and by no other".to_owned()))
+        } else if online_type.is_some_and(|t| !matches!(t, 2..=4 | 6..=100)) {
+            Some(("options.online_type", "must be 2 to 4 or 6 to 100: the others are cash, games and cards".to_owned()))
+        } else if is_ubox && (self.slots.first < 1 || self.slots.last > UBOX_SLOT_MAX) {
+            Some(("slots", format!("must be within 1 to {UBOX_SLOT_MAX}: one message of the board tells all of them")))
+        } else if is_ubox && self.addresses.count != 1 {
+            Some(("addresses.count", "must be 1: a board of family ubox-e7 has the line for itself".to_owned()))
         } else if self.slots.first < first_lock || self.slots.last > last_lock {
             Some(("slots", format!("must be within {first_lock} to {last_lock}: what is outside may mean all locks")))
         } else if self.family == Family::LockCu && last_board > super::lock_cu::BOARD_MAX {
@@ -444,6 +463,15 @@ mod tests {
             ("lock-cu", "echo", "short_when = \"open\"\necho", "options.short_when"),
             ("lock-cu", "last = 15", "last = 16", "slots"),
             ("lock-cu", "first_on_wire = 0", "first_on_wire = 12", "addresses.first_on_wire"),
+            ("lock-cu", "echo", "online_type = 2\necho", "options.online_type"),
+            ("ubox-e7", "online_type = 2", "", "options.online_type"),
+            ("ubox-e7", "online_type = 2", "online_type = 0", "options.online_type"),
+            ("ubox-e7", "online_type = 2", "online_type = 1", "options.online_type"),
+            ("ubox-e7", "online_type = 2", "online_type = 5", "options.online_type"),
+            ("ubox-e7", "online_type = 2", "online_type = 101", "options.online_type"),
+            ("ubox-e7", "first = 1", "first = 0", "slots"),
+            ("ubox-e7", "last = 80", "last = 250", "slots"),
+            ("ubox-e7", "[slots]", "[addresses]\nfirst_on_wire = 1\ncount = 2\n\n[slots]", "addresses.count"),
         ] {
             let (_, text) = BUILT_IN.iter().find(|(n, _)| *n == name).unwrap();
             let broken = text.replace(from, to);

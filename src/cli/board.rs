@@ -110,6 +110,7 @@ const fn family(family: Family) -> &'static str {
         Family::M102 => "m102",
         Family::Lock8a => "lock-8a",
         Family::LockCu => "lock-cu",
+        Family::UboxE7 => "ubox-e7",
     }
 }
 

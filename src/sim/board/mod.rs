@@ -15,6 +15,7 @@ pub mod mechanism;
 mod pair;
 pub mod reader;
 pub mod tcn_00ff;
+pub mod ubox_e7;
 pub mod uling_modbus;
 pub mod xy_v3;
 
@@ -62,5 +63,6 @@ pub fn emulator_for(profile: &Profile, turn_ms: u64, faults: Faults) -> Box<dyn 
         Family::M102 => Box::new(m102::M102Board::new(profile, turn_ms, faults)),
         Family::Lock8a => Box::new(lock_8a::Lock8aBoard::new(profile, turn_ms, faults)),
         Family::LockCu => Box::new(lock_cu::LockCuBoard::new(profile, turn_ms, faults)),
+        Family::UboxE7 => Box::new(ubox_e7::UboxE7Board::new(profile, turn_ms, faults)),
     }
 }
