@@ -138,6 +138,7 @@ each_decoder_holds! {
     an_adh_board_may_say_anything: adh,
     an_xy_v3_board_may_say_anything: xy_v3,
     a_tcn_board_may_say_anything: tcn_00ff,
+    a_ubox_board_may_say_anything: ubox_e7,
     an_envelope_opens_or_is_rejected_and_no_changed_byte_passes: envelope,
     a_signed_message_is_read_in_one_way_only: device_message,
     an_answer_of_the_platform_proves_what_it_is_taken_for: platform_answer,

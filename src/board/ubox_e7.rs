@@ -54,8 +54,6 @@ const LOG_MESSAGES_MAX: u16 = 200;
 const COPY_MS_MAX: u64 = 8_000;
 /// Between two messages that want an answer the board's number moves by one, and by one for each report between.
 const NUMBER_STEP_MAX: u8 = 8;
-/// A starting board tells its set-up and asks for its configuration within this time: that is one restart.
-const START_MS: u64 = 10_000;
 
 /// What the host asks. All of it turns no motor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,7 +187,8 @@ pub struct UboxE7 {
     /// As it was last told.
     identity: String,
     last_number: Option<u8>,
-    restarted_at: Option<BootMs>,
+    /// The board told its start, and has not polled since.
+    is_starting: bool,
     heard_at: BootMs,
     silent: bool,
     polled_at: Option<BootMs>,
@@ -227,7 +226,7 @@ impl UboxE7 {
             known: Known::default(),
             identity: String::new(),
             last_number: None,
-            restarted_at: None,
+            is_starting: false,
             heard_at: BootMs::default(),
             silent: false,
             polled_at: None,
@@ -381,6 +380,7 @@ impl UboxE7 {
 
     /// A poll: nothing turns, and the host may speak.
     fn polled(&mut self, number: u8) {
+        self.is_starting = false;
         // The same poll again would say that the board did not hear of it.
         let is_next = self.asked.is_some_and(|asked| asked.number != number);
         if is_next && self.to_ask.front() == Some(&Ask::Reset) {
@@ -583,10 +583,10 @@ impl UboxE7 {
 
     /// VMC_SETUP, which was not asked for, or REQUEST: the board starts.
     fn started(&mut self) {
-        if self.restarted_at.is_some_and(|at| self.now.since_ms(at) < START_MS) {
+        // Copies, and the wishes that follow: between them no command can have come to the board.
+        if std::mem::replace(&mut self.is_starting, true) {
             return;
         }
-        self.restarted_at = Some(self.now);
         self.tell(Finding::BoardRestarted);
         self.last_result = None;
         self.counted = None;
@@ -782,6 +782,7 @@ impl Driver for UboxE7 {
         self.question = None;
         self.motor = None;
         self.last_number = None;
+        self.is_starting = false;
         self.known = Known::default();
         self.miss_something();
         self.ask(ALL);

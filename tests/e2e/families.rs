@@ -5,12 +5,13 @@ use crate::common::world::World;
 use serde_json::json;
 
 /// Profile, and what a report says of one unit of it.
-const FAMILIES: [(&str, &str, &str); 5] = [
+const FAMILIES: [(&str, &str, &str); 6] = [
     ("lock-8a", "dispensed_unverified", "none"),
     ("lock-cu", "dispensed", "seen"),
     ("m102", "dispensed", "seen"),
     ("m109e", "dispensed", "seen"),
     ("mp2404", "dispensed", "seen"),
+    ("ubox-e7", "dispensed", "seen"),
 ];
 
 #[test]

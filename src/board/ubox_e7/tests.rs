@@ -25,6 +25,8 @@ struct Line {
     online: u32,
     slots: Vec<u8>,
     hardware: [u8; 4],
+    /// Slots that were sold for nothing while nobody listened.
+    log: Vec<u8>,
     /// What the board does not answer.
     mute: Vec<(u8, u8)>,
     findings: Vec<Finding>,
@@ -39,6 +41,7 @@ impl Line {
             online: 41,
             slots: vec![5; 80],
             hardware: HARDWARE,
+            log: Vec::new(),
             mute: Vec::new(),
             findings: Vec::new(),
         };
@@ -108,7 +111,9 @@ impl Line {
             (wire::GET_OFFLINE_DATA, _) => {
                 self.number += 1;
                 let number = self.number;
-                assert_eq!(self.hear(true, wire::OFFLINE_DATA_RPT, number, &[0])[0].kind, wire::ACK);
+                let records = self.log.drain(..).flat_map(|slot| [0, 0, 0, 1, slot, 0, 0]);
+                let data: Vec<u8> = std::iter::once(wire::LOG_OF_VENDS).chain(records).collect();
+                assert_eq!(self.hear(true, wire::OFFLINE_DATA_RPT, number, &data)[0].kind, wire::ACK);
                 return said.kind;
             }
             (wire::GET_INFO, wire::INFO_COUNTERS) => {
@@ -328,7 +333,7 @@ fn what_ended_how_is_told_from_status_slot_and_sensor() {
 fn a_command_that_the_board_never_took_is_a_failure_only_for_an_agent_that_missed_nothing() {
     /// What happens between the command and the end.
     type Meanwhile = fn(&mut Line);
-    let cases: [(&str, Meanwhile, bool); 7] = [
+    let cases: [(&str, Meanwhile, bool); 9] = [
         ("nothing", |_| {}, true),
         ("noise", |line| line.driver.received(line.now, line.now, &[0x55]), false),
         ("a gap in the numbers", |line| line.number = line.number.wrapping_add(20), false),
@@ -349,6 +354,8 @@ fn a_command_that_the_board_never_took_is_a_failure_only_for_an_agent_that_misse
             false,
         ),
         ("goods of the slot are gone", |line| line.slots[11] -= 1, false),
+        ("the log has a vend of the slot", |line| line.log.push(12), false),
+        ("the log has a vend of another slot", |line| line.log.push(13), true),
         ("another count", |line| line.online += 2, false),
     ];
     for (what, meanwhile, is_proven) in cases {
@@ -476,8 +483,11 @@ fn a_starting_board_is_told_once_however_often_it_says_so() {
         assert_eq!(line.hear(true, kind, number, &[1])[0].kind, wire::ACK);
         line.now = line.now.plus_ms(1_500);
     }
-    line.now = line.now.plus_ms(START_MS);
-    line.hear(true, wire::REQUEST, 3, &[1]);
+    assert_eq!(line.findings.iter().filter(|f| **f == Finding::BoardRestarted).count(), 1);
+    // A second start, however soon.
+    line.number = 2;
+    line.poll();
+    line.hear(true, wire::VMC_SETUP, 1, &[1]);
     assert_eq!(line.findings.iter().filter(|f| **f == Finding::BoardRestarted).count(), 2);
     assert_eq!(line.driver.state(), LineState::Settling);
 }

@@ -125,9 +125,7 @@ pub fn evidence(profile: &Profile, status: u8, slot: SlotByte, is_armed: bool) -
         VENDED => Evidence { motor: Motor::Ok, drop_sensor: told(DropSensor::Seen) },
         _ if let Some(evidence) = profile.evidence_of(status) => evidence,
         // One code for all that fails. With a sensor and a sound slot the motor did its turn and nothing was seen.
-        NOT_VENDED if is_armed && !slot.is_faulty() => {
-            Evidence { motor: Motor::Ok, drop_sensor: DropSensor::NotSeen }
-        }
+        NOT_VENDED if is_armed && !slot.is_faulty() => Evidence { motor: Motor::Ok, drop_sensor: DropSensor::NotSeen },
         NOT_VENDED => failed(is_armed),
         _ => return None,
     })

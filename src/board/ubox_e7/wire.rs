@@ -193,7 +193,8 @@ mod tests {
     #[test]
     fn a_frame_is_found_in_any_cut_and_after_noise() {
         let wanted = Frame { needs_answer: false, kind: INFO_RPT, number: 0xE7, data: vec![0xE7, 5, 3, 0xE7] };
-        let noise: &[&[u8]] = &[&[], &[0x00, 0xFF], &[0xE7, 0x04], &[0xE7, 0x05, 0x04], &[0xE7, 0x05, 0x83, 3, 1, 0, 0]];
+        let noise: &[&[u8]] =
+            &[&[], &[0x00, 0xFF], &[0xE7, 0x04], &[0xE7, 0x05, 0x04], &[0xE7, 0x05, 0x83, 3, 1, 0, 0]];
         for noise in noise {
             let bytes = [noise, wanted.bytes().as_slice()].concat();
             for cut in 0..=bytes.len() {

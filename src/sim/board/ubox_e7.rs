@@ -198,8 +198,7 @@ impl UboxE7Board {
         self.unacknowledged += 1;
         self.is_offline = true;
         self.next_poll = now.plus_ms(OFFLINE_POLL_MS);
-        if let (VENDOUT_RPT, &[_, VENDED, slot, _, high, low, ..]) =
-            (message.frame.kind, message.frame.data.as_slice())
+        if let (VENDOUT_RPT, &[_, VENDED, slot, _, high, low, ..]) = (message.frame.kind, message.frame.data.as_slice())
         {
             self.keep(now, slot, [high, low]);
         }

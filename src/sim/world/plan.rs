@@ -9,7 +9,8 @@ pub use fault::{Beat, BootClock, Damage, Fault, Manner, When, Whom};
 use crate::core::{Limits, VerifyOrders};
 
 /// One profile of every board that behaves differently; m109e and mp2404 are m102 under other names.
-pub const PROFILES: [&str; 8] = ["adh814", "adh815", "tcn-00ff", "uling-zdm8", "xy-v3", "lock-8a", "lock-cu", "m102"];
+pub const PROFILES: [&str; 9] =
+    ["adh814", "adh815", "tcn-00ff", "uling-zdm8", "xy-v3", "lock-8a", "lock-cu", "m102", "ubox-e7"];
 /// So many of them, the first, have the protocols of every recovery class that has rules of its own: most lives are
 /// theirs. Latches are asked so often that one such life takes the time of ten.
 const PROFILES_OF_MOST: usize = 5;
