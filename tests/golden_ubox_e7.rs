@@ -29,7 +29,9 @@ const GET_SLOTS: &str = "E7 06 03 8A 17 00 73 5F";
 const SLOTS: &str = "E7 09 03 0E 18 00 05 05 40 AD A2";
 
 /// Meaning, F7, MT, SN, data, frame.
-const FRAMES: &[(&str, bool, u8, u8, &[u8], &str)] = &[
+type Row = (&'static str, bool, u8, u8, &'static [u8], &'static str);
+
+const FRAMES: &[Row] = &[
     ("PAYIN_RPT", true, 0x06, 0x00, &[0, 0, 0x64, 0, 0x64], PAYIN),
     ("ACK_RPT, SN 2", false, 0x01, 0x02, &[], ACK_RPT_2),
     ("POLL, SN 10", true, 0x03, 0x10, &[], POLL_10),

@@ -1,9 +1,10 @@
 //! What the driver says to which message, and what it proves: to the millisecond and to the number.
 
 use super::*;
-use crate::board::driver::FloorType;
-use crate::board::profile::Profile;
+use crate::board::driver::{FloorType, Slot};
+use crate::order::outcome::{DropSensor, Evidence, Motor};
 use std::path::Path;
+use told::SlotByte;
 
 const POLL_MS: u64 = 500;
 const HARDWARE: [u8; 4] = [1, 2, 3, 4];
