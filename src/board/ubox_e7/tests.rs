@@ -591,3 +591,20 @@ fn a_question_that_is_refused_or_not_answered_is_told_as_that_and_a_reset_is_sai
     line.said();
     assert_eq!(line.findings, [Finding::Served(Err(ServiceError::NoAnswer))]);
 }
+
+#[test]
+fn a_reset_that_nobody_answers_is_not_said_again() {
+    let reset = Service::Reset { address: Address::new(1).unwrap() };
+    let mut line = Line::idle();
+    line.driver.serve(line.now, &reset);
+    assert_eq!(line.poll(), wire::RESET_IND);
+    // The board goes on with the poll of before, as if it had not heard; but it may have.
+    let mut said = Vec::new();
+    while !line.findings.iter().any(|f| matches!(f, Finding::Served(_))) {
+        line.now = line.now.plus_ms(1_500);
+        said.push(line.poll_again());
+        assert!(said.len() < 20, "it is never served");
+    }
+    assert!(line.findings.contains(&Finding::Served(Err(ServiceError::NoAnswer))), "{:?}", line.findings);
+    assert!(!said.contains(&wire::RESET_IND));
+}

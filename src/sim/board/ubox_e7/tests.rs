@@ -131,6 +131,14 @@ fn what_the_board_counted_while_the_agent_was_away_is_its_outcome() {
 }
 
 #[test]
+fn what_was_counted_is_known_as_soon_as_the_board_polls_again() {
+    let mut duel = ubox(Some("silence"));
+    duel.drive(7);
+    duel.until(TURN_MS + 4_000, "outcome", |d| d.intents[0].outcome.is_some());
+    duel.check("counted");
+}
+
+#[test]
 fn what_was_counted_survives_the_boards_power_and_what_was_not_proves_nothing() {
     for (kind, wanted) in [(None, evidence(Motor::Ok, DropSensor::Seen)), (Some("jam"), None)] {
         let mut duel = ubox(kind);
