@@ -141,6 +141,7 @@ each_decoder_holds! {
     a_lift_may_say_anything: lift_c7,
     a_column_board_may_say_anything: col_ed,
     an_ff0055_board_may_say_anything: ff0055,
+    a_ubox_board_may_say_anything: ubox_e7,
     an_envelope_opens_or_is_rejected_and_no_changed_byte_passes: envelope,
     a_signed_message_is_read_in_one_way_only: device_message,
     an_answer_of_the_platform_proves_what_it_is_taken_for: platform_answer,

@@ -21,6 +21,7 @@ pub mod lock_8a;
 pub mod lock_cu;
 pub mod m102;
 pub mod tcn_00ff;
+pub mod ubox_e7;
 pub mod uling_modbus;
 pub mod xy_v3;
 
@@ -41,5 +42,6 @@ pub fn driver_for(profile: &Profile) -> Box<dyn Driver> {
         Family::LiftC7 => Box::new(lift_c7::LiftC7::new(profile)),
         Family::ColEd => Box::new(col_ed::ColEd::new(profile)),
         Family::Ff0055 => Box::new(ff0055::Ff0055::new(profile)),
+        Family::UboxE7 => Box::new(ubox_e7::UboxE7::new(profile)),
     }
 }

@@ -48,6 +48,9 @@ pub enum Family {
     /// Control boards that speak `FF 00 55` / `FF 00 AA`.
     #[serde(rename = "ff0055")]
     Ff0055,
+    /// UBox / EasiVend VMC, frames that begin with E7.
+    #[serde(rename = "ubox-e7")]
+    UboxE7,
 }
 
 impl Family {
@@ -61,12 +64,16 @@ impl Family {
             Family::Tcn00ff => RecoveryClass::None,
             Family::M102 | Family::LiftC7 | Family::Ff0055 => RecoveryClass::LastResult,
             Family::Lock8a | Family::LockCu => RecoveryClass::PhysicalState,
+            Family::UboxE7 => RecoveryClass::Counters,
         }
     }
 }
 
 /// No longer suffix of a check sum was ever reported; what is longer is a mistake of the pasteboard.
 const CRC_SUFFIX_BYTES_MAX: usize = 32;
+
+/// The highest slot of a ubox-e7 board: the message with all slots has room for so many beside the device.
+const UBOX_SLOT_MAX: u16 = 249;
 
 /// Everything vend knows about one controller board.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -221,6 +228,8 @@ pub struct Options {
     pub relays: BTreeMap<Device, u8>,
     /// lift-c7: which row and column a slot stands for.
     pub grid: Option<Grid>,
+    /// ubox-e7: the class of vend that the board counts ours in, 2 to 4 or 6 to 100. Nothing else on the machine may use it.
+    pub online_type: Option<u8>,
 }
 
 /// How slots are counted in rows and columns: slot − base = (row − first row) × columns + (column − first column).
@@ -412,8 +421,18 @@ impl Profile {
 
     /// The first of the family's own switches that is missing, not the family's, or out of range.
     fn wrong_option(&self) -> Option<(&'static str, String)> {
-        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo, relays, grid } =
-            &self.options;
+        let Options {
+            adh_variant,
+            direct_drive_len,
+            motor_type,
+            crc_suffix,
+            short_when,
+            echo,
+            relays,
+            grid,
+            online_type,
+        } = &self.options;
+        let is_ubox = self.family == Family::UboxE7;
         let may_echo = matches!(self.family, Family::Lock8a | Family::LockCu | Family::M102);
         let (first_slot, last_slot) = match self.family {
             // A slot is one byte; ZDM8: rows and columns 0 to 9. The rest are the documents' own bounds.
@@ -424,8 +443,9 @@ impl Profile {
             Family::XyV3 => (1, 1_000),
             Family::Lock8a => (1, super::lock_8a::LOCK_MAX),
             Family::LockCu => (0, u16::from(super::lock_cu::LOCKS) - 1),
+            Family::UboxE7 => (1, UBOX_SLOT_MAX),
         };
-        let has_no_address = matches!(self.family, Family::ColEd | Family::Ff0055);
+        let has_no_address = matches!(self.family, Family::ColEd | Family::Ff0055 | Family::UboxE7);
         let slots = [self.slots.first, self.slots.last].map(Slot);
         let last_board = self.addresses.first_on_wire.saturating_add(self.addresses.count - 1);
         if (self.family == Family::Adh) != adh_variant.is_some() {
@@ -458,6 +478,10 @@ impl Profile {
             Some(("options.grid", problem.to_owned()))
         } else if has_no_address && self.addresses.count > 1 {
             Some(("addresses.count", "must be 1: no address stands on the wire of this family".to_owned()))
+        } else if is_ubox != online_type.is_some() {
+            Some(("options.online_type", "is needed by family ubox-e7 and by no other".to_owned()))
+        } else if online_type.is_some_and(|t| !matches!(t, 2..=4 | 6..=100)) {
+            Some(("options.online_type", "must be 2 to 4 or 6 to 100: the others are cash, games and cards".to_owned()))
         } else if self.family == Family::LockCu && last_board > super::lock_cu::BOARD_MAX {
             let problem =
                 format!("must leave every board at {} or below: board 15 means all", super::lock_cu::BOARD_MAX);
@@ -547,6 +571,15 @@ mod tests {
             ("ff0055", "last = 99", "last = 256", "slots.last"),
             ("ff0055", "[slots]", "[addresses]\nfirst_on_wire = 1\ncount = 2\n[slots]", "addresses.count"),
             ("lock-cu", "first_on_wire = 0", "first_on_wire = 12", "addresses.first_on_wire"),
+            ("lock-cu", "echo", "online_type = 2\necho", "options.online_type"),
+            ("ubox-e7", "online_type = 2", "", "options.online_type"),
+            ("ubox-e7", "online_type = 2", "online_type = 0", "options.online_type"),
+            ("ubox-e7", "online_type = 2", "online_type = 1", "options.online_type"),
+            ("ubox-e7", "online_type = 2", "online_type = 5", "options.online_type"),
+            ("ubox-e7", "online_type = 2", "online_type = 101", "options.online_type"),
+            ("ubox-e7", "first = 1", "first = 0", "slots.first"),
+            ("ubox-e7", "last = 80", "last = 250", "slots.last"),
+            ("ubox-e7", "[slots]", "[addresses]\nfirst_on_wire = 1\ncount = 2\n\n[slots]", "addresses.count"),
         ] {
             let (_, text) = BUILT_IN.iter().find(|(n, _)| *n == name).unwrap();
             let broken = text.replace(from, to);

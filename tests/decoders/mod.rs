@@ -11,6 +11,7 @@ mod journal;
 mod line;
 mod polled;
 mod tcn_00ff;
+mod ubox_e7;
 mod xy_v3;
 
 pub use asked::{col_ed, ff0055, lift_c7};
@@ -21,13 +22,14 @@ pub use http::{http_answer, url};
 pub use journal::{journal_record, journal_value};
 pub use polled::{adh, uling_modbus};
 pub use tcn_00ff::tcn_00ff;
+pub use ubox_e7::ubox_e7;
 pub use xy_v3::xy_v3;
 
 /// A decoder with its properties.
 pub type Decoder = fn(&[u8]);
 
 /// All of them, under the names of their fuzz targets and corpora.
-pub const ALL: [(&str, Decoder); 18] = [
+pub const ALL: [(&str, Decoder); 19] = [
     ("uling_modbus", uling_modbus),
     ("adh", adh),
     ("xy_v3", xy_v3),
@@ -35,6 +37,7 @@ pub const ALL: [(&str, Decoder); 18] = [
     ("lift_c7", lift_c7),
     ("col_ed", col_ed),
     ("ff0055", ff0055),
+    ("ubox_e7", ubox_e7),
     ("envelope", envelope),
     ("device_message", device_message),
     ("platform_answer", platform_answer),

@@ -5,7 +5,7 @@ use crate::common::world::World;
 use serde_json::json;
 
 /// Profile, what a report says of one unit of it, and another longest vend time where a result is only sure at its end.
-const FAMILIES: [(&str, &str, &str, Option<u64>); 12] = [
+const FAMILIES: [(&str, &str, &str, Option<u64>); 13] = [
     ("lock-8a", "dispensed_unverified", "none", None),
     ("lock-cu", "dispensed", "seen", None),
     ("m102", "dispensed", "seen", None),
@@ -18,6 +18,7 @@ const FAMILIES: [(&str, &str, &str, Option<u64>); 12] = [
     ("lock-8a-open", "dispensed_unverified", "none", None),
     ("tcn-csc-8c", "dispensed", "seen", None),
     ("xy-v3-cart", "dispensed", "seen", None),
+    ("ubox-e7", "dispensed", "seen", None),
 ];
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::Emulator;
 use crate::board::driver::{
-    Address, Driver, Finding, FloorType, LineState, MotorCommand, Output, Reference, Slot, Written,
+    Address, Driver, Finding, FloorType, LineState, MotorCommand, Output, Reference, Slot, Tally, Written,
 };
 use crate::board::driver_for;
 use crate::board::profile::Profile;
@@ -124,6 +124,33 @@ impl<E: Emulator> Duel<E> {
             }
         }
         self.driver.opened(self.now);
+    }
+
+    /// The agent is dead for so long; something happens to the board meanwhile.
+    pub(super) fn agent_away(&mut self, ms: u64, meanwhile: impl Fn(&mut E, BootMs)) {
+        let back_at = self.now.plus_ms(ms);
+        for (at, bytes) in std::mem::take(&mut self.to_board) {
+            self.board.received(at, &bytes);
+        }
+        let mut is_over = false;
+        while let Some(at) = self.board.deadline().filter(|&at| at < back_at) {
+            self.now = at.max(self.now);
+            self.board.wake(self.now);
+            // In the middle: after what was under way.
+            if !is_over && back_at.since_ms(self.now) < ms / 2 {
+                is_over = true;
+                meanwhile(&mut self.board, self.now);
+            }
+            while self.board.next_output().is_some() {}
+        }
+        assert!(is_over, "the board does nothing while the agent is away");
+        self.now = back_at;
+        self.restart_agent();
+    }
+
+    /// What passed over the line in this life.
+    pub(super) fn tally(&self) -> Tally {
+        self.driver.tally()
     }
 
     /// The port goes away and comes back at once.
@@ -344,7 +371,7 @@ impl<E: Emulator> Duel<E> {
     }
 }
 
-mod tests {
+pub(super) mod tests {
     use super::super::fault::Faults;
     use super::super::tcn_00ff::Tcn00ffBoard;
     use super::super::xy_v3::XyV3Board;
@@ -355,14 +382,14 @@ mod tests {
     use crate::order::outcome::Reason;
     use proptest::prelude::*;
 
-    const TURN_MS: u64 = 1_000;
+    pub(in crate::sim::board) const TURN_MS: u64 = 1_000;
     /// Two vends and the polls before, between and after take fewer steps, but for long silences.
     const STEPS_CUT_MAX: u32 = 250;
     const FAULTS: [&str; 9] =
         ["jam", "no-drop", "open-motor", "silence", "garble", "late", "restart", "power-loss", "refuse"];
 
     /// The first command meets the fault, the later ones do not.
-    fn faults(kind: Option<&str>) -> Faults {
+    pub(in crate::sim::board) fn faults(kind: Option<&str>) -> Faults {
         Faults::new(kind.map(|k| format!("{k}@1").parse().unwrap()))
     }
 
@@ -391,12 +418,12 @@ mod tests {
         Duel::new(&profile, Ff0055Board::new(&profile, TURN_MS, faults(kind)))
     }
 
-    fn evidence(motor: Motor, drop_sensor: DropSensor) -> Option<Evidence> {
+    pub(in crate::sim::board) fn evidence(motor: Motor, drop_sensor: DropSensor) -> Option<Evidence> {
         Some(Evidence { motor, drop_sensor })
     }
 
     /// Two vends of the same slot, so that a result of the first could be taken for the second's.
-    fn two_vends<E: Emulator>(duel: &mut Duel<E>, story: &str) {
+    pub(in crate::sim::board) fn two_vends<E: Emulator>(duel: &mut Duel<E>, story: &str) {
         duel.vend(7);
         duel.check(story);
         duel.vend(7);
@@ -405,10 +432,14 @@ mod tests {
     }
 
     /// A fast disk, and one slower than all copies of a result. To boards that are told nothing they are all the same.
-    const DISKS_MS: [u64; 3] = [5, 350, 3_000];
+    pub(in crate::sim::board) const DISKS_MS: [u64; 3] = [5, 350, 3_000];
 
     /// Every step of two vends, cut in turn.
-    fn cut_everywhere<E: Emulator>(make: impl Fn(Option<&str>) -> Duel<E>, cut: Cut, disks_ms: &[u64]) {
+    pub(in crate::sim::board) fn cut_everywhere<E: Emulator>(
+        make: impl Fn(Option<&str>) -> Duel<E>,
+        cut: Cut,
+        disks_ms: &[u64],
+    ) {
         for kind in FAULTS.into_iter().map(Some).chain([None]) {
             for &sync_ms in disks_ms {
                 for at in 1.. {

@@ -22,6 +22,7 @@ pub mod reader;
 #[cfg(test)]
 mod services;
 pub mod tcn_00ff;
+pub mod ubox_e7;
 pub mod uling_modbus;
 pub mod xy_v3;
 
@@ -98,5 +99,6 @@ pub fn emulator_for(profile: &Profile, turn_ms: u64, faults: Faults) -> Box<dyn 
         Family::LiftC7 => Box::new(lift_c7::LiftC7Board::new(profile, turn_ms, faults)),
         Family::ColEd => Box::new(col_ed::ColEdBoard::new(profile, turn_ms, faults)),
         Family::Ff0055 => Box::new(ff0055::Ff0055Board::new(profile, turn_ms, faults)),
+        Family::UboxE7 => Box::new(ubox_e7::UboxE7Board::new(profile, turn_ms, faults)),
     }
 }

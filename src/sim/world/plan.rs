@@ -10,7 +10,7 @@ use crate::core::{Limits, VerifyOrders};
 
 /// One profile of every board that behaves differently; m109e and mp2404 are m102 under other names. And
 /// one whose platform counts slots otherwise than the board.
-pub const PROFILES: [&str; 12] = [
+pub const PROFILES: [&str; 13] = [
     "adh814",
     "adh815",
     "tcn-00ff",
@@ -22,6 +22,7 @@ pub const PROFILES: [&str; 12] = [
     "lift-c7",
     "col-ed",
     "ff0055",
+    "ubox-e7",
     "uling-from-1",
 ];
 /// So many of them, the first, have the protocols of every recovery class that has rules of its own: most lives are
