@@ -80,6 +80,7 @@ impl<W: Words> Asked<W> {
         }
         if let Some(open) = &self.open {
             let question = match open.phase {
+                Phase::Following if open.is_to_halt => Question::Halt,
                 Phase::Checking | Phase::Following => Question::Follow(open.turn, open.part),
                 Phase::Ready => Question::Drive(open.turn),
             };
@@ -120,7 +121,7 @@ impl<W: Words> Asked<W> {
                     open.written(now, self.timing.longest_vend_ms);
                 }
             }
-            Question::Follow(..) | Question::Service(..) => {}
+            Question::Follow(..) | Question::Halt | Question::Service(..) => {}
         }
         let motor = matches!(question, Question::Drive(_));
         let unserved = self.serving.as_ref().map_or(0, |s| s.unanswered);
@@ -175,7 +176,7 @@ impl<W: Words> Asked<W> {
                     }
                 }
             }
-            Question::Drive(_) => {
+            Question::Drive(_) | Question::Halt => {
                 if let Some(open) = &mut self.open {
                     open.ask_at = now;
                 }
@@ -234,6 +235,7 @@ impl<W: Words> Asked<W> {
         match self.words.reply(wire_address, &exchange.question, frame) {
             Some(Answer::Look(part)) => match exchange.question {
                 Question::Look(number) => self.on_look(now, index, number, part),
+                Question::Halt => self.on_halted(now, part),
                 _ => self.on_follow(now, index, part),
             },
             Some(Answer::Identity(text)) => self.find(Finding::Identity(format!("address {address}: {text}"))),
@@ -385,6 +387,16 @@ impl<W: Words> Asked<W> {
         }
     }
 
+    /// The motor stands still; the whole picture is asked for anew.
+    fn on_halted(&mut self, now: BootMs, part: W::Look) {
+        if let Some(open) = &mut self.open {
+            self.words.absorb(&mut open.now, part);
+            open.is_to_halt = false;
+            open.part = 0;
+            open.ask_at = now;
+        }
+    }
+
     /// The newest picture before the command goes out, which it will be compared with in this life.
     fn check(&mut self, now: BootMs) {
         let Some(open) = &mut self.open else { return };
@@ -421,6 +433,10 @@ impl<W: Words> Asked<W> {
                 }
             }
             Verdict::Turning | Verdict::Waiting => {}
+            Verdict::Halt => {
+                open.is_to_halt = true;
+                open.ask_at = now;
+            }
             Verdict::Ended(evidence) => {
                 let (address, slot) = (open.turn.command.address, Some(open.turn.command.slot));
                 let finding =
@@ -504,7 +520,10 @@ impl<W: Words> Driver for Asked<W> {
             if let Some(station) = self.stations.get_mut(open.station) {
                 station.quiet_until = now.plus_ms(START_GRACE_MS);
             }
-            self.find(Finding::Unproven("this board remembers nothing"));
+            // Unless the core has given it up before the port was there.
+            if !open.is_told {
+                self.find(Finding::Unproven("this board remembers nothing"));
+            }
         }
         self.advance(now);
     }

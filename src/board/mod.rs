@@ -19,6 +19,8 @@ pub mod lock_cu;
 pub mod m102;
 pub mod tcn_00ff;
 pub mod uling_modbus;
+pub mod vendapin;
+pub mod vmc96;
 pub mod xy_v3;
 
 use driver::Driver;
@@ -35,5 +37,7 @@ pub fn driver_for(profile: &Profile) -> Box<dyn Driver> {
         Family::M102 => Box::new(m102::M102::new(profile)),
         Family::Lock8a => Box::new(lock_8a::Lock8a::new(profile)),
         Family::LockCu => Box::new(lock_cu::LockCu::new(profile)),
+        Family::Vendapin => Box::new(vendapin::Vendapin::new(profile)),
+        Family::Vmc96 => Box::new(vmc96::Vmc96::new(profile)),
     }
 }

@@ -2,6 +2,7 @@
 //! `boards/README.md` shows how to write one.
 
 use super::driver::{Address, FloorType, RecoveryClass, Slot};
+use super::service::Device;
 use crate::order::outcome::Evidence;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,12 @@ pub enum Family {
     /// Kerong KR-CU lock boards.
     #[serde(rename = "lock-cu")]
     LockCu,
+    /// Vendapin card dispensers.
+    #[serde(rename = "vendapin")]
+    Vendapin,
+    /// MoneyFlex VMC96.
+    #[serde(rename = "vmc96")]
+    Vmc96,
 }
 
 impl Family {
@@ -41,7 +48,8 @@ impl Family {
             Family::UlingModbus => RecoveryClass::ReadClears,
             Family::XyV3 => RecoveryClass::PushOnly,
             Family::Adh => RecoveryClass::HeldUntilAcknowledged,
-            Family::Tcn00ff => RecoveryClass::None,
+            Family::Tcn00ff | Family::Vmc96 => RecoveryClass::None,
+            Family::Vendapin => RecoveryClass::Counters,
             Family::M102 => RecoveryClass::LastResult,
             Family::Lock8a | Family::LockCu => RecoveryClass::PhysicalState,
         }
@@ -198,6 +206,10 @@ pub struct Options {
     pub short_when: Option<ShortWhen>,
     /// lock-8a, lock-cu and m102: the cable gives back what vend says, as RS485 adapters do that listen while they speak.
     pub echo: Option<bool>,
+    /// vmc96: what hangs on the first relay.
+    pub relay_1: Option<Device>,
+    /// vmc96: what hangs on the second relay.
+    pub relay_2: Option<Device>,
 }
 
 /// When the contact of a latch is closed.
@@ -362,11 +374,13 @@ impl Profile {
 
     /// The first of the family's own switches that is missing, not the family's, or out of range.
     fn wrong_option(&self) -> Option<(&'static str, String)> {
-        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo } = &self.options;
+        let Options { adh_variant, direct_drive_len, motor_type, crc_suffix, short_when, echo, relay_1, relay_2 } =
+            &self.options;
         let may_echo = matches!(self.family, Family::Lock8a | Family::LockCu | Family::M102);
         let (first_lock, last_lock) = match self.family {
             Family::Lock8a => (1, super::lock_8a::LOCK_MAX),
             Family::LockCu => (0, u16::from(super::lock_cu::LOCKS) - 1),
+            Family::Vmc96 => (0, super::vmc96::SLOT_MAX),
             _ => (0, u16::MAX),
         };
         let last_board = self.addresses.first_on_wire.saturating_add(self.addresses.count - 1);
@@ -387,11 +401,46 @@ impl Profile {
         } else if echo.is_some() && !may_echo {
             Some(("options.echo", "is for families lock-8a, lock-cu and m102 only".to_owned()))
         } else if self.slots.first < first_lock || self.slots.last > last_lock {
-            Some(("slots", format!("must be within {first_lock} to {last_lock}: what is outside may mean all locks")))
+            Some((
+                "slots",
+                format!("must be within {first_lock} to {last_lock}: what is outside is not there, or means all locks"),
+            ))
         } else if self.family == Family::LockCu && last_board > super::lock_cu::BOARD_MAX {
             let problem =
                 format!("must leave every board at {} or below: board 15 means all", super::lock_cu::BOARD_MAX);
             Some(("addresses.first_on_wire", problem))
+        } else if (relay_1.is_some() || relay_2.is_some()) && self.family != Family::Vmc96 {
+            Some(("options.relay_1", "and relay_2 are for family vmc96 only".to_owned()))
+        } else if relay_1.is_some() && relay_1 == relay_2 {
+            Some(("options.relay_2", "must be another device than options.relay_1".to_owned()))
+        } else {
+            self.wrong_for_one_board()
+        }
+    }
+
+    /// What the families with a single board on the line cannot do without.
+    fn wrong_for_one_board(&self) -> Option<(&'static str, String)> {
+        use super::vmc96::{AFTER_RUN_MS, HISTORY_MS};
+        let is_alone = matches!(self.family, Family::Vendapin | Family::Vmc96);
+        let Timing { longest_vend_ms, reply_ms, poll_ms, .. } = self.timing;
+        if is_alone && self.addresses.count != 1 {
+            Some(("addresses.count", "must be 1: not everything that this family says names its board".to_owned()))
+        } else if self.family == Family::Vendapin && self.slots.first != self.slots.last {
+            Some(("slots", "must be a single one: the command of family vendapin names none".to_owned()))
+        } else if self.family != Family::Vmc96 {
+            None
+        } else if !self.defaults.drop_check {
+            let problem = "must be true for family vmc96: only the light curtain says when a turn is complete";
+            Some(("defaults.drop_check", problem.to_owned()))
+        } else if longest_vend_ms <= AFTER_RUN_MS + HISTORY_MS {
+            let problem =
+                format!("longest_vend_ms must be above {}: the motor runs so much less", AFTER_RUN_MS + HISTORY_MS);
+            Some(("timing", problem))
+        } else if poll_ms + 2 * reply_ms >= HISTORY_MS {
+            let problem = format!(
+                "poll_ms and twice reply_ms must be below {HISTORY_MS} together, or a lost answer hides a drop"
+            );
+            Some(("timing", problem))
         } else {
             None
         }
@@ -444,6 +493,16 @@ mod tests {
             ("lock-cu", "echo", "short_when = \"open\"\necho", "options.short_when"),
             ("lock-cu", "last = 15", "last = 16", "slots"),
             ("lock-cu", "first_on_wire = 0", "first_on_wire = 12", "addresses.first_on_wire"),
+            ("lock-cu", "echo", "relay_1 = \"light\"\necho", "options.relay_1"),
+            ("lock-cu", "echo", "relay_2 = \"light\"\necho", "options.relay_1"),
+            ("vmc96", "relay_2 = \"heater\"", "relay_2 = \"light\"", "options.relay_2"),
+            ("vmc96", "last = 95", "last = 96", "slots"),
+            ("vmc96", "count = 1", "count = 2", "addresses.count"),
+            ("vmc96", "drop_check = true", "drop_check = false", "defaults.drop_check"),
+            ("vmc96", "longest_vend_ms = 10000", "longest_vend_ms = 4780", "timing"),
+            ("vmc96", "reply_ms = 300", "reply_ms = 490", "timing"),
+            ("vendapin", "count = 1", "count = 2", "addresses.count"),
+            ("vendapin", "last = 1", "last = 2", "slots"),
         ] {
             let (_, text) = BUILT_IN.iter().find(|(n, _)| *n == name).unwrap();
             let broken = text.replace(from, to);

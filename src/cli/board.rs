@@ -110,6 +110,8 @@ const fn family(family: Family) -> &'static str {
         Family::M102 => "m102",
         Family::Lock8a => "lock-8a",
         Family::LockCu => "lock-cu",
+        Family::Vendapin => "vendapin",
+        Family::Vmc96 => "vmc96",
     }
 }
 

@@ -2,6 +2,7 @@
 //! (`tests/fuzz`) and the property tests (`tests/properties.rs`) call the same functions; they panic when a property
 //! does not hold, and return otherwise.
 
+mod asked;
 mod cloud;
 mod config;
 mod control;
@@ -12,6 +13,7 @@ mod polled;
 mod tcn_00ff;
 mod xy_v3;
 
+pub use asked::{lock_8a, lock_cu, m102};
 pub use cloud::{device_message, envelope, platform_answer};
 pub use config::{board_profile, configuration, credentials};
 pub use control::control_request;
@@ -25,11 +27,14 @@ pub use xy_v3::xy_v3;
 pub type Decoder = fn(&[u8]);
 
 /// All of them, under the names of their fuzz targets and corpora.
-pub const ALL: [(&str, Decoder); 15] = [
+pub const ALL: [(&str, Decoder); 18] = [
     ("uling_modbus", uling_modbus),
     ("adh", adh),
     ("xy_v3", xy_v3),
     ("tcn_00ff", tcn_00ff),
+    ("m102", m102),
+    ("lock_8a", lock_8a),
+    ("lock_cu", lock_cu),
     ("envelope", envelope),
     ("device_message", device_message),
     ("platform_answer", platform_answer),

@@ -16,6 +16,8 @@ mod pair;
 pub mod reader;
 pub mod tcn_00ff;
 pub mod uling_modbus;
+pub mod vendapin;
+pub mod vmc96;
 pub mod xy_v3;
 
 use crate::board::profile::{Family, Profile};
@@ -62,5 +64,7 @@ pub fn emulator_for(profile: &Profile, turn_ms: u64, faults: Faults) -> Box<dyn 
         Family::M102 => Box::new(m102::M102Board::new(profile, turn_ms, faults)),
         Family::Lock8a => Box::new(lock_8a::Lock8aBoard::new(profile, turn_ms, faults)),
         Family::LockCu => Box::new(lock_cu::LockCuBoard::new(profile, turn_ms, faults)),
+        Family::Vendapin => Box::new(vendapin::VendapinBoard::new(profile, turn_ms, faults)),
+        Family::Vmc96 => Box::new(vmc96::Vmc96Board::new(profile, turn_ms, faults)),
     }
 }

@@ -9,10 +9,13 @@ pub use fault::{Beat, BootClock, Damage, Fault, Manner, When, Whom};
 use crate::core::{Limits, VerifyOrders};
 
 /// One profile of every board that behaves differently; m109e and mp2404 are m102 under other names.
-pub const PROFILES: [&str; 8] = ["adh814", "adh815", "tcn-00ff", "uling-zdm8", "xy-v3", "lock-8a", "lock-cu", "m102"];
+pub const PROFILES: [&str; 10] =
+    ["adh814", "adh815", "tcn-00ff", "uling-zdm8", "xy-v3", "lock-8a", "lock-cu", "m102", "vendapin", "vmc96"];
 /// So many of them, the first, have the protocols of every recovery class that has rules of its own: most lives are
 /// theirs. Latches are asked so often that one such life takes the time of ten.
 const PROFILES_OF_MOST: usize = 5;
+/// A dispenser of one kind of cards, in slot 1.
+const ONE_SLOT: &str = "vendapin";
 /// Merchants' receivers.
 pub(super) const HOSTS: u8 = 3;
 /// Orders of one run at most: enough for a queue, few enough for a story that a person reads.
@@ -145,6 +148,9 @@ impl Plan {
         let most = chance.u8(..32) > 0;
         let profile = one_of(chance, if most { &PROFILES[..PROFILES_OF_MOST] } else { &PROFILES[PROFILES_OF_MOST..] });
         let mut orders: Vec<Placed> = (0..chance.usize(1..=ORDERS_MAX)).map(|n| placed(chance, n)).collect();
+        if profile == ONE_SLOT {
+            orders.iter_mut().filter(|placed| placed.oddity.is_none()).for_each(|placed| placed.code = 1);
+        }
         let mut sendings = Vec::new();
         for (order, placed) in orders.iter().enumerate() {
             send(chance, order, placed, &mut sendings);
