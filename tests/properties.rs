@@ -141,6 +141,8 @@ each_decoder_holds! {
     an_m102_board_may_say_anything: m102,
     an_8a_lock_board_may_say_anything: lock_8a,
     a_kerong_lock_board_may_say_anything: lock_cu,
+    a_vendapin_dispenser_may_say_anything: vendapin,
+    a_vmc96_board_may_say_anything: vmc96,
     an_envelope_opens_or_is_rejected_and_no_changed_byte_passes: envelope,
     a_signed_message_is_read_in_one_way_only: device_message,
     an_answer_of_the_platform_proves_what_it_is_taken_for: platform_answer,

@@ -1,4 +1,4 @@
-//! The families whose board says what is: `m102`, `lock-8a` and `lock-cu`.
+//! The families whose board says what is: `m102`, `lock-8a`, `lock-cu`, `vendapin` and `vmc96`.
 
 use super::line::{Family, Line, profile_of};
 use super::{Script, one_byte_changed};
@@ -12,6 +12,8 @@ use vend::board::m102::{self, M102Words};
 use vend::board::profile::{Profile, ShortWhen};
 use vend::board::protocol::{Fit, Turn};
 use vend::board::service::Service;
+use vend::board::vendapin::{self, VendapinWords};
+use vend::board::vmc96::{self, Vmc96Words};
 use vend::board::words::{Answer, Question, Words};
 use vend::order::time::BootMs;
 
@@ -27,6 +29,8 @@ static M102: LazyLock<[Profile; 4]> = LazyLock::new(|| {
 });
 static LOCK_8A: LazyLock<[Profile; 2]> = LazyLock::new(|| [false, true].map(|known| few_locks("lock-8a", known)));
 static LOCK_CU: LazyLock<[Profile; 2]> = LazyLock::new(|| [false, true].map(|known| profile_of("lock-cu", known)));
+static VENDAPIN: LazyLock<[Profile; 2]> = LazyLock::new(|| [false, true].map(|known| profile_of("vendapin", known)));
+static VMC96: LazyLock<Profile> = LazyLock::new(|| profile_of("vmc96", true));
 
 /// Frames, wire and driver of the M102 boards, with a suffix and without.
 pub fn m102(data: &[u8]) {
@@ -61,6 +65,28 @@ pub fn lock_cu(data: &[u8]) {
         Line::play::<LockCuWords>(profile, &mut script);
     } else {
         wire::<LockCuWords>(profile, &mut script);
+    }
+}
+
+/// Frames, wire and driver of the Vendapin dispensers.
+pub fn vendapin(data: &[u8]) {
+    let mut script = Script(data);
+    let mode = script.byte();
+    let profile = &VENDAPIN[usize::from(mode & 2 == 0)];
+    if mode & 1 == 1 {
+        Line::play::<VendapinWords>(profile, &mut script);
+    } else {
+        wire::<VendapinWords>(profile, &mut script);
+    }
+}
+
+/// Frames, wire and driver of the VMC96 boards.
+pub fn vmc96(data: &[u8]) {
+    let mut script = Script(data);
+    if script.byte() & 1 == 1 {
+        Line::play::<Vmc96Words>(&VMC96, &mut script);
+    } else {
+        wire::<Vmc96Words>(&VMC96, &mut script);
     }
 }
 
@@ -170,6 +196,68 @@ impl Family for LockCuWords {
 impl Pictures for LockCuWords {
     fn at_rest(profile: &Profile) -> Vec<Vec<u8>> {
         vec![lock_cu::frame(profile.addresses.first_on_wire, 0, lock_cu::STATE_REPLY, &[0xFF, 0xFF, 0, 0])]
+    }
+}
+
+impl Family for VendapinWords {
+    const SILENT_WHILE_HELD: bool = true;
+
+    fn board_frame(script: &mut Script, profile: &Profile) -> Vec<u8> {
+        let kind = script.byte();
+        let from = profile.addresses.first_on_wire;
+        match kind & 7 {
+            0 | 1 => {
+                vendapin::frame(from, if kind & 8 == 0 { vendapin::ACK } else { vendapin::NAK }, &[b'0' + (kind >> 5)])
+            }
+            2..=4 => vendapin::frame(from, vendapin::ACK, &[0, 0, script.byte() % 2, script.byte()]),
+            5 => vendapin::frame(from, vendapin::ACK, &[]),
+            6 => vendapin::BANNER.to_vec(),
+            _ => vendapin::frame(from, script.byte(), script.take(usize::from(kind >> 4))),
+        }
+    }
+
+    fn turns_motor(bytes: &[u8], _: &Profile) -> Option<bool> {
+        let [vendapin::START, _, command @ vendapin::DISPENSE..=vendapin::COUNT, 0, vendapin::END, _] = *bytes else {
+            return None;
+        };
+        (xor8(bytes) == 0).then_some(command == vendapin::DISPENSE)
+    }
+}
+
+impl Pictures for VendapinWords {
+    fn at_rest(profile: &Profile) -> Vec<Vec<u8>> {
+        let yes = |data: &[u8]| vendapin::frame(profile.addresses.first_on_wire, vendapin::ACK, data);
+        vec![yes(&[vendapin::READY]), yes(&[0, 0, 1, 0])]
+    }
+}
+
+impl Family for Vmc96Words {
+    const SILENT_WHILE_HELD: bool = true;
+
+    fn board_frame(script: &mut Script, _: &Profile) -> Vec<u8> {
+        let kind = script.byte();
+        let data = match kind & 7 {
+            0 | 1 => vec![vmc96::DONE],
+            2 | 3 => [&[vmc96::STATUS, kind & 0xF0][..], script.piece().get(..2).unwrap_or_default()].concat(),
+            4 | 5 => vec![vmc96::CURTAIN, 0, script.byte() & 1, 0, 0],
+            6 => [&[vmc96::VERSION][..], script.take(usize::from(kind >> 3))].concat(),
+            _ => script.take(1 + usize::from(kind >> 3)).to_vec(),
+        };
+        vmc96::frame(if kind == 0xFF { script.byte() } else { vmc96::MOTORS }, &data)
+    }
+
+    fn turns_motor(bytes: &[u8], _: &Profile) -> Option<bool> {
+        let [vmc96::START, vmc96::MOTORS, len, command, ..] = *bytes else { return None };
+        let known = [vmc96::STOP, vmc96::STATUS, vmc96::CURTAIN, vmc96::VERSION, vmc96::RUN].contains(&command);
+        let is_good = known && xor8(bytes) == 0 && usize::from(len) == bytes.len();
+        is_good.then_some(command == vmc96::RUN)
+    }
+}
+
+impl Pictures for Vmc96Words {
+    fn at_rest(_: &Profile) -> Vec<Vec<u8>> {
+        let told: [&[u8]; 3] = [&[vmc96::DONE], &[vmc96::STATUS, 0], &[vmc96::CURTAIN, 0, 0, 0, 0]];
+        told.map(|data| vmc96::frame(vmc96::MOTORS, data)).to_vec()
     }
 }
 

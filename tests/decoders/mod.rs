@@ -13,7 +13,7 @@ mod polled;
 mod tcn_00ff;
 mod xy_v3;
 
-pub use asked::{lock_8a, lock_cu, m102};
+pub use asked::{lock_8a, lock_cu, m102, vendapin, vmc96};
 pub use cloud::{device_message, envelope, platform_answer};
 pub use config::{board_profile, configuration, credentials};
 pub use control::control_request;
@@ -27,7 +27,7 @@ pub use xy_v3::xy_v3;
 pub type Decoder = fn(&[u8]);
 
 /// All of them, under the names of their fuzz targets and corpora.
-pub const ALL: [(&str, Decoder); 18] = [
+pub const ALL: [(&str, Decoder); 20] = [
     ("uling_modbus", uling_modbus),
     ("adh", adh),
     ("xy_v3", xy_v3),
@@ -35,6 +35,8 @@ pub const ALL: [(&str, Decoder); 18] = [
     ("m102", m102),
     ("lock_8a", lock_8a),
     ("lock_cu", lock_cu),
+    ("vendapin", vendapin),
+    ("vmc96", vmc96),
     ("envelope", envelope),
     ("device_message", device_message),
     ("platform_answer", platform_answer),

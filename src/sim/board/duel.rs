@@ -342,6 +342,8 @@ impl<E: Emulator> Duel<E> {
 mod tests {
     use super::super::fault::Faults;
     use super::super::tcn_00ff::Tcn00ffBoard;
+    use super::super::vendapin::VendapinBoard;
+    use super::super::vmc96::Vmc96Board;
     use super::super::xy_v3::XyV3Board;
     use super::*;
     use crate::board::driver::LineFault;
@@ -368,6 +370,18 @@ mod tests {
     fn xy(kind: Option<&str>) -> Duel<XyV3Board> {
         let profile = profile("xy-v3");
         Duel::new(&profile, XyV3Board::new(&profile, TURN_MS, faults(kind)))
+    }
+
+    fn vendapin(kind: Option<&str>) -> Duel<VendapinBoard> {
+        let mut profile = profile("vendapin");
+        // Its only slot is the one that is driven here.
+        (profile.slots.first, profile.slots.last) = (7, 7);
+        Duel::new(&profile, VendapinBoard::new(&profile, TURN_MS, faults(kind)))
+    }
+
+    fn vmc96(kind: Option<&str>) -> Duel<Vmc96Board> {
+        let profile = profile("vmc96");
+        Duel::new(&profile, Vmc96Board::new(&profile, TURN_MS, faults(kind)))
     }
 
     fn evidence(motor: Motor, drop_sensor: DropSensor) -> Option<Evidence> {
@@ -464,6 +478,26 @@ mod tests {
     #[test]
     fn rule_20_an_xy_board_that_restarts_at_any_step_proves_nothing() {
         cut_everywhere(xy, Cut::Board);
+    }
+
+    #[test]
+    fn a_vendapin_agent_that_dies_at_any_step_turns_no_motor_twice() {
+        cut_everywhere(vendapin, Cut::Agent);
+    }
+
+    #[test]
+    fn rule_20_a_vendapin_board_that_restarts_at_any_step_proves_nothing() {
+        cut_everywhere(vendapin, Cut::Board);
+    }
+
+    #[test]
+    fn a_vmc96_agent_that_dies_at_any_step_turns_no_motor_twice() {
+        cut_everywhere(vmc96, Cut::Agent);
+    }
+
+    #[test]
+    fn rule_20_a_vmc96_board_that_restarts_at_any_step_proves_nothing() {
+        cut_everywhere(vmc96, Cut::Board);
     }
 
     #[test]

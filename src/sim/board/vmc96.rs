@@ -80,7 +80,7 @@ impl Vmc96Board {
     fn request(&mut self, now: BootMs, controller: u8, data: &[u8]) {
         let answer = match (controller, data) {
             (MOTORS, [STOP]) => {
-                self.running.clear();
+                self.stop();
                 vec![DONE]
             }
             (MOTORS, [STATUS]) => {
@@ -148,7 +148,7 @@ impl Vmc96Board {
         self.garble = fault == Some(FaultKind::Garble);
         let turn = (fault != Some(FaultKind::OpenMotor)).then_some(self.turns.len());
         if turn.is_some() {
-            self.turns.push(Turn { at: now, wire_address: MOTORS, slot, dropped: false });
+            self.turns.push(Turn { at: now, wire_address: MOTORS, slot, dropped: falls_at.is_some() });
         }
         let drawn = match fault {
             Some(FaultKind::Jam) => DRAWN_JAMMED,
@@ -159,8 +159,17 @@ impl Vmc96Board {
         (fault != Some(FaultKind::Silence)).then_some(DONE)
     }
 
+    /// What has not fallen by now stays.
+    fn stop(&mut self) {
+        for running in self.running.drain(..).filter(|r| r.falls_at.is_some()) {
+            if let Some(turn) = running.turn.and_then(|turn| self.turns.get_mut(turn)) {
+                turn.dropped = false;
+            }
+        }
+    }
+
     fn lose_power(&mut self, until: BootMs) {
-        self.running.clear();
+        self.stop();
         self.fallen.clear();
         self.power_fails = None;
         self.garble = false;
@@ -199,9 +208,6 @@ impl Emulator for Vmc96Board {
             for running in self.running.iter_mut().filter(|r| r.falls_at == Some(next)) {
                 running.falls_at = None;
                 self.fallen.push(next);
-                if let Some(turn) = running.turn.and_then(|turn| self.turns.get_mut(turn)) {
-                    turn.dropped = true;
-                }
             }
         }
         self.fallen.retain(|at| now.since_ms(*at) < HISTORY_MS);
@@ -249,8 +255,6 @@ mod tests {
             ("", false, outcome(Motor::Ok, DropSensor::None)),
             ("late@1", true, outcome(Motor::Ok, DropSensor::Seen)),
             ("garble@1", true, outcome(Motor::Ok, DropSensor::Seen)),
-            ("jam@1", true, outcome(Motor::Ok, DropSensor::NotSeen)),
-            ("no-drop@1", true, outcome(Motor::Ok, DropSensor::NotSeen)),
             ("open-motor@1", true, outcome(Motor::Open, DropSensor::NotSeen)),
             ("open-motor@1", false, outcome(Motor::Open, DropSensor::None)),
         ] {
@@ -274,6 +278,8 @@ mod tests {
             ("restart@1", true, 1),
             ("power-loss@1", true, 1),
             ("refuse@1", true, 0),
+            ("jam@1", true, 1),
+            ("no-drop@1", true, 1),
             ("no-drop@1", false, 1),
         ] {
             let mut pair = Pair::new("vmc96", fault);
@@ -290,10 +296,10 @@ mod tests {
     #[test]
     fn two_units_of_one_slot_have_their_own_goods() {
         let mut pair = Pair::new("vmc96", "no-drop@2");
-        for end in [DropSensor::Seen, DropSensor::NotSeen, DropSensor::Seen] {
+        for has_fallen in [true, false, true] {
             pair.ends.clear();
             pair.vend(&command(1, 12, true));
-            assert_eq!(pair.ends, [outcome(Motor::Ok, end)]);
+            assert_eq!(pair.ends == [outcome(Motor::Ok, DropSensor::Seen)], has_fallen, "{:?}", pair.ends);
         }
         assert_eq!(pair.board.turns().len(), 3);
     }
