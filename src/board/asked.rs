@@ -85,6 +85,7 @@ impl<W: Words> Asked<W> {
         if let Some(open) = &self.open {
             let question = match open.phase {
                 Phase::Checking if W::CHECKS_BY_LOOKING => Question::Look(open.part),
+                Phase::Following if open.is_to_halt => Question::Halt,
                 Phase::Checking | Phase::Following => Question::Follow(open.turn, open.part),
                 Phase::Ready => Question::Drive(open.turn),
             };
@@ -125,7 +126,7 @@ impl<W: Words> Asked<W> {
                     open.written(now, self.timing.longest_vend_ms);
                 }
             }
-            Question::Follow(..) | Question::Service(..) => {}
+            Question::Follow(..) | Question::Halt | Question::Service(..) => {}
         }
         let motor = matches!(question, Question::Drive(_));
         let unserved = self.serving.as_ref().map_or(0, |s| s.unanswered);
@@ -182,7 +183,7 @@ impl<W: Words> Asked<W> {
                     }
                 }
             }
-            Question::Drive(_) => {
+            Question::Drive(_) | Question::Halt => {
                 if let Some(open) = &mut self.open {
                     open.ask_at = now;
                 }
@@ -249,6 +250,7 @@ impl<W: Words> Asked<W> {
         match self.words.reply(wire_address, &exchange.question, frame) {
             Some(Answer::Look(part)) => match exchange.question {
                 Question::Look(number) if !self.is_checked_by_looking() => self.on_look(now, index, number, part),
+                Question::Halt => self.on_halted(now, part),
                 _ => self.on_follow(now, index, part),
             },
             Some(Answer::Identity(text)) => self.find(Finding::Identity(format!("address {address}: {text}"))),
@@ -400,6 +402,16 @@ impl<W: Words> Asked<W> {
         }
     }
 
+    /// The motor stands still; the whole picture is asked for anew.
+    fn on_halted(&mut self, now: BootMs, part: W::Look) {
+        if let Some(open) = &mut self.open {
+            self.words.absorb(&mut open.now, part);
+            open.is_to_halt = false;
+            open.part = 0;
+            open.ask_at = now;
+        }
+    }
+
     /// The newest picture before the command goes out, which it will be compared with in this life.
     fn check(&mut self, now: BootMs) {
         let Some(open) = &mut self.open else { return };
@@ -438,6 +450,10 @@ impl<W: Words> Asked<W> {
                 }
             }
             Verdict::Waiting => {}
+            Verdict::Halt => {
+                open.is_to_halt = true;
+                open.ask_at = now;
+            }
             Verdict::Ended(evidence) => {
                 self.words.ended(&open.turn, &open.now);
                 let (address, slot) = (open.turn.command.address, Some(open.turn.command.slot));

@@ -122,7 +122,7 @@ impl ColEdWords {
             Question::Look(_) => Some(self.first_column),
             Question::Follow(turn, _) | Question::Drive(turn) => Some(turn.slot),
             Question::Service(Service::SlotState { slot, .. }, _) => u8::try_from(slot.0).ok(),
-            Question::Service(..) | Question::Identity(_) => None,
+            Question::Service(..) | Question::Halt | Question::Identity(_) => None,
         }
     }
 

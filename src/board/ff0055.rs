@@ -142,7 +142,7 @@ impl Words for Ff0055Words {
                 self.known.clear();
                 frame(HOST, CLEAR_FAULT, &[CLEAR_MARK])
             }
-            Question::Look(_) | Question::Identity(_) => frame(HOST, ID, &[ID_MARK]),
+            Question::Look(_) | Question::Halt | Question::Identity(_) => frame(HOST, ID, &[ID_MARK]),
         }
     }
 

@@ -180,7 +180,7 @@ impl Words for LiftC7Words {
                 None => ask(STATUS, &[]),
             },
             Question::Look(0) | Question::Follow(_, 0) => ask(RESULT, &[]),
-            Question::Look(_) | Question::Follow(..) => ask(STATUS, &[]),
+            Question::Look(_) | Question::Follow(..) | Question::Halt => ask(STATUS, &[]),
             Question::Identity(_) => ask(INFO, &[]),
             Question::Service(Service::Switch { on: true, .. }, _) => ask(LIGHT_ON, &[]),
             Question::Service(Service::Switch { .. }, _) => ask(LIGHT_OFF, &[]),

@@ -65,7 +65,7 @@ impl Lock8aWords {
             Question::Look(part) => self.locks.get(usize::from(part)).copied(),
             Question::Follow(turn, _) | Question::Drive(turn) => Some(turn.slot),
             Question::Service(Service::SlotState { slot, .. }, _) => u8::try_from(slot.0).ok(),
-            Question::Service(..) | Question::Identity(_) => None,
+            Question::Service(..) | Question::Halt | Question::Identity(_) => None,
         }
         .filter(|lock| self.locks.contains(lock))
     }

@@ -112,7 +112,7 @@ impl Words for LockCuWords {
                     Reading::SlotReady
                 }))
             }
-            Question::Drive(_) | Question::Identity(_) | Question::Service(..) => None,
+            Question::Drive(_) | Question::Halt | Question::Identity(_) | Question::Service(..) => None,
         }
     }
 

@@ -235,7 +235,8 @@ impl Words for M102Words {
         };
         let ask = |function, data: &[u8]| frame(wire_address, function, data, suffix);
         match *question {
-            Question::Look(_) | Question::Follow(..) => ask(POLL, &[]),
+            // No verdict here halts; a question for the state turns nothing.
+            Question::Look(_) | Question::Follow(..) | Question::Halt => ask(POLL, &[]),
             Question::Identity(_) => ask(ID, &[]),
             Question::Drive(turn) => {
                 let kind = motor_type(turn.command.floor_type, self.wiring);

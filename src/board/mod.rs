@@ -23,6 +23,8 @@ pub mod m102;
 pub mod tcn_00ff;
 pub mod ubox_e7;
 pub mod uling_modbus;
+pub mod vendapin;
+pub mod vmc96;
 pub mod xy_v3;
 
 use driver::Driver;
@@ -43,5 +45,7 @@ pub fn driver_for(profile: &Profile) -> Box<dyn Driver> {
         Family::ColEd => Box::new(col_ed::ColEd::new(profile)),
         Family::Ff0055 => Box::new(ff0055::Ff0055::new(profile)),
         Family::UboxE7 => Box::new(ubox_e7::UboxE7::new(profile)),
+        Family::Vendapin => Box::new(vendapin::Vendapin::new(profile)),
+        Family::Vmc96 => Box::new(vmc96::Vmc96::new(profile)),
     }
 }

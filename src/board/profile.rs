@@ -51,6 +51,12 @@ pub enum Family {
     /// UBox / EasiVend VMC, frames that begin with E7.
     #[serde(rename = "ubox-e7")]
     UboxE7,
+    /// Vendapin card dispensers.
+    #[serde(rename = "vendapin")]
+    Vendapin,
+    /// MoneyFlex VMC96.
+    #[serde(rename = "vmc96")]
+    Vmc96,
 }
 
 impl Family {
@@ -61,10 +67,10 @@ impl Family {
             Family::UlingModbus => RecoveryClass::ReadClears,
             Family::XyV3 | Family::ColEd => RecoveryClass::PushOnly,
             Family::Adh => RecoveryClass::HeldUntilAcknowledged,
-            Family::Tcn00ff => RecoveryClass::None,
+            Family::Tcn00ff | Family::Vmc96 => RecoveryClass::None,
             Family::M102 | Family::LiftC7 | Family::Ff0055 => RecoveryClass::LastResult,
             Family::Lock8a | Family::LockCu => RecoveryClass::PhysicalState,
-            Family::UboxE7 => RecoveryClass::Counters,
+            Family::UboxE7 | Family::Vendapin => RecoveryClass::Counters,
         }
     }
 }
@@ -223,7 +229,7 @@ pub struct Options {
     pub short_when: Option<ShortWhen>,
     /// lock-8a, lock-cu and m102: the cable gives back what vend says, as RS485 adapters do that listen while they speak.
     pub echo: Option<bool>,
-    /// uling-modbus: what hangs on which relay, 1 to 10.
+    /// What hangs on which relay: 1 to 10 of uling-modbus, 1 and 2 of vmc96.
     #[serde(default)]
     pub relays: BTreeMap<Device, u8>,
     /// lift-c7: which row and column a slot stands for.
@@ -444,6 +450,8 @@ impl Profile {
             Family::Lock8a => (1, super::lock_8a::LOCK_MAX),
             Family::LockCu => (0, u16::from(super::lock_cu::LOCKS) - 1),
             Family::UboxE7 => (1, UBOX_SLOT_MAX),
+            Family::Vmc96 => (0, super::vmc96::SLOT_MAX),
+            Family::Vendapin => (0, u16::MAX),
         };
         let has_no_address = matches!(self.family, Family::ColEd | Family::Ff0055 | Family::UboxE7);
         let slots = [self.slots.first, self.slots.last].map(Slot);
@@ -487,15 +495,45 @@ impl Profile {
                 format!("must leave every board at {} or below: board 15 means all", super::lock_cu::BOARD_MAX);
             Some(("addresses.first_on_wire", problem))
         } else {
+            self.wrong_for_one_board()
+        }
+    }
+
+    /// What the families with a single board on the line cannot do without.
+    fn wrong_for_one_board(&self) -> Option<(&'static str, String)> {
+        use super::vmc96::{AFTER_RUN_MS, HISTORY_MS};
+        let is_alone = matches!(self.family, Family::Vendapin | Family::Vmc96);
+        let Timing { longest_vend_ms, reply_ms, poll_ms, .. } = self.timing;
+        if is_alone && self.addresses.count != 1 {
+            Some(("addresses.count", "must be 1: not everything that this family says names its board".to_owned()))
+        } else if self.family == Family::Vendapin && self.slots.first != self.slots.last {
+            Some(("slots.last", "must be slots.first: the command of family vendapin names no slot".to_owned()))
+        } else if self.family != Family::Vmc96 {
+            None
+        } else if !self.defaults.drop_check {
+            let problem = "must be true for family vmc96: only the light curtain says when a turn is complete";
+            Some(("defaults.drop_check", problem.to_owned()))
+        } else if longest_vend_ms <= AFTER_RUN_MS + HISTORY_MS {
+            let problem = format!("must be above {}: the motor runs so much less", AFTER_RUN_MS + HISTORY_MS);
+            Some(("timing.longest_vend_ms", problem))
+        } else if poll_ms + 2 * reply_ms >= HISTORY_MS {
+            let problem =
+                format!("and twice reply_ms must be below {HISTORY_MS} together, or a lost answer hides a drop");
+            Some(("timing.poll_ms", problem))
+        } else {
             None
         }
     }
 
     fn wrong_relay(&self, relays: &BTreeMap<Device, u8>) -> Option<String> {
-        let most = super::uling_modbus::RELAY_MAX;
+        let most = match self.family {
+            Family::UlingModbus => super::uling_modbus::RELAY_MAX,
+            Family::Vmc96 => 2,
+            _ => 0,
+        };
         let numbers: BTreeSet<u8> = relays.values().copied().collect();
-        if !relays.is_empty() && self.family != Family::UlingModbus {
-            Some("are for family uling-modbus only".to_owned())
+        if !relays.is_empty() && most == 0 {
+            Some("are for families uling-modbus and vmc96 only".to_owned())
         } else if numbers.iter().any(|number| !(1..=most).contains(number)) {
             Some(format!("are numbered 1 to {most}"))
         } else if numbers.len() < relays.len() {
@@ -580,6 +618,13 @@ mod tests {
             ("ubox-e7", "first = 1", "first = 0", "slots.first"),
             ("ubox-e7", "last = 80", "last = 250", "slots.last"),
             ("ubox-e7", "[slots]", "[addresses]\nfirst_on_wire = 1\ncount = 2\n\n[slots]", "addresses.count"),
+            ("vmc96", "last = 95", "last = 96", "slots.last"),
+            ("vmc96", "count = 1", "count = 2", "addresses.count"),
+            ("vmc96", "drop_check = true", "drop_check = false", "defaults.drop_check"),
+            ("vmc96", "longest_vend_ms = 10000", "longest_vend_ms = 4780", "timing.longest_vend_ms"),
+            ("vmc96", "reply_ms = 300", "reply_ms = 490", "timing.poll_ms"),
+            ("vendapin", "count = 1", "count = 2", "addresses.count"),
+            ("vendapin", "last = 1", "last = 2", "slots.last"),
         ] {
             let (_, text) = BUILT_IN.iter().find(|(n, _)| *n == name).unwrap();
             let broken = text.replace(from, to);

@@ -18,6 +18,8 @@ pub enum Question {
     Identity(u8),
     /// Turn a motor, open a lock.
     Drive(Turn),
+    /// Stand still: what follows [`Verdict::Halt`].
+    Halt,
     /// Something beside a vend, of what [`Words::serves`]. Part 0 … [`Words::service_parts`] − 1.
     Service(Service, u8),
 }
@@ -25,7 +27,7 @@ pub enum Question {
 /// What a board answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer<L> {
-    /// To [`Question::Look`] and [`Question::Follow`]: this part of the picture.
+    /// To [`Question::Look`], [`Question::Follow`] and [`Question::Halt`]: this part of the picture.
     Look(L),
     /// To [`Question::Drive`]: taken.
     Taken,
@@ -83,6 +85,8 @@ pub enum Verdict {
     Waiting,
     /// The motor turns.
     Turning,
+    /// Where the host ends a turn: it is time to. The judgement comes again when the motor stands still.
+    Halt,
     /// It is over, and only this command can have done it.
     Ended(Evidence),
     /// Nothing can be proven; the text says why, for people.

@@ -171,6 +171,8 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("options.crc_suffix", "suffix of the check sum", "校验后缀"),
     ("options.short_when", "contact closed when", "触点闭合条件"),
     ("options.echo", "the cable echoes", "线路回显"),
+    ("options.grid", "rows and columns on the wire", "线上行列"),
+    ("options.online_type", "counted as", "计数类别"),
     ("options.relays", "what hangs on the relays", "继电器用途"),
     ("outcomes", "meaning of codes", "代码含义"),
 ];

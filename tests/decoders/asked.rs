@@ -1,178 +1,356 @@
-//! The families whose host asks and whose board says what is: `lift-c7`, `col-ed` and `ff0055`.
+//! The families whose board says what is: `m102`, `lock-8a`, `lock-cu`, `vendapin` and `vmc96`.
 
 use super::line::{Family, Line, profile_of};
 use super::{Script, one_byte_changed};
 use std::sync::LazyLock;
-use vend::board::col_ed::{self, ColEdWords};
-use vend::board::driver::{LineState, Output};
+use vend::board::driver::{Address, FloorType, LineState, MotorCommand, Output, Slot};
 use vend::board::driver_for;
-use vend::board::ff0055::{self, Ff0055Words};
-use vend::board::lift_c7::{self, LiftC7Words};
-use vend::board::profile::Profile;
-use vend::board::protocol::Fit;
-use vend::board::words::Words;
+use vend::board::frame::{sum8, xor8};
+use vend::board::lock_8a::{self, Lock8aWords};
+use vend::board::lock_cu::{self, LockCuWords};
+use vend::board::m102::{self, M102Words};
+use vend::board::profile::{Profile, ShortWhen};
+use vend::board::protocol::{Fit, Turn};
+use vend::board::service::Service;
+use vend::board::vendapin::{self, VendapinWords};
+use vend::board::vmc96::{self, Vmc96Words};
+use vend::board::words::{Answer, Question, Words};
 use vend::order::time::BootMs;
 
-/// No lift of a script vends longer, so that it comes to its end soon.
-const LONGEST_VEND_MS: u64 = 20_000;
+/// No frame of these families is longer.
+const FRAME_BYTES_MAX: usize = 40;
 
-static LIFT: LazyLock<[Profile; 2]> = LazyLock::new(|| both("lift-c7"));
-static COLUMN: LazyLock<[Profile; 2]> = LazyLock::new(|| both("col-ed"));
-static FF0055: LazyLock<[Profile; 2]> = LazyLock::new(|| both("ff0055"));
-
-fn both(name: &str) -> [Profile; 2] {
-    [false, true].map(|remembers| {
-        let mut profile = profile_of(name, remembers);
-        profile.timing.longest_vend_ms = profile.timing.longest_vend_ms.min(LONGEST_VEND_MS);
+static M102: LazyLock<[Profile; 4]> = LazyLock::new(|| {
+    [(false, false), (true, false), (false, true), (true, true)].map(|(remembers, has_suffix)| {
+        let mut profile = profile_of("m102", remembers);
+        profile.options.crc_suffix = has_suffix.then(|| "-made up-".to_owned());
         profile
     })
-}
+});
+static LOCK_8A: LazyLock<[Profile; 2]> = LazyLock::new(|| [false, true].map(|known| few_locks("lock-8a", known)));
+static LOCK_CU: LazyLock<[Profile; 2]> = LazyLock::new(|| [false, true].map(|known| profile_of("lock-cu", known)));
+static VENDAPIN: LazyLock<[Profile; 2]> = LazyLock::new(|| [false, true].map(|known| profile_of("vendapin", known)));
+static VMC96: LazyLock<Profile> = LazyLock::new(|| profile_of("vmc96", true));
 
-/// Frames, wire and driver of the EasiVend lift.
-pub fn lift_c7(data: &[u8]) {
-    play::<LiftC7Words>(&LIFT, data);
-}
-
-/// Frames, wire and driver of the EasiVend column boards.
-pub fn col_ed(data: &[u8]) {
-    play::<ColEdWords>(&COLUMN, data);
-}
-
-/// Frames, wire and driver of the `FF 00 55` / `FF 00 AA` boards.
-pub fn ff0055(data: &[u8]) {
-    play::<Ff0055Words>(&FF0055, data);
-}
-
-/// What a board says that rests, to a question.
-trait Rest: Words + Family {
-    fn at_rest(question: &[u8]) -> Vec<u8>;
-}
-
-fn play<W: Rest>(profiles: &[Profile; 2], data: &[u8]) {
+/// Frames, wire and driver of the M102 boards, with a suffix and without.
+pub fn m102(data: &[u8]) {
     let mut script = Script(data);
     let mode = script.byte();
-    let profile = &profiles[usize::from(mode & 2 == 0)];
+    let profile = &M102[usize::from(mode >> 1) % M102.len()];
     if mode & 1 == 1 {
-        Line::play::<W>(profile, &mut script);
+        Line::play::<M102Words>(profile, &mut script);
     } else {
-        wire::<W>(profile, &mut script);
+        wire::<M102Words>(profile, &mut script);
+    }
+}
+
+/// Frames, wire and driver of the `8A … 11 XOR` lock boards.
+pub fn lock_8a(data: &[u8]) {
+    let mut script = Script(data);
+    let mode = script.byte();
+    let profile = &LOCK_8A[usize::from(mode & 2 == 0)];
+    if mode & 1 == 1 {
+        Line::play::<Lock8aWords>(profile, &mut script);
+    } else {
+        wire::<Lock8aWords>(profile, &mut script);
+    }
+}
+
+/// Frames, wire and driver of the Kerong lock boards.
+pub fn lock_cu(data: &[u8]) {
+    let mut script = Script(data);
+    let mode = script.byte();
+    let profile = &LOCK_CU[usize::from(mode & 2 == 0)];
+    if mode & 1 == 1 {
+        Line::play::<LockCuWords>(profile, &mut script);
+    } else {
+        wire::<LockCuWords>(profile, &mut script);
+    }
+}
+
+/// Frames, wire and driver of the Vendapin dispensers.
+pub fn vendapin(data: &[u8]) {
+    let mut script = Script(data);
+    let mode = script.byte();
+    let profile = &VENDAPIN[usize::from(mode & 2 == 0)];
+    if mode & 1 == 1 {
+        Line::play::<VendapinWords>(profile, &mut script);
+    } else {
+        wire::<VendapinWords>(profile, &mut script);
+    }
+}
+
+/// Frames, wire and driver of the VMC96 boards.
+pub fn vmc96(data: &[u8]) {
+    let mut script = Script(data);
+    if script.byte() & 1 == 1 {
+        Line::play::<Vmc96Words>(&VMC96, &mut script);
+    } else {
+        wire::<Vmc96Words>(&VMC96, &mut script);
+    }
+}
+
+/// A cabinet of which a short script can tell every latch.
+fn few_locks(name: &str, remembers: bool) -> Profile {
+    let mut profile = profile_of(name, remembers);
+    profile.slots.last = profile.slots.first + 1;
+    profile
+}
+
+/// What these families add.
+trait Pictures: Words + Family {
+    /// What a board at rest answers to its [`Words::look_parts`] questions, in their order.
+    fn at_rest(profile: &Profile) -> Vec<Vec<u8>>;
+}
+
+impl Family for M102Words {
+    const SILENT_WHILE_HELD: bool = true;
+
+    fn board_frame(script: &mut Script, profile: &Profile) -> Vec<u8> {
+        let kind = script.byte();
+        let from = profile.addresses.first_on_wire.wrapping_add(kind >> 5);
+        let function = match kind & 7 {
+            0..=3 => m102::POLL,
+            4 => m102::RUN,
+            5 => m102::ID,
+            _ => script.byte(),
+        };
+        let data = match function {
+            m102::POLL => [&[script.byte() % 4, script.byte() % 8, script.byte() % 6][..], script.take(7)].concat(),
+            m102::RUN => vec![script.byte() % 4],
+            _ => script.take(m102::DATA_BYTES).to_vec(),
+        };
+        let suffix = if kind & 8 == 0 { None } else { profile.options.crc_suffix.as_deref() };
+        m102::frame(from, function, &data, suffix.unwrap_or_default().as_bytes())
+    }
+
+    fn turns_motor(bytes: &[u8], profile: &Profile) -> Option<bool> {
+        let suffix = profile.options.crc_suffix.as_deref().unwrap_or_default();
+        let sealed = m102::is_sealed(bytes, &[]) || m102::is_sealed(bytes, suffix.as_bytes());
+        let known = [m102::ID, m102::POLL, m102::RUN];
+        bytes.get(1).filter(|function| sealed && known.contains(function)).map(|&function| function == m102::RUN)
+    }
+}
+
+impl Pictures for M102Words {
+    fn at_rest(profile: &Profile) -> Vec<Vec<u8>> {
+        vec![m102::frame(profile.addresses.first_on_wire, m102::POLL, &[m102::IDLE], &[])]
+    }
+}
+
+impl Family for Lock8aWords {
+    const SILENT_WHILE_HELD: bool = true;
+
+    fn board_frame(script: &mut Script, profile: &Profile) -> Vec<u8> {
+        let (kind, lock) = (script.byte(), script.byte());
+        let from = profile.addresses.first_on_wire.wrapping_add(kind >> 5);
+        let contact = if lock & 0x80 == 0 { lock_8a::CONTACT_OPEN } else { lock_8a::CONTACT_CLOSED };
+        let first = [lock_8a::STATE, lock_8a::STATE, lock_8a::OPEN, lock_8a::MOVED][usize::from(kind) % 4];
+        lock_8a::frame(first, from, lock & 3, contact).to_vec()
+    }
+
+    fn turns_motor(bytes: &[u8], profile: &Profile) -> Option<bool> {
+        let [kind, board, lock, last, check] = *bytes else { return None };
+        let opens = (kind, last) == (lock_8a::OPEN, lock_8a::OPEN_MARK);
+        let known = opens || (kind, last) == (lock_8a::STATE, lock_8a::STATE_MARK);
+        // Lock 0 means all of them: to ask for them is harmless, to open them is not.
+        let may_be_meant = !opens || profile.has_slot(Slot(lock.into()));
+        (known && may_be_meant && xor8(&[kind, board, lock, last]) == check).then_some(opens)
+    }
+}
+
+impl Pictures for Lock8aWords {
+    fn at_rest(profile: &Profile) -> Vec<Vec<u8>> {
+        let contact = match profile.options.short_when {
+            Some(ShortWhen::Open) => lock_8a::CONTACT_OPEN,
+            _ => lock_8a::CONTACT_CLOSED,
+        };
+        let locks = (profile.slots.first..=profile.slots.last).filter_map(|lock| u8::try_from(lock).ok());
+        let board = profile.addresses.first_on_wire;
+        locks.map(|lock| lock_8a::frame(lock_8a::STATE, board, lock, contact).to_vec()).collect()
+    }
+}
+
+impl Family for LockCuWords {
+    const SILENT_WHILE_HELD: bool = true;
+
+    fn board_frame(script: &mut Script, profile: &Profile) -> Vec<u8> {
+        let kind = script.byte();
+        let from = profile.addresses.first_on_wire.wrapping_add(kind >> 5);
+        let command = if kind & 7 == 7 { script.byte() } else { lock_cu::STATE_REPLY };
+        // Latches 0 to 7 move; the others are shut.
+        let data = [script.byte(), 0xFF, script.byte(), script.byte()];
+        lock_cu::frame(from, 0, command, if command == lock_cu::STATE_REPLY { &data } else { &[] })
+    }
+
+    fn turns_motor(bytes: &[u8], _: &Profile) -> Option<bool> {
+        let [lock_cu::START, address, command @ (lock_cu::STATE | lock_cu::UNLOCK), lock_cu::END, check] = *bytes
+        else {
+            return None;
+        };
+        let good = address >> 4 <= lock_cu::BOARD_MAX && sum8(&bytes[..4]) == check;
+        good.then_some(command == lock_cu::UNLOCK)
+    }
+}
+
+impl Pictures for LockCuWords {
+    fn at_rest(profile: &Profile) -> Vec<Vec<u8>> {
+        vec![lock_cu::frame(profile.addresses.first_on_wire, 0, lock_cu::STATE_REPLY, &[0xFF, 0xFF, 0, 0])]
+    }
+}
+
+impl Family for VendapinWords {
+    const SILENT_WHILE_HELD: bool = true;
+
+    fn board_frame(script: &mut Script, profile: &Profile) -> Vec<u8> {
+        let kind = script.byte();
+        let from = profile.addresses.first_on_wire;
+        match kind & 7 {
+            0 | 1 => {
+                vendapin::frame(from, if kind & 8 == 0 { vendapin::ACK } else { vendapin::NAK }, &[b'0' + (kind >> 5)])
+            }
+            2..=4 => vendapin::frame(from, vendapin::ACK, &[0, 0, script.byte() % 2, script.byte()]),
+            5 => vendapin::frame(from, vendapin::ACK, &[]),
+            6 => vendapin::BANNER.to_vec(),
+            _ => vendapin::frame(from, script.byte(), script.take(usize::from(kind >> 4))),
+        }
+    }
+
+    fn turns_motor(bytes: &[u8], _: &Profile) -> Option<bool> {
+        let [vendapin::START, _, command @ vendapin::DISPENSE..=vendapin::COUNT, 0, vendapin::END, _] = *bytes else {
+            return None;
+        };
+        (xor8(bytes) == 0).then_some(command == vendapin::DISPENSE)
+    }
+}
+
+impl Pictures for VendapinWords {
+    fn at_rest(profile: &Profile) -> Vec<Vec<u8>> {
+        let yes = |data: &[u8]| vendapin::frame(profile.addresses.first_on_wire, vendapin::ACK, data);
+        vec![yes(&[vendapin::READY]), yes(&[0, 0, 1, 0])]
+    }
+}
+
+impl Family for Vmc96Words {
+    const SILENT_WHILE_HELD: bool = true;
+
+    fn board_frame(script: &mut Script, _: &Profile) -> Vec<u8> {
+        let kind = script.byte();
+        let data = match kind & 7 {
+            0 | 1 => vec![vmc96::DONE],
+            2 | 3 => [&[vmc96::STATUS, kind & 0xF0][..], script.piece().get(..2).unwrap_or_default()].concat(),
+            4 | 5 => vec![vmc96::CURTAIN, 0, script.byte() & 1, 0, 0],
+            6 => [&[vmc96::VERSION][..], script.take(usize::from(kind >> 3))].concat(),
+            _ => script.take(1 + usize::from(kind >> 3)).to_vec(),
+        };
+        vmc96::frame(if kind == 0xFF { script.byte() } else { vmc96::MOTORS }, &data)
+    }
+
+    fn turns_motor(bytes: &[u8], _: &Profile) -> Option<bool> {
+        let [vmc96::START, vmc96::MOTORS, len, command, ..] = *bytes else { return None };
+        let known = [vmc96::STOP, vmc96::STATUS, vmc96::CURTAIN, vmc96::VERSION, vmc96::RUN].contains(&command);
+        let is_good = known && xor8(bytes) == 0 && usize::from(len) == bytes.len();
+        is_good.then_some(command == vmc96::RUN)
+    }
+}
+
+impl Pictures for Vmc96Words {
+    fn at_rest(_: &Profile) -> Vec<Vec<u8>> {
+        let told: [&[u8]; 3] = [&[vmc96::DONE], &[vmc96::STATUS, 0], &[vmc96::CURTAIN, 0, 0, 0, 0]];
+        told.map(|data| vmc96::frame(vmc96::MOTORS, data)).to_vec()
     }
 }
 
 /// What must hold of single frames and of frames in noise.
-fn wire<W: Rest>(profile: &Profile, script: &mut Script) {
-    let words = W::new(profile);
-    let frame = W::board_frame(script, profile);
+fn wire<W: Pictures>(profile: &Profile, script: &mut Script) {
+    let mut profile = profile.clone();
+    profile.addresses.count = 1;
+    let words = W::new(&profile);
+    let slot = script.byte();
+    let frame = W::board_frame(script, &profile);
     let other = one_byte_changed(&frame, script);
     let noise = script.rest();
-    assert_eq!(words.fit(&frame), Fit::Whole(frame.len()), "{frame:02x?}");
-    assert_eq!(words.fit(&[&frame[..], noise].concat()), Fit::Whole(frame.len()));
-    assert_ne!(words.fit(&other), Fit::Whole(frame.len()), "{other:02x?}");
-    after_noise::<W>(profile, &words, noise);
+
+    // A frame stays what it is whatever follows, and a changed byte is noticed.
+    let fit = words.fit(&frame);
+    assert_eq!(words.fit(&[&frame[..], noise].concat()), fit);
+    if fit == Fit::Whole(frame.len()) {
+        assert_ne!(words.fit(&other), fit, "{other:02x?}");
+    }
+
+    // What is called a frame is one: short, and the same without what follows it.
+    for at in 0..noise.len() {
+        if let Fit::Whole(len) = words.fit(&noise[at..]) {
+            let found = &noise[at..at + len];
+            assert!((1..=FRAME_BYTES_MAX).contains(&len), "{found:02x?}");
+            assert_eq!(words.fit(found), Fit::Whole(len));
+            answers(&profile, &words, slot, found);
+        }
+    }
+    answers(&profile, &words, slot, &frame);
+    after_noise::<W>(&profile, noise);
+}
+
+/// An answer is one to its question only.
+fn answers<W: Pictures>(profile: &Profile, words: &W, slot: u8, frame: &[u8]) {
+    let address = Address::new(1).expect("1 is one");
+    let wire_address = profile.wire_address(address);
+    let reply = |question| words.reply(wire_address, &question, frame);
+    let slot_number = Slot(slot.into());
+    let command = MotorCommand {
+        address,
+        slot: slot_number,
+        floor_type: FloorType::Spring,
+        lift: false,
+        drop_check: slot & 1 == 1,
+    };
+    let turn = Turn { slot, command };
+    for question in [Question::Look(0), Question::Look(words.look_parts() - 1), Question::Follow(turn, 0)] {
+        if let Some(answer) = reply(question) {
+            let Answer::Look(part) = answer else { panic!("no picture for {question:?}") };
+            let mut look = W::Look::default();
+            words.absorb(&mut look, part);
+            let kept = words.keep(&look, &turn);
+            assert!(kept.len() <= vend::board::words::KEPT_BYTES_MAX, "{kept:02x?}");
+            let again = words.kept(&kept, &turn).map(|look| words.keep(&look, &turn));
+            assert!(again.is_none_or(|again| again == kept), "{kept:02x?} is kept as something else");
+        }
+    }
+    for part in 0..W::IDENTITY_PARTS {
+        assert!(matches!(reply(Question::Identity(part)), None | Some(Answer::Identity(_))));
+    }
+    let driven = reply(Question::Drive(turn));
+    assert!(matches!(driven, None | Some(Answer::Taken | Answer::Refused(_) | Answer::Unclear)));
+    for service in [Service::SlotState { address, slot: slot_number }, Service::Climate { address }] {
+        if words.serves(&service) {
+            for part in 0..words.service_parts(&service) {
+                let served = reply(Question::Service(service, part));
+                assert!(matches!(served, None | Some(Answer::Reading(_) | Answer::Refused(_))));
+            }
+        }
+    }
 }
 
 /// A board at rest is understood after any noise in which no frame hides, in any cut.
-fn after_noise<W: Rest>(profile: &Profile, words: &W, noise: &[u8]) {
+fn after_noise<W: Pictures>(profile: &Profile, noise: &[u8]) {
+    let words = W::new(profile);
+    let replies = W::at_rest(profile);
+    let first = [noise, replies.first().expect("a picture has parts")].concat();
+    if (0..noise.len()).any(|at| matches!(words.fit(&first[at..]), Fit::Whole(_))) {
+        return;
+    }
     let mut driver = driver_for(profile);
     driver.opened(BootMs(0));
-    let (mut now, mut noise) = (BootMs(0), noise);
-    for _ in 0..words.look_parts() {
-        let question = loop {
-            match driver.next_output() {
-                Some(Output::Write(write)) => break write.bytes,
-                Some(Output::Finding(_)) => {}
-                None => {
-                    now = driver.deadline().expect("the board is asked").max(now);
-                    driver.wake(now);
-                }
-            }
-        };
-        let said = [noise, &W::at_rest(&question)].concat();
-        if (0..noise.len()).any(|at| matches!(words.fit(&said[at..]), Fit::Whole(_))) {
-            return;
+    let mut now = BootMs(0);
+    for said in std::iter::once(&first).chain(&replies[1..]) {
+        while !std::iter::from_fn(|| driver.next_output()).any(|output| matches!(output, Output::Write(_))) {
+            now = driver.deadline().expect("the board is asked").max(now);
+            driver.wake(now);
         }
         let cut = noise.first().map_or(said.len(), |&byte| usize::from(byte).max(1));
         for part in said.chunks(cut) {
             driver.received(now, now, part);
         }
-        noise = &[];
     }
-    assert_eq!(driver.state(), LineState::Idle);
-}
-
-fn is_whole(fit: Fit, bytes: &[u8]) -> bool {
-    fit == Fit::Whole(bytes.len())
-}
-
-impl Family for LiftC7Words {
-    const SILENT_WHILE_HELD: bool = true;
-
-    fn board_frame(script: &mut Script, profile: &Profile) -> Vec<u8> {
-        let kind = script.byte();
-        let from = profile.addresses.first_on_wire.wrapping_add(kind >> 7);
-        let (command, data) = match kind & 7 {
-            0..=2 => (lift_c7::RESULT, vec![script.byte() & 1, script.byte() & 1, script.byte() & 7]),
-            3 | 4 => (lift_c7::STATUS, vec![script.byte() & 0x81, script.byte() & 1]),
-            5 => (lift_c7::VEND, Vec::new()),
-            _ => (script.byte(), script.take(3).to_vec()),
-        };
-        lift_c7::frame(lift_c7::BOARD, from, command, &data)
-    }
-
-    fn turns_motor(bytes: &[u8], _: &Profile) -> Option<bool> {
-        let is_frame = is_whole(lift_c7::whole(lift_c7::HOST, bytes), bytes);
-        is_frame.then(|| bytes[4] == lift_c7::VEND | lift_c7::REQUEST)
-    }
-}
-
-impl Rest for LiftC7Words {
-    fn at_rest(question: &[u8]) -> Vec<u8> {
-        let command = question[4] & !lift_c7::REQUEST;
-        lift_c7::frame(lift_c7::BOARD, question[2], command, &[0, 0, 0])
-    }
-}
-
-impl Family for ColEdWords {
-    const SILENT_WHILE_HELD: bool = true;
-
-    fn board_frame(script: &mut Script, _: &Profile) -> Vec<u8> {
-        let (kind, sn, column) = (script.byte(), script.byte() & 0x0F, script.byte() & 0x1F);
-        let command = if kind & 1 == 0 { col_ed::VEND } else { col_ed::STATE };
-        col_ed::reply(sn, command, column, [0, col_ed::BUSY, col_ed::FAILED, kind][usize::from(kind >> 6)]).to_vec()
-    }
-
-    fn turns_motor(bytes: &[u8], _: &Profile) -> Option<bool> {
-        is_whole(col_ed::whole(col_ed::HOST, bytes), bytes).then(|| bytes[3] == col_ed::VEND)
-    }
-}
-
-impl Rest for ColEdWords {
-    fn at_rest(question: &[u8]) -> Vec<u8> {
-        col_ed::reply(question[2], question[3], question[4], 0).to_vec()
-    }
-}
-
-impl Family for Ff0055Words {
-    const SILENT_WHILE_HELD: bool = true;
-
-    fn board_frame(script: &mut Script, _: &Profile) -> Vec<u8> {
-        let kind = script.byte();
-        let (command, data) = match kind & 7 {
-            0..=2 => (ff0055::RESULT, vec![script.byte() & 3]),
-            3 | 4 => (ff0055::ID, b"any name at all".to_vec()),
-            5 | 6 => (ff0055::VEND, vec![kind >> 3, ff0055::ONE_UNIT]),
-            _ => (script.byte(), script.take(4).to_vec()),
-        };
-        ff0055::frame(ff0055::BOARD, command, &data)
-    }
-
-    fn turns_motor(bytes: &[u8], _: &Profile) -> Option<bool> {
-        is_whole(ff0055::whole(ff0055::HOST, bytes), bytes).then(|| bytes[3] == ff0055::VEND)
-    }
-}
-
-impl Rest for Ff0055Words {
-    fn at_rest(_: &[u8]) -> Vec<u8> {
-        ff0055::frame(ff0055::BOARD, ff0055::ID, b"any name at all")
-    }
+    assert_eq!(driver.state(), LineState::Idle, "{first:02x?}");
 }

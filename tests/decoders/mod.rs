@@ -6,6 +6,7 @@ mod asked;
 mod cloud;
 mod config;
 mod control;
+mod easivend;
 mod http;
 mod journal;
 mod line;
@@ -14,10 +15,11 @@ mod tcn_00ff;
 mod ubox_e7;
 mod xy_v3;
 
-pub use asked::{col_ed, ff0055, lift_c7};
+pub use asked::{lock_8a, lock_cu, m102, vendapin, vmc96};
 pub use cloud::{device_message, envelope, platform_answer};
 pub use config::{board_profile, configuration, credentials};
 pub use control::control_request;
+pub use easivend::{col_ed, ff0055, lift_c7};
 pub use http::{http_answer, url};
 pub use journal::{journal_record, journal_value};
 pub use polled::{adh, uling_modbus};
@@ -29,7 +31,7 @@ pub use xy_v3::xy_v3;
 pub type Decoder = fn(&[u8]);
 
 /// All of them, under the names of their fuzz targets and corpora.
-pub const ALL: [(&str, Decoder); 19] = [
+pub const ALL: [(&str, Decoder); 24] = [
     ("uling_modbus", uling_modbus),
     ("adh", adh),
     ("xy_v3", xy_v3),
@@ -38,6 +40,11 @@ pub const ALL: [(&str, Decoder); 19] = [
     ("col_ed", col_ed),
     ("ff0055", ff0055),
     ("ubox_e7", ubox_e7),
+    ("m102", m102),
+    ("lock_8a", lock_8a),
+    ("lock_cu", lock_cu),
+    ("vendapin", vendapin),
+    ("vmc96", vmc96),
     ("envelope", envelope),
     ("device_message", device_message),
     ("platform_answer", platform_answer),

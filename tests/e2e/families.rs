@@ -4,34 +4,36 @@ use crate::common::command::put;
 use crate::common::world::World;
 use serde_json::json;
 
-/// Profile, what a report says of one unit of it, and another longest vend time where a result is only sure at its end.
-const FAMILIES: [(&str, &str, &str, Option<u64>); 13] = [
-    ("lock-8a", "dispensed_unverified", "none", None),
-    ("lock-cu", "dispensed", "seen", None),
-    ("m102", "dispensed", "seen", None),
-    ("m109e", "dispensed", "seen", None),
-    ("mp2404", "dispensed", "seen", None),
-    ("lift-c7", "dispensed_unverified", "none", None),
-    ("col-ed", "dispensed", "seen", None),
-    ("ff0055", "dispensed", "seen", Some(2_600)),
-    ("adh815-cascade", "dispensed", "seen", None),
-    ("lock-8a-open", "dispensed_unverified", "none", None),
-    ("tcn-csc-8c", "dispensed", "seen", None),
-    ("xy-v3-cart", "dispensed", "seen", None),
-    ("ubox-e7", "dispensed", "seen", None),
+/// Profile, one of its slots, what a report says of one unit of it, and another longest vend time where a result is only sure at its end.
+const FAMILIES: [(&str, u16, &str, &str, Option<u64>); 15] = [
+    ("lock-8a", 5, "dispensed_unverified", "none", None),
+    ("lock-cu", 5, "dispensed", "seen", None),
+    ("m102", 5, "dispensed", "seen", None),
+    ("m109e", 5, "dispensed", "seen", None),
+    ("mp2404", 5, "dispensed", "seen", None),
+    ("lift-c7", 5, "dispensed_unverified", "none", None),
+    ("col-ed", 5, "dispensed", "seen", None),
+    ("ff0055", 5, "dispensed", "seen", Some(2_600)),
+    ("adh815-cascade", 5, "dispensed", "seen", None),
+    ("lock-8a-open", 5, "dispensed_unverified", "none", None),
+    ("tcn-csc-8c", 5, "dispensed", "seen", None),
+    ("xy-v3-cart", 5, "dispensed", "seen", None),
+    ("ubox-e7", 5, "dispensed", "seen", None),
+    ("vendapin", 1, "dispensed", "seen", None),
+    ("vmc96", 5, "dispensed", "seen", None),
 ];
 
 #[test]
 fn every_family_vends_from_the_broker_to_the_merchant() {
-    for (profile, outcome, drop_sensor, longest_vend_ms) in FAMILIES {
+    for (profile, slot, outcome, drop_sensor, longest_vend_ms) in FAMILIES {
         let mut world = World::with(profile, |setup| setup.longest_vend_ms = longest_vend_ms);
-        world.send(put("60", "78").code("5").with("is_dc", "1"));
+        world.send(put("60", "78").code(&slot.to_string()).with("is_dc", "1"));
         let report = world.report("60", "78");
         assert_eq!(report["outcome"], outcome, "{profile}: {report}");
         let units = json!([{"unit": 1, "outcome": outcome, "motor": "ok", "drop_sensor": drop_sensor}]);
         assert_eq!(report["units"], units, "{profile}");
         world.one_truth("60", "78", outcome);
-        assert_eq!(world.board.turned_slots(), [5], "{profile}");
+        assert_eq!(world.board.turned_slots(), [slot], "{profile}");
         assert_eq!(world.stop_agent().code(), Some(0), "{profile}");
     }
 }

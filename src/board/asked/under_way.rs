@@ -34,6 +34,8 @@ pub(super) struct Open<L> {
     pub(super) ask_at: BootMs,
     /// Which part of the picture is asked next.
     pub(super) part: u8,
+    /// The motor is told to stand still before anything else is asked.
+    pub(super) is_to_halt: bool,
     /// What the board said at rest before the command.
     pub(super) before: L,
     /// What it said since.
@@ -58,6 +60,7 @@ impl<L: Default> Open<L> {
             phase: Phase::Checking,
             ask_at: now,
             part: 0,
+            is_to_halt: false,
             before,
             now: L::default(),
             seen: Seen {
@@ -99,6 +102,7 @@ impl<L: Default> Open<L> {
     pub(super) fn opened(&mut self, now: BootMs, longest_vend_ms: u64) {
         self.ask_at = now;
         self.part = 0;
+        self.is_to_halt = false;
         self.over_at = now.plus_ms(longest_vend_ms);
         self.seen.was_silent = true;
         if self.seen.resumed {

@@ -99,9 +99,11 @@ impl Emulator for LockCuBoard {
 #[cfg(test)]
 mod tests {
     use super::super::lockers::{Case, assert_lock_family};
-    use super::super::pair::{Pair, command, outcome};
-    use crate::board::driver::Finding;
+    use super::super::pair::{Pair, command, outcome, profile};
+    use crate::board::driver::{Finding, Output, RecoveryClass, Reference};
+    use crate::board::driver_for;
     use crate::order::outcome::{DropSensor, Motor};
+    use crate::order::time::BootMs;
 
     #[test]
     fn a_kerong_board_keeps_every_promise_of_a_lock_board() {
@@ -143,5 +145,19 @@ mod tests {
         pair.run(30_000, |p| !p.ends.is_empty());
         assert_eq!(pair.ends, [outcome(Motor::Ok, DropSensor::None)]);
         assert!(pair.others.contains(&Finding::Progress(1)));
+    }
+
+    #[test]
+    fn an_order_that_was_given_up_before_the_port_was_there_does_not_end_again() {
+        let mut forgets = profile("lock-cu");
+        forgets.recovery_class = RecoveryClass::None;
+        let mut driver = driver_for(&forgets);
+        // Seen idle, with the latch shut.
+        driver.resume(BootMs(0), &command(1, 12, false), &Reference(vec![1, 0]));
+        driver.give_up(BootMs(60_000));
+        driver.opened(BootMs(60_001));
+        let findings: Vec<_> =
+            std::iter::from_fn(|| driver.next_output()).filter(|o| matches!(o, Output::Finding(_))).collect();
+        assert_eq!(findings, []);
     }
 }

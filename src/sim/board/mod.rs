@@ -24,6 +24,8 @@ mod services;
 pub mod tcn_00ff;
 pub mod ubox_e7;
 pub mod uling_modbus;
+pub mod vendapin;
+pub mod vmc96;
 pub mod xy_v3;
 
 use crate::board::profile::{Family, Profile};
@@ -100,5 +102,7 @@ pub fn emulator_for(profile: &Profile, turn_ms: u64, faults: Faults) -> Box<dyn 
         Family::ColEd => Box::new(col_ed::ColEdBoard::new(profile, turn_ms, faults)),
         Family::Ff0055 => Box::new(ff0055::Ff0055Board::new(profile, turn_ms, faults)),
         Family::UboxE7 => Box::new(ubox_e7::UboxE7Board::new(profile, turn_ms, faults)),
+        Family::Vendapin => Box::new(vendapin::VendapinBoard::new(profile, turn_ms, faults)),
+        Family::Vmc96 => Box::new(vmc96::Vmc96Board::new(profile, turn_ms, faults)),
     }
 }

@@ -10,7 +10,7 @@ use crate::core::{Limits, VerifyOrders};
 
 /// One profile of every board that behaves differently; m109e and mp2404 are m102 under other names. And
 /// one whose platform counts slots otherwise than the board.
-pub const PROFILES: [&str; 13] = [
+pub const PROFILES: [&str; 15] = [
     "adh814",
     "adh815",
     "tcn-00ff",
@@ -23,11 +23,15 @@ pub const PROFILES: [&str; 13] = [
     "col-ed",
     "ff0055",
     "ubox-e7",
+    "vendapin",
+    "vmc96",
     "uling-from-1",
 ];
 /// So many of them, the first, have the protocols of every recovery class that has rules of its own: most lives are
 /// theirs. Latches are asked so often that one such life takes the time of ten.
 const PROFILES_OF_MOST: usize = 5;
+/// A dispenser of one kind of cards, in slot 1.
+const ONE_SLOT: &str = "vendapin";
 /// Merchants' receivers.
 pub(super) const HOSTS: u8 = 3;
 /// Orders of one run at most: enough for a queue, few enough for a story that a person reads.
@@ -160,6 +164,9 @@ impl Plan {
         let most = chance.u8(..32) > 0;
         let profile = one_of(chance, if most { &PROFILES[..PROFILES_OF_MOST] } else { &PROFILES[PROFILES_OF_MOST..] });
         let mut orders: Vec<Placed> = (0..chance.usize(1..=ORDERS_MAX)).map(|n| placed(chance, n)).collect();
+        if profile == ONE_SLOT {
+            orders.iter_mut().filter(|placed| placed.oddity.is_none()).for_each(|placed| placed.code = 1);
+        }
         let mut sendings = Vec::new();
         for (order, placed) in orders.iter().enumerate() {
             send(chance, order, placed, &mut sendings);

@@ -81,7 +81,10 @@ impl Stage<'_> {
         }
         let is = |oddity| order.oddity == Some(oddity);
         let other_slot = matches!(message, Message::OtherBody | Message::WrongSignature);
-        let code = if other_slot { order.code + 1 } else { order.code };
+        // Where there is no other slot, another body is one whose sensor is to be used in another way.
+        let has_other_slot = self.settings.profile.has_slot(Slot(order.code + 1));
+        let code = if other_slot && has_other_slot { order.code + 1 } else { order.code };
+        let drop_check = order.drop_check ^ (other_slot && !has_other_slot);
         let code = if is(Oddity::Slot) { 9_999 } else { code };
         let code = self.settings.profile.slots.code_of(Slot(code)).unwrap_or(code);
         let address = if is(Oddity::Address) { 99 } else { order.address };
@@ -98,7 +101,7 @@ impl Stage<'_> {
             ("code", text(code.to_string())),
             ("addr", text(address.to_string())),
             ("quantity", text(quantity.to_string())),
-            ("is_dc", Value::from(if order.drop_check { "1" } else { "0" })),
+            ("is_dc", Value::from(if drop_check { "1" } else { "0" })),
         ];
         fields.extend(order.host.map(|host| ("notify_url", text(notify_url(host)))));
         if is(Oddity::LongUrl) {

@@ -2,6 +2,7 @@
 
 use super::{Happening, Stage, closed};
 use crate::board::driver::{Write, Written};
+use crate::board::profile::Family;
 use crate::core::event::Event;
 use crate::order::time::BootMs;
 use crate::sim::board::fault::FaultKind;
@@ -82,7 +83,8 @@ impl Stage<'_> {
         let paid = self.placed.iter().any(|(key, placed)| *key == order.key && placed.paid);
         self.judge.driven(&order, self.plan.verify_orders, paid, self.true_ms())?;
         let (key, sequence) = (order.key.clone(), intent.sequence);
-        if self.plan.faults.iter().any(|fault| hides_a_result(fault, turns.slot.0)) {
+        let family = self.settings.profile.family;
+        if self.plan.faults.iter().any(|fault| hides_a_result(fault, turns.slot.0, family)) {
             self.judge.doubt.leaves_alone(UnitId { key: key.clone(), unit }, self.now_ms);
         }
         self.story.tell(self.now_ms, || format!("MOTOR FRAME for order {key} unit {}, intent {sequence}", unit + 1));
@@ -172,10 +174,13 @@ impl Stage<'_> {
 }
 
 /// The board's own fault that may lose or hide what becomes of a command for this slot.
-fn hides_a_result(fault: &Fault, slot: u16) -> bool {
+fn hides_a_result(fault: &Fault, slot: u16, family: Family) -> bool {
     match fault {
         Fault::Board(fault) => {
-            let is_told = matches!(fault.kind, FaultKind::Jam | FaultKind::NoDrop | FaultKind::OpenMotor);
+            // These two say too little of a turn that failed.
+            let tells_failures = !matches!(family, Family::Vendapin | Family::Vmc96);
+            let is_failure = matches!(fault.kind, FaultKind::Jam | FaultKind::NoDrop | FaultKind::OpenMotor);
+            let is_told = is_failure && tells_failures;
             !is_told && fault.slot.is_none_or(|s| s == slot)
         }
         _ => false,
