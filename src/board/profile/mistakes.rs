@@ -80,7 +80,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("m102", "motor_type", "crc_suffix = \"\"\nmotor_type", "options.crc_suffix", "\"\""),
     ("lock-8a", "short_when = \"locked\"", "", "options.short_when", "options"),
     ("adh815", "adh_variant", "echo = true\nadh_variant", "options.echo", "true"),
-    ("lift-c7", "columns = 10", "columns = 0", "options.grid", "options.grid"),
+    ("lift-c7", "columns = 10", "columns = 0", "options.grid", "grid"),
     ("ubox-e7", "online_type = 2", "online_type = 5", "options.online_type", "5"),
     ("vmc96", "longest_vend_ms = 10000", "longest_vend_ms = 4780", "timing.longest_vend_ms", "4780"),
     ("adh815", "adh_variant", "relays = {light = 1}\nadh_variant", "options.relays", "relays"),
