@@ -1,11 +1,12 @@
 //! Thousands of simulated lives of one machine, each with its own faults. `SEEDS=n` runs more,
-//! `FROM=n` begins elsewhere, `SEED=n` tells one.
+//! `FROM=n` begins elsewhere, `SEED=n` tells one, `BOARD=name` runs all of them on that board.
 
 #![allow(clippy::panic, reason = "a failing seed ends the test with its story")]
 #![allow(clippy::disallowed_methods, reason = "only the rate that is printed comes from this clock")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+use vend::sim::world::plan::PROFILES;
 use vend::sim::world::{Plan, Run, Story, failure_of, run};
 
 /// For a plain `cargo test`, which builds for debugging: a few seconds. `make test` runs 20,000 in another profile.
@@ -15,13 +16,23 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
+/// The life of a seed, on the board that was asked for.
+fn life(seed: u64) -> Plan {
+    let wanted = std::env::var("BOARD").ok();
+    let board = wanted.as_ref().map(|wanted| {
+        let known = PROFILES.into_iter().find(|known| known == wanted);
+        known.unwrap_or_else(|| panic!("BOARD={wanted}: the simulated boards are {PROFILES:?}"))
+    });
+    Plan::of_seed_on(seed, board)
+}
+
 #[test]
 fn the_promise_holds_in_every_simulated_life() {
     if let Some(seed) = number("SEED") {
-        if let Some(story) = failure_of(seed) {
+        if let Some(story) = failure_of(&life(seed)) {
             panic!("{story}");
         }
-        println!("{}", run(&Plan::of_seed(seed), Story::told()).story);
+        println!("{}", run(&life(seed), Story::told()).story);
         return;
     }
     let (first, seeds) = (number("FROM").unwrap_or(0), number("SEEDS").unwrap_or(SEEDS));
@@ -37,7 +48,7 @@ fn the_promise_holds_in_every_simulated_life() {
                 if seed >= first + seeds {
                     return runs;
                 }
-                let run = run(&Plan::of_seed(seed), Story::default());
+                let run = run(&life(seed), Story::default());
                 if run.broken.is_some() {
                     next.store(first + seeds, Ordering::Relaxed);
                 }
@@ -57,7 +68,7 @@ fn the_promise_holds_in_every_simulated_life() {
     println!("{cuts} power cuts, {cuts_an_order:.1} an order, and {board_cuts} of the board alone");
     println!("{rate:.0} seeds a second, {orders_a_second:.0} orders a second");
     let failing = runs.iter().filter(|(_, run)| run.broken.is_some()).map(|(seed, _)| *seed).min();
-    if let Some(story) = failing.and_then(failure_of) {
+    if let Some(story) = failing.and_then(|seed| failure_of(&life(seed))) {
         panic!("{story}");
     }
     assert!(turns > orders / 3 && unknown > 0, "the runs exercise nothing");

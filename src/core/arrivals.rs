@@ -294,10 +294,11 @@ impl Core {
         // Rule 6: what an existing session redelivers to a new journal may have been driven in a former life. Nor is
         // one refused that may turn out to be older than the journal: a refusal promises that the motor did not move.
         let is_busy = put.turns.is_ok() && limit != Limit::Room;
+        let is_refused = is_busy || put.turns.is_err();
         let old_session = self.arrivals.session_was_present && !sabotage::is_out(Clause::R06OldSession);
         let former_life = (redelivered && old_session)
             || self.issued_before_birth(&put)
-            || (is_busy && self.may_be_of_a_former_life(put.issued_at_s));
+            || (is_refused && self.may_be_of_a_former_life(put.issued_at_s));
         let refusal = match put.turns {
             Err(reason) => Some(reason),
             Ok(_) if is_busy => Some(Reason::Busy),

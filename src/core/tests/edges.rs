@@ -79,6 +79,13 @@ fn rule_06_a_faulty_command_from_before_the_journals_birth_is_unknown_and_not_re
 }
 
 #[test]
+fn rule_06_nor_is_one_refused_as_long_as_nobody_knows_when_the_journal_was_born() {
+    let mut w = World::unborn(settings(), Now { boot: BootMs(0), wall: UnixMs(5_000), synchronised: false });
+    w.deliver(&Put::new("1", "1", T0_S).with("quantity", "0"));
+    assert_eq!(w.outcome_on_disk("1", "1"), ["unknown"], "a former life may have got it with another body, and turned");
+}
+
+#[test]
 fn an_order_that_expires_in_the_queue_does_not_touch_the_one_on_the_line() {
     let mut w = World::new();
     w.deliver(&w.put("1", "1"));

@@ -87,14 +87,13 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Everything that a person needs to find the cause of a failing seed: nothing when it holds.
 #[must_use]
-pub fn failure_of(seed: u64) -> Option<String> {
-    let plan = Plan::of_seed(seed);
-    run(&plan, Story::default()).broken?;
-    let plan = shortened(&plan);
+pub fn failure_of(plan: &Plan) -> Option<String> {
+    run(plan, Story::default()).broken?;
+    let plan = shortened(plan);
     let Run { broken, story, .. } = run(&plan, Story::told());
     let broken = broken.map(|b| b.to_string()).unwrap_or_default();
     let faults: String = plan.faults.iter().map(|fault| format!("  {fault}\n")).collect();
-    let (life, board) = (plan.life, plan.profile);
+    let (seed, life, board) = (plan.seed, plan.life, plan.profile);
     Some(format!(
         "seed {seed}, a life of kind {life:?}, board {board}: {broken}\nfaults that are needed:\n{faults}{story}"
     ))

@@ -153,6 +153,12 @@ impl Plan {
     /// The run of a seed.
     #[must_use]
     pub fn of_seed(seed: u64) -> Plan {
+        Plan::of_seed_on(seed, None)
+    }
+
+    /// The run of a seed, on this board if one is named.
+    #[must_use]
+    pub fn of_seed_on(seed: u64, board: Option<&'static str>) -> Plan {
         let mut chance = fastrand::Rng::with_seed(seed);
         let chance = &mut chance;
         let life = match chance.u8(..20) {
@@ -163,6 +169,7 @@ impl Plan {
         };
         let most = chance.u8(..32) > 0;
         let profile = one_of(chance, if most { &PROFILES[..PROFILES_OF_MOST] } else { &PROFILES[PROFILES_OF_MOST..] });
+        let profile = board.unwrap_or(profile);
         let mut orders: Vec<Placed> = (0..chance.usize(1..=ORDERS_MAX)).map(|n| placed(chance, n)).collect();
         if profile == ONE_SLOT {
             orders.iter_mut().filter(|placed| placed.oddity.is_none()).for_each(|placed| placed.code = 1);

@@ -81,7 +81,8 @@ impl Stage<'_> {
         }
         let is = |oddity| order.oddity == Some(oddity);
         let other_slot = matches!(message, Message::OtherBody | Message::WrongSignature);
-        // Where there is no other slot, another body is one whose sensor is to be used in another way.
+        // Where there is no other slot, another body is one whose sensor is to be used in another way: of an order for no
+        // slot at all nobody could say how many units a former journal has driven.
         let has_other_slot = self.settings.profile.has_slot(Slot(order.code + 1));
         let code = if other_slot && has_other_slot { order.code + 1 } else { order.code };
         let drop_check = order.drop_check ^ (other_slot && !has_other_slot);
