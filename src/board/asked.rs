@@ -60,7 +60,7 @@ impl<W: Words> Asked<W> {
             open: None,
             is_held: false,
             serving: None,
-            talk: Talk::new(),
+            talk: Talk::keeping_halves(W::PUSHES),
             watch_at: BootMs(0),
             watch_next: 0,
             may_still_turn: false,

@@ -153,6 +153,8 @@ impl Words for ColEdWords {
     const IDENTITY_PARTS: u8 = 0;
     // A reply has its question's number.
     const REPLIES_ARE_ANONYMOUS: bool = false;
+    // The second answer to a vend.
+    const PUSHES: bool = true;
     // It is asked about one column, and no source says that the others share the bit.
     const TELLS_REST: bool = false;
 

@@ -79,6 +79,8 @@ pub(super) struct Talk<Q> {
     pub(super) outputs: VecDeque<Output>,
     /// What is not yet a frame.
     pub(super) buffer: Vec<u8>,
+    /// What the board says unasked it says once: half of it is not thrown away when the next question goes out.
+    keeps_halves: bool,
     /// What the cable still has to give back of our own frame.
     echo: VecDeque<u8>,
     /// What of it was given back so far.
@@ -94,9 +96,15 @@ impl<Q> Talk<Q> {
             tally: Tally::default(),
             outputs: VecDeque::new(),
             buffer: Vec::new(),
+            keeps_halves: false,
             echo: VecDeque::new(),
             echoed: Vec::new(),
         }
+    }
+
+    /// For a board that pushes what it will not say again.
+    pub(super) fn keeping_halves(keeps_halves: bool) -> Self {
+        Talk { keeps_halves, ..Talk::new() }
     }
 
     pub(super) fn find(&mut self, finding: Finding) {
@@ -111,7 +119,7 @@ impl<Q> Talk<Q> {
     pub(super) fn say(&mut self, now: BootMs, saying: Saying<Q>, reply_ms: u64) {
         self.tally.frames_out += 1;
         self.tally.resends += u64::from(saying.again);
-        if !self.take_bytes().is_empty() {
+        if !self.keeps_halves && !self.take_bytes().is_empty() {
             self.fault(LineFault::Noise);
         }
         if saying.echoes {
@@ -131,7 +139,7 @@ impl<Q> Talk<Q> {
     /// The question under way gets no answer; what its silence looked like.
     pub(super) fn unanswered(&mut self, fit: impl Fn(&[u8]) -> Fit) -> Option<(Exchange<Q>, LineFault)> {
         let exchange = self.exchange.take()?;
-        let rest = self.take_bytes();
+        let rest = if self.keeps_halves { self.buffer.clone() } else { self.take_bytes() };
         let fault = if rest.is_empty() {
             LineFault::TimeOut
         } else if (0..rest.len()).any(|at| fit(rest.get(at..).unwrap_or_default()) == Fit::BadCheck) {
@@ -154,7 +162,7 @@ impl<Q> Talk<Q> {
         if !self.is_open || bytes.is_empty() {
             return false;
         }
-        let from_before = self.exchange.as_ref().is_some_and(|e| read_at < e.sent_at);
+        let from_before = !self.keeps_halves && self.exchange.as_ref().is_some_and(|e| read_at < e.sent_at);
         if from_before {
             self.fault(LineFault::Unexpected);
         }

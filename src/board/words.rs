@@ -107,6 +107,9 @@ pub trait Words: Send {
     /// A picture at rest means that no motor of the board turns. Otherwise, what may still turn from an earlier life
     /// has ended only after the longest vend time.
     const TELLS_REST: bool = true;
+    /// The board tells a result once and unasked. Then every reply must name its question, since nothing that came
+    /// before one is thrown away.
+    const PUSHES: bool = false;
     /// Before the command the board is only looked at: it may leave [`Question::Follow`] unanswered while it has
     /// nothing to tell of that turn.
     const CHECKS_BY_LOOKING: bool = false;

@@ -124,7 +124,7 @@ mod tests {
         command, outcome,
     };
     use super::*;
-    use crate::board::driver::{Finding, LineFault, LineState};
+    use crate::board::driver::{Finding, LineFault, LineState, Output};
     use crate::board::talk::WATCH_MS;
     use crate::order::outcome::Reason;
 
@@ -309,6 +309,24 @@ mod tests {
         pair.until_idle();
         pair.auto_release = true;
         pair.assert_can_vend_again();
+    }
+
+    /// Found by a simulated life: the question went out between the two halves, and threw the first one away.
+    #[test]
+    fn a_result_that_comes_in_two_halves_with_a_question_between_them_is_not_lost() {
+        let mut pair = Pair::new("col-ed", "");
+        pair.until_idle();
+        pair.drive(&command(1, 12, true));
+        pair.run(10_000, |p| p.others.contains(&Finding::Progress(1)));
+        let sn = pair.written.iter().find(|(_, write)| write.motor).unwrap().1.bytes[2];
+        let result = reply(sn, VEND, 12, 0);
+        let (first, second) = result.split_at(3);
+        pair.driver.received(pair.now, pair.now, first);
+        let asks_at = pair.driver.deadline().unwrap();
+        pair.driver.wake(asks_at);
+        assert!(matches!(pair.driver.next_output(), Some(Output::Write(_))), "the next question");
+        pair.driver.received(asks_at, asks_at, second);
+        assert_eq!(pair.driver.next_output(), Some(Output::Finding(outcome(Motor::Ok, DropSensor::Seen))));
     }
 
     /// The other end of a cable that leads nowhere.
