@@ -130,7 +130,7 @@ impl Question {
 /// Runs `vend board ask …`.
 ///
 /// # Errors
-/// As [`serve`].
+/// No daemon, no permission, or a board that does not offer it, is busy, refuses or does not answer.
 pub fn ask(question: &Question, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let args = question.args();
     let address = args.addr;
@@ -146,7 +146,7 @@ pub fn ask(question: &Question, out: &mut Output<'_>) -> Result<Exit, Failure> {
 /// Runs `vend board switch …`.
 ///
 /// # Errors
-/// As [`serve`].
+/// No daemon, no permission, or a board that does not offer it, is busy, refuses or does not answer.
 pub fn switch(args: &SwitchArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let (address, on) = (args.service.addr, args.position == Position::On);
     serve(&args.service, Service::Switch { address, device: args.device, on }, out)
@@ -155,7 +155,7 @@ pub fn switch(args: &SwitchArgs, out: &mut Output<'_>) -> Result<Exit, Failure> 
 /// Runs `vend board hold …`.
 ///
 /// # Errors
-/// As [`serve`].
+/// No daemon, no permission, or a board that does not offer it, is busy, refuses or does not answer.
 pub fn hold(args: &HoldArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let mode = match args.mode {
         Mode::Cool => ClimateMode::Cool,
@@ -169,7 +169,7 @@ pub fn hold(args: &HoldArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
 /// Runs `vend board reset …`.
 ///
 /// # Errors
-/// As [`serve`].
+/// No daemon, no permission, or a board that does not offer it, is busy, refuses or does not answer.
 pub fn reset(args: &ServiceArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     serve(args, Service::Reset { address: args.addr }, out)
 }

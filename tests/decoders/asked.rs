@@ -127,7 +127,7 @@ impl Family for M102Words {
     fn turns_motor(bytes: &[u8], profile: &Profile) -> Option<bool> {
         let suffix = profile.options.crc_suffix.as_deref().unwrap_or_default();
         let sealed = m102::is_sealed(bytes, &[]) || m102::is_sealed(bytes, suffix.as_bytes());
-        let known = [m102::ID, m102::POLL, m102::RUN];
+        let known = [m102::ID, m102::POLL, m102::SCAN, m102::RUN, m102::TEMPERATURE, m102::OUTPUT, m102::HUMIDITY];
         bytes.get(1).filter(|function| sealed && known.contains(function)).map(|&function| function == m102::RUN)
     }
 }
@@ -247,8 +247,14 @@ impl Family for Vmc96Words {
     }
 
     fn turns_motor(bytes: &[u8], _: &Profile) -> Option<bool> {
-        let [vmc96::START, vmc96::MOTORS, len, command, ..] = *bytes else { return None };
-        let known = [vmc96::STOP, vmc96::STATUS, vmc96::CURTAIN, vmc96::VERSION, vmc96::RUN].contains(&command);
+        let [vmc96::START, controller, len, command, ..] = *bytes else { return None };
+        let known = match controller {
+            vmc96::MOTORS => {
+                [vmc96::PING, vmc96::VERSION, vmc96::STATUS, vmc96::SCAN, vmc96::STOP, vmc96::RUN, vmc96::CURTAIN]
+                    .contains(&command)
+            }
+            relay => vmc96::RELAYS.contains(&relay) && command == vmc96::SWITCH,
+        };
         let is_good = known && xor8(bytes) == 0 && usize::from(len) == bytes.len();
         is_good.then_some(command == vmc96::RUN)
     }
