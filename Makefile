@@ -26,12 +26,15 @@ demo: build-needs ## the main job, played through: orders in, motors turned, mer
 
 .PHONY: test
 test: test-needs $(VENV_READY) ## every test; ends with one line that counts them
-	@export PATH="$$PATH:/usr/sbin" VEND_TEST_PYTHON="$(abspath $(VENV))/bin/python"; \
+	@export PATH="$$PATH:/usr/sbin" VEND_TEST_PYTHON="$(abspath $(VENV))/bin/python" RUST_TEST_THREADS=$(TEST_THREADS); \
 		{ failed=0; $(CARGO) test --no-fail-fast || failed=1; \
 		SEEDS=$(SEEDS_IN_TEST) $(SIMULATION) || failed=1; \
-		$(SABOTAGE) || failed=1; \
-		$(CARGO) test --features demo --lib sim::demo || failed=1; \
-		$(CARGO) test --features demo --test demo || failed=1; exit $$failed; } 2>&1 | scripts/sum-up-tests
+		{ $(SABOTAGE); } || failed=1; \
+		$(CARGO) test $(DEMO_AND_SWITCHES) --lib sim::demo || failed=1; \
+		$(CARGO) test $(DEMO_AND_SWITCHES) --test demo || failed=1; exit $$failed; } 2>&1 | scripts/sum-up-tests
+
+# Most of the tests' time is waiting: for brokers, time-outs and turning motors.
+TEST_THREADS := $(shell echo $$((3 * $$(nproc))))
 
 # Optimised, with all checks of a debug build (profile.simulation): ten times the lives in the same time.
 # With the switches of `make sabotage`, all off, so that one build serves both; a plain `cargo test` is without them.
@@ -55,9 +58,12 @@ crash: test-needs ## over 10,000 cuts of the recorded binary and 500 restarts (u
 	LIVES=$${LIVES:-16} STATES=$${STATES:-10000} RESTARTS=$${RESTARTS:-520} ORDERS=$${ORDERS:-150} \
 		$(CARGO) test --test crash no_cut -- --nocapture
 
-# The unit tests that it runs without a clause lie in the same build.
-SABOTAGE = $(CARGO) test --profile simulation --features sabotage --lib --no-run && \
-	$(CARGO) test --profile simulation --features sabotage --test sabotage -- --nocapture
+# One build for the demonstration's tests and for the unit tests that run without a clause, which lie beside it.
+DEMO_AND_SWITCHES := --features demo,sabotage
+NAMED_TESTS := what_the_simulation_cannot_see
+SABOTAGE = $(CARGO) test --profile simulation --features sabotage --test sabotage -- --nocapture --skip $(NAMED_TESTS) && \
+	$(CARGO) test $(DEMO_AND_SWITCHES) --lib --no-run && \
+	$(CARGO) test $(DEMO_AND_SWITCHES) --test sabotage -- --nocapture $(NAMED_TESTS)
 .PHONY: sabotage
 sabotage: build-needs ## the proof that the proof can fail: each clause of each rule taken out, and found
 	$(SABOTAGE)

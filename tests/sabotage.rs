@@ -5,7 +5,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says by panicking what is wrong")]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -118,7 +117,7 @@ const TABLE: &[(Clause, By)] = &[
     (Clause::R17IdleProvesNothing, Simulation),
     (
         Clause::R18SomeMayBeHeard,
-        Test("a_motor_frame_of_which_nothing_was_written_is_refused_and_of_which_some_was_is_not"),
+        Test("adh::tests::a_motor_frame_of_which_nothing_was_written_is_refused_and_of_which_some_was_is_not"),
     ),
     (Clause::R18LostPortProvesNothing, Simulation),
     (Clause::R19IntentDurableFirst, Simulation),
@@ -218,7 +217,7 @@ fn the_simulation_finds_every_clause_that_it_can_see() {
 }
 
 /// The library's unit tests as this build made them: every test's full name, and the program that has it.
-fn lib_tests() -> (PathBuf, BTreeMap<String, String>) {
+fn lib_tests() -> (PathBuf, Vec<String>) {
     let deps = std::env::current_exe().unwrap().parent().unwrap().to_owned();
     let is_ours = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -230,14 +229,19 @@ fn lib_tests() -> (PathBuf, BTreeMap<String, String>) {
     for program in programs {
         let list = Command::new(&program).arg("--list").output().unwrap();
         let list = String::from_utf8_lossy(&list.stdout).into_owned();
-        let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
-        let tests: BTreeMap<String, String> =
-            names.map(|full| (full.rsplit("::").next().unwrap().to_owned(), full.to_owned())).collect();
-        if tests.contains_key(TEST_OF_THE_SWITCHES) {
+        let tests: Vec<String> =
+            list.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect();
+        if !named(&tests, TEST_OF_THE_SWITCHES).is_empty() {
             return (program, tests);
         }
     }
     panic!("the library's unit tests are not built beside this one: use `make sabotage`");
+}
+
+/// The full names that end in this one, whole parts of it.
+fn named<'t>(tests: &'t [String], name: &str) -> Vec<&'t str> {
+    let is_named = |full: &&str| full.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with("::"));
+    tests.iter().map(String::as_str).filter(is_named).collect()
 }
 
 /// Whether the test ends well, without this clause or (`None`) with all of them.
@@ -276,7 +280,9 @@ fn what_the_simulation_cannot_see_is_noticed_by_the_test_that_is_named() {
     println!("{:>4}  {:<26} shown by", "rule", "without");
     for &(clause, by) in TABLE {
         let Test(name) = by else { continue };
-        let full_name = tests.get(name).unwrap_or_else(|| panic!("{}: there is no unit test {name}", clause.name()));
+        let [full_name] = named(&tests, name)[..] else {
+            panic!("{}: not one unit test {name}, but {:?}", clause.name(), named(&tests, name));
+        };
         assert!(passes(&program, full_name, None), "{name} fails with all clauses in");
         let noticed = !passes(&program, full_name, Some(clause));
         println!(

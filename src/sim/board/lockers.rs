@@ -2,7 +2,7 @@
 
 #![allow(clippy::panic, reason = "a harness of tests")]
 
-use super::fault::Faults;
+use super::fault::{Faults, LATE_MS};
 use super::pair::{
     Mishap, Pair, TURN_MS, assert_absent_board, assert_writes_that_fail, at_every_step, command, outcome, profile,
 };
@@ -152,6 +152,9 @@ fn what_opens_late_is_not_credited_to_the_next_lifes_command(name: &str) {
     pair.until_idle();
     pair.ends.clear();
     pair.intend(&command(1, 12, false));
+    // The agent is dead while the latch springs, if it still may.
+    pair.now = pair.now.plus_ms(LATE_MS);
+    pair.board.wake(pair.now);
     pair.replace_driver(Some(&command(1, 12, false)));
     pair.until_idle();
     assert!(matches!(pair.ends[..], [Finding::Unproven(_)]), "{:?}", pair.ends);
