@@ -16,9 +16,10 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
-use vend::board::profile::Profile;
+use vend::board::profile::{Family, Profile};
 use vend::io::clock::boot_now;
 
 /// Orders under way at once: a short queue, so that one is nearly always at each place of its life.
@@ -32,6 +33,10 @@ const TURN_MS: RangeInclusive<u64> = 200..=400;
 const TICK: Duration = Duration::from_millis(2);
 /// Much shorter than any real vend, and longer than the turns here and what a board needs to tell of them.
 const LONGEST_VEND_MS: u64 = 2_500;
+/// What a board needs that tells slowly: latches that are watched, results that are repeated or counted first.
+const LONGEST_SLOW_VEND_MS: u64 = 6_000;
+/// The boards that tell quickly.
+const QUICK: [Family; 4] = [Family::Adh, Family::UlingModbus, Family::XyV3, Family::Tcn00ff];
 /// An agent that was killed may hear of the end of a turn so long after it: xy-v3 repeats it for 1.2 s; the others are
 /// asked when the agent is back.
 const LISTENING_MS: u64 = 2_500;
@@ -133,8 +138,10 @@ impl<'a> Machine<'a> {
         let turn_ms = chance.u64(TURN_MS);
         let disk = if campaign == Campaign::EverythingAtOnce { Mount::tmpfs(STATE_MIB) } else { None };
         let state = disk.as_ref().map(|disk| disk.path().join("state"));
+        let family = Profile::find(profile, Path::new(".")).expect("a built-in profile").family;
+        let longest_vend_ms = if QUICK.contains(&family) { LONGEST_VEND_MS } else { LONGEST_SLOW_VEND_MS };
         let world = World::with(profile, |setup| {
-            (setup.turn_ms, setup.longest_vend_ms, setup.state) = (turn_ms, Some(LONGEST_VEND_MS), state);
+            (setup.turn_ms, setup.longest_vend_ms, setup.state) = (turn_ms, Some(longest_vend_ms), state);
             setup.faults = vec!["no-drop:7", "jam:13", "open-motor:17"];
         });
         let mut absent = Receiver::start();
@@ -373,7 +380,7 @@ impl<'a> Machine<'a> {
     }
 
     fn send_new_order(&mut self) {
-        let (wire_address, slot, address) = self.free_place();
+        let Some((wire_address, slot, address)) = self.free_place() else { return };
         let quantity = [1, 1, 1, 2, 3][self.chance.usize(..5)];
         let number = self.orders.len() + 1;
         let (prefix, merchant, url) = match self.chance.u32(..20) {
@@ -405,20 +412,21 @@ impl<'a> Machine<'a> {
     }
 
     /// The next place whose last order is told: a turn there can only be the new order's.
-    fn free_place(&mut self) -> (u8, u16, u8) {
+    fn free_place(&mut self) -> Option<(u8, u16, u8)> {
         let addresses = u64::from(self.profile.addresses.count);
         let first = u64::from(self.profile.slots.first.max(1));
         let slots = u64::from(self.profile.slots.last).min(200) - first + 1;
-        loop {
+        for _ in 0..addresses * slots {
             self.next_place += 1;
             let address = u8::try_from(self.next_place % addresses + 1).expect("a small number");
             let slot = u16::try_from(self.next_place / addresses % slots + first).expect("a small number");
             let wire_address = self.profile.addresses.first_on_wire + address - 1;
             let last = self.by_place.get(&(wire_address, slot)).map(|at| &self.orders[*at]);
             if last.is_none_or(Sent::is_told) {
-                return (wire_address, slot, address);
+                return Some((wire_address, slot, address));
             }
         }
+        None
     }
 
     /// What a broker lost when it died. Without such a fault nothing needs to be asked twice.

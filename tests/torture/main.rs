@@ -1,7 +1,7 @@
 //! Kill loops with the real binary: a real broker, a board of every family on a pty, merchants that note what they
 //! hear. The agent is killed at random instants, first alone, then with everything else at once; afterwards the
 //! records of board, merchant and platform are held against the promise. `KILLS=n` is how many kills in all,
-//! `SEED=n` the choices; `make torture` is the campaign.
+//! `SEED=n` the choices, `BOARDS=a,b` the boards; `make torture` is the campaign.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 #![allow(
     clippy::disallowed_methods,
@@ -27,10 +27,12 @@ use progress::Progress;
 use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use vend::board::profile::Profile;
 use vend::io::clock::boot_now;
 use verdict::{Broken, Tally, judge};
 
-/// One machine for each.
+/// One machine for each, unless `BOARDS` names others: the families whose share of *unknown* has a limit, and the one
+/// that remembers nothing.
 const PROFILES: [&str; 5] = ["adh814", "adh815", "uling-zdm8", "xy-v3", "tcn-00ff"];
 /// Kills in all without `KILLS`: what fits into the share of `make test`.
 const KILLS: usize = 20;
@@ -51,17 +53,25 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
-/// Five machines at once, each with its share of the kills.
+/// The boards of this campaign: `BOARDS=m102,lock-cu` names built-in profiles.
+fn boards() -> Vec<&'static str> {
+    let Ok(wanted) = std::env::var("BOARDS") else { return PROFILES.to_vec() };
+    let known = |name: &str| Profile::built_in().into_iter().map(|(known, _)| known).find(|known| *known == name);
+    wanted.split(',').map(|name| known(name).unwrap_or_else(|| panic!("BOARDS: no profile {name}"))).collect()
+}
+
+/// One machine for each board, all at once, each with its share of the kills.
 fn campaign(campaign: Campaign, what: &str, kills: usize, seed: u64) {
-    let share = kills.div_ceil(PROFILES.len());
-    println!("{what}: {} kills, SEED={seed}", share * PROFILES.len());
+    let boards = boards();
+    let share = kills.div_ceil(boards.len());
+    println!("{what}: {} kills, SEED={seed}", share * boards.len());
     let (progress, end_ms) = (Progress::default(), boot_now().0 + PART_MS_MAX);
     let progress = &progress;
     let lives = thread::scope(|scope| {
-        scope.spawn(|| progress.tell(what, share * PROFILES.len()));
+        scope.spawn(|| progress.tell(what, share * boards.len()));
         let machines: Vec<_> = (seed..)
-            .zip(PROFILES)
-            .map(|(seed, profile)| {
+            .zip(&boards)
+            .map(|(seed, &profile)| {
                 scope.spawn(move || Machine::new(profile, campaign, seed, progress).live(share, end_ms))
             })
             .collect();

@@ -12,6 +12,8 @@ use crate::sim::world::judge::{Broken, UnitId};
 use crate::sim::world::plan::{Beat, BootClock, FIRST_COMMAND_MS, Fault, When, Whom};
 use std::collections::BTreeSet;
 
+/// A question that has left the agent reaches the board within this time, in ms.
+const QUESTION_MS_MAX: u64 = 200;
 /// A board that has power again may still drop what it is told for so long, in ms.
 const BOARD_START_MS: u64 = 2_000;
 
@@ -174,8 +176,9 @@ impl Stage<'_> {
         let Some(turned_at_ms) = self.judge.turned_at_ms(unit) else { return false };
         match self.settings.profile.recovery_class {
             RecoveryClass::HeldUntilAcknowledged => true,
-            // Once the motor stands the answer may have been read, and was on its way when the agent died.
-            RecoveryClass::ReadClears => self.now_ms < turned_at_ms + self.plan.turn_ms,
+            // Once the motor stands the answer may have been read: by the agent that died, or by its last question, which
+            // was on its way then.
+            RecoveryClass::ReadClears => self.now_ms + QUESTION_MS_MAX < turned_at_ms + self.plan.turn_ms,
             // What these tell later is evidence at best, never kept for one agent alone.
             RecoveryClass::LastResult
             | RecoveryClass::Counters
