@@ -150,9 +150,9 @@ impl Told {
                 }
                 (PUBACK, true) => {
                     let id = u16::from_be_bytes([body[0], body[1]]);
-                    let payload = self.inbound[&(connection.to_owned(), id)].clone();
-                    // Former connections brought it too.
-                    self.inbound.retain(|_, other| *other != payload);
+                    let payload = self.inbound.remove(&(connection.to_owned(), id)).expect("what is acknowledged came");
+                    // Former connections brought it too. This one may have brought it twice, to be acknowledged twice.
+                    self.inbound.retain(|(on, _), other| on == connection || *other != payload);
                     if let Some((message, name)) = opened(&payload)
                         && message["method"] == "device.delivery.put"
                         && !name.0.starts_with(UNSIGNED)

@@ -134,9 +134,9 @@ pub fn limit_percent(profile: &str) -> Option<f64> {
     }
 }
 
-/// Here the host itself judges by what the light curtain saw in the last second: that nothing fell is never proven
-/// (`board::vmc96`), so a jam and a slot without goods end *unknown* in peace, too.
-const JUDGED_BY_HOST: &str = "vmc96";
+/// Here a jam and a slot without goods may end *unknown* in peace, too: a vmc96's host sees a turn through a window of a
+/// second, and a lock-8a that says nothing may have opened unseen.
+const DOUBTS_FAILURES: [&str; 2] = ["vmc96", "lock-8a"];
 
 /// Below so many units one unknown says nothing about a share; a limit of nothing holds from the first.
 const UNITS_FOR_A_SHARE: usize = 100;
@@ -210,7 +210,7 @@ fn judge_order(seen: &Seen, order: &OrderSeen, tally: &mut Tally, broken: &mut V
         match order.turns.get(unit) {
             Some(turn) => {
                 tally.unknown_turned += 1;
-                if seen.only_kills && seen.profile != JUDGED_BY_HOST && !is_cut(seen, turn) {
+                if seen.only_kills && !DOUBTS_FAILURES.contains(&seen.profile) && !is_cut(seen, turn) {
                     broken.push(Broken::Groundless { order: name(), unit: unit + 1 });
                 }
             }
@@ -218,7 +218,7 @@ fn judge_order(seen: &Seen, order: &OrderSeen, tally: &mut Tally, broken: &mut V
                 tally.unknown_unturned += 1;
                 let since_ms = order.turns.last().map_or(order.sent_at_ms, |turn| turn.at_ms + seen.turn_ms);
                 let killed = seen.kills_ms.iter().any(|at| (since_ms..=first_told_ms).contains(at));
-                if seen.only_kills && seen.profile != JUDGED_BY_HOST && !killed {
+                if seen.only_kills && !DOUBTS_FAILURES.contains(&seen.profile) && !killed {
                     broken.push(Broken::Groundless { order: name(), unit: unit + 1 });
                 }
             }
