@@ -157,9 +157,11 @@ impl<E: Emulator> Duel<E> {
         self.board.power_cycle(self.now);
         self.to_board.clear();
         let back_at = self.now.plus_ms(away_ms);
-        while let Some(at) = self.board.deadline().filter(|&at| at < back_at) {
-            self.board.wake(at.max(self.now));
+        // What the board says of its start nobody hears, unless the agent is there already.
+        while away_ms > 0 {
             while self.board.next_output().is_some() {}
+            let Some(at) = self.board.deadline().filter(|&at| at < back_at) else { break };
+            self.board.wake(at.max(self.now));
         }
         self.now = back_at;
         self.restart_agent();
