@@ -5,11 +5,11 @@ use super::fault::Faults;
 use super::pair::{command, profile};
 use super::{Emulator, emulator_for};
 use crate::board::driver::{Address, Driver, Finding, LineState, Output, Slot, Written};
-use crate::board::driver_for;
-use crate::board::profile::Profile;
+use crate::board::profile::{Family, Profile};
 use crate::board::protocol::sealed;
 use crate::board::service::{ClimateMode, Device, Reading, Service, ServiceError};
 use crate::board::uling_modbus::{READ, SUCCESS};
+use crate::board::{driver_for, ubox_e7, xy_v3};
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::time::BootMs;
 use std::collections::VecDeque;
@@ -26,11 +26,12 @@ enum Cable {
     Whole,
     /// What the host says is lost.
     Cut,
-    /// What the board says is held back.
+    /// What the board answers is held back; a board that polls is still heard polling.
     Slow,
 }
 
 struct Desk {
+    family: Family,
     driver: Box<dyn Driver>,
     board: Box<dyn Emulator>,
     now: BootMs,
@@ -38,26 +39,41 @@ struct Desk {
     /// To the driver.
     under_way: VecDeque<(BootMs, Vec<u8>)>,
     held_back: Vec<Vec<u8>>,
+    /// Comes with what the board says next.
+    late: Vec<u8>,
     found: Vec<Finding>,
 }
 
-fn with_relays(name: &str) -> Profile {
+/// With every relay, and with the slot that is asked and driven here.
+fn fitted(name: &str) -> Profile {
     let mut profile = profile(name);
-    if name == "uling-zdm8" {
-        profile.options.relays = Device::ALL.into_iter().zip(1..).collect();
+    match name {
+        "uling-zdm8" => profile.options.relays = Device::ALL.into_iter().zip(1..).collect(),
+        "vendapin" => (profile.slots.first, profile.slots.last) = (5, 5),
+        _ => {}
     }
     profile
 }
 
+/// What a board that polls says all the time, whatever it is asked.
+fn is_polling(family: Family, bytes: &[u8]) -> bool {
+    match family {
+        Family::XyV3 => matches!(bytes.get(2), Some(&(xy_v3::wire::POLL | xy_v3::wire::ACK))),
+        Family::UboxE7 => bytes.get(3) == Some(&ubox_e7::wire::POLL),
+        _ => false,
+    }
+}
+
 impl Desk {
     fn idle(name: &str) -> Desk {
-        let profile = with_relays(name);
+        let profile = fitted(name);
         let mut driver = driver_for(&profile);
         let now = BootMs(1_000);
         driver.opened(now);
         let board = emulator_for(&profile, TURN_MS, Faults::default());
-        let (under_way, held_back, found) = (VecDeque::new(), Vec::new(), Vec::new());
-        let mut desk = Desk { driver, board, now, cable: Cable::Whole, under_way, held_back, found };
+        let (under_way, held_back, late, found) = (VecDeque::new(), Vec::new(), Vec::new(), Vec::new());
+        let family = profile.family;
+        let mut desk = Desk { family, driver, board, now, cable: Cable::Whole, under_way, held_back, late, found };
         desk.until(|d| d.driver.state() == LineState::Idle);
         // Identities and all that is said once.
         desk.run(5_000, |_| false);
@@ -87,10 +103,23 @@ impl Desk {
             }
         }
         while let Some(bytes) = self.board.next_output() {
-            match self.cable {
-                // A board that polls is still heard; what is lost is what the host says.
-                Cable::Whole | Cable::Cut => self.under_way.push_back((self.now.plus_ms(WIRE_MS), bytes)),
-                Cable::Slow => self.held_back.push(bytes),
+            // A board that polls is heard over a cut cable, too; what is lost is what the host says.
+            if self.cable == Cable::Slow && !is_polling(self.family, &bytes) {
+                self.held_back.push(bytes);
+            } else {
+                let said = [std::mem::take(&mut self.late), bytes].concat();
+                self.under_way.push_back((self.now.plus_ms(WIRE_MS), said));
+            }
+        }
+    }
+
+    /// What was held back comes now; from a board that polls, in its turn.
+    fn hear_late(&mut self, answers: Vec<Vec<u8>>) {
+        for bytes in answers {
+            if matches!(self.family, Family::XyV3 | Family::UboxE7) {
+                self.late.extend(bytes);
+            } else {
+                self.driver.received(self.now, self.now, &bytes);
             }
         }
     }
@@ -155,7 +184,22 @@ impl Desk {
     }
 }
 
-const PROFILES: [&str; 8] = ["uling-zdm8", "adh814", "adh815", "xy-v3", "tcn-00ff", "m102", "lock-8a", "lock-cu"];
+const PROFILES: [&str; 14] = [
+    "uling-zdm8",
+    "adh814",
+    "adh815",
+    "xy-v3",
+    "tcn-00ff",
+    "m102",
+    "lock-8a",
+    "lock-cu",
+    "lift-c7",
+    "col-ed",
+    "ff0055",
+    "ubox-e7",
+    "vendapin",
+    "vmc96",
+];
 
 /// Every service that there is, at address 1 and slot 5.
 fn all() -> Vec<Service> {
@@ -174,7 +218,7 @@ fn all() -> Vec<Service> {
 }
 
 fn offered(name: &str) -> Vec<Service> {
-    let driver = driver_for(&with_relays(name));
+    let driver = driver_for(&fitted(name));
     all().into_iter().filter(|service| driver.serves(service)).collect()
 }
 
@@ -183,24 +227,28 @@ fn expected(name: &str, service: &Service) -> Option<Reading> {
     let climate = |temperature_deci_c, humidity_permille| {
         Some(Reading::Climate { temperature_deci_c: Some(temperature_deci_c), humidity_permille })
     };
-    let is_lock = name.starts_with("lock");
     match (name, service) {
-        (_, Service::SlotState { .. }) => {
-            (name != "uling-zdm8" && !name.starts_with("adh")).then_some(Reading::SlotReady)
-        }
-        _ if is_lock => None,
+        (
+            "xy-v3" | "tcn-00ff" | "m102" | "lock-8a" | "lock-cu" | "col-ed" | "ubox-e7" | "vendapin",
+            Service::SlotState { .. },
+        ) => Some(Reading::SlotReady),
         ("uling-zdm8", Service::Climate { .. }) => climate(210, Some(550)),
         ("adh814", Service::Climate { .. }) => climate(240, None),
         ("adh815", Service::Climate { .. }) => climate(250, None),
         ("xy-v3", Service::Climate { .. }) => climate(40, Some(600)),
-        ("tcn-00ff", Service::Climate { .. }) => climate(50, None),
-        (_, Service::Climate { .. }) => climate(240, Some(550)),
+        ("tcn-00ff" | "ubox-e7", Service::Climate { .. }) => climate(50, None),
+        ("m102", Service::Climate { .. }) => climate(240, Some(550)),
         ("uling-zdm8" | "xy-v3" | "tcn-00ff", Service::Door { .. }) => Some(Reading::Door { open: false }),
-        ("uling-zdm8" | "xy-v3" | "tcn-00ff", Service::SelfCheck { .. }) => Some(Reading::Healthy),
+        (
+            "uling-zdm8" | "xy-v3" | "tcn-00ff" | "lift-c7" | "ubox-e7" | "vendapin" | "vmc96",
+            Service::SelfCheck { .. },
+        ) => Some(Reading::Healthy),
         ("adh814" | "adh815" | "xy-v3" | "tcn-00ff", Service::Hold { .. }) => Some(Reading::Done),
         ("uling-zdm8" | "m102", Service::Switch { .. }) => Some(Reading::Done),
         ("tcn-00ff", Service::Switch { device: Device::Light | Device::GlassHeater, .. }) => Some(Reading::Done),
-        ("uling-zdm8" | "xy-v3", Service::Reset { .. }) => Some(Reading::Done),
+        ("lift-c7", Service::Switch { device: Device::Light, .. }) => Some(Reading::Done),
+        ("vmc96", Service::Switch { device: Device::Light | Device::Heater, .. }) => Some(Reading::Done),
+        ("uling-zdm8" | "xy-v3" | "lift-c7" | "ff0055" | "ubox-e7", Service::Reset { .. }) => Some(Reading::Done),
         _ => None,
     }
 }
@@ -224,7 +272,7 @@ fn every_service_is_served_as_the_board_has_it_and_turns_no_motor() {
 #[test]
 fn a_service_at_an_address_that_the_profile_lacks_is_not_offered() {
     for name in PROFILES {
-        let mut one = with_relays(name);
+        let mut one = fitted(name);
         one.addresses.count = 1;
         let driver = driver_for(&one);
         let address = Address::new(2).unwrap();
@@ -274,9 +322,8 @@ fn an_answer_that_comes_after_its_service_was_given_up_is_no_vends_and_no_status
                 assert_eq!(desk.serve(&service), Err(ServiceError::NoAnswer), "{story}");
                 desk.run(late_ms, |_| false);
                 desk.cable = Cable::Whole;
-                for bytes in std::mem::take(&mut desk.held_back) {
-                    desk.driver.received(desk.now, desk.now, &bytes);
-                }
+                let answers = std::mem::take(&mut desk.held_back);
+                desk.hear_late(answers);
                 desk.assert_can_vend(&story);
             }
         }
@@ -298,9 +345,8 @@ fn a_port_that_closes_ends_a_service_and_what_comes_after_it_opens_again_is_no_v
             assert_eq!(desk.driver.state(), LineState::Closed, "{story}");
             desk.cable = Cable::Whole;
             desk.driver.opened(desk.now);
-            for bytes in std::mem::take(&mut desk.held_back) {
-                desk.driver.received(desk.now, desk.now, &bytes);
-            }
+            let answers = std::mem::take(&mut desk.held_back);
+            desk.hear_late(answers);
             desk.assert_can_vend(&story);
         }
     }
@@ -354,13 +400,13 @@ fn rule_19_no_service_is_a_motor_command() {
 }
 
 /// The order that waited is driven as soon as the driver calls the line idle; then the old answer comes, as late as it
-/// can: within the reply time, or, where a reply names nothing, within the longest vend. (An answer of xy-v3 has a
-/// command byte of its own, and a board that polls is not heard through a cable that keeps its polls back.)
+/// can: within the reply time, or, where a reply names nothing at all, within the longest vend.
 #[test]
 fn an_answer_that_comes_as_late_as_it_can_is_not_taken_for_the_next_vends() {
-    for name in ["uling-zdm8", "adh814", "adh815", "tcn-00ff"] {
-        let timing = with_relays(name).timing;
-        let latest_ms = if name == "tcn-00ff" { timing.longest_vend_ms } else { timing.reply_ms };
+    for name in PROFILES {
+        let timing = fitted(name).timing;
+        let names_nothing = matches!(name, "tcn-00ff" | "vendapin" | "vmc96");
+        let latest_ms = if names_nothing { timing.longest_vend_ms } else { timing.reply_ms };
         for service in offered(name) {
             for late_ms in [latest_ms / 20, latest_ms / 4, latest_ms / 2, latest_ms - 1] {
                 let story = format!("{name} {service:?}, {late_ms} ms too late");
@@ -377,9 +423,7 @@ fn an_answer_that_comes_as_late_as_it_can_is_not_taken_for_the_next_vends() {
                     let reference = desk.driver.reference(&command);
                     desk.driver.drive(desk.now, &command, &reference);
                     desk.run(comes_at.since_ms(desk.now), |_| false);
-                    for bytes in answers {
-                        desk.driver.received(desk.now, desk.now, &bytes);
-                    }
+                    desk.hear_late(answers);
                     desk.until(|d| d.driver.state() == LineState::Idle);
                     let seen = Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen };
                     let ends =
@@ -388,9 +432,7 @@ fn an_answer_that_comes_as_late_as_it_can_is_not_taken_for_the_next_vends() {
                     assert_eq!(ends, [&Finding::Outcome(seen)], "{story}");
                     assert_eq!(desk.board.turns().len(), 1, "{story}");
                 } else {
-                    for bytes in answers {
-                        desk.driver.received(desk.now, desk.now, &bytes);
-                    }
+                    desk.hear_late(answers);
                     desk.assert_can_vend(&story);
                 }
             }
