@@ -25,7 +25,6 @@ pub fn assert_lock_family(case: &Case) {
     a_door_that_was_open_before_a_crash_proves_nothing(case.name);
     a_board_restart_moves_no_latch(case.name);
     what_was_given_up_is_told_late(case.name);
-    what_opens_late_is_not_credited_to_the_next_lifes_command(case.name);
     a_port_that_comes_back_to_an_open_door_proves_the_opening(case.name);
     assert_writes_that_fail(case.name);
     assert_absent_board(case.name);
@@ -146,7 +145,7 @@ fn what_was_given_up_is_told_late(name: &str) {
 
 /// Found by a simulated life: two restarts, and the latch of an order that had ended *unknown* opened between the next
 /// order's intent and its first byte.
-fn what_opens_late_is_not_credited_to_the_next_lifes_command(name: &str) {
+pub fn assert_that_opens_late_is_not_credited(name: &str) {
     let mut pair = Pair::new(name, "late@1");
     pair.until_idle();
     pair.drive(&command(1, 12, false));

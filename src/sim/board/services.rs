@@ -439,7 +439,7 @@ fn an_answer_that_comes_as_late_as_it_can_is_not_taken_for_the_next_vends() {
             undisturbed.drive();
             undisturbed.until(|d| d.driver.state() == LineState::Idle);
             for service in offered(name) {
-                let late_ms = [latest_ms / 20, latest_ms / 4, latest_ms / 2, latest_ms - 1];
+                let late_ms = [latest_ms / 20, latest_ms / 4, latest_ms / 2, latest_ms / 4 * 3, latest_ms - 1];
                 for (late_ms, in_front) in late_ms.into_iter().flat_map(|ms| [(ms, false), (ms, true)]) {
                     let story = format!("{name} {fault} {service:?}, {late_ms} ms too late, in front: {in_front}");
                     let mut desk = Desk::with(name, faults(fault));
