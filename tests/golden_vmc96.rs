@@ -31,9 +31,6 @@ const NOT_DONE: &str = "35 30 05 FF FF";
 const VERSION: &str = "35 30 05 02 02";
 const VERSION_REPLY: &str = "35 30 0E 02 56 4D 43 39 36 20 31 2E 30 51";
 const PING: &str = "35 30 05 00 00";
-const SCAN: &str = "35 30 05 11 11";
-const SCAN_ALL: &str = "35 30 11 11 FF FF FF FF FF FF FF FF FF FF FF FF 05";
-const SCAN_WITHOUT_0: &str = "35 30 11 11 FE FF FF FF FF FF FF FF FF FF FF FF 04";
 const LIGHT_ON: &str = "35 26 06 11 01 05";
 const HEATER_OFF: &str = "35 27 06 11 00 05";
 const RELAY_1_ACK: &str = "35 26 05 00 16";
@@ -55,7 +52,7 @@ fn driven(slot: u16, run: &str) -> Line {
 
 #[test]
 fn every_published_frame_has_a_good_check() {
-    for frame in [RUN_0, STOP, ACK, STATUS, TURNING_0, FELL, VERSION_REPLY, SCAN_ALL, LIGHT_ON, RELAY_2_ACK] {
+    for frame in [RUN_0, STOP, ACK, STATUS, TURNING_0, FELL, VERSION_REPLY, LIGHT_ON, RELAY_2_ACK] {
         let bytes = hex(frame);
         let (check, body) = bytes.split_last().unwrap();
         assert_eq!((xor8(body), bytes.len()), (*check, usize::from(bytes[2])), "{frame}");
@@ -233,17 +230,13 @@ fn a_motor_without_current_is_an_open_circuit() {
 }
 
 #[test]
-fn version_ping_motors_and_relays_have_their_frames() {
+fn version_ping_and_relays_have_their_frames() {
     let mut line = idle();
     line.talk(&[(VERSION, VERSION_REPLY)]);
     assert_eq!(line.found(), [Finding::Identity("address 1: VMC96 1.0".to_owned())]);
     let address = Address::new(1).unwrap();
-    let slot = |n| Service::SlotState { address, slot: Slot(n) };
     for (service, question, answer, reading) in [
         (Service::SelfCheck { address }, PING, ACK, Reading::Healthy),
-        (slot(0), SCAN, SCAN_ALL, Reading::SlotReady),
-        (slot(0), SCAN, SCAN_WITHOUT_0, Reading::SlotAbsent),
-        (slot(12), SCAN, SCAN_WITHOUT_0, Reading::SlotReady),
         (Service::Switch { address, device: Device::Light, on: true }, LIGHT_ON, RELAY_1_ACK, Reading::Done),
         (Service::Switch { address, device: Device::Heater, on: false }, HEATER_OFF, RELAY_2_ACK, Reading::Done),
     ] {
@@ -286,7 +279,6 @@ fn the_emulated_board_answers_as_published() {
             (0, CURTAIN, &[CLEAR]),
             (0, VERSION, &[VERSION_REPLY]),
             (0, PING, &[ACK]),
-            (0, SCAN, &[SCAN_ALL]),
             (0, LIGHT_ON, &[RELAY_1_ACK]),
             (0, "35 30 05 12 13", &[]),
             (500, RUN_95, &[NOT_DONE]),

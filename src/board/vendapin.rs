@@ -7,6 +7,7 @@
 //! after the motor has moved: it proves nothing. A restarted board says its name.
 
 use super::asked::Asked;
+use super::driver::Slot;
 use super::frame::xor8;
 use super::profile::{Profile, Timing};
 use super::protocol::{Fit, Turn};
@@ -98,7 +99,10 @@ pub struct Dispenser {
 }
 
 /// The bytes on the wire.
-pub struct VendapinWords;
+pub struct VendapinWords {
+    /// Its only slot, which no frame names.
+    slot: Slot,
+}
 
 /// The status that an answer tells.
 fn status_of(code: u8, data: &[u8]) -> Option<u8> {
@@ -117,8 +121,8 @@ impl Words for VendapinWords {
     // Whether its status shows a card that is still on its way is not documented.
     const TELLS_REST: bool = false;
 
-    fn new(_profile: &Profile) -> Self {
-        VendapinWords
+    fn new(profile: &Profile) -> Self {
+        VendapinWords { slot: Slot(profile.slots.first) }
     }
 
     fn look_parts(&self) -> u8 {
@@ -134,12 +138,15 @@ impl Words for VendapinWords {
     }
 
     fn serves(&self, service: &Service) -> bool {
-        matches!(service, Service::SelfCheck { .. } | Service::SlotState { .. })
+        match service {
+            Service::SelfCheck { .. } => true,
+            Service::SlotState { slot, .. } => *slot == self.slot,
+            _ => false,
+        }
     }
 
     fn request(&mut self, wire_address: u8, question: &Question, _tries: u8) -> Vec<u8> {
         let command = match question {
-            // A dispenser has one slot, which no frame names.
             Question::Drive(_) => DISPENSE,
             Question::Look(1) | Question::Follow(_, 1) => COUNT,
             _ => STATUS,

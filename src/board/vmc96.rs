@@ -31,8 +31,6 @@ pub const VERSION: u8 = 0x02;
 pub const STATUS: u8 = 0x10;
 /// Switch a relay.
 pub const SWITCH: u8 = 0x11;
-/// Which motors are wired? They do not turn.
-pub const SCAN: u8 = 0x11;
 /// Stop all motors.
 pub const STOP: u8 = 0x12;
 /// Start a motor.
@@ -42,10 +40,8 @@ pub const CURTAIN: u8 = 0x15;
 
 /// The data of a plain *yes*.
 pub const DONE: u8 = 0x00;
-/// Columns of the matrix, of eight rows each in the answer to [`SCAN`].
+/// Columns of the matrix, which has eight rows.
 pub const COLUMNS: u8 = 12;
-/// Rows of the matrix.
-pub const ROWS: u8 = 8;
 /// The highest slot: row × 12 + column.
 pub const SLOT_MAX: u16 = 95;
 
@@ -194,11 +190,14 @@ impl Words for Vmc96Words {
 
     fn serves(&self, service: &Service) -> bool {
         match service {
-            Service::SlotState { slot, .. } => slot.0 <= SLOT_MAX,
             Service::Switch { device, .. } => self.relay_of(*device).is_some(),
             Service::SelfCheck { .. } => true,
-            // A reset may move motors for all that the sources say.
-            Service::Reset { .. } | Service::Door { .. } | Service::Climate { .. } | Service::Hold { .. } => false,
+            // A reset and the scan of the motors may move them, for all that the sources say (rule 19).
+            Service::Reset { .. }
+            | Service::SlotState { .. }
+            | Service::Door { .. }
+            | Service::Climate { .. }
+            | Service::Hold { .. } => false,
         }
     }
 
@@ -209,7 +208,6 @@ impl Words for Vmc96Words {
             Question::Look(_) | Question::Follow(..) => frame(MOTORS, &[CURTAIN]),
             Question::Identity(_) => frame(MOTORS, &[VERSION]),
             Question::Drive(turn) => frame(MOTORS, &[RUN, motor(turn.slot)]),
-            Question::Service(Service::SlotState { .. }, _) => frame(MOTORS, &[SCAN]),
             Question::Service(Service::Switch { device, on, .. }, _) => match self.relay_of(device) {
                 Some(relay) => frame(relay, &[SWITCH, u8::from(on)]),
                 None => frame(MOTORS, &[PING]),
@@ -259,14 +257,6 @@ impl Words for Vmc96Words {
             (Question::Identity(_), [VERSION, text @ ..]) => {
                 let text = text.iter().filter(|b| b.is_ascii_graphic() || **b == b' ').map(|&b| char::from(b));
                 Some(Answer::Identity(text.collect::<String>().trim().to_owned()))
-            }
-            (Question::Service(Service::SlotState { slot, .. }, _), [SCAN, rows @ ..])
-                if rows.len() == usize::from(COLUMNS) =>
-            {
-                let slot = u8::try_from(slot.0).ok()?;
-                let wired = rows.get(usize::from(slot % COLUMNS))?;
-                let is_wired = wired.checked_shr(u32::from(slot / COLUMNS)).unwrap_or(0) & 1 == 1;
-                Some(Answer::Reading(if is_wired { Reading::SlotReady } else { Reading::SlotAbsent }))
             }
             (Question::Service(Service::Switch { .. }, _), [done]) => {
                 let is_done = *done == DONE;

@@ -250,8 +250,8 @@ impl Family for Vmc96Words {
         let [vmc96::START, controller, len, command, ..] = *bytes else { return None };
         let known = match controller {
             vmc96::MOTORS => {
-                [vmc96::PING, vmc96::VERSION, vmc96::STATUS, vmc96::SCAN, vmc96::STOP, vmc96::RUN, vmc96::CURTAIN]
-                    .contains(&command)
+                // The scan of the motors is not among them: it may move them for all that the sources say.
+                [vmc96::PING, vmc96::VERSION, vmc96::STATUS, vmc96::STOP, vmc96::RUN, vmc96::CURTAIN].contains(&command)
             }
             relay => vmc96::RELAYS.contains(&relay) && command == vmc96::SWITCH,
         };

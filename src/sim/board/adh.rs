@@ -248,6 +248,13 @@ mod tests {
     }
 
     #[test]
+    fn rule_20_a_power_cut_of_agent_and_board_at_any_step_proves_nothing() {
+        for profile in PROFILES {
+            assert_both_prove_nothing(profile);
+        }
+    }
+
+    #[test]
     fn a_motor_frame_of_which_nothing_was_written_is_refused_and_of_which_some_was_is_not() {
         assert_writes_that_fail("adh815");
     }

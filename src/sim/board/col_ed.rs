@@ -120,8 +120,8 @@ impl Emulator for ColEdBoard {
 #[cfg(test)]
 mod tests {
     use super::super::pair::{
-        Mishap, Pair, assert_give_up, assert_nothing_proven_by_restart, assert_writes_that_fail, at_every_step,
-        command, outcome,
+        Mishap, Pair, assert_both_prove_nothing, assert_give_up, assert_nothing_proven_by_restart,
+        assert_writes_that_fail, at_every_step, command, outcome,
     };
     use super::*;
     use crate::board::driver::{Finding, LineFault, LineState, Output};
@@ -245,6 +245,11 @@ mod tests {
     #[test]
     fn rule_20_a_board_restart_at_any_step_never_proves_anything() {
         at_every_step("col-ed", Mishap::BoardRestart, assert_nothing_proven_by_restart);
+    }
+
+    #[test]
+    fn rule_20_a_power_cut_of_agent_and_board_at_any_step_proves_nothing() {
+        assert_both_prove_nothing("col-ed");
     }
 
     #[test]

@@ -39,6 +39,10 @@ impl Intent {
 pub(super) enum Cut {
     Agent,
     Board,
+    /// Both lose their power; the agent is back after so many milliseconds.
+    Both {
+        away_ms: u64,
+    },
 }
 
 pub(super) struct Duel<E> {
@@ -148,6 +152,21 @@ impl<E: Emulator> Duel<E> {
         self.restart_agent();
     }
 
+    /// Agent and board lose their power, and what was on the line is gone.
+    fn restart_both(&mut self, away_ms: u64) {
+        self.board.power_cycle(self.now);
+        self.to_board.clear();
+        let back_at = self.now.plus_ms(away_ms);
+        // What the board says of its start nobody hears, unless the agent is there already.
+        while away_ms > 0 {
+            while self.board.next_output().is_some() {}
+            let Some(at) = self.board.deadline().filter(|&at| at < back_at) else { break };
+            self.board.wake(at.max(self.now));
+        }
+        self.now = back_at;
+        self.restart_agent();
+    }
+
     /// What passed over the line in this life.
     pub(super) fn tally(&self) -> Tally {
         self.driver.tally()
@@ -173,6 +192,7 @@ impl<E: Emulator> Duel<E> {
         match self.cut.take_if(|(at, _)| *at == self.steps) {
             Some((_, Cut::Agent)) => self.restart_agent(),
             Some((_, Cut::Board)) => self.board.power_cycle(self.now),
+            Some((_, Cut::Both { away_ms })) => self.restart_both(away_ms),
             None => {}
         }
     }

@@ -131,8 +131,8 @@ impl Emulator for Ff0055Board {
 #[cfg(test)]
 mod tests {
     use super::super::pair::{
-        Mishap, Pair, assert_give_up, assert_nothing_proven_by_restart, assert_port_comes_back, assert_quiet_when_idle,
-        assert_writes_that_fail, at_every_step, command, outcome,
+        Mishap, Pair, assert_both_prove_nothing, assert_give_up, assert_nothing_proven_by_restart,
+        assert_port_comes_back, assert_quiet_when_idle, assert_writes_that_fail, at_every_step, command, outcome,
     };
     use super::*;
     use crate::board::driver::{Finding, LineFault, LineState, Written};
@@ -258,6 +258,11 @@ mod tests {
     #[test]
     fn rule_20_a_board_restart_at_any_step_never_proves_anything() {
         at_every_step("ff0055", Mishap::BoardRestart, assert_nothing_proven_by_restart);
+    }
+
+    #[test]
+    fn rule_20_a_power_cut_of_agent_and_board_at_any_step_proves_nothing() {
+        assert_both_prove_nothing("ff0055");
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Emulator for Lock8aBoard {
 #[cfg(test)]
 mod tests {
     use super::super::fault::Faults;
-    use super::super::lockers::{Case, assert_lock_family};
+    use super::super::lockers::{Case, assert_lock_family, assert_that_opens_late_is_not_credited};
     use super::super::pair::{Pair, TURN_MS, command, faults, outcome, profile};
     use super::*;
     use crate::board::driver::Finding;
@@ -136,6 +136,11 @@ mod tests {
     #[test]
     fn an_8a_board_keeps_every_promise_of_a_lock_board() {
         assert_lock_family(&Case { name: "lock-8a", says_that_it_failed: true });
+    }
+
+    #[test]
+    fn rule_16_a_latch_that_opens_late_is_not_credited_to_the_next_lifes_command() {
+        assert_that_opens_late_is_not_credited("lock-8a");
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Emulator for LockCuBoard {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lockers::{Case, assert_lock_family};
+    use super::super::lockers::{Case, assert_lock_family, assert_that_opens_late_is_not_credited};
     use super::super::pair::{Pair, command, outcome, profile};
     use crate::board::driver::{Finding, Output, RecoveryClass, Reference};
     use crate::board::driver_for;
@@ -108,6 +108,11 @@ mod tests {
     #[test]
     fn a_kerong_board_keeps_every_promise_of_a_lock_board() {
         assert_lock_family(&Case { name: "lock-cu", says_that_it_failed: true });
+    }
+
+    #[test]
+    fn rule_16_a_latch_that_opens_late_is_not_credited_to_the_next_lifes_command() {
+        assert_that_opens_late_is_not_credited("lock-cu");
     }
 
     #[test]

@@ -150,8 +150,9 @@ impl Emulator for M102Board {
 #[cfg(test)]
 mod tests {
     use super::super::pair::{
-        Mishap, Pair, assert_absent_board, assert_give_up, assert_nothing_proven_by_restart, assert_port_comes_back,
-        assert_quiet_when_idle, assert_writes_that_fail, at_every_step, command, outcome, profile,
+        Mishap, Pair, assert_absent_board, assert_both_prove_nothing, assert_give_up, assert_nothing_proven_by_restart,
+        assert_port_comes_back, assert_quiet_when_idle, assert_writes_that_fail, at_every_step, command, outcome,
+        profile,
     };
     use super::*;
     use crate::board::driver::{Finding, LineFault};
@@ -243,6 +244,11 @@ mod tests {
     #[test]
     fn rule_20_a_board_restart_at_any_step_never_proves_anything() {
         at_every_step("m102", Mishap::BoardRestart, assert_nothing_proven_by_restart);
+    }
+
+    #[test]
+    fn rule_20_a_power_cut_of_agent_and_board_at_any_step_proves_nothing() {
+        assert_both_prove_nothing("m102");
     }
 
     #[test]

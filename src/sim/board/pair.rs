@@ -24,7 +24,14 @@ const PATIENCE_MS: u64 = 400_000;
 pub enum Mishap {
     AgentCrash,
     BoardRestart,
+    /// Both lose their power; the agent is back after so many milliseconds.
+    Both {
+        away_ms: u64,
+    },
 }
+
+/// An agent that is there before its board, and one that finds it rested. No turn takes so long.
+pub const AWAY_MS: [u64; 2] = [0, 6_000];
 
 pub struct Pair {
     pub profile: Profile,
@@ -127,16 +134,28 @@ impl Pair {
         self.steps += 1;
         match self.mishap {
             Some((at, Mishap::AgentCrash)) if at == self.steps => {
-                let open = self.intent.as_ref().filter(|_| self.ends.is_empty()).map(|(c, _)| *c);
-                self.replace_driver(open.as_ref());
+                self.restart_agent();
                 true
             }
             Some((at, Mishap::BoardRestart)) if at == self.steps => {
                 self.board.power_cycle(self.now);
                 false
             }
+            Some((at, Mishap::Both { away_ms })) if at == self.steps => {
+                self.board.power_cycle(self.now);
+                self.now = self.now.plus_ms(away_ms);
+                self.board.wake(self.now);
+                self.restart_agent();
+                true
+            }
             _ => false,
         }
+    }
+
+    /// The agent dies and starts again with what is in its journal.
+    fn restart_agent(&mut self) {
+        let open = self.intent.as_ref().filter(|_| self.ends.is_empty()).map(|(c, _)| *c);
+        self.replace_driver(open.as_ref());
     }
 
     fn pump(&mut self) {
@@ -317,6 +336,14 @@ pub fn assert_nothing_proven_by_restart(pair: &Pair, step: u32) {
         ([Finding::Outcome(_) | Finding::Unproven(_)], 1) => {}
         ([Finding::Unproven(_)], 0) => {}
         other => panic!("step {step}: {other:?}"),
+    }
+}
+
+/// Agent and board lose their power together, at every step.
+pub fn assert_both_prove_nothing(name: &str) {
+    for away_ms in AWAY_MS {
+        let steps = at_every_step(name, Mishap::Both { away_ms }, assert_nothing_proven_by_restart);
+        assert!(steps > 4, "{name}: {steps}");
     }
 }
 

@@ -2,15 +2,15 @@
 //! motor, and none of their answers is ever taken for a vend's, however late it comes.
 
 use super::fault::Faults;
-use super::pair::{command, profile};
+use super::pair::{command, faults, profile};
 use super::{Emulator, emulator_for};
 use crate::board::driver::{Address, Driver, Finding, LineState, Output, Slot, Written};
-use crate::board::driver_for;
-use crate::board::profile::Profile;
+use crate::board::profile::{Family, Profile};
 use crate::board::protocol::sealed;
 use crate::board::service::{ClimateMode, Device, Reading, Service, ServiceError};
 use crate::board::uling_modbus::{READ, SUCCESS};
-use crate::order::outcome::{DropSensor, Evidence, Motor};
+use crate::board::{driver_for, ubox_e7, xy_v3};
+use crate::order::outcome::Motor;
 use crate::order::time::BootMs;
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ const TURN_MS: u64 = 1_000;
 /// How long a byte is under way.
 const WIRE_MS: u64 = 2;
 /// No service, no settling and no vend takes longer.
-const PATIENCE_MS: u64 = 120_000;
+const PATIENCE_MS: u64 = 400_000;
 
 /// What becomes of the board's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +26,12 @@ enum Cable {
     Whole,
     /// What the host says is lost.
     Cut,
-    /// What the board says is held back.
+    /// What the board answers is held back; a board that polls is still heard polling.
     Slow,
 }
 
 struct Desk {
+    family: Family,
     driver: Box<dyn Driver>,
     board: Box<dyn Emulator>,
     now: BootMs,
@@ -38,26 +39,50 @@ struct Desk {
     /// To the driver.
     under_way: VecDeque<(BootMs, Vec<u8>)>,
     held_back: Vec<Vec<u8>>,
+    /// Comes in front of what the board says next, if that is by then.
+    late: (Vec<u8>, BootMs),
     found: Vec<Finding>,
 }
 
-fn with_relays(name: &str) -> Profile {
+/// With every relay, and with the slot that is asked and driven here.
+fn fitted(name: &str) -> Profile {
     let mut profile = profile(name);
-    if name == "uling-zdm8" {
-        profile.options.relays = Device::ALL.into_iter().zip(1..).collect();
+    match name {
+        "uling-zdm8" => profile.options.relays = Device::ALL.into_iter().zip(1..).collect(),
+        "vendapin" => (profile.slots.first, profile.slots.last) = (5, 5),
+        _ => {}
     }
     profile
 }
 
+/// What a board that polls says all the time, whatever it is asked.
+fn is_polling(family: Family, bytes: &[u8]) -> bool {
+    match family {
+        Family::XyV3 => matches!(bytes.get(2), Some(&(xy_v3::wire::POLL | xy_v3::wire::ACK))),
+        Family::UboxE7 => bytes.get(3) == Some(&ubox_e7::wire::POLL),
+        _ => false,
+    }
+}
+
+const fn ends_a_vend(finding: &Finding) -> bool {
+    matches!(finding, Finding::Outcome(_) | Finding::Late { .. } | Finding::Unproven(_) | Finding::NotTaken(_))
+}
+
 impl Desk {
     fn idle(name: &str) -> Desk {
-        let profile = with_relays(name);
+        Desk::with(name, Faults::default())
+    }
+
+    fn with(name: &str, faults: Faults) -> Desk {
+        let profile = fitted(name);
         let mut driver = driver_for(&profile);
         let now = BootMs(1_000);
         driver.opened(now);
-        let board = emulator_for(&profile, TURN_MS, Faults::default());
+        let board = emulator_for(&profile, TURN_MS, faults);
         let (under_way, held_back, found) = (VecDeque::new(), Vec::new(), Vec::new());
-        let mut desk = Desk { driver, board, now, cable: Cable::Whole, under_way, held_back, found };
+        let late = (Vec::new(), now);
+        let family = profile.family;
+        let mut desk = Desk { family, driver, board, now, cable: Cable::Whole, under_way, held_back, late, found };
         desk.until(|d| d.driver.state() == LineState::Idle);
         // Identities and all that is said once.
         desk.run(5_000, |_| false);
@@ -87,12 +112,30 @@ impl Desk {
             }
         }
         while let Some(bytes) = self.board.next_output() {
-            match self.cable {
-                // A board that polls is still heard; what is lost is what the host says.
-                Cable::Whole | Cable::Cut => self.under_way.push_back((self.now.plus_ms(WIRE_MS), bytes)),
-                Cable::Slow => self.held_back.push(bytes),
+            // A board that polls is heard over a cut cable, too; what is lost is what the host says.
+            if self.cable == Cable::Slow && !is_polling(self.family, &bytes) {
+                self.held_back.push(bytes);
+            } else {
+                let late = std::mem::take(&mut self.late.0);
+                let said = if self.now <= self.late.1 { [late, bytes].concat() } else { bytes };
+                self.under_way.push_back((self.now.plus_ms(WIRE_MS), said));
             }
         }
+    }
+
+    /// What was held back comes now; from a board that polls, in its turn.
+    fn hear_late(&mut self, answers: Vec<Vec<u8>>) {
+        if matches!(self.family, Family::XyV3 | Family::UboxE7) {
+            return self.hear_in_front(answers, self.now.plus_ms(PATIENCE_MS));
+        }
+        for bytes in answers {
+            self.driver.received(self.now, self.now, &bytes);
+        }
+    }
+
+    /// What was held back comes at the worst moment: while something else is asked, in front of its answer.
+    fn hear_in_front(&mut self, answers: Vec<Vec<u8>>, by: BootMs) {
+        self.late = (answers.concat(), by);
     }
 
     fn run(&mut self, ms: u64, done: impl Fn(&Desk) -> bool) -> bool {
@@ -138,24 +181,53 @@ impl Desk {
         result.clone()
     }
 
-    /// What was said beside the vend is not a vend's, and the line still serves one.
-    fn assert_can_vend(&mut self, story: &str) {
-        self.until(|d| d.driver.state() == LineState::Idle);
-        let of_a_vend = |f: &Finding| matches!(f, Finding::Outcome(_) | Finding::Late { .. } | Finding::Unproven(_));
-        assert!(!self.found.iter().any(of_a_vend), "{story}: {:?}", self.found);
-        assert_eq!(self.board.turns(), [], "{story}");
-        self.found.clear();
+    /// A vend begins: of the slot that is asked here, too.
+    fn drive(&mut self) {
         let command = command(1, 5, true);
         let reference = self.driver.reference(&command);
         self.driver.drive(self.now, &command, &reference);
-        self.until(|d| d.found.iter().any(of_a_vend));
-        let outcome = self.found.iter().find(|f| of_a_vend(f));
+    }
+
+    /// How the vend ended, from idle to idle, and whether the motor turned.
+    fn ends(&self) -> (Vec<Finding>, usize) {
+        let ends = self.found.iter().filter(|f| ends_a_vend(f)).map(|finding| match finding {
+            // Why nothing is proven may differ.
+            Finding::Unproven(_) => Finding::Unproven(""),
+            other => other.clone(),
+        });
+        (ends.collect(), self.board.turns().len())
+    }
+
+    /// What was said beside the vend is not a vend's, and the line still serves one.
+    fn assert_can_vend(&mut self, story: &str) {
+        self.until(|d| d.driver.state() == LineState::Idle);
+        assert!(!self.found.iter().any(ends_a_vend), "{story}: {:?}", self.found);
+        assert_eq!(self.board.turns(), [], "{story}");
+        self.found.clear();
+        self.drive();
+        self.until(|d| d.found.iter().any(ends_a_vend));
+        let outcome = self.found.iter().find(|f| ends_a_vend(f));
         assert!(matches!(outcome, Some(Finding::Outcome(e)) if e.motor == Motor::Ok), "{story}: {outcome:?}");
         assert_eq!(self.board.turns().len(), 1, "{story}");
     }
 }
 
-const PROFILES: [&str; 8] = ["uling-zdm8", "adh814", "adh815", "xy-v3", "tcn-00ff", "m102", "lock-8a", "lock-cu"];
+const PROFILES: [&str; 14] = [
+    "uling-zdm8",
+    "adh814",
+    "adh815",
+    "xy-v3",
+    "tcn-00ff",
+    "m102",
+    "lock-8a",
+    "lock-cu",
+    "lift-c7",
+    "col-ed",
+    "ff0055",
+    "ubox-e7",
+    "vendapin",
+    "vmc96",
+];
 
 /// Every service that there is, at address 1 and slot 5.
 fn all() -> Vec<Service> {
@@ -174,7 +246,7 @@ fn all() -> Vec<Service> {
 }
 
 fn offered(name: &str) -> Vec<Service> {
-    let driver = driver_for(&with_relays(name));
+    let driver = driver_for(&fitted(name));
     all().into_iter().filter(|service| driver.serves(service)).collect()
 }
 
@@ -183,24 +255,28 @@ fn expected(name: &str, service: &Service) -> Option<Reading> {
     let climate = |temperature_deci_c, humidity_permille| {
         Some(Reading::Climate { temperature_deci_c: Some(temperature_deci_c), humidity_permille })
     };
-    let is_lock = name.starts_with("lock");
     match (name, service) {
-        (_, Service::SlotState { .. }) => {
-            (name != "uling-zdm8" && !name.starts_with("adh")).then_some(Reading::SlotReady)
-        }
-        _ if is_lock => None,
+        (
+            "xy-v3" | "tcn-00ff" | "m102" | "lock-8a" | "lock-cu" | "col-ed" | "ubox-e7" | "vendapin",
+            Service::SlotState { .. },
+        ) => Some(Reading::SlotReady),
         ("uling-zdm8", Service::Climate { .. }) => climate(210, Some(550)),
         ("adh814", Service::Climate { .. }) => climate(240, None),
         ("adh815", Service::Climate { .. }) => climate(250, None),
         ("xy-v3", Service::Climate { .. }) => climate(40, Some(600)),
-        ("tcn-00ff", Service::Climate { .. }) => climate(50, None),
-        (_, Service::Climate { .. }) => climate(240, Some(550)),
+        ("tcn-00ff" | "ubox-e7", Service::Climate { .. }) => climate(50, None),
+        ("m102", Service::Climate { .. }) => climate(240, Some(550)),
         ("uling-zdm8" | "xy-v3" | "tcn-00ff", Service::Door { .. }) => Some(Reading::Door { open: false }),
-        ("uling-zdm8" | "xy-v3" | "tcn-00ff", Service::SelfCheck { .. }) => Some(Reading::Healthy),
+        (
+            "uling-zdm8" | "xy-v3" | "tcn-00ff" | "lift-c7" | "ubox-e7" | "vendapin" | "vmc96",
+            Service::SelfCheck { .. },
+        ) => Some(Reading::Healthy),
         ("adh814" | "adh815" | "xy-v3" | "tcn-00ff", Service::Hold { .. }) => Some(Reading::Done),
         ("uling-zdm8" | "m102", Service::Switch { .. }) => Some(Reading::Done),
         ("tcn-00ff", Service::Switch { device: Device::Light | Device::GlassHeater, .. }) => Some(Reading::Done),
-        ("uling-zdm8" | "xy-v3", Service::Reset { .. }) => Some(Reading::Done),
+        ("lift-c7", Service::Switch { device: Device::Light, .. }) => Some(Reading::Done),
+        ("vmc96", Service::Switch { device: Device::Light | Device::Heater, .. }) => Some(Reading::Done),
+        ("uling-zdm8" | "xy-v3" | "lift-c7" | "ff0055" | "ubox-e7", Service::Reset { .. }) => Some(Reading::Done),
         _ => None,
     }
 }
@@ -224,7 +300,7 @@ fn every_service_is_served_as_the_board_has_it_and_turns_no_motor() {
 #[test]
 fn a_service_at_an_address_that_the_profile_lacks_is_not_offered() {
     for name in PROFILES {
-        let mut one = with_relays(name);
+        let mut one = fitted(name);
         one.addresses.count = 1;
         let driver = driver_for(&one);
         let address = Address::new(2).unwrap();
@@ -274,9 +350,8 @@ fn an_answer_that_comes_after_its_service_was_given_up_is_no_vends_and_no_status
                 assert_eq!(desk.serve(&service), Err(ServiceError::NoAnswer), "{story}");
                 desk.run(late_ms, |_| false);
                 desk.cable = Cable::Whole;
-                for bytes in std::mem::take(&mut desk.held_back) {
-                    desk.driver.received(desk.now, desk.now, &bytes);
-                }
+                let answers = std::mem::take(&mut desk.held_back);
+                desk.hear_late(answers);
                 desk.assert_can_vend(&story);
             }
         }
@@ -298,9 +373,8 @@ fn a_port_that_closes_ends_a_service_and_what_comes_after_it_opens_again_is_no_v
             assert_eq!(desk.driver.state(), LineState::Closed, "{story}");
             desk.cable = Cable::Whole;
             desk.driver.opened(desk.now);
-            for bytes in std::mem::take(&mut desk.held_back) {
-                desk.driver.received(desk.now, desk.now, &bytes);
-            }
+            let answers = std::mem::take(&mut desk.held_back);
+            desk.hear_late(answers);
             desk.assert_can_vend(&story);
         }
     }
@@ -311,9 +385,7 @@ fn a_port_that_closes_ends_a_service_and_what_comes_after_it_opens_again_is_no_v
 fn tcn_a_vends_late_reply_is_not_credited_once_something_else_was_asked() {
     let mut desk = Desk::idle("tcn-00ff");
     desk.cable = Cable::Slow;
-    let command = command(1, 5, true);
-    let reference = desk.driver.reference(&command);
-    desk.driver.drive(desk.now, &command, &reference);
+    desk.drive();
     desk.until(|d| d.found.iter().any(|f| matches!(f, Finding::Unproven(_))));
     desk.until(|d| d.driver.state() == LineState::Idle);
     let late = std::mem::take(&mut desk.held_back);
@@ -354,44 +426,46 @@ fn rule_19_no_service_is_a_motor_command() {
 }
 
 /// The order that waited is driven as soon as the driver calls the line idle; then the old answer comes, as late as it
-/// can: within the reply time, or, where a reply names nothing, within the longest vend. (An answer of xy-v3 has a
-/// command byte of its own, and a board that polls is not heard through a cable that keeps its polls back.)
+/// can: within the reply time, or, where a reply names nothing at all, within the longest vend. Whatever becomes of the
+/// vend, it is what becomes of it without the late answer.
 #[test]
 fn an_answer_that_comes_as_late_as_it_can_is_not_taken_for_the_next_vends() {
-    for name in ["uling-zdm8", "adh814", "adh815", "tcn-00ff"] {
-        let timing = with_relays(name).timing;
-        let latest_ms = if name == "tcn-00ff" { timing.longest_vend_ms } else { timing.reply_ms };
-        for service in offered(name) {
-            for late_ms in [latest_ms / 20, latest_ms / 4, latest_ms / 2, latest_ms - 1] {
-                let story = format!("{name} {service:?}, {late_ms} ms too late");
-                let mut desk = Desk::idle(name);
-                desk.cable = Cable::Slow;
-                assert_eq!(desk.serve(&service), Err(ServiceError::NoAnswer), "{story}");
-                let comes_at = desk.now.plus_ms(late_ms);
-                let answers = std::mem::take(&mut desk.held_back);
-                desk.cable = Cable::Whole;
-                desk.found.clear();
-                desk.run(late_ms, |d| d.driver.state() == LineState::Idle);
-                if desk.driver.state() == LineState::Idle {
-                    let command = command(1, 5, true);
-                    let reference = desk.driver.reference(&command);
-                    desk.driver.drive(desk.now, &command, &reference);
-                    desk.run(comes_at.since_ms(desk.now), |_| false);
-                    for bytes in answers {
-                        desk.driver.received(desk.now, desk.now, &bytes);
+    for name in PROFILES {
+        let timing = fitted(name).timing;
+        let names_nothing = matches!(name, "tcn-00ff" | "vendapin" | "vmc96");
+        let latest_ms = if names_nothing { timing.longest_vend_ms } else { timing.reply_ms };
+        for fault in ["", "no-drop@1", "silence@1", "refuse@1"] {
+            let mut undisturbed = Desk::with(name, faults(fault));
+            undisturbed.drive();
+            undisturbed.until(|d| d.driver.state() == LineState::Idle);
+            for service in offered(name) {
+                let late_ms = [latest_ms / 20, latest_ms / 4, latest_ms / 2, latest_ms / 4 * 3, latest_ms - 1];
+                for (late_ms, in_front) in late_ms.into_iter().flat_map(|ms| [(ms, false), (ms, true)]) {
+                    let story = format!("{name} {fault} {service:?}, {late_ms} ms too late, in front: {in_front}");
+                    let mut desk = Desk::with(name, faults(fault));
+                    desk.cable = Cable::Slow;
+                    assert_eq!(desk.serve(&service), Err(ServiceError::NoAnswer), "{story}");
+                    let (comes_at, latest) = (desk.now.plus_ms(late_ms), desk.now.plus_ms(latest_ms));
+                    let answers = std::mem::take(&mut desk.held_back);
+                    desk.cable = Cable::Whole;
+                    desk.found.clear();
+                    desk.run(late_ms, |d| d.driver.state() == LineState::Idle);
+                    if desk.driver.state() == LineState::Idle {
+                        desk.drive();
+                        desk.run(comes_at.since_ms(desk.now), |_| false);
+                        if in_front {
+                            desk.hear_in_front(answers, latest);
+                        } else {
+                            desk.hear_late(answers);
+                        }
+                    } else {
+                        desk.hear_late(answers);
+                        desk.until(|d| d.driver.state() == LineState::Idle);
+                        assert_eq!(desk.ends(), (vec![], 0), "{story}");
+                        desk.drive();
                     }
                     desk.until(|d| d.driver.state() == LineState::Idle);
-                    let seen = Evidence { motor: Motor::Ok, drop_sensor: DropSensor::Seen };
-                    let ends =
-                        |f: &&Finding| matches!(f, Finding::Outcome(_) | Finding::Late { .. } | Finding::Unproven(_));
-                    let ends: Vec<&Finding> = desk.found.iter().filter(ends).collect();
-                    assert_eq!(ends, [&Finding::Outcome(seen)], "{story}");
-                    assert_eq!(desk.board.turns().len(), 1, "{story}");
-                } else {
-                    for bytes in answers {
-                        desk.driver.received(desk.now, desk.now, &bytes);
-                    }
-                    desk.assert_can_vend(&story);
+                    assert_eq!(desk.ends(), undisturbed.ends(), "{story}");
                 }
             }
         }

@@ -210,8 +210,8 @@ impl Emulator for VendapinBoard {
 mod tests {
     use super::super::fault::Faults;
     use super::super::pair::{
-        Mishap, Pair, assert_nothing_proven_by_restart, assert_writes_that_fail, at_every_step, command, outcome,
-        profile,
+        Mishap, Pair, assert_both_prove_nothing, assert_nothing_proven_by_restart, assert_writes_that_fail,
+        at_every_step, command, outcome, profile,
     };
     use super::*;
     use crate::board::driver::{Finding, LineFault, LineState};
@@ -289,6 +289,11 @@ mod tests {
     #[test]
     fn rule_20_a_board_restart_at_any_step_never_proves_anything() {
         at_every_step("vendapin", Mishap::BoardRestart, assert_nothing_proven_by_restart);
+    }
+
+    #[test]
+    fn rule_20_a_power_cut_of_agent_and_board_at_any_step_proves_nothing() {
+        assert_both_prove_nothing("vendapin");
     }
 
     #[test]

@@ -14,8 +14,7 @@ use crate::board::driver::Slot;
 use crate::board::frame::xor8;
 use crate::board::profile::Profile;
 use crate::board::vmc96::{
-    COLUMNS, CURTAIN, DONE, HISTORY_MS, MOTORS, PING, RELAYS, ROWS, RUN, SCAN, START, STATUS, STOP, SWITCH, VERSION,
-    frame,
+    COLUMNS, CURTAIN, DONE, HISTORY_MS, MOTORS, PING, RELAYS, RUN, START, STATUS, STOP, SWITCH, VERSION, frame,
 };
 use crate::order::time::BootMs;
 use std::collections::VecDeque;
@@ -92,17 +91,9 @@ impl Vmc96Board {
                 Some(answer) => vec![answer],
                 None => return,
             },
-            (MOTORS, [SCAN]) => {
-                let slots = |column: u8| (0..ROWS).map(move |row| (row, Slot(u16::from(row * COLUMNS + column))));
-                let wired = |column| {
-                    slots(column)
-                        .filter(|(_, slot)| self.profile.has_slot(*slot))
-                        .fold(0, |sum, (row, _)| sum | 1 << row)
-                };
-                [SCAN].into_iter().chain((0..COLUMNS).map(wired)).collect()
-            }
             (MOTORS, [VERSION]) => [&[VERSION], &b"VMC96 1.0"[..]].concat(),
-            (_, [PING]) | (_, [SWITCH, 0 | 1]) => vec![DONE],
+            (_, [PING]) => vec![DONE],
+            (relay, [SWITCH, 0 | 1]) if relay != MOTORS => vec![DONE],
             _ => return,
         };
         self.outputs.push_back(frame(controller, &answer));
@@ -235,7 +226,7 @@ impl Emulator for Vmc96Board {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pair::{Mishap, Pair, assert_writes_that_fail, at_every_step, command, outcome};
+    use super::super::pair::{AWAY_MS, Mishap, Pair, assert_writes_that_fail, at_every_step, command, outcome};
     use super::*;
     use crate::board::driver::{Finding, LineFault, LineState};
     use crate::board::service::{Device, Reading, Service};
@@ -324,14 +315,17 @@ mod tests {
     }
 
     #[test]
-    fn rule_20_a_board_restart_at_any_step_never_proves_that_nothing_fell() {
-        at_every_step("vmc96", Mishap::BoardRestart, |pair, step| match (&pair.ends[..], pair.board.turns()) {
-            ([Finding::Outcome(evidence)], [turn]) => {
-                assert_eq!(evidence.drop_sensor == DropSensor::Seen, turn.dropped, "step {step}");
-            }
-            ([Finding::Unproven(_)], _) => {}
-            other => panic!("step {step}: {other:?}"),
-        });
+    fn rule_20_a_restart_of_the_board_or_of_both_at_any_step_never_proves_that_nothing_fell() {
+        let both = AWAY_MS.map(|away_ms| Mishap::Both { away_ms });
+        for mishap in [Mishap::BoardRestart].into_iter().chain(both) {
+            at_every_step("vmc96", mishap, |pair, step| match (&pair.ends[..], pair.board.turns()) {
+                ([Finding::Outcome(evidence)], [turn]) => {
+                    assert_eq!(evidence.drop_sensor == DropSensor::Seen, turn.dropped, "{mishap:?}, step {step}");
+                }
+                ([Finding::Unproven(_)], _) => {}
+                other => panic!("{mishap:?}, step {step}: {other:?}"),
+            });
+        }
     }
 
     #[test]
@@ -394,14 +388,12 @@ mod tests {
     }
 
     #[test]
-    fn relays_and_motors_are_served_beside_a_vend() {
+    fn relays_and_a_ping_are_served_beside_a_vend_and_no_scan_of_the_motors() {
         let address = command(1, 12, true).address;
-        let slot = |n| Service::SlotState { address, slot: Slot(n) };
         let switch = |device| Service::Switch { address, device, on: true };
         let mut pair = Pair::new("vmc96", "");
         for (service, reading) in [
             (Service::SelfCheck { address }, Reading::Healthy),
-            (slot(95), Reading::SlotReady),
             (switch(Device::Light), Reading::Done),
             (switch(Device::Heater), Reading::Done),
         ] {
@@ -412,7 +404,8 @@ mod tests {
             pair.run(5_000, |p| p.others.iter().any(|f| matches!(f, Finding::Served(_))));
             assert!(pair.others.contains(&Finding::Served(Ok(reading))), "{service:?}: {:?}", pair.others);
         }
-        for service in [switch(Device::Fan), slot(96), Service::Reset { address }, Service::Door { address }] {
+        let scan = Service::SlotState { address, slot: Slot(5) };
+        for service in [switch(Device::Fan), scan, Service::Reset { address }, Service::Door { address }] {
             assert!(!pair.driver.serves(&service), "{service:?}");
         }
         pair.until_idle();

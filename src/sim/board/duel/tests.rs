@@ -1,6 +1,7 @@
 //! The duels: every family whose driver has a conversation of its own.
 
 use super::super::fault::Faults;
+use super::super::pair::AWAY_MS;
 use super::super::tcn_00ff::Tcn00ffBoard;
 use super::super::vendapin::VendapinBoard;
 use super::super::vmc96::Vmc96Board;
@@ -71,10 +72,19 @@ pub(in crate::sim::board) fn two_vends<E: Emulator>(duel: &mut Duel<E>, story: &
     duel.vend(7);
     duel.run_for(10_000);
     duel.check(story);
+    // Whatever was cut, the line comes back.
+    duel.until_idle();
 }
 
 /// A fast disk, and one slower than all copies of a result. To boards that are told nothing they are all the same.
 pub(in crate::sim::board) const DISKS_MS: [u64; 3] = [5, 350, 3_000];
+
+/// Every step of two vends, at which agent and board lose their power together.
+pub(in crate::sim::board) fn cut_both_everywhere<E: Emulator>(make: impl Fn(Option<&str>) -> Duel<E>) {
+    for away_ms in AWAY_MS {
+        cut_everywhere(&make, Cut::Both { away_ms }, &[5]);
+    }
+}
 
 /// Every step of two vends, cut in turn.
 pub(in crate::sim::board) fn cut_everywhere<E: Emulator>(
@@ -195,6 +205,33 @@ fn a_vmc96_agent_that_dies_at_any_step_turns_no_motor_twice() {
 #[test]
 fn rule_20_a_vmc96_board_that_restarts_at_any_step_proves_nothing() {
     cut_everywhere(vmc96, Cut::Board, &[5]);
+}
+
+#[test]
+fn rule_20_a_power_cut_of_a_tcn_agent_and_board_at_any_step_proves_nothing() {
+    cut_both_everywhere(tcn);
+}
+
+#[test]
+fn rule_20_a_power_cut_of_an_xy_agent_and_board_at_any_step_proves_nothing() {
+    cut_both_everywhere(xy);
+}
+
+#[test]
+fn rule_20_a_power_cut_of_agent_and_lift_column_or_ff0055_board_at_any_step_proves_nothing() {
+    cut_both_everywhere(lift);
+    cut_both_everywhere(col);
+    cut_both_everywhere(ff0055);
+}
+
+#[test]
+fn rule_20_a_power_cut_of_agent_and_vendapin_board_at_any_step_proves_only_what_was_counted() {
+    cut_both_everywhere(vendapin);
+}
+
+#[test]
+fn rule_20_a_power_cut_of_agent_and_vmc96_board_at_any_step_proves_nothing() {
+    cut_both_everywhere(vmc96);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Driver against emulated board, with a journal that survives the agent.
 
 use super::super::Emulator;
-use super::super::duel::tests::{DISKS_MS, TURN_MS, cut_everywhere, evidence, faults, two_vends};
+use super::super::duel::tests::{DISKS_MS, TURN_MS, cut_both_everywhere, cut_everywhere, evidence, faults, two_vends};
 use super::super::duel::{Cut, Duel, profile};
 use super::UboxE7Board;
 use crate::board::driver::{Finding, LineState, Written};
@@ -61,6 +61,11 @@ fn a_ubox_agent_that_dies_at_any_step_turns_no_motor_twice() {
 #[test]
 fn rule_20_a_ubox_board_that_restarts_at_any_step_proves_nothing_that_is_not_so() {
     cut_everywhere(ubox, Cut::Board, &DISKS_MS);
+}
+
+#[test]
+fn rule_20_a_power_cut_of_agent_and_ubox_board_at_any_step_proves_only_what_was_counted() {
+    cut_both_everywhere(ubox);
 }
 
 #[test]
