@@ -52,7 +52,8 @@ impl Words for LockCuWords {
     type Look = Latches;
 
     const IDENTITY_PARTS: u8 = 0;
-    const REPLIES_ARE_ANONYMOUS: bool = false;
+    // A late picture does not say that it is one: a door that was seen open would be taken for shut again.
+    const REPLIES_ARE_ANONYMOUS: bool = true;
     // A bolt that was told to open may stick, and spring later.
     const TELLS_REST: bool = false;
 
