@@ -6,7 +6,7 @@
 mod golden;
 
 use golden::{Line, assert_answers, assert_only_the_good_frame_answers, command, hex, profile};
-use vend::board::driver::{Address, Finding, LineState, Slot};
+use vend::board::driver::{Address, Finding, LineState};
 use vend::board::frame::xor8;
 use vend::board::protocol::Turn;
 use vend::board::service::{Device, Reading, Service};

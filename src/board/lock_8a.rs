@@ -3,6 +3,8 @@
 //! The answer to an opening that failed is the request itself, byte for byte, and a cable may give that back too. So
 //! no answer to an opening counts: the latch is asked with a question of its own, whose echo is no answer. Lock number
 //! 0 means *all of them* and never leaves this driver.
+//!
+//! Its codes are the constants below, each with its meaning.
 
 use super::asked::Asked;
 use super::driver::Slot;

@@ -2,6 +2,8 @@
 //! is fitted a sensor that sees whether something lies behind the door.
 //!
 //! No answer to an opening can be depended on, so none is waited for: one question tells all latches of a board.
+//!
+//! Its codes are the constants below, each with its meaning.
 
 use super::asked::Asked;
 use super::frame::sum8;
