@@ -3,6 +3,8 @@
 //!
 //! Frames carry no length and replies come from address 00, so the check sum decides where a reply ends and the
 //! question which board speaks.
+//!
+//! Its codes are the constants below, each with its meaning.
 
 use super::driver::Slot;
 use super::frame::crc16_modbus;

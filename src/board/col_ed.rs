@@ -7,6 +7,8 @@
 //!
 //! Vends have odd numbers and questions even ones: no frame has the number of the one before it, whoever restarted,
 //! and the number of a vend is known before it is sent.
+//!
+//! Its codes are the constants below, each with its meaning.
 
 use super::asked::Asked;
 use super::frame::xor8;

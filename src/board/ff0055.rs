@@ -8,6 +8,8 @@
 //!
 //! The board does not say whether a motor turns, nor anything of a slot that has not vended since it has power, so it
 //! is asked who it is to see that it is there.
+//!
+//! Its codes are the constants below, each with its meaning.
 
 use super::asked::Asked;
 use super::frame::sum8;

@@ -4,6 +4,8 @@
 //! So a result counts only when the board was seen vending since the command: at rest before it, still vending after
 //! it, a result at last. What is read of a board that was not seen vending is what it said before. A board that starts
 //! anew has the answer of a success (three zeros), so a success after a silence proves nothing either.
+//!
+//! Its codes are the constants below, each with its meaning.
 
 use super::asked::Asked;
 use super::driver::Slot;

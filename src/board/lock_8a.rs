@@ -3,6 +3,8 @@
 //! The answer to an opening that failed is the request itself, byte for byte, and a cable may give that back too. So
 //! no answer to an opening counts: the latch is asked with a question of its own, whose echo is no answer. Lock number
 //! 0 means *all of them* and never leaves this driver.
+//!
+//! Its codes are the constants below, each with its meaning.
 
 use super::asked::Asked;
 use super::driver::Slot;
@@ -75,7 +77,8 @@ impl Words for Lock8aWords {
     type Look = Latches;
 
     const IDENTITY_PARTS: u8 = 0;
-    const REPLIES_ARE_ANONYMOUS: bool = false;
+    // A late picture does not say that it is one: a door that was seen open would be taken for shut again.
+    const REPLIES_ARE_ANONYMOUS: bool = true;
     // A bolt that was told to open may stick, and spring later.
     const TELLS_REST: bool = false;
 

@@ -2,6 +2,8 @@
 //! is fitted a sensor that sees whether something lies behind the door.
 //!
 //! No answer to an opening can be depended on, so none is waited for: one question tells all latches of a board.
+//!
+//! Its codes are the constants below, each with its meaning.
 
 use super::asked::Asked;
 use super::frame::sum8;
@@ -52,7 +54,8 @@ impl Words for LockCuWords {
     type Look = Latches;
 
     const IDENTITY_PARTS: u8 = 0;
-    const REPLIES_ARE_ANONYMOUS: bool = false;
+    // A late picture does not say that it is one: a door that was seen open would be taken for shut again.
+    const REPLIES_ARE_ANONYMOUS: bool = true;
     // A bolt that was told to open may stick, and spring later.
     const TELLS_REST: bool = false;
 

@@ -4,6 +4,8 @@
 //!
 //! Always 20 bytes. Some firmware forms the check sum with a fixed text behind the frame that is not sent; which one a
 //! board has shows in its answers, and while none came it is asked in both ways.
+//!
+//! Its codes are the constants below, each with its meaning.
 
 use super::asked::Asked;
 use super::frame::crc16_modbus;

@@ -4,6 +4,8 @@
 //! command at a time, and none before the longest vend time of an unresolved one has passed. The same holds for a
 //! service: it is asked once, ends the time in which a late reply of a vend would be believed, and while its own reply
 //! may still come nothing else is said. Command 65, which turns a slot home, is no service (rule 19).
+//!
+//! Its codes are the constants below, each with its meaning.
 
 use super::driver::{
     Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, Reference, Tally, Write, Written,

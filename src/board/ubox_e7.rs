@@ -13,6 +13,8 @@
 //! in its numbers or noise: a board that lost its power in mid-turn has counted nothing either. Everything else is
 //! unknown. The log names neither class nor outcome, so it proves nothing by itself; it is drained, so that it does not
 //! overflow, and a vend in it that could be ours forbids to call ours a failure.
+//!
+//! Its codes are the constants of [`wire`], each with its meaning; what its reports hold is read in [`told`].
 
 mod hear;
 pub mod told;

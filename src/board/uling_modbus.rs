@@ -2,6 +2,8 @@
 //!
 //! The status register names no slot and the board numbers no command, so only order protects: one command at a
 //! time, and the register is read before anything else while a command is open.
+//!
+//! Its codes are the constants below, each with its meaning.
 
 use super::driver::FloorType;
 use super::frame::crc16_modbus;

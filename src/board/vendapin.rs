@@ -5,6 +5,8 @@
 //! Answers carry no question, only *yes* or *no* and perhaps a status. So a yes that is late could be taken for a status:
 //! a turn counts as over when two pictures in a row agree. No note says whether a *no* to the command comes before or
 //! after the motor has moved: it proves nothing. A restarted board says its name.
+//!
+//! Its codes are the constants below, each with its meaning.
 
 use super::asked::Asked;
 use super::driver::Slot;

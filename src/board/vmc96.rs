@@ -3,6 +3,8 @@
 //!
 //! So a motor whose host dies may turn on. The first word to a board is therefore always *stop*, and so is the last one
 //! of each turn. The curtain is all that says when a turn is complete: a profile without one is refused.
+//!
+//! Its codes are the constants below, each with its meaning.
 
 use super::asked::Asked;
 use super::frame::xor8;

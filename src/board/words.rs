@@ -100,8 +100,8 @@ pub trait Words: Send {
 
     /// How many [`Question::Identity`] parts there are.
     const IDENTITY_PARTS: u8;
-    /// Replies do not say which board speaks: after a time-out the line is left alone for another reply time, so
-    /// that a late answer is not taken for another board's.
+    /// Replies do not say which board speaks, or an old picture would be mistaken for a new one: after a time-out the
+    /// line is left alone for another reply time, so that a late answer is not taken for another question's.
     const REPLIES_ARE_ANONYMOUS: bool;
 
     /// A picture at rest means that no motor of the board turns. Otherwise, what may still turn from an earlier life

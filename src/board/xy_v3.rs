@@ -15,6 +15,9 @@
 //!
 //! **Slot status.** `02` may follow a command with a code that is not normal. The document ties it to commands 01 and
 //! 03 only, so it does not prove that a direct drive was refused: the driver goes on listening.
+//!
+//! Its codes are the constants of [`wire`] (commands) and [`service`] (the menu), each with its meaning; how a vend ended
+//! is read in `evidence` below.
 
 pub mod service;
 pub mod wire;

@@ -158,10 +158,12 @@ impl<E: Emulator> Duel<E> {
         self.to_board.clear();
         let back_at = self.now.plus_ms(away_ms);
         // What the board says of its start nobody hears, unless the agent is there already.
-        while away_ms > 0 {
+        if away_ms > 0 {
             while self.board.next_output().is_some() {}
-            let Some(at) = self.board.deadline().filter(|&at| at < back_at) else { break };
+        }
+        while let Some(at) = self.board.deadline().filter(|&at| at < back_at) {
             self.board.wake(at.max(self.now));
+            while self.board.next_output().is_some() {}
         }
         self.now = back_at;
         self.restart_agent();
