@@ -191,7 +191,8 @@ impl<W: Words> Asked<W> {
             Question::Look(_) if !is_check => missed(station, now),
             Question::Look(_) | Question::Follow(..) => match &mut self.open {
                 Some(open) if open.phase == Phase::Following => {
-                    open.seen.was_silent |= fault == LineFault::TimeOut;
+                    // A frame that was spoilt is a voice. Stray bytes are not: a board that loses power makes some.
+                    open.seen.was_silent |= fault != LineFault::BadCheck;
                     // Parts from before and after a silence make no picture.
                     open.part = 0;
                     station.unanswered = station.unanswered.saturating_add(1);

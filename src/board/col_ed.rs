@@ -265,10 +265,13 @@ impl Words for ColEdWords {
         let is_own = |told: &Told| Some(told.sn) == own_sn && told.column == turn.slot;
         let own = now.told.filter(is_own).filter(|told| told.status & BUSY == 0);
         if let Some(told) = own {
-            // In this life the first answer was taken as the answer to the command, or was waited for in vain.
-            let is_second = !seen.resumed
-                || now.told_before.as_ref().is_some_and(is_own)
-                || (seen.since_ms >= FIRST_REPLY_MS && !seen.is_over);
+            // The first answer is past when it was heard, or when a question was answered that was asked after it. A life
+            // that did not ask from the first moment on has only the time to go by.
+            let is_second = if seen.resumed {
+                now.told_before.as_ref().is_some_and(is_own) || (seen.since_ms >= FIRST_REPLY_MS && !seen.is_over)
+            } else {
+                seen.taken || now.told_before.as_ref().is_some_and(is_own) || now.status.is_some()
+            };
             if is_second {
                 return Verdict::Ended(self.evidence(told.status, turn.command.drop_check));
             }

@@ -161,6 +161,11 @@ pub struct M102Words {
 }
 
 impl M102Words {
+    /// Which motor turns, how it is wired, and whether the curtain counts.
+    fn run_data(&self, turn: &Turn) -> [u8; 3] {
+        [turn.slot, motor_type(turn.command.floor_type, self.wiring), u8::from(turn.command.drop_check)]
+    }
+
     fn suffix(&self) -> Option<&[u8]> {
         self.profile.options.crc_suffix.as_deref().map(str::as_bytes)
     }
@@ -240,10 +245,7 @@ impl Words for M102Words {
             // No verdict here halts; a question for the state turns nothing.
             Question::Look(_) | Question::Follow(..) | Question::Halt => ask(POLL, &[]),
             Question::Identity(_) => ask(ID, &[]),
-            Question::Drive(turn) => {
-                let kind = motor_type(turn.command.floor_type, self.wiring);
-                ask(RUN, &[turn.slot, kind, u8::from(turn.command.drop_check)])
-            }
+            Question::Drive(turn) => ask(RUN, &self.run_data(&turn)),
             Question::Service(Service::SlotState { slot, .. }, _) => ask(SCAN, &slot.0.to_be_bytes()[1..]),
             Question::Service(Service::Switch { device, on, .. }, _) => ask(OUTPUT, &[channel(device), u8::from(on)]),
             Question::Service(_, 0) => ask(TEMPERATURE, &[]),
@@ -266,6 +268,8 @@ impl Words for M102Words {
         }
         match (question, *function, data) {
             (Question::Look(_) | Question::Follow(..), POLL, data) => Some(Answer::Look(Some(Poll::read(data)?))),
+            // What a cable gives back is no answer, even if the profile does not know that it does.
+            (Question::Drive(turn), RUN, data) if data.starts_with(&self.run_data(turn)) => Some(Answer::Unclear),
             (Question::Drive(_), RUN, [code, ..]) => Some(match *code {
                 RUN_OK => Answer::Taken,
                 RUN_BAD_INDEX => Answer::Refused(Reason::Slot),

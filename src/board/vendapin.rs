@@ -267,6 +267,7 @@ impl Words for VendapinWords {
             _ if seen.restarted => Verdict::CannotTell("the board started anew"),
             _ if seen.resumed => Verdict::CannotTell("the counter is what it was, and the board was not watched"),
             _ if !seen.is_over => Verdict::Waiting,
+            _ if seen.was_silent => Verdict::CannotTell("the board may have started anew, and forgotten a count"),
             // Ready when the command went out, a fault since, and nothing was counted: the card did not come out.
             STUCK if !seen.cut_short => {
                 Verdict::Ended(Evidence { motor: Motor::OverCurrent, drop_sensor: if_armed(DropSensor::NotSeen) })

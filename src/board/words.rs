@@ -69,7 +69,7 @@ pub struct Seen {
     pub since_ms: u64,
     /// The longest time since then without a whole picture, in ms: what may have come and gone unseen.
     pub blind_ms: u64,
-    /// Since the motor was last seen turning, a question got no byte for an answer, or the port was away: the board may
+    /// Since the motor was last seen turning, a question got no frame for an answer, or the port was away: the board may
     /// have started anew, where its first picture looks like a result.
     pub was_silent: bool,
     /// The last question got no answer: what the board said is not what it says now.

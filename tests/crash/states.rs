@@ -180,6 +180,7 @@ impl Life<'_> {
         state.image.save(&root);
         let judged: usize = tally.judged.values().sum();
         let exists = root.join("state/journal").exists();
+        let aside_before = set_aside(&root);
         let verdict = (|| {
             if exists && judged.is_multiple_of(INSPECTED_EVERY) {
                 let inspected = verdict::judge_inspected(&root, &state.told)?;
@@ -190,7 +191,8 @@ impl Life<'_> {
                 }
             }
             let found = verdict::judge(&root, &state.told)?;
-            let aside = root.join("state/journal.unfinished-1").exists();
+            // A life that began on an unfinished creation has set one aside itself.
+            let aside = set_aside(&root) > aside_before;
             tally.begun_anew += usize::from(found == Found::BegunAnew);
             tally.set_aside += usize::from(aside);
             match aside && !in_birth {
@@ -206,6 +208,12 @@ impl Life<'_> {
         fs::remove_dir_all(&root).unwrap();
         verdict
     }
+}
+
+/// Journals that were set aside.
+fn set_aside(root: &Path) -> usize {
+    let names = fs::read_dir(root.join("state")).into_iter().flatten().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().starts_with("journal.unfinished-")).count()
 }
 
 fn dump_agrees(root: &Path, records: usize) -> Result<(), String> {

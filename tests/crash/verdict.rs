@@ -4,12 +4,18 @@ use super::told::{Name, OrderTold, Told};
 use crate::common::command::{APP_KEY, MACHINE_NO};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 use vend::cloud::report::Report;
 use vend::cloud::sign::SigningKey;
-use vend::io::journal::{Inspected, Opened, Store, read_copy};
+use vend::io::journal::{InspectError, Inspected, OpenError, Opened, Store, read_copy};
 use vend::order::key::MachineNo;
 use vend::order::life::{Order, State, Unit};
 use vend::order::record::{decode_ledger, decode_order};
+
+/// How often, and how long between, a journal is looked into that another thread seems to have.
+const IN_USE_TRIES: u32 = 20;
+const IN_USE_PAUSE: Duration = Duration::from_millis(10);
 
 type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -44,7 +50,16 @@ pub fn judge(root: &Path, told: &Told) -> Result<Found, String> {
 /// # Errors
 /// Says what is lost, doubled or refused.
 pub fn judge_inspected(root: &Path, told: &Told) -> Result<Inspected, String> {
-    let inspected = read_copy(&root.join("state")).map_err(|e| format!("the journal cannot be looked into: {e}"))?;
+    let mut tries = 0;
+    let inspected = loop {
+        match read_copy(&root.join("state")) {
+            Ok(inspected) => break inspected,
+            // Another thread starts a program: until that runs, its process has our lock, too.
+            Err(InspectError::Open(OpenError::InUse { .. })) if tries < IN_USE_TRIES => tries += 1,
+            Err(e) => return Err(format!("the journal cannot be looked into: {e}")),
+        }
+        sleep(IN_USE_PAUSE);
+    };
     if let Some(damage) = &inspected.damage {
         return Err(format!("damage after a mere cut: {damage}"));
     }

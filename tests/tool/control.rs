@@ -354,13 +354,14 @@ fn a_member_of_the_group_may_look_and_not_act() {
 #[test]
 fn a_profile_says_which_services_its_family_offers() {
     for (profile, services) in [
-        ("tcn-00ff", "ask climate, ask door, ask self-check, ask slot, hold, switch light, switch glass-heater"),
-        ("xy-v3", "ask climate, ask door, ask self-check, ask slot, hold, reset"),
-        ("uling-zdm8", "ask climate, ask door, ask self-check, reset"),
+        ("tcn-00ff", "ask climate; ask door; ask self-check; ask slot; hold; switch light; switch glass-heater"),
+        ("xy-v3", "ask climate; ask door; ask self-check; ask slot; hold; reset"),
+        ("uling-zdm8", "ask climate; ask door; ask self-check; reset"),
         ("lock-8a", "ask slot"),
     ] {
         let shown = run(vend(["board", "show", profile, "--plain"]));
-        assert!(shown.out.contains(&format!("services\t{services}\n")), "{profile}: {}", shown.out);
+        let row = format!("services\tcan be asked and switched\t{services}\n");
+        assert!(shown.out.contains(&row), "{profile}: {}", shown.out);
     }
     let shown = run(vend(["board", "show", "adh814", "--json"]));
     assert_eq!(shown.documents()[0]["services"], serde_json::json!(["ask climate", "hold"]));

@@ -224,7 +224,7 @@ impl UboxE7 {
         {
             vend.is_logged = true;
         }
-        self.log_messages += 1;
+        self.log_messages = self.log_messages.saturating_add(1);
         let is_last = records.len() < wire::LOG_RECORDS_MAX * wire::LOG_RECORD_BYTES;
         if is_last || self.log_messages >= LOG_MESSAGES_MAX {
             self.told(Ask::Log, Ok(()));

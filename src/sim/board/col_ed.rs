@@ -334,6 +334,35 @@ mod tests {
         assert_eq!(pair.driver.next_output(), Some(Output::Finding(outcome(Motor::Ok, DropSensor::Seen))));
     }
 
+    /// What the driver wants done, the faults aside.
+    fn wanted(pair: &mut Pair) -> Vec<Output> {
+        let outputs = std::iter::from_fn(|| pair.driver.next_output());
+        outputs.filter(|output| !matches!(output, Output::Finding(Finding::Fault(_)))).collect()
+    }
+
+    #[test]
+    fn the_first_answer_is_not_the_result_though_it_comes_after_its_time() {
+        let mut pair = Pair::new("col-ed", "");
+        pair.until_idle();
+        pair.board = Box::new(Nobody);
+        pair.drive(&command(1, 12, true));
+        pair.run_for(1);
+        let sn = pair.written.iter().find(|(_, write)| write.motor).unwrap().1.bytes[2];
+        pair.now = pair.now.plus_ms(2_500);
+        pair.driver.wake(pair.now);
+        let [Output::Write(question)] = &wanted(&mut pair)[..] else { panic!("no question") };
+        let question_sn = question.bytes[2];
+        pair.driver.received(pair.now, pair.now, &reply(sn, VEND, 12, 0));
+        assert_eq!(wanted(&mut pair), [], "the agent had stood still meanwhile, and the motor has only begun to turn");
+        pair.driver.received(pair.now, pair.now, &reply(question_sn, STATE, 12, BUSY));
+        pair.driver.received(pair.now, pair.now, &reply(sn, VEND, 12, FAILED));
+        let ends = wanted(&mut pair);
+        assert!(
+            ends.contains(&Output::Finding(outcome(Motor::Ok, DropSensor::NotSeen))),
+            "what comes after an answer to a later question is: {ends:?}"
+        );
+    }
+
     /// The other end of a cable that leads nowhere.
     struct Nobody;
 
