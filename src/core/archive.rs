@@ -4,7 +4,9 @@ use super::gate::FUTURE_MAX_S;
 use crate::cloud::device::DRIVE_WITHIN_S;
 use crate::order::key::Key;
 use crate::order::life::Order;
+use crate::order::outcome::{Reason, UnitOutcome};
 use crate::order::record;
+use crate::order::time::UnixMs;
 use crate::sabotage::{self, Clause};
 use std::collections::BTreeMap;
 
@@ -38,8 +40,11 @@ impl Archive {
         self.by_key.insert(order.key.clone(), order.arrival_number);
         // A command "from the future" (a timestamp in milliseconds, say) was refused for that: it must not keep itself
         // and all after it for ever, nor make honest keys stale when it goes. It is never driven: while its time has
-        // not come it is refused again, and after that it has expired.
-        let latest_s = order.arrival.trusted.map_or(u64::MAX, |t| t.seconds().saturating_add(FUTURE_MAX_S));
+        // not come it is refused again, and after that it has expired. One that came while nobody knew the time was
+        // refused when somebody did, which its report tells.
+        let refused = order.reports.last().filter(|r| r.units.contains(&UnitOutcome::Refused(Reason::Clock)));
+        let known_s = order.arrival.trusted.map(UnixMs::seconds).or(refused.map(|report| report.timestamp_s));
+        let latest_s = known_s.map_or(u64::MAX, |s| s.saturating_add(FUTURE_MAX_S));
         let issued_at_s = order.issued_at_s.min(latest_s);
         let drive_until_s = order.drive_until_s.min(latest_s.saturating_add(DRIVE_WITHIN_S));
         self.by_arrival.insert(order.arrival_number, Tombstone { record, issued_at_s, drive_until_s });

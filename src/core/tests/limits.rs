@@ -87,3 +87,20 @@ fn rule_12_a_timestamp_in_milliseconds_keeps_neither_itself_nor_the_others_for_e
     let latest_s = T0_S + crate::core::gate::FUTURE_MAX_S;
     assert_eq!(forgotten.map(|(_, issued_at_s)| issued_at_s), Some(latest_s), "it makes no honest key stale");
 }
+
+/// Found by a simulated life: it came while nobody knew the time, was refused when somebody did, and kept itself and all
+/// after it.
+#[test]
+fn rule_12_nor_does_one_that_came_before_the_time_was_known() {
+    let mut archive = Archive::default();
+    let mut from_the_future = refused(0, T0_S * 1_000, T0_S * 1_000 + 1_200);
+    from_the_future.refuse(Reason::Clock).unwrap();
+    from_the_future.write_report(T0_S, false);
+    archive.keep(&from_the_future).unwrap();
+    for number in 1..=TOMBSTONES_KEPT {
+        archive.keep(&refused(number, T0_S, T0_S)).unwrap();
+    }
+    let forgotten = archive.forget_one(TOMBSTONES_KEPT, T0_S + TOMBSTONE_AGE_MIN_S + 1_000, 0);
+    let latest_s = T0_S + crate::core::gate::FUTURE_MAX_S;
+    assert_eq!(forgotten.map(|(_, issued_at_s)| issued_at_s), Some(latest_s));
+}
