@@ -110,7 +110,10 @@ const TABLE: &[(Clause, By)] = &[
         Clause::R16AwaitedPolled,
         Test("the_line_settles_only_after_the_longest_vend_when_an_unanswered_command_met_an_idle_board"),
     ),
-    (Clause::R16AwaitedAsked, Test("a_kerong_board_keeps_every_promise_of_a_lock_board")),
+    (
+        Clause::R16AwaitedAsked,
+        Test("lock_cu::tests::rule_16_a_latch_that_opens_late_is_not_credited_to_the_next_lifes_command"),
+    ),
     (Clause::R16AwaitedTcn, Test("tcn_a_late_reply_is_late_evidence_and_not_the_next_commands")),
     (Clause::R16AwaitedXy, Test("xy_a_late_result_is_late_evidence_and_not_the_next_commands")),
     (Clause::R16Drained, Test("xy_says_its_request_in_the_first_poll_and_never_out_of_turn")),
