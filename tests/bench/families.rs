@@ -95,7 +95,8 @@ fn main() {
     let mut families: BTreeMap<String, &'static str> = BTreeMap::new();
     for (name, text) in Profile::built_in() {
         let profile = Profile::parse(name, text).expect("a built-in profile");
-        families.entry(format!("{:?}", profile.family)).or_insert(name);
+        let family = serde_json::to_value(profile.family).expect("a word").as_str().expect("a word").to_owned();
+        families.entry(family).or_insert(name);
     }
     let mut table = Table::new();
     table.set_header([
