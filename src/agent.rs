@@ -32,7 +32,7 @@ use crate::io::line::{self, FromLine, LineConfig, ToLine};
 use crate::io::mark::MotorMark;
 use crate::io::systemd::Notifier;
 use crate::order::mark::Mark;
-use crate::order::record;
+use crate::order::record::{self, Records};
 use crate::order::time::{BootId, BootMs};
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -180,18 +180,16 @@ fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<S
         Opened::Sound { store, records, meta, fresh: _ } => (store, records, meta),
     };
     let ledger = meta.as_deref().map(record::decode_ledger).transpose();
-    let orders = records.iter().map(|(k, v)| record::decode_order(k, v)).collect::<Result<Vec<_>, _>>();
-    match (ledger, orders) {
+    let held = !records.is_empty();
+    match (ledger, Records::read(records)) {
         (Ok(Some(ledger)), Ok(_)) if ledger.machine_no != settings.machine_no => {
             Err(StartError::configuration(format!(
                 "the state directory belongs to machine {}, the configuration names {}: use another [state] directory",
                 ledger.machine_no, settings.machine_no
             )))
         }
-        (Ok(None), Ok(orders)) if !orders.is_empty() => {
-            Ok((quarantined(store, "the journal has orders and no ledger".to_owned()), None))
-        }
-        (Ok(ledger), Ok(orders)) => Ok((Recovered::Journal { ledger, orders }, Some(store))),
+        (Ok(None), Ok(_)) if held => Ok((quarantined(store, "the journal has records and no ledger".to_owned()), None)),
+        (Ok(ledger), Ok(records)) => Ok((Recovered::Journal { ledger, records }, Some(store))),
         (Err(error), _) | (_, Err(error)) => Ok((quarantined(store, error.to_string()), None)),
     }
 }

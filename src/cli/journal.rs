@@ -9,7 +9,7 @@ use crate::core::OrderLine;
 use crate::io::clock::Clock;
 use crate::io::journal::{self, AcceptError, InspectError, Inspected, OpenError};
 use crate::order::life::Order;
-use crate::order::record;
+use crate::order::record::{self, Records};
 use clap::{Args, Subcommand};
 use std::io;
 use std::path::PathBuf;
@@ -97,19 +97,17 @@ fn read(inspected: Inspected) -> (Vec<Order>, Vec<Both>) {
     let Inspected { damage, records, meta } = inspected;
     let mut complaints: Vec<Both> =
         damage.map(|damage| Both::new(damage.to_string(), damage.to_string())).into_iter().collect();
-    let mut orders = Vec::new();
+    let mut all = Records::default();
     for (key, value) in &records {
-        match record::decode_order(key, value) {
-            Ok(order) => orders.push(order),
-            Err(error) => {
-                let key = key.escape_ascii();
-                complaints.push(Both::new(
-                    format!("the record under {key} is no order: {error}"),
-                    format!("键 {key} 下的记录不是订单：{error}"),
-                ));
-            }
+        if let Err(error) = all.take(key, value) {
+            let key = key.escape_ascii();
+            complaints.push(Both::new(
+                format!("the record under {key} is none of ours: {error}"),
+                format!("键 {key} 下的记录无法识别：{error}"),
+            ));
         }
     }
+    let mut orders = all.orders;
     orders.sort_by_key(|order| order.arrival_number);
     match meta.as_deref().map(record::decode_ledger) {
         Some(Ok(_)) => {}
@@ -117,7 +115,7 @@ fn read(inspected: Inspected) -> (Vec<Order>, Vec<Both>) {
             complaints.push(Both::new(format!("the ledger does not read: {error}"), format!("总账无法读取：{error}")));
         }
         None if records.is_empty() => {}
-        None => complaints.push(Both::new("there are orders and no ledger", "有订单而没有总账")),
+        None => complaints.push(Both::new("there are records and no ledger", "有记录而没有总账")),
     }
     (orders, complaints)
 }

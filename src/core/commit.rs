@@ -4,7 +4,7 @@
 use super::Core;
 use super::event::{Batch, Effect, Level, Tag};
 use crate::order::key::Key;
-use crate::order::record;
+use crate::order::record::{self, RecordKey};
 use crate::order::time::{BootMs, Now};
 use crate::sabotage::{self, Clause};
 use std::collections::BTreeSet;
@@ -41,9 +41,8 @@ pub(super) enum After {
 #[derive(Debug, Default)]
 pub(super) struct Commits {
     last_id: u64,
-    /// Changed since the last batch was made.
-    dirty: BTreeSet<Key>,
-    removed: BTreeSet<Key>,
+    /// Changed since the last batch was made; what is no longer there is forgotten.
+    dirty: BTreeSet<RecordKey>,
     /// Somebody waits, or the ledger alone changed and must not be lost.
     urgent: bool,
     ledger_changed: bool,
@@ -57,7 +56,7 @@ struct Flying {
     id: u64,
     /// When the journal must have answered.
     answer_due: BootMs,
-    keys: BTreeSet<Key>,
+    keys: BTreeSet<RecordKey>,
     after: Vec<After>,
 }
 
@@ -75,15 +74,19 @@ impl Commits {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.flying.is_none() && self.dirty.is_empty() && self.removed.is_empty() && self.waiting.is_empty()
+        self.flying.is_none() && self.dirty.is_empty() && self.waiting.is_empty()
     }
 }
 
 impl Core {
     /// The order changed and somebody waits for it: into the next commit, and `after` follows it.
     pub(super) fn save(&mut self, key: &Key, after: impl IntoIterator<Item = After>) {
-        self.commits.dirty.insert(key.clone());
-        self.commits.removed.remove(key);
+        self.save_record(RecordKey::Order(key.clone()), after);
+    }
+
+    /// A record of any kind changed and somebody waits for it.
+    pub(super) fn save_record(&mut self, key: RecordKey, after: impl IntoIterator<Item = After>) {
+        self.commits.dirty.insert(key);
         self.commits.urgent = true;
         self.commits.waiting.extend(after);
     }
@@ -102,23 +105,28 @@ impl Core {
 
     /// The order changed and nobody waits.
     pub(super) fn save_lazily(&mut self, now: Now, key: &Key) {
-        self.commits.dirty.insert(key.clone());
+        self.save_record_lazily(now, RecordKey::Order(key.clone()));
+    }
+
+    /// A record of any kind changed and nobody waits.
+    pub(super) fn save_record_lazily(&mut self, now: Now, key: RecordKey) {
+        self.commits.dirty.insert(key);
         let due = now.boot.plus_ms(LAZY_COMMIT_MS);
         self.commits.lazy_due.get_or_insert(due);
     }
 
     /// The order is forgotten, with the next commit.
     pub(super) fn save_removal(&mut self, key: &Key) {
-        self.commits.dirty.remove(key);
-        self.commits.removed.insert(key.clone());
+        self.commits.dirty.insert(RecordKey::Order(key.clone()));
     }
 
     /// Runs `after` once the order as it stands now is durable; at once when it is.
     pub(super) fn when_durable(&mut self, now: Now, key: &Key, after: After) {
-        if self.commits.dirty.contains(key) {
+        let key = RecordKey::Order(key.clone());
+        if self.commits.dirty.contains(&key) {
             self.commits.urgent = true;
             self.commits.waiting.push(after);
-        } else if let Some(flying) = self.commits.flying.as_mut().filter(|f| f.keys.contains(key)) {
+        } else if let Some(flying) = self.commits.flying.as_mut().filter(|f| f.keys.contains(&key)) {
             flying.after.push(after);
         } else {
             self.follow(now, after);
@@ -139,14 +147,13 @@ impl Core {
         commits.urgent = false;
         commits.lazy_due = None;
         let keys = std::mem::take(&mut commits.dirty);
-        let removed = std::mem::take(&mut commits.removed);
         let after = std::mem::take(&mut commits.waiting);
         let ledger_changed = std::mem::take(&mut commits.ledger_changed);
-        if keys.is_empty() && removed.is_empty() && after.is_empty() && !ledger_changed {
+        if keys.is_empty() && after.is_empty() && !ledger_changed {
             return;
         }
         self.ledger.highest_time = self.time.highest();
-        match self.batch(&keys, &removed) {
+        match self.batch(&keys) {
             Ok(batch) => {
                 self.commits.last_id += 1;
                 let id = self.commits.last_id;
@@ -158,20 +165,25 @@ impl Core {
         }
     }
 
-    fn batch(&mut self, keys: &BTreeSet<Key>, removed: &BTreeSet<Key>) -> Result<Batch, record::RecordError> {
+    fn batch(&self, keys: &BTreeSet<RecordKey>) -> Result<Batch, record::RecordError> {
         let mut batch = Batch { ledger: record::encode_ledger(&self.ledger)?, ..Batch::default() };
         for key in keys {
-            let bytes = match self.orders.get(key) {
-                Some(order) => record::encode_order(order)?,
-                None => match self.archive.record(key) {
-                    Some(bytes) => bytes.to_vec(),
-                    None => continue,
-                },
-            };
-            batch.puts.push((key.to_bytes(), bytes));
+            match self.record_of(key)? {
+                Some(bytes) => batch.puts.push((key.to_bytes(), bytes)),
+                None => batch.removes.push(key.to_bytes()),
+            }
         }
-        batch.removes = removed.iter().map(Key::to_bytes).collect();
         Ok(batch)
+    }
+
+    /// The record as it stands now; nothing when it is forgotten.
+    fn record_of(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, record::RecordError> {
+        match key {
+            RecordKey::Order(key) => match self.orders.get(key) {
+                Some(order) => record::encode_order(order).map(Some),
+                None => Ok(self.archive.record(key).map(<[u8]>::to_vec)),
+            },
+        }
     }
 
     /// The commit under way is durable: all that waited for it follows, in order.

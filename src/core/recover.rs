@@ -11,9 +11,9 @@ use super::platform::Platform;
 use super::{Core, Counters, Phase, Start};
 use crate::cloud::device::ReceivedState;
 use crate::order::key::Key;
-use crate::order::life::{Order, State};
+use crate::order::life::State;
 use crate::order::outcome::Reason;
-use crate::order::record::{Birth, Ledger};
+use crate::order::record::{Birth, Ledger, Records};
 use crate::order::time::{BootId, Now, TimeKeeper};
 use crate::sabotage::{self, Clause};
 use std::collections::{BTreeMap, VecDeque};
@@ -25,8 +25,8 @@ pub enum Recovered {
     Journal {
         /// The ledger.
         ledger: Option<Ledger>,
-        /// Every order, tombstones too.
-        orders: Vec<Order>,
+        /// Everything beside it.
+        records: Records,
     },
     /// A journal that cannot be trusted (rule 5).
     Quarantine {
@@ -42,9 +42,9 @@ impl Core {
     pub fn new(start: Start, recovered: Recovered, now: Now) -> Core {
         let Start { settings, driver, mark } = start;
         let born = |boot_id: BootId| Birth::Untimed { boot_id, boot: now.boot };
-        let (phase, ledger, orders, why) = match recovered {
-            Recovered::Journal { ledger, orders } => (Phase::Opening, ledger, orders, None),
-            Recovered::Quarantine { why } => (Phase::Quarantine, None, Vec::new(), Some(why)),
+        let (phase, ledger, records, why) = match recovered {
+            Recovered::Journal { ledger, records } => (Phase::Opening, ledger, records, None),
+            Recovered::Quarantine { why } => (Phase::Quarantine, None, Records::default(), Some(why)),
         };
         let fresh = ledger.is_none();
         let mut ledger = ledger.unwrap_or_else(|| Ledger::new(settings.machine_no.clone(), born(settings.boot_id)));
@@ -79,7 +79,7 @@ impl Core {
         if fresh {
             core.note(Level::Warn, "journal_new", "a new journal begins; older commands are not driven".to_owned());
         }
-        core.take_stock(now, orders, written);
+        core.take_stock(now, records, written);
         if mark.is_some() && written.is_none() && !sabotage::is_out(Clause::R00MarkBeginsHigh) {
             // From now on this mark counts: it must not call an older intent unwritten.
             core.effects.push(Effect::Mark(core.ledger.intents));
@@ -88,9 +88,9 @@ impl Core {
     }
 
     /// `written`: of no intent above it a byte was written, if the motor mark says so.
-    fn take_stock(&mut self, now: Now, orders: Vec<Order>, written: Option<u64>) {
+    fn take_stock(&mut self, now: Now, records: Records, written: Option<u64>) {
         let mut on_line: Vec<(u64, Key, usize)> = Vec::new();
-        for mut order in orders {
+        for mut order in records.orders {
             let key = order.key.clone();
             self.ledger.arrivals = self.ledger.arrivals.max(order.arrival_number);
             match order.state() {

@@ -1,4 +1,7 @@
-//! The bytes of the journal: one small record an order, and the ledger. Pure; `io::journal` adds the check sum.
+//! The bytes of the journal: small records of several kinds, and the ledger. Pure; `io::journal` adds the check sum.
+//!
+//! What a record is about stands in its key ([`RecordKey`]): an order's begins with a character of an id, every other
+//! kind's with a byte below, which no id has.
 
 use super::key::{Key, MachineNo};
 use super::life::Order;
@@ -86,6 +89,53 @@ impl Ledger {
             locked: BTreeSet::new(),
             mark: None,
         }
+    }
+}
+
+/// Under what a record lies, and so what it is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecordKey {
+    /// An order, open or a tombstone.
+    Order(Key),
+}
+
+impl RecordKey {
+    /// The bytes under which the journal keeps the record.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            RecordKey::Order(key) => key.to_bytes(),
+        }
+    }
+}
+
+/// Everything that a journal holds beside its ledger.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Records {
+    /// Every order, tombstones too, in the order of their keys.
+    pub orders: Vec<Order>,
+}
+
+impl Records {
+    /// Reads all records of a journal.
+    ///
+    /// # Errors
+    /// When one of them is not of a known kind and format, or lies under the wrong key.
+    pub fn read<B: AsRef<[u8]>>(records: impl IntoIterator<Item = (B, B)>) -> Result<Records, RecordError> {
+        let mut all = Records::default();
+        for (key, bytes) in records {
+            all.take(key.as_ref(), bytes.as_ref())?;
+        }
+        Ok(all)
+    }
+
+    /// Reads one record and puts it among those of its kind.
+    ///
+    /// # Errors
+    /// When it is not of a known kind and format, or lies under the wrong key; nothing was taken then.
+    pub fn take(&mut self, key: &[u8], bytes: &[u8]) -> Result<(), RecordError> {
+        self.orders.push(decode_order(key, bytes)?);
+        Ok(())
     }
 }
 

@@ -126,7 +126,7 @@ fn what_is_whole_and_cannot_be_explained_is_told_too() {
     commit(&machine, Batch { puts: vec![(b"1\x002".to_vec(), b"nonsense".to_vec())], ..Batch::default() });
     let dump = machine.dump(&["--json"]);
     assert_eq!((dump.code, dump.documents().len()), (Some(1), 2));
-    assert!(dump.err.contains("no order") && dump.err.contains("1\\x002"), "{}", dump.err);
+    assert!(dump.err.contains("none of ours") && dump.err.contains("1\\x002"), "{}", dump.err);
 
     let machine = Machine::new();
     let order = order(1, 1);

@@ -6,7 +6,7 @@ use crate::board::driver::{Address, Finding, Slot};
 use crate::core::event::Event;
 use crate::core::{Recovered, TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
 use crate::order::outcome::Reason;
-use crate::order::record;
+use crate::order::record::{self, Records};
 
 const URL: &str = "https://shop.example/notify";
 
@@ -38,8 +38,8 @@ fn rule_12_a_key_that_was_forgotten_is_stale_when_it_comes_again() {
         order.shrunk = true;
         order
     };
-    let orders = (0..=TOMBSTONES_KEPT).map(tombstone).collect();
-    w.live_again(Recovered::Journal { ledger: Some(ledger), orders }, true);
+    let records = Records { orders: (0..=TOMBSTONES_KEPT).map(tombstone).collect() };
+    w.live_again(Recovered::Journal { ledger: Some(ledger), records }, true);
     w.deliver(&Put::new("0", "1", issued_at_s));
     assert_eq!(w.received_states().last().unwrap(), "refused stale");
 }

@@ -11,7 +11,7 @@ use crate::core::{CloudSettings, Core, Limits, OrderLine, Recovered, Settings, S
 use crate::order::key::MachineNo;
 use crate::order::mark::Mark;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
-use crate::order::record;
+use crate::order::record::{self, Records};
 use crate::order::time::{BootId, BootMs, Now, UnixMs};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -170,7 +170,7 @@ impl World {
 
     pub(super) fn unborn(settings: Settings, now: Now) -> World {
         let script = script();
-        let recovered = Recovered::Journal { ledger: None, orders: Vec::new() };
+        let recovered = Recovered::Journal { ledger: None, records: Records::default() };
         let start = Start { settings: settings.clone(), driver: Box::new(Scripted(script.clone())), mark: None };
         let mut world = World {
             now,
@@ -205,10 +205,10 @@ impl World {
 
     pub(super) fn restart_with_session(&mut self, session_present: bool) {
         let recovered = match &self.ledger {
-            None => Recovered::Journal { ledger: None, orders: Vec::new() },
+            None => Recovered::Journal { ledger: None, records: Records::default() },
             Some(bytes) => Recovered::Journal {
                 ledger: Some(record::decode_ledger(bytes).unwrap()),
-                orders: self.disk.iter().map(|(k, v)| record::decode_order(k, v).unwrap()).collect(),
+                records: Records::read(&self.disk).unwrap(),
             },
         };
         self.live_again(recovered, session_present);

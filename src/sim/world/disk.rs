@@ -9,7 +9,7 @@ use super::plan::Damage;
 use crate::core::Recovered;
 use crate::core::event::Batch;
 use crate::order::life::Order;
-use crate::order::record::{self, Ledger, RecordError};
+use crate::order::record::{self, Ledger, RecordError, Records};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, Default)]
@@ -127,8 +127,7 @@ impl Disk {
             return Ok(Recovered::Quarantine { why: format!("{damage:?}") });
         }
         let ledger = self.seen.ledger.as_deref().map(record::decode_ledger).transpose()?;
-        let orders = self.seen.records.iter().map(|(key, value)| record::decode_order(key, value));
-        Ok(Recovered::Journal { ledger, orders: orders.collect::<Result<_, _>>()? })
+        Ok(Recovered::Journal { ledger, records: Records::read(&self.seen.records)? })
     }
 
     /// The ledger that no loss of power can take any more.
