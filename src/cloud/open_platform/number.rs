@@ -1,0 +1,50 @@
+//! Ids that the platform counts: numbers, each of its own kind.
+
+use super::answer::whole;
+use serde_json::Value;
+use std::fmt;
+use std::str::FromStr;
+
+/// Not a number that the platform counts with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no id; a whole number from 1 is wanted, as the lists of the cloud show it")]
+pub struct BadNumber(pub String);
+
+macro_rules! ids {
+    ($($(#[$meta:meta])* $name:ident;)+) => { $(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+
+        impl $name {
+            /// From an answer; nothing when it is left out, since ids begin with 1.
+            pub(super) fn read(value: &Value) -> Option<Self> {
+                Some(whole(value)).filter(|&n| n > 0).map($name)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadNumber;
+            fn from_str(text: &str) -> Result<Self, BadNumber> {
+                let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+                let number = text.parse().ok().filter(|&n: &u64| digits && n > 0);
+                number.map($name).ok_or_else(|| BadNumber(text.to_owned()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )+ };
+}
+
+ids! {
+    /// A product: what lies in one slot of one machine, and is ordered.
+    ProductId;
+    /// A category of one machine's products, often a row.
+    CategoryId;
+    /// A pickup code on the platform's books; not the code that the customer types.
+    PickupCodeId;
+}
