@@ -7,14 +7,16 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 CARGO ?= cargo
-# Beside Rust itself: cc links, mosquitto is the broker of the tests, strace counts syncs, Python is for pymodbus.
+# Beside Rust itself: cc links, mosquitto is the broker of the tests, strace counts syncs, Python is for the peers.
 BUILD_NEEDS := cc=gcc ld=binutils
 TEST_NEEDS := $(BUILD_NEEDS) mosquitto=mosquitto mosquitto_passwd=mosquitto strace=strace python3=python3 \
 	python3:ensurepip=python3-venv
-# An independent Modbus implementation, on both sides of the line: board against our driver, host against our board.
+# Peers, programs that know nothing of ours: an implementation of Modbus on both sides of the line, board against our
+# driver and host against our board, and a host for our Vendapin. They run in tests only, and nothing of them is shipped.
 PYMODBUS := 3.16.1
+PYVENDAPIN := 0.1
 VENV := build/venv
-VENV_READY := $(VENV)/pymodbus-$(PYMODBUS)
+VENV_READY := $(VENV)/pymodbus-$(PYMODBUS)-pyvendapin-$(PYVENDAPIN)
 
 .PHONY: help
 help: ## this list
@@ -129,6 +131,7 @@ test-needs:
 
 $(VENV_READY): | test-needs
 	@rm -rf $(VENV) && python3 -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet 'pymodbus[serial]==$(PYMODBUS)' \
-		|| { echo "missing, and PyPI is not reached: pymodbus $(PYMODBUS), which the Modbus tests need" >&2; exit 1; }
+	@$(VENV)/bin/python -m pip install --quiet 'pymodbus[serial]==$(PYMODBUS)' 'pyvendapin==$(PYVENDAPIN)' \
+		|| { echo "missing, and PyPI is not reached: pymodbus $(PYMODBUS) and pyvendapin $(PYVENDAPIN), the peers" >&2; \
+		exit 1; }
 	@touch $@

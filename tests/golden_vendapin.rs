@@ -6,7 +6,7 @@
 mod golden;
 
 use golden::{Line, assert_answers, assert_only_the_good_frame_answers, hex, profile};
-use vend::board::driver::{Finding, LineFault, LineState};
+use vend::board::driver::{Finding, LineFault, LineState, Output};
 use vend::board::frame::xor8;
 use vend::board::vendapin::is_one_more;
 use vend::order::outcome::{DropSensor, Evidence, Motor, Reason};
@@ -87,6 +87,35 @@ fn a_late_yes_to_the_dispense_is_not_taken_for_a_status() {
     line.talk(&[(COUNT, COUNT_255)]);
     let stuck = Evidence { motor: Motor::OverCurrent, drop_sensor: DropSensor::None };
     assert_eq!(line.found().last(), Some(&Finding::Outcome(stuck)));
+}
+
+/// How a vend ends whose board says *stuck* and counts nothing; one question may be left unanswered.
+fn stuck(mut unanswered: Option<&str>) -> Finding {
+    let mut line = idle();
+    line.drive(1, true);
+    line.talk(&[(STATUS, READY), (COUNT, COUNT_254), (DISPENSE, ACK)]);
+    loop {
+        while let Some(output) = line.driver.next_output() {
+            match output {
+                Output::Write(write) if unanswered.take_if(|u| write.bytes == hex(u)).is_some() => {}
+                Output::Write(write) if write.bytes == hex(STATUS) => line.say(STUCK),
+                Output::Write(_) => line.say(COUNT_254),
+                Output::Finding(end @ (Finding::Outcome(_) | Finding::Unproven(_))) => return end,
+                Output::Finding(_) => {}
+            }
+        }
+        line.now = line.now.max(line.driver.deadline().unwrap());
+        line.driver.wake(line.now);
+    }
+}
+
+#[test]
+fn a_card_that_sticks_is_told_only_by_a_board_that_was_heard_all_the_time() {
+    let evidence = Evidence { motor: Motor::OverCurrent, drop_sensor: DropSensor::NotSeen };
+    assert_eq!(stuck(None), Finding::Outcome(evidence));
+    for question in [STATUS, COUNT] {
+        assert!(matches!(stuck(Some(question)), Finding::Unproven(_)), "{question}: it may have forgotten a count");
+    }
 }
 
 #[test]
@@ -201,7 +230,7 @@ fn the_emulated_board_answers_as_published() {
             (0, "02 01 81 00 03 82", &[MISHEARD]),
             (0, "02 01 70 00 03 70", &[UNKNOWN]),
             (0, "02 02 81 00 03 82", &[]),
-            (1_000, DISPENSE, &[ACK]),
+            (1_000, DISPENSE, &[READY]),
             (1_100, DISPENSE, &[BUSY]),
             (1_200, STATUS, &[BUSY]),
             (3_100, STATUS, &[CARD_HELD]),

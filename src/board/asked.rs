@@ -196,7 +196,9 @@ impl<W: Words> Asked<W> {
                     // Parts from before and after a silence make no picture.
                     open.part = 0;
                     station.unanswered = station.unanswered.saturating_add(1);
-                    open.ask_at = now.plus_ms(self.timing.poll_ms);
+                    open.time_passes(now);
+                    open.is_to_halt |= self.words.must_halt(&open.seen);
+                    open.ask_at = if open.is_to_halt { now } else { now.plus_ms(self.timing.poll_ms) };
                 }
                 Some(_) => {
                     missed(station, now);
@@ -439,8 +441,7 @@ impl<W: Words> Asked<W> {
     fn judge(&mut self, now: BootMs, is_over: bool) {
         let Some(open) = &mut self.open else { return };
         open.seen.is_over = is_over;
-        open.seen.since_ms = now.since_ms(open.sent_at);
-        open.seen.blind_ms = open.seen.blind_ms.max(now.since_ms(open.looked_at));
+        open.time_passes(now);
         open.seen.is_silent = self.stations.get(open.station).is_none_or(|s| s.unanswered > 0);
         match self.words.judge(&open.turn, &open.before, &open.now, &open.seen) {
             Verdict::Turning => {
@@ -465,7 +466,12 @@ impl<W: Words> Asked<W> {
                 self.put_aside(now);
                 return;
             }
-            Verdict::CannotTell(why) => self.tell_unproven(why),
+            Verdict::CannotTell(why) => {
+                self.tell_unproven(why);
+                if W::HOST_ENDS_TURN {
+                    return self.stand_still(now);
+                }
+            }
         }
         if is_over {
             self.tell_unproven("the board did not tell the result within the longest vend time");
@@ -490,6 +496,16 @@ impl<W: Words> Asked<W> {
         if may_go {
             self.put_aside(now);
         }
+    }
+
+    /// Where the host ends a turn, one that cannot be judged is not watched: the picture at rest stops whatever turns.
+    fn stand_still(&mut self, now: BootMs) {
+        if let Some(open) = &self.open
+            && let Some(station) = self.stations.get_mut(open.station)
+        {
+            station.quiet_until = station.quiet_until.max(open.quiet_from(self.timing.longest_vend_ms));
+        }
+        self.put_aside(now);
     }
 
     /// The open command is over: its board is settled again if it rests.
@@ -536,7 +552,7 @@ impl<W: Words> Driver for Asked<W> {
             station.unsettle(now);
         }
         if let Some(open) = &mut self.open {
-            open.opened(now, self.timing.longest_vend_ms);
+            open.opened(now, self.timing.longest_vend_ms, W::HOST_ENDS_TURN);
         }
         if self.class == RecoveryClass::None
             && let Some(open) = self.open.take_if(|o| o.seen.resumed)

@@ -35,7 +35,7 @@ pub struct Polled<P> {
     late_until: BootMs,
     /// The same for the answer to a service, which could be taken for a status: nothing is asked and nothing believed.
     service_late_until: BootMs,
-    /// The port went away while a service waited for its answer.
+    /// The port went away while a service waited for its answer, or an earlier life may have.
     service_cut: bool,
     talk: Talk<Request>,
     watch_at: BootMs,
@@ -57,7 +57,7 @@ impl<P: Protocol> Polled<P> {
             serving: None,
             late_until: BootMs(0),
             service_late_until: BootMs(0),
-            service_cut: false,
+            service_cut: true,
             talk: Talk::new(),
             watch_at: BootMs(0),
             watch_next: 0,
@@ -633,6 +633,8 @@ impl<P: Protocol> Driver for Polled<P> {
         if let Some(station) = self.stations.get_mut(index) {
             station.memory.drop_check = command.drop_check;
         }
+        // The life that had this intent had drained the line of its services before, and has begun none since.
+        self.service_cut = false;
         self.open = Some(Open {
             station: index,
             turn,

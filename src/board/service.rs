@@ -57,6 +57,11 @@ pub enum Service {
     },
 }
 
+/// No [`Service`] takes longer, in ms. The longest are three questions of a board that listens every two seconds, each
+/// said twice and answered in six copies, which makes 48 s. What is not over by then hangs on a line that is never quiet
+/// or on a board that speaks and never listens, and an order must not wait behind it for ever.
+pub const SERVICE_MS_MAX: u64 = 55_000;
+
 /// Temperatures that may be held, in °C: the coldest freezers keep ice cream at −25, hot food is kept at 65. What is
 /// outside is a slip of the keyboard, and would spoil the goods.
 pub const HOLD_C: std::ops::RangeInclusive<i8> = -30..=70;
@@ -179,6 +184,13 @@ pub enum ServiceError {
     /// The board said nothing in time.
     #[error("the board did not answer; check its power, the cable and the address")]
     NoAnswer,
+    /// The board never came to an end with it, though it is not silent.
+    #[error(
+        "it took longer than {} s and was ended: the board speaks and does not answer, or the line is never quiet; \
+         vend status counts what is wrong on the line",
+        SERVICE_MS_MAX / 1_000
+    )]
+    TookTooLong,
 }
 
 impl Service {

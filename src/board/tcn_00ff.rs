@@ -338,6 +338,8 @@ impl Driver for Tcn00ff {
         self.now = now;
         self.is_open = true;
         self.buffer.clear();
+        // A service of an earlier life may still be answered. Replies name nothing, so that would be the next vend's.
+        self.settled_at = self.settled_at.max(now.plus_ms(self.profile.timing.reply_ms));
         if std::mem::take(&mut self.may_still_turn) {
             self.settled_at = self.settled_at.max(self.longest_vend_end());
         }

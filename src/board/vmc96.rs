@@ -2,7 +2,8 @@
 //! it, and knows no turn. The host watches the light curtain and stops the motor when goods have fallen.
 //!
 //! So a motor whose host dies may turn on. The first word to a board is therefore always *stop*, and so is the last one
-//! of each turn. The curtain is all that says when a turn is complete: a profile without one is refused.
+//! of each turn: when goods have fallen, when the time is over, when the curtain could not be read for longer than it
+//! remembers, when another motor turns. The curtain is all that says when a turn is complete: a profile without one is refused.
 //!
 //! Its codes are the constants below, each with its meaning.
 
@@ -135,7 +136,7 @@ pub fn judge(turn: &Turn, before: &Picture, now: &Picture, seen: &Seen, limits: 
     if now.is_stopped && turning.is_empty() {
         return judge_stopped(turn, now, seen, limits);
     }
-    if now.is_stopped || now.has_fallen || seen.since_ms >= limits.run_ms || seen.blind_ms > HISTORY_MS {
+    if now.is_stopped || now.has_fallen || is_over(seen, limits.run_ms) {
         return Verdict::Halt;
     }
     match turning.is_empty() {
@@ -143,6 +144,11 @@ pub fn judge(turn: &Turn, before: &Picture, now: &Picture, seen: &Seen, limits: 
         true if seen.since_ms < START_GRACE_MS => Verdict::Waiting,
         true => Verdict::CannotTell("the board does not show the command"),
     }
+}
+
+/// The motor has turned for long enough, or something may have fallen and be forgotten by now.
+const fn is_over(seen: &Seen, run_ms: u64) -> bool {
+    seen.since_ms >= run_ms || seen.blind_ms > HISTORY_MS
 }
 
 fn judge_stopped(turn: &Turn, now: &Picture, seen: &Seen, limits: Limits) -> Verdict {
@@ -167,6 +173,7 @@ impl Words for Vmc96Words {
 
     const IDENTITY_PARTS: u8 = 1;
     const REPLIES_ARE_ANONYMOUS: bool = true;
+    const HOST_ENDS_TURN: bool = true;
 
     fn new(profile: &Profile) -> Self {
         let looks_after = HISTORY_MS.div_ceil(profile.timing.poll_ms.max(1)).saturating_add(1);
@@ -188,6 +195,10 @@ impl Words for Vmc96Words {
     /// Who turns, and the curtain.
     fn follow_parts(&self) -> u8 {
         2
+    }
+
+    fn must_halt(&self, seen: &Seen) -> bool {
+        is_over(seen, self.run_ms)
     }
 
     fn serves(&self, service: &Service) -> bool {

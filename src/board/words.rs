@@ -110,6 +110,10 @@ pub trait Words: Send {
     /// The board tells a result once and unasked. Then every reply must name its question, since nothing that came
     /// before one is thrown away.
     const PUSHES: bool = false;
+    /// The board starts a motor, and the host ends its turn. So a motor must not turn unseen: it is told to stand still
+    /// when the port has come back, and when [`Words::must_halt`] says so; and the picture at rest begins with that too,
+    /// so a turn that cannot be judged any more is not watched on.
+    const HOST_ENDS_TURN: bool = false;
     /// Before the command the board is only looked at: it may leave [`Question::Follow`] unanswered while it has
     /// nothing to tell of that turn.
     const CHECKS_BY_LOOKING: bool = false;
@@ -135,6 +139,11 @@ pub trait Words: Send {
     /// only what is asked next can tell.
     fn drive_reply_ms(&self, timing: &Timing) -> Option<u64> {
         Some(timing.reply_ms)
+    }
+    /// Where the host ends a turn: it is time to, whatever the next picture would show. Asked when a question was left
+    /// unanswered.
+    fn must_halt(&self, _seen: &Seen) -> bool {
+        false
     }
     /// The cable gives back what we say.
     fn echoes(&self) -> bool {

@@ -7,7 +7,7 @@ use super::gate::Verdict;
 use super::quality::Quality;
 use super::{Core, Phase};
 use crate::board::driver::{Address, Driver, Finding, LineFault, LineState, Output, Slot, Written};
-use crate::board::service::{Reading, Service, ServiceError};
+use crate::board::service::{Reading, SERVICE_MS_MAX, Service, ServiceError};
 use crate::order::key::Key;
 use crate::order::life::{Forbidden, Intent, Order, Unit};
 use crate::order::outcome::{Evidence, Reason, UnitOutcome};
@@ -58,8 +58,8 @@ pub(super) struct Line {
     away_since: Option<BootMs>,
     was: LineState,
     identity: Option<String>,
-    /// What the board does beside a vend is for this.
-    serving: Option<Token>,
+    /// What the board does beside a vend is for this, and is over by then.
+    serving: Option<(Token, BootMs)>,
     pub(super) quality: Quality,
 }
 
@@ -77,8 +77,9 @@ impl Line {
         }
     }
 
-    pub(super) const fn is_active(&self) -> bool {
-        self.active.is_some()
+    /// Nothing is on it whose answer could come to another life: no unit and no service.
+    pub(super) const fn is_free(&self) -> bool {
+        self.active.is_none() && self.serving.is_none()
     }
 
     pub(super) fn has_active(&self, key: &Key) -> bool {
@@ -99,7 +100,8 @@ impl Line {
     }
 
     pub(super) fn deadline(&self) -> Option<BootMs> {
-        [self.driver.deadline(), self.active.as_ref().map(|a| a.gives_up_at)].into_iter().flatten().min()
+        let given_up = self.active.as_ref().map(|a| a.gives_up_at);
+        [self.driver.deadline(), given_up, self.serving.map(|(_, until)| until)].into_iter().flatten().min()
     }
 }
 
@@ -149,7 +151,7 @@ impl Core {
     pub(super) fn on_serve(&mut self, now: Now, token: Token, service: &Service) {
         match self.may_serve(service) {
             Ok(()) => {
-                self.line.serving = Some(token);
+                self.line.serving = Some((token, now.boot.plus_ms(SERVICE_MS_MAX)));
                 self.line.driver.serve(now.boot, service);
                 self.hear_the_driver(now);
             }
@@ -180,9 +182,19 @@ impl Core {
 
     /// Whoever wanted something beside a vend is told what became of it.
     pub(super) fn served(&mut self, result: Result<Reading, ServiceError>) {
-        if let Some(token) = self.line.serving.take() {
+        if let Some((token, _)) = self.line.serving.take() {
             self.effects.push(Effect::Served { token, result });
         }
+    }
+
+    /// Whatever the driver waits for, it is over. To the driver it is as if the port had gone and come back: then every
+    /// family drains the line of what may still be answered.
+    fn end_service(&mut self, now: Now) {
+        self.note(Warn, "service_ended", "the board did not come to an end with a service".to_owned());
+        self.served(Err(ServiceError::TookTooLong));
+        self.line.driver.closed(now.boot);
+        self.line.driver.opened(now.boot);
+        self.hear_the_driver(now);
     }
 
     /// What became of an intent stands in its order, and is not *unknown*.
@@ -340,6 +352,9 @@ impl Core {
         if self.line.driver.deadline().is_some_and(|at| at <= now.boot) {
             self.line.driver.wake(now.boot);
             self.hear_the_driver(now);
+        }
+        if self.line.serving.is_some_and(|(_, until)| until <= now.boot) {
+            self.end_service(now);
         }
         let state = self.line.driver.state();
         if state != self.line.was {

@@ -234,7 +234,7 @@ impl Core {
             Event::Fault { what, text } => self.note(Level::Error, what, text),
             Event::Stop => {
                 self.stopping = true;
-                self.note(Level::Info, "stopping", "asked to stop; a running motor may finish".to_owned());
+                self.note(Level::Info, "stopping", "asked to stop; a running motor or service may finish".to_owned());
             }
             Event::Wake => {}
         }
@@ -301,7 +301,7 @@ impl Core {
         match self.failed {
             Some(when) if when <= now.boot => self.effects.push(Effect::End(Ending::JournalFailed)),
             Some(_) => {}
-            None if self.stopping && !self.line.is_active() && self.commits.is_idle() => {
+            None if self.stopping && self.line.is_free() && self.commits.is_idle() => {
                 self.effects.push(Effect::End(Ending::Stopped));
             }
             None => {}

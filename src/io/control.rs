@@ -7,7 +7,7 @@
 //! to a socket of mode 0660. What only reads is for all of them; what changes something on the board is for root and
 //! the daemon's user, and leaves a line in the log with the peer's user.
 
-use crate::board::service::{Service, ServiceError};
+use crate::board::service::{SERVICE_MS_MAX, Service, ServiceError};
 use crate::control::{Ask, Asked, Place, Refusal, Versioned, read_service};
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -36,9 +36,8 @@ const CLIENTS_MAX: usize = 8;
 const BACKLOG: u32 = 32;
 /// From accepting a client to its end: an honest one needs milliseconds, and one that hangs gives its place back.
 const CLIENT_TIME: Duration = Duration::from_secs(5);
-/// Beyond it, for one who waits for the board: the longest services ask three questions of a board that listens every
-/// two seconds and is asked twice.
-const BOARD_TIME: Duration = Duration::from_secs(60);
+/// Beyond it, for one who waits for the board: as long as the core lets it take, and a little, so that its end is told.
+const BOARD_TIME: Duration = Duration::from_millis(SERVICE_MS_MAX + 5_000);
 /// Most bytes of a request's head: the least that hyper allows, and ten times what curl sends.
 const HEAD_BYTES_MAX: usize = 8_192;
 /// Most bytes of a request's body: many times the longest service.
@@ -215,7 +214,7 @@ const fn status_of(why: ServiceError) -> StatusCode {
         ServiceError::Busy => StatusCode::CONFLICT,
         ServiceError::Away | ServiceError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ServiceError::Refused => StatusCode::UNPROCESSABLE_ENTITY,
-        ServiceError::NoAnswer => StatusCode::GATEWAY_TIMEOUT,
+        ServiceError::NoAnswer | ServiceError::TookTooLong => StatusCode::GATEWAY_TIMEOUT,
     }
 }
 

@@ -1,5 +1,5 @@
-//! pymodbus, which knows nothing of ours, on the other side of the line: as a board for our driver, and as a host
-//! for our emulated board.
+//! Programs that know nothing of ours on the other side of the line: pymodbus as a board for our driver and as a host for
+//! our emulated board, pyvendapin as a host.
 
 use crate::common::board::Board;
 use crate::common::command::put;
@@ -14,25 +14,36 @@ use vend::board::profile::Profile;
 
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers");
 
-/// A Python with pymodbus, which `make test` prepares.
+/// A Python with both, which `make test` prepares.
 fn python() -> Option<OsString> {
     let python = std::env::var_os("VEND_TEST_PYTHON");
     if python.is_none() {
-        eprintln!("SKIPPED: VEND_TEST_PYTHON names no Python with pymodbus[serial]; `make test` prepares one");
+        eprintln!("SKIPPED: VEND_TEST_PYTHON names no Python with the peers; `make test` prepares one");
     }
     python
 }
 
-#[test]
-fn a_foreign_host_vends_from_our_emulated_board() {
-    let Some(python) = python() else { return };
+/// A foreign host drives our emulated board as it likes; the slots that turned.
+fn turned_by_a_foreign_host(host: &str, profile: &str, turn_ms: u64) -> Option<Vec<u16>> {
+    let python = python()?;
     let directory = tempfile::tempdir().unwrap();
     let link = directory.path().join("port");
-    let profile = Profile::find("uling-zdm8", Path::new(".")).unwrap();
-    let board = Board::new(&profile, 500, &[], &link);
-    let output = Command::new(python).arg(format!("{PEERS}/modbus_host.py")).arg(&link).output().unwrap();
+    let profile = Profile::find(profile, Path::new(".")).unwrap();
+    let board = Board::new(&profile, turn_ms, &[], &link);
+    let output = Command::new(python).arg(format!("{PEERS}/{host}")).arg(&link).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(board.turned_slots(), [5]);
+    Some(board.turned_slots())
+}
+
+#[test]
+fn a_foreign_host_vends_from_our_emulated_board() {
+    assert!(turned_by_a_foreign_host("modbus_host.py", "uling-zdm8", 500).is_none_or(|turned| turned == [5]));
+}
+
+/// The library waits a second for each of its answers: the turn is longer than that.
+#[test]
+fn a_foreign_host_dispenses_from_our_emulated_vendapin() {
+    assert!(turned_by_a_foreign_host("vendapin_host.py", "vendapin", 2_500).is_none_or(|turned| turned == [1]));
 }
 
 /// Killed when dropped.

@@ -99,15 +99,21 @@ impl<L: Default> Open<L> {
     }
 
     /// The port is back: the board has its whole time again to tell.
-    pub(super) fn opened(&mut self, now: BootMs, longest_vend_ms: u64) {
+    pub(super) fn opened(&mut self, now: BootMs, longest_vend_ms: u64, is_to_halt: bool) {
         self.ask_at = now;
         self.part = 0;
-        self.is_to_halt = false;
+        self.is_to_halt = is_to_halt;
         self.over_at = now.plus_ms(longest_vend_ms);
         self.seen.was_silent = true;
         if self.seen.resumed {
             self.sent_at = now;
         }
+    }
+
+    /// How long it has been since the command, and since the last whole picture.
+    pub(super) fn time_passes(&mut self, now: BootMs) {
+        self.seen.since_ms = now.since_ms(self.sent_at);
+        self.seen.blind_ms = self.seen.blind_ms.max(now.since_ms(self.looked_at));
     }
 
     /// From then on a board at rest will not begin to turn for this command any more.

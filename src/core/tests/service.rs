@@ -2,9 +2,9 @@
 
 use super::world::{DISPENSED, World};
 use crate::board::driver::{Address, Finding, LineFault, LineState, Slot};
-use crate::board::service::{Reading, Service, ServiceError};
+use crate::board::service::{Reading, SERVICE_MS_MAX, Service, ServiceError};
 use crate::core::Recovered;
-use crate::core::event::{Event, Token};
+use crate::core::event::{Ending, Event, Token};
 use crate::order::time::BootMs;
 
 fn door() -> Service {
@@ -145,6 +145,47 @@ fn an_agent_that_is_stopping_begins_no_service() {
     w.step(Event::Stop);
     w.serve(door());
     assert_eq!(w.served(), ["Err(Unavailable)"]);
+}
+
+#[test]
+fn an_agent_that_is_asked_to_stop_ends_when_the_service_has_ended() {
+    let mut w = World::new();
+    w.serve(door());
+    w.step(Event::Stop);
+    w.pass_s(1);
+    assert_eq!(w.ended, None, "the board's answer would come to the next life");
+    w.board_serves();
+    assert_eq!((w.served(), w.ended), (vec!["Ok(Door { open: true })"], Some(Ending::Stopped)));
+}
+
+#[test]
+fn a_service_that_does_not_end_is_ended_and_the_driver_begins_anew_with_the_line() {
+    let mut w = World::new();
+    let opened = w.script.lock().unwrap().opened;
+    w.serve(door());
+    w.deliver(&w.put("1", "1"));
+    w.pass_s(SERVICE_MS_MAX / 1_000 - 1);
+    assert_eq!((w.served(), w.driven()), (vec![], 0));
+    w.pass_s(1);
+    assert_eq!(w.served(), ["Err(TookTooLong)"]);
+    {
+        let script = w.script.lock().unwrap();
+        assert_eq!((script.closed, script.opened), (1, opened + 1), "whatever the board says yet is drained");
+    }
+    // What the driver itself says of the service that it lost is told to nobody.
+    w.board_says(Finding::Served(Err(ServiceError::NoAnswer)));
+    assert_eq!((w.served(), w.driven()), (vec!["Err(TookTooLong)"], 0));
+    w.line_is(LineState::Idle);
+    assert_eq!(w.driven(), 1, "the order that waited is served");
+}
+
+#[test]
+fn an_agent_that_stops_waits_no_longer_for_a_service_than_it_may_take() {
+    let mut w = World::new();
+    w.serve(door());
+    w.step(Event::Stop);
+    w.pass_s(SERVICE_MS_MAX / 1_000);
+    assert_eq!((w.served(), w.ended), (vec!["Err(TookTooLong)"], Some(Ending::Stopped)));
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub(super) struct Script {
     pub(super) released: usize,
     pub(super) given_up: usize,
     pub(super) opened: usize,
+    pub(super) closed: usize,
     outputs: VecDeque<Output>,
 }
 
@@ -45,7 +46,9 @@ impl Driver for Scripted {
     fn opened(&mut self, _: BootMs) {
         self.script().opened += 1;
     }
-    fn closed(&mut self, _: BootMs) {}
+    fn closed(&mut self, _: BootMs) {
+        self.script().closed += 1;
+    }
     fn received(&mut self, _: BootMs, _: BootMs, _: &[u8]) {}
     fn wake(&mut self, _: BootMs) {}
     fn deadline(&self) -> Option<BootMs> {
@@ -151,6 +154,7 @@ fn script() -> Arc<Mutex<Script>> {
         released: 0,
         given_up: 0,
         opened: 0,
+        closed: 0,
         outputs: VecDeque::new(),
     }))
 }

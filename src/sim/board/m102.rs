@@ -313,6 +313,22 @@ mod tests {
         pair.assert_can_vend_again();
     }
 
+    /// The slot's number stands where an answer has its code: 1 would be *no such motor*, 2 *busy*, 0 *taken*.
+    #[test]
+    fn an_echo_that_the_profile_does_not_know_is_no_answer_to_a_command() {
+        for slot in [0, 1, 2] {
+            let mut one = profile("m102");
+            one.options.echo = Some(true);
+            let board = Box::new(M102Board::new(&one, 2_500, Faults::default()));
+            one.options.echo = Some(false);
+            let mut pair = Pair::with_board(one, board);
+            pair.vend(&command(1, slot, true));
+            assert!(matches!(pair.ends[..], [Finding::Unproven(_)]), "{slot}: {:?}", pair.ends);
+            assert!(!pair.others.contains(&Finding::Taken), "{slot}: an echo says nothing");
+            assert_eq!(pair.board.turns().len(), 1, "{slot}");
+        }
+    }
+
     #[test]
     fn boards_of_both_kinds_of_check_sum_are_found_and_told() {
         for (suffix, told) in [(None, "plain check sums"), (Some("-test-"), "check sums with suffix")] {

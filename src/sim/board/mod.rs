@@ -3,11 +3,15 @@
 pub mod adh;
 pub mod col_ed;
 #[cfg(test)]
+mod desk;
+#[cfg(test)]
 mod duel;
 #[cfg(test)]
 mod every_profile;
 pub mod fault;
 pub mod ff0055;
+#[cfg(test)]
+mod late;
 pub mod latches;
 pub mod lift_c7;
 pub mod lock_8a;

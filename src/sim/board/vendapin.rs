@@ -141,7 +141,8 @@ impl VendapinBoard {
         if fault == Some(FaultKind::Silence) {
             self.dark_until = now.plus_ms(self.longest_vend_ms);
         } else {
-            self.say(ACK, &[]);
+            // With a status, which the one foreign host there is wants to see in each answer.
+            self.say(ACK, &[READY]);
         }
     }
 

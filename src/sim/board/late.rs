@@ -1,0 +1,177 @@
+//! What comes late: to an agent that has lived again meanwhile, and to one that cannot see its motor.
+
+use super::desk::{Cable, Desk, PROFILES, ends_a_vend, fitted, offered};
+use super::pair::faults;
+use crate::board::driver::{Finding, LineState};
+use crate::board::protocol::sealed;
+use crate::board::talk::WATCH_MS;
+use crate::board::uling_modbus::{READ, SUCCESS};
+use crate::board::vmc96::{HISTORY_MS, MOTORS, RUN, STATUS, frame, motor};
+
+/// How late an answer comes to a life that did not ask for it, in parts of the reply time: at the profile's word, it has
+/// come by its end.
+const PARTS: [(u64, u64); 5] = [(1, 20), (1, 4), (1, 2), (3, 4), (99, 100)];
+/// A board that is watched is asked within this time, whatever its family.
+const WATCHED_WITHIN_MS: u64 = 200_000;
+
+/// Somebody is owed an answer and dies. The next life drives as soon as its driver calls the line idle, and hears the
+/// answer; the vend ends as it does without.
+fn assert_a_former_lifes_answer_changes_nothing(name: &str, asks: impl Fn(&mut Desk), story: &str) -> bool {
+    let mut is_owed = false;
+    for fault in ["", "no-drop@1", "silence@1", "refuse@1"] {
+        let mut undisturbed = Desk::with(name, faults(fault));
+        undisturbed.drive();
+        undisturbed.until(|d| d.driver.state() == LineState::Idle);
+        for ((part, of), in_front) in PARTS.into_iter().flat_map(|late| [(late, false), (late, true)]) {
+            let story = format!("{name} {fault} {story}, {part}/{of} of the reply time later, in front: {in_front}");
+            let mut desk = Desk::with(name, faults(fault));
+            desk.cable = Cable::Slow;
+            asks(&mut desk);
+            let answers = std::mem::take(&mut desk.held_back);
+            is_owed |= !answers.is_empty();
+            desk.cable = Cable::Whole;
+            desk.restart_agent();
+            let comes_at = desk.now.plus_ms(desk.profile.timing.reply_ms * part / of);
+            let by = desk.now.plus_ms(desk.profile.timing.reply_ms);
+            desk.run(comes_at.since_ms(desk.now), |d| d.driver.state() == LineState::Idle);
+            let is_driven = desk.driver.state() == LineState::Idle;
+            if is_driven {
+                desk.drive();
+                desk.run(comes_at.since_ms(desk.now), |_| false);
+            }
+            if in_front {
+                desk.hear_in_front(answers, by);
+            } else {
+                desk.hear_late(answers);
+            }
+            desk.until(|d| d.driver.state() == LineState::Idle);
+            if !is_driven {
+                assert_eq!(desk.ends(), (vec![], 0), "{story}");
+                desk.drive();
+                desk.until(|d| d.driver.state() == LineState::Idle);
+            }
+            assert_eq!(desk.ends(), undisturbed.ends(), "{story}");
+        }
+    }
+    is_owed
+}
+
+#[test]
+fn an_answer_to_a_service_of_a_former_life_is_no_vends_of_the_next() {
+    for name in PROFILES {
+        for service in offered(name) {
+            let asks = |desk: &mut Desk| {
+                desk.driver.serve(desk.now, &service);
+                desk.run(300, |d| !d.held_back.is_empty());
+            };
+            assert_a_former_lifes_answer_changes_nothing(name, asks, &format!("{service:?}"));
+        }
+    }
+}
+
+#[test]
+fn what_a_former_life_was_told_of_a_board_at_rest_is_not_taken_for_the_end_of_a_turn() {
+    let owed = PROFILES.into_iter().filter(|name| {
+        // One part of the picture, or the other.
+        [0, WATCH_MS / 2].into_iter().all(|before_ms| {
+            let asks = |desk: &mut Desk| {
+                desk.cable = Cable::Whole;
+                desk.run(before_ms, |_| false);
+                desk.cable = Cable::Slow;
+                desk.run(WATCHED_WITHIN_MS, |d| !d.held_back.is_empty());
+            };
+            assert_a_former_lifes_answer_changes_nothing(name, asks, &format!("watched, {before_ms} ms on"))
+        })
+    });
+    assert!(owed.count() >= 11, "only xy-v3 and tcn-00ff are asked nothing at rest");
+}
+
+/// A uling reply names no register: the late state of a second box would read like a turn that succeeded.
+#[test]
+fn uling_a_late_box_of_a_former_life_is_no_finished_turn() {
+    let reply_ms = fitted("uling-zdm8").timing.reply_ms;
+    for late_ms in [0, 10, reply_ms / 2, reply_ms - 1] {
+        let mut desk = Desk::idle("uling-zdm8");
+        desk.restart_agent();
+        desk.run(late_ms, |_| false);
+        desk.driver.received(desk.now, desk.now, &sealed(vec![1, READ, 2, SUCCESS, 1]));
+        desk.assert_can_vend(&format!("a second box, {late_ms} ms late"));
+    }
+}
+
+/// A vmc96 whose motor 5 turns.
+fn turning() -> Desk {
+    let mut desk = Desk::with("vmc96", faults("no-drop@1"));
+    desk.drive();
+    desk.until(|d| d.board.turns().len() == 1);
+    desk.run(400, |_| false);
+    assert_eq!(turning_motors(&mut desk), [motor(5)]);
+    desk
+}
+
+/// What the board itself says, whoever listens.
+fn turning_motors(desk: &mut Desk) -> Vec<u8> {
+    desk.board.received(desk.now, &frame(MOTORS, &[STATUS]));
+    let said: Vec<Vec<u8>> = std::iter::from_fn(|| desk.board.next_output()).collect();
+    let [.., last] = &said[..] else { panic!("the board says nothing") };
+    last[5..last.len() - 1].to_vec()
+}
+
+#[test]
+fn vmc96_a_motor_that_cannot_be_seen_is_stopped_before_something_can_fall_and_be_forgotten() {
+    let mut desk = turning();
+    desk.cable = Cable::Slow;
+    let timing = desk.profile.timing;
+    // The last picture is as old as a poll, and the answer that is missed last is waited for.
+    desk.run(HISTORY_MS + timing.poll_ms + 3 * timing.reply_ms, |_| false);
+    assert_eq!(turning_motors(&mut desk), [0; 0]);
+    desk.cable = Cable::Whole;
+    desk.until(|d| d.driver.state() == LineState::Idle);
+    assert!(matches!(desk.ends(), (ends, 1) if ends == [Finding::Unproven("")]), "{:?}", desk.found);
+}
+
+#[test]
+fn vmc96_a_motor_that_was_never_seen_turning_is_stopped_all_the_same() {
+    let mut desk = Desk::with("vmc96", faults("no-drop@1"));
+    desk.drive();
+    desk.until(|d| d.board.turns().len() == 1);
+    desk.cable = Cable::Slow;
+    let timing = desk.profile.timing;
+    desk.run(HISTORY_MS + timing.poll_ms + 3 * timing.reply_ms, |_| false);
+    assert_eq!(turning_motors(&mut desk), [0; 0]);
+}
+
+#[test]
+fn vmc96_a_motor_is_stopped_first_when_the_port_comes_back() {
+    let mut desk = turning();
+    desk.driver.closed(desk.now);
+    desk.run(100, |_| false);
+    desk.driver.opened(desk.now);
+    // Not one picture is needed for it.
+    desk.cable = Cable::Slow;
+    desk.run(desk.profile.timing.reply_ms + 50, |_| false);
+    assert_eq!(turning_motors(&mut desk), [0; 0]);
+    desk.cable = Cable::Whole;
+    desk.until(|d| d.driver.state() == LineState::Idle);
+    assert!(matches!(desk.ends(), (ends, 1) if ends == [Finding::Unproven("")]), "{:?}", desk.found);
+}
+
+#[test]
+fn vmc96_another_motor_that_turns_is_stopped_and_its_goods_are_not_credited() {
+    for is_first in [false, true] {
+        let mut desk = turning();
+        if is_first {
+            // The own one has vanished: only the other turns.
+            desk.board.power_cycle(desk.now);
+        }
+        desk.board.received(desk.now, &frame(MOTORS, &[RUN, motor(6)]));
+        desk.board.next_output();
+        let timing = desk.profile.timing;
+        desk.run(timing.poll_ms + timing.reply_ms, |_| false);
+        assert_eq!(turning_motors(&mut desk), [0; 0], "{is_first}");
+        desk.run(60_000, |_| false);
+        assert_eq!(desk.driver.state(), LineState::Idle);
+        let ends: Vec<&Finding> = desk.found.iter().filter(|f| ends_a_vend(f)).collect();
+        assert!(matches!(ends[..], [Finding::Unproven(_)]), "{is_first}: {ends:?}");
+    }
+}
