@@ -150,7 +150,8 @@ impl Words for LiftC7Words {
     type Look = Look;
 
     const IDENTITY_PARTS: u8 = 1;
-    const REPLIES_ARE_ANONYMOUS: bool = false;
+    // They name the question, but not which one of its kind: an old picture would pass for a new one.
+    const REPLIES_ARE_ANONYMOUS: bool = true;
 
     fn new(profile: &Profile) -> Self {
         LiftC7Words { profile: profile.clone(), grid: profile.options.grid }

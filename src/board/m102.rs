@@ -204,7 +204,8 @@ impl Words for M102Words {
     type Look = Option<Poll>;
 
     const IDENTITY_PARTS: u8 = 1;
-    const REPLIES_ARE_ANONYMOUS: bool = false;
+    // They name the question, but not which one of its kind: an old picture would pass for a new one.
+    const REPLIES_ARE_ANONYMOUS: bool = true;
 
     fn new(profile: &Profile) -> Self {
         // Profile::parse refuses an m102 profile that does not name its motors.

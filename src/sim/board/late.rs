@@ -32,12 +32,14 @@ fn assert_a_former_lifes_answer_changes_nothing(name: &str, asks: impl Fn(&mut D
             desk.cable = Cable::Whole;
             desk.restart_agent();
             let comes_at = desk.now.plus_ms(desk.profile.timing.reply_ms * part / of);
-            let by = desk.now.plus_ms(desk.profile.timing.reply_ms);
+            let mut by = desk.now.plus_ms(desk.profile.timing.reply_ms);
             desk.run(comes_at.since_ms(desk.now), |d| d.driver.state() == LineState::Idle);
             let is_driven = desk.driver.state() == LineState::Idle;
             if is_driven {
                 desk.drive();
                 desk.run(comes_at.since_ms(desk.now), |_| false);
+                // What is asked next is about the turn: a driver that drove this early must know the two apart.
+                by = comes_at.plus_ms(desk.profile.timing.poll_ms + desk.profile.timing.reply_ms);
             }
             if in_front {
                 desk.hear_in_front(answers, by);
