@@ -220,6 +220,14 @@ clauses! {
     28 R28HighestStands,
     /// A pause before the next try runs on the boot clock.
     29 R29PausesOnBoot,
+    /// A call leaves only when it is durable.
+    40 R40CallAfterDurable,
+    /// Calls that were not taken are sent again after a restart.
+    41 R41CallsKept,
+    /// Calls about one subject leave in their order.
+    42 R42SubjectInOrder,
+    /// Open calls are bounded.
+    43 R43CallsBounded,
 }
 
 /// Whether this clause is taken out.

@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use vend::order::command::{BodyDigest, ECHO_BYTES_MAX, Echo, NOTIFY_URL_BYTES_MAX, QUANTITY_MAX, Turns};
 use vend::order::key::{Id, Key};
-use vend::order::life::{Arrival, Intent, Order, Unit};
+use vend::order::life::{Arrival, Intent, Order, Refund, Unit};
 use vend::order::motor::{Address, FloorType, Reference, Slot};
 use vend::order::outcome::{DropSensor, Motor, Reason, UnitOutcome};
 use vend::order::record::{decode_order, encode_order};
@@ -225,6 +225,10 @@ fn any_turns() -> impl Strategy<Value = Turns> {
     )
 }
 
+fn any_refund() -> impl Strategy<Value = Refund> {
+    prop_oneof![Just(Refund::No), Just(Refund::Asked), Just(Refund::Owed)]
+}
+
 fn any_order() -> impl Strategy<Value = Order> {
     let echo = (any_text(ECHO_BYTES_MAX), any_text(ECHO_BYTES_MAX), any_text(ECHO_BYTES_MAX), any_text(ECHO_BYTES_MAX))
         .prop_map(|(delivery_id, trade_id, machine_id, msg_id)| Echo { delivery_id, trade_id, machine_id, msg_id });
@@ -239,7 +243,7 @@ fn any_order() -> impl Strategy<Value = Order> {
     let texts = (any_id(), any_id(), any_text(NOTIFY_URL_BYTES_MAX), echo);
     let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<[u8; 16]>());
     let work = (option::of(any_turns()), vec(any_unit(), 1..=usize::from(QUANTITY_MAX)), vec(any_report(), 0..3));
-    (texts, numbers, arrival, work, any_copy(), any::<(bool, bool)>()).prop_map(
+    (texts, numbers, arrival, work, any_refund(), any::<(bool, bool)>()).prop_map(
         |((order_id, record_id, notify_url, echo), numbers, arrival, (turns, units, reports), refund, flags)| Order {
             key: Key { order_id, record_id },
             arrival_number: numbers.0,

@@ -87,6 +87,13 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
                 format!("{} 份待接收", status.reports_open),
             ),
         ),
+        (
+            lang.say("calls", "平台通知"),
+            lang.say(
+                format!("{} not yet taken, {} refused for good", status.calls_open, status.calls_dead),
+                format!("{} 条待平台接收，{} 条被平台永久拒绝", status.calls_open, status.calls_dead),
+            ),
+        ),
         (lang.say("counters", "计数"), counters(&status.counters, lang)),
     ];
     let rejected = status.rejected.last();
@@ -169,6 +176,8 @@ fn counters(counters: &Counters, lang: Lang) -> String {
         conflicts,
         driven,
         reports_settled,
+        calls_settled,
+        calls_left_out,
         commits,
         // These three stand with the line.
         line_faults: _,
@@ -184,6 +193,8 @@ fn counters(counters: &Counters, lang: Lang) -> String {
         (conflicts, "conflicts", "冲突"),
         (driven, "motor commands", "电机指令"),
         (reports_settled, "reports taken", "已接收上报"),
+        (calls_settled, "calls taken", "平台已接收通知"),
+        (calls_left_out, "calls left out", "未保存通知"),
         (commits, "commits", "提交"),
     ];
     let counted: Vec<String> = all

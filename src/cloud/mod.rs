@@ -2,9 +2,10 @@
 //!
 //! A command's way in: [`envelope::open`] (is it a flat JSON object?) → [`envelope::verify`] (did the platform sign
 //! it?) → [`device::decode`] (what does it ask for?). The way out is [`device`]'s messages and the
-//! [`report`] → [`envelope::seal`]. [`open_platform`] asks the cloud itself, over HTTP.
+//! [`report`] → [`envelope::seal`]; [`call`] is what a stored call becomes. [`open_platform`] asks the cloud itself, over HTTP.
 
 pub mod api_codes;
+pub mod call;
 pub mod device;
 pub mod envelope;
 pub mod open_platform;

@@ -4,7 +4,7 @@
 use super::commit::After;
 use super::event::{Effect, Epoch, Level, Tag, Token};
 use super::gate::Verdict;
-use super::outbox::CopyId;
+use super::outbox::Parcel;
 use super::{Core, Phase};
 use crate::cloud::device::{self, Inbound, ReceivedState};
 use crate::order::command::{Echo, Put};
@@ -78,7 +78,7 @@ pub(super) struct Arrivals {
     rejection_told: Option<BootMs>,
     repeats: BTreeMap<Key, BootMs>,
     sayings: VecDeque<Vec<u8>>,
-    in_flight: BTreeMap<Token, Option<CopyId>>,
+    in_flight: BTreeMap<Token, Option<Parcel>>,
 }
 
 impl Arrivals {
@@ -92,6 +92,10 @@ impl Arrivals {
 
     pub(super) const fn lacks_space(&self) -> bool {
         self.no_space
+    }
+
+    pub(super) fn is_under_way(&self, parcel: &Parcel) -> bool {
+        self.in_flight.values().flatten().any(|flying| flying == parcel)
     }
 
     pub(super) fn has_room_to_publish(&self) -> bool {
@@ -127,8 +131,8 @@ impl Core {
             self.arrivals.acks.clear();
             self.arrivals.held.clear();
         }
-        for copy in std::mem::take(&mut self.arrivals.in_flight).into_values().flatten() {
-            self.outbox.wait_for_broker(copy);
+        for parcel in std::mem::take(&mut self.arrivals.in_flight).into_values().flatten() {
+            self.outbox.wait_for_broker(parcel);
         }
         self.note(Level::Warn, "broker_lost", "the connection to the broker is gone".to_owned());
     }
@@ -376,12 +380,15 @@ impl Core {
     }
 
     fn limit(&self) -> Limit {
-        let (open, reports) = (self.queue.len(), self.orders.len());
+        let (open, reports, calls) = (self.queue.len(), self.orders.len(), self.calls.open());
         let limits = self.settings.limits;
-        if reports >= limits.reports_open.saturating_add(limits.refusal_reserve) {
+        let reserve = limits.refusal_reserve;
+        if reports >= limits.reports_open.saturating_add(reserve) || calls >= limits.calls_open.saturating_add(reserve)
+        {
             Limit::Full
         } else if (open >= limits.orders_open && !sabotage::is_out(Clause::R26OrdersBounded))
             || (reports >= limits.reports_open && !sabotage::is_out(Clause::R26ReportsBounded))
+            || (calls >= limits.calls_open && !sabotage::is_out(Clause::R43CallsBounded))
         {
             Limit::RefusalsOnly
         } else {
@@ -459,15 +466,15 @@ impl Core {
         }
     }
 
-    pub(super) fn publish(&mut self, payload: Vec<u8>, copy: Option<CopyId>) {
+    pub(super) fn publish(&mut self, payload: Vec<u8>, parcel: Option<Parcel>) {
         let token = self.next_token();
-        self.arrivals.in_flight.insert(token, copy);
+        self.arrivals.in_flight.insert(token, parcel);
         self.effects.push(Effect::Publish { token, payload });
     }
 
     pub(super) fn on_published(&mut self, now: Now, token: Token) {
-        if let Some(Some(copy)) = self.arrivals.in_flight.remove(&token) {
-            self.on_copy_answered(now, &copy, Answer::Taken);
+        if let Some(Some(parcel)) = self.arrivals.in_flight.remove(&token) {
+            self.on_parcel_answered(now, &parcel, Answer::Taken);
         }
         self.say_what_waits();
     }
@@ -475,8 +482,8 @@ impl Core {
     /// What the broker refused holds no place of the window: a report is tried again later, a saying is asked for again.
     pub(super) fn on_not_published(&mut self, now: Now, token: Token, why: String) {
         self.note(Level::Error, "publish_refused", why);
-        if let Some(Some(copy)) = self.arrivals.in_flight.remove(&token) {
-            self.on_copy_answered(now, &copy, Answer::Later { retry_after_s: None });
+        if let Some(Some(parcel)) = self.arrivals.in_flight.remove(&token) {
+            self.on_parcel_answered(now, &parcel, Answer::Later { retry_after_s: None });
         }
         self.say_what_waits();
     }

@@ -36,6 +36,8 @@ pub(super) enum After {
     /// The order's reports up to this sequence are durable: they may leave. A correction that was written while this
     /// commit was under way waits for its own.
     Offer { key: Key, up_to: u32 },
+    /// The call of this number is durable: it may leave.
+    OfferCall(u64),
 }
 
 #[derive(Debug, Default)]
@@ -183,6 +185,7 @@ impl Core {
                 Some(order) => record::encode_order(order).map(Some),
                 None => Ok(self.archive.record(key).map(<[u8]>::to_vec)),
             },
+            RecordKey::Call(number) => self.calls.get(*number).map(record::encode_call).transpose(),
         }
     }
 
@@ -215,6 +218,7 @@ impl Core {
             After::Drive(sequence) => self.intent_is_durable(now, sequence),
             After::Release => self.release(now),
             After::Offer { key, up_to } => self.offer(now, &key, up_to),
+            After::OfferCall(number) => self.offer_call(now, number),
         }
     }
 }

@@ -9,7 +9,8 @@
 //! | `arrivals` | a message came: who may say what, keys, duplicates, limits |
 //! | `gate` | may this order be driven now? The one place that decides it |
 //! | `drive` | the line: one unit at a time, from intent to outcome |
-//! | `outbox` | reports and refunds until they are taken |
+//! | `outbox` | reports and calls until they are taken |
+//! | `calls` | what the platform must be told: durable first, in order, at least once |
 //! | `platform` | what is asked of the cloud: is it paid, what time is it |
 //! | `recover` | what happens when power returns |
 //! | `commit` | what follows what into the journal |
@@ -19,6 +20,7 @@
 
 mod archive;
 mod arrivals;
+mod calls;
 mod commit;
 mod drive;
 pub mod event;
@@ -33,6 +35,7 @@ mod tests;
 
 pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
 pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REFUSAL_RESERVE, REPORTS_OPEN_MAX, RING_MAX, RingEntry};
+pub use calls::{CALLS_DEAD_MAX, CALLS_OPEN_MAX};
 pub use quality::{HOURS_KEPT, LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;
 pub use status::{OrderLine, Recent, ReportLine, Status, UnitLine};
@@ -99,7 +102,9 @@ pub struct Limits {
     pub orders_open: usize,
     /// Orders with unsettled reports that may be kept at once (rule 26).
     pub reports_open: usize,
-    /// Refusals that are kept beyond both limits (rule 9).
+    /// Calls that may be open at once (rule 43).
+    pub calls_open: usize,
+    /// Refusals that are kept beyond all these limits (rule 9).
     pub refusal_reserve: usize,
     /// Tombstones that are kept however old they are (rule 12).
     pub tombstones: usize,
@@ -110,6 +115,7 @@ impl Default for Limits {
         Limits {
             orders_open: ORDERS_OPEN_MAX,
             reports_open: REPORTS_OPEN_MAX,
+            calls_open: CALLS_OPEN_MAX,
             refusal_reserve: REFUSAL_RESERVE,
             tombstones: TOMBSTONES_KEPT,
         }
@@ -159,6 +165,10 @@ pub struct Counters {
     pub driven: u64,
     /// Reports taken by their receiver.
     pub reports_settled: u64,
+    /// Calls taken by the platform.
+    pub calls_settled: u64,
+    /// Calls that were not even kept: too many were open, or one was too large.
+    pub calls_left_out: u64,
     /// Commits.
     pub commits: u64,
     /// Frames with a bad check, noise, unexpected frames and time-outs on the line.
@@ -186,6 +196,7 @@ pub struct Core {
     queue: gate::Queue,
     line: drive::Line,
     outbox: outbox::Outbox,
+    calls: calls::Calls,
     platform: platform::Platform,
     commits: commit::Commits,
     effects: Vec<Effect>,

@@ -1,15 +1,14 @@
-//! Reports and refunds until their receivers have taken them (rules 24, 25; order-life, section 4).
+//! Reports and calls until their receivers have taken them (rules 24, 25, 40–43; order-life, section 4).
 //!
-//! Order is kept per order only: one dead URL holds up nobody else. A host that fails again and again is left alone
+//! Order is kept per order, and per subject of calls, only: one dead URL holds up nobody else. A host that fails again and again is left alone
 //! for a while (a circuit breaker), so that ten thousand stored reports do not become a storm.
 
 use super::Core;
 use super::commit::After;
 use super::event::{Audience, Effect, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token};
-use crate::cloud::api_codes::RetryClass;
-use crate::cloud::open_platform::{self, ApiError, NewStatus};
 use crate::cloud::report::Report as Telling;
 use crate::order::backoff::full_jitter;
+use crate::order::call::{Call, CallRecord, Operation, Subject, Way};
 use crate::order::key::Key;
 use crate::order::life::{Order, State};
 use crate::order::report::{Answer, Copy, DeadReason, Next, RETRY_BASE_MS, RETRY_MAX_MS, Report};
@@ -33,8 +32,6 @@ pub(super) enum Channel {
     Http,
     /// The platform's topic.
     Mqtt,
-    /// PUT status 2 at the platform.
-    Refund,
 }
 
 /// Names one copy of one report.
@@ -45,13 +42,22 @@ pub(super) struct CopyId {
     pub(super) channel: Channel,
 }
 
+/// What the outbox carries. Where both could leave, reports go first: somebody waits for them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Parcel {
+    /// A copy of a report.
+    Report(CopyId),
+    /// The call of this number.
+    Call(u64),
+}
+
 #[derive(Debug, Default)]
 struct Host {
     in_flight: usize,
     failures: u32,
     closed_until: BootMs,
-    /// Copies that wait until this host may be called, oldest first.
-    waiting: VecDeque<CopyId>,
+    /// What waits until this host may be called, oldest first.
+    waiting: VecDeque<Parcel>,
 }
 
 impl Host {
@@ -64,15 +70,17 @@ impl Host {
 
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    /// All copies that are on their way or wait somewhere below, so that none is offered twice.
-    known: BTreeSet<CopyId>,
-    /// Copies that wait for their time.
-    due: BTreeSet<(BootMs, CopyId)>,
-    /// Corrections that wait for the report before them.
-    parked: BTreeSet<CopyId>,
-    /// Copies that wait for the broker.
-    for_broker: BTreeSet<CopyId>,
-    in_flight: BTreeMap<Token, (CopyId, String)>,
+    /// All that is on its way or waits somewhere below, so that nothing is offered twice.
+    known: BTreeSet<Parcel>,
+    /// Reports among them.
+    reports: usize,
+    /// What waits for its time.
+    due: BTreeSet<(BootMs, Parcel)>,
+    /// Corrections that wait for the report before them, calls that wait for the one before them.
+    parked: BTreeSet<Parcel>,
+    /// What waits for the broker.
+    for_broker: BTreeSet<Parcel>,
+    in_flight: BTreeMap<Token, (Parcel, String)>,
     hosts: BTreeMap<String, Host>,
 }
 
@@ -85,13 +93,40 @@ impl Outbox {
         self.due.first().map(|(at, _)| *at).into_iter().chain(probes).min()
     }
 
-    /// Reports and refunds that are not yet taken.
-    pub(super) fn len(&self) -> usize {
-        self.known.len()
+    /// Copies of reports that are not yet taken.
+    pub(super) const fn reports(&self) -> usize {
+        self.reports
     }
 
-    pub(super) fn wait_for_broker(&mut self, copy: CopyId) {
-        self.for_broker.insert(copy);
+    pub(super) fn wait_for_broker(&mut self, parcel: Parcel) {
+        self.for_broker.insert(parcel);
+    }
+
+    /// False when it is known already.
+    fn learn(&mut self, parcel: Parcel) -> bool {
+        let is_report = matches!(parcel, Parcel::Report(_));
+        let is_new = self.known.insert(parcel);
+        self.reports += usize::from(is_new && is_report);
+        is_new
+    }
+
+    /// It is taken, dead or no longer wanted. What still lies among the due or waits for a host is dropped in its turn.
+    pub(super) fn forget(&mut self, parcel: &Parcel) {
+        let was_known = self.known.remove(parcel);
+        self.reports -= usize::from(was_known && matches!(parcel, Parcel::Report(_)));
+        self.parked.remove(parcel);
+        self.for_broker.remove(parcel);
+    }
+
+    /// What it waited for is done.
+    pub(super) fn unpark(&mut self, now: BootMs, parcel: Parcel) {
+        if self.parked.remove(&parcel) {
+            self.due.insert((now, parcel));
+        }
+    }
+
+    fn is_under_way(&self, parcel: &Parcel) -> bool {
+        self.in_flight.values().any(|(flying, _)| flying == parcel)
     }
 
     fn host(&mut self, name: &str) -> &mut Host {
@@ -135,13 +170,23 @@ impl Core {
     /// the commit that carries it.
     pub(super) fn report(&mut self, now: Now, key: &Key) {
         let timestamp_s = self.told_time_s(now);
-        let refund = self.settings.cloud.refund_failed;
+        let refunds = self.settings.cloud.refund_failed;
         let Some(order) = self.orders.get_mut(key) else { return };
-        let up_to = order.write_report(timestamp_s, refund);
+        let up_to = order.write_report(timestamp_s);
+        if refunds && order.ask_refund() {
+            self.refund(now, key);
+        }
         if sabotage::is_out(Clause::R00ReportAfterDurable) {
             self.offer(now, key, up_to);
         }
         self.save(key, [After::Offer { key: key.clone(), up_to }]);
+    }
+
+    /// The platform is to give the money back (rule 25).
+    pub(super) fn refund(&mut self, now: Now, key: &Key) {
+        let order_id = key.order_id.clone();
+        let subject = Subject::new("order", &order_id);
+        self.call(now, Call { subject, way: Way::Http(Operation::Refund { order_id }), newest_wins: false });
     }
 
     /// The order's reports up to this sequence are durable: their open copies may leave.
@@ -155,80 +200,108 @@ impl Core {
                 }
             }
         }
-        // A refund is decided with a report, the newest at the latest.
-        if order.refund.is_open() && order.reports.last().is_some_and(|r| r.sequence <= up_to) {
-            copies.push(CopyId { key: key.clone(), sequence: 0, channel: Channel::Refund });
-        }
-        copies.retain(|c| self.outbox.known.insert(c.clone()));
         for copy in copies {
-            match copy.channel {
-                Channel::Mqtt => {
-                    self.outbox.for_broker.insert(copy);
-                }
-                Channel::Http | Channel::Refund => {
-                    self.outbox.due.insert((now.boot, copy));
-                }
-            }
+            self.enter(now, Parcel::Report(copy));
         }
         self.send_what_is_due(now);
     }
 
+    /// The call is durable: it may leave.
+    pub(super) fn offer_call(&mut self, now: Now, number: u64) {
+        if self.calls.get(number).is_some_and(CallRecord::is_open) {
+            self.enter(now, Parcel::Call(number));
+            self.send_what_is_due(now);
+        }
+    }
+
+    fn enter(&mut self, now: Now, parcel: Parcel) {
+        if self.outbox.learn(parcel.clone()) {
+            match self.goes_over_mqtt(&parcel) {
+                true => self.outbox.wait_for_broker(parcel),
+                false => drop(self.outbox.due.insert((now.boot, parcel))),
+            }
+        }
+    }
+
+    fn goes_over_mqtt(&self, parcel: &Parcel) -> bool {
+        match parcel {
+            Parcel::Report(copy) => copy.channel == Channel::Mqtt,
+            Parcel::Call(number) => {
+                self.calls.get(*number).is_some_and(|record| matches!(record.call.way, Way::Publish { .. }))
+            }
+        }
+    }
+
+    /// It has left, and its receiver has not answered yet.
+    pub(super) fn is_under_way(&self, parcel: &Parcel) -> bool {
+        self.outbox.is_under_way(parcel) || self.arrivals.is_under_way(parcel)
+    }
+
     /// Sends what may be sent now, within the limits.
     pub(super) fn send_what_is_due(&mut self, now: Now) {
-        // Copies that waited for their host go first: they are older.
+        // What waited for its host goes first: it is older.
         let mut ready = Vec::new();
         for host in self.outbox.hosts.values_mut() {
             let room = host.room(now.boot).min(host.waiting.len());
             ready.extend(host.waiting.drain(..room));
         }
-        self.outbox.due.extend(ready.into_iter().map(|copy| (BootMs(0), copy)));
+        self.outbox.due.extend(ready.into_iter().map(|parcel| (BootMs(0), parcel)));
         while self.outbox.in_flight.len() < HTTP_IN_FLIGHT_MAX {
             let Some(&(at, _)) = self.outbox.due.first() else { break };
             if at > now.boot {
                 break;
             }
-            let Some((_, copy)) = self.outbox.due.pop_first() else { break };
-            match copy.channel {
-                Channel::Mqtt => self.outbox.wait_for_broker(copy),
-                Channel::Http | Channel::Refund => self.send_over_http(now, copy),
+            let Some((_, parcel)) = self.outbox.due.pop_first() else { break };
+            match self.goes_over_mqtt(&parcel) {
+                true => self.outbox.wait_for_broker(parcel),
+                false => self.send_over_http(now, parcel),
             }
         }
         while self.arrivals.has_room_to_publish()
-            && let Some(copy) = self.outbox.for_broker.pop_first()
+            && let Some(parcel) = self.outbox.for_broker.pop_first()
         {
-            let payload = self.orders.get(&copy.key).and_then(|order| {
-                let report = order.reports.iter().find(|r| r.sequence == copy.sequence)?;
-                report.mqtt.is_open().then(|| self.mqtt_report(order, report))
-            });
-            match payload {
-                Some(payload) => self.publish(payload, Some(copy)),
-                None => {
-                    self.outbox.known.remove(&copy);
+            let payload = match &parcel {
+                Parcel::Call(number) if self.calls.follows_another(*number) => {
+                    self.outbox.parked.insert(parcel);
+                    continue;
                 }
+                Parcel::Call(number) => self.publication_of(*number),
+                Parcel::Report(copy) => self.orders.get(&copy.key).and_then(|order| {
+                    let report = order.reports.iter().find(|r| r.sequence == copy.sequence)?;
+                    report.mqtt.is_open().then(|| self.mqtt_report(order, report))
+                }),
+            };
+            match payload {
+                Some(payload) => self.publish(payload, Some(parcel)),
+                None => self.outbox.forget(&parcel),
             }
         }
     }
 
-    /// Sends one copy, or puts it where it waits.
-    fn send_over_http(&mut self, now: Now, copy: CopyId) {
-        // The sequence rises at the receiver too: a correction waits for what it corrects.
-        if self.follows_an_open_report(&copy) {
-            self.outbox.parked.insert(copy);
+    /// Sends it, or puts it where it waits.
+    fn send_over_http(&mut self, now: Now, parcel: Parcel) {
+        let (must_wait, request) = match &parcel {
+            // The sequence rises at the receiver too: a correction waits for what it corrects.
+            Parcel::Report(copy) => (self.follows_an_open_report(copy), self.request_of_report(copy)),
+            Parcel::Call(number) => (self.calls.follows_another(*number), self.request_of_call(*number)),
+        };
+        if must_wait {
+            self.outbox.parked.insert(parcel);
             return;
         }
-        let Some(request) = self.request_for(now, &copy) else {
-            self.outbox.known.remove(&copy);
+        let Some(request) = request else {
+            self.outbox.forget(&parcel);
             return;
         };
         let name = host_of(&request.url).to_owned();
         let host = self.outbox.host(&name);
         if host.room(now.boot) == 0 {
-            host.waiting.push_back(copy);
+            host.waiting.push_back(parcel);
             return;
         }
         host.in_flight += 1;
         let token = self.next_token();
-        self.outbox.in_flight.insert(token, (copy, name));
+        self.outbox.in_flight.insert(token, (parcel, name));
         self.effects.push(Effect::Http { token, request });
     }
 
@@ -242,18 +315,8 @@ impl Core {
     }
 
     /// The request of a copy; nothing when it is no longer wanted.
-    fn request_for(&self, now: Now, copy: &CopyId) -> Option<Request> {
+    fn request_of_report(&self, copy: &CopyId) -> Option<Request> {
         let order = self.orders.get(&copy.key)?;
-        if copy.channel == Channel::Refund {
-            order.refund.is_open().then_some(())?;
-            let (cloud, machine_no) = (&self.settings.cloud, &self.settings.machine_no);
-            let time_s = self.told_time_s(now);
-            let call = cloud
-                .account
-                .as_ref()
-                .map(|account| account.update_order(machine_no, &copy.key.order_id, NewStatus::Refund, time_s));
-            return call.map(|call| self.cloud_request(call));
-        }
         let report = order.reports.iter().find(|r| r.sequence == copy.sequence).filter(|r| r.http.is_open())?;
         self.http_report(order, report)
     }
@@ -287,12 +350,12 @@ impl Core {
 
     /// A request of ours was answered, or was not.
     pub(super) fn on_answered(&mut self, now: Now, token: Token, answer: Result<HttpAnswer, HttpFailure>) {
-        let Some((copy, host)) = self.outbox.in_flight.remove(&token) else {
+        let Some((parcel, host)) = self.outbox.in_flight.remove(&token) else {
             self.on_platform_answered(now, token, answer);
             return;
         };
-        let meaning = match (&copy.channel, &answer) {
-            (Channel::Refund, Ok(answer)) => refund_answer(answer),
+        let meaning = match (&parcel, &answer) {
+            (Parcel::Call(number), Ok(answer)) => self.meaning_for_call(*number, answer),
             (_, Ok(answer)) => Answer::of_status(answer.status, answer.retry_after_s),
             (_, Err(failure)) => match failure.kind {
                 FailureKind::BadTarget => Answer::Never(DeadReason::BadTarget),
@@ -309,31 +372,55 @@ impl Core {
                 Err(failure) => failure.why.clone(),
             };
             let level = if failed { Level::Info } else { Level::Warn };
-            self.note(level, "report_not_taken", format!("order {} at {host}: {why}", copy.key));
+            let (what, parcel) = match &parcel {
+                Parcel::Report(copy) => ("report_not_taken", format!("order {}", copy.key)),
+                Parcel::Call(number) => ("call_not_taken", format!("call {number}")),
+            };
+            self.note(level, what, format!("{parcel} at {host}: {why}"));
         }
-        self.on_copy_answered(now, &copy, meaning);
+        self.on_parcel_answered(now, &parcel, meaning);
+    }
+
+    /// What a receiver's answer does to what was sent.
+    pub(super) fn on_parcel_answered(&mut self, now: Now, parcel: &Parcel, answer: Answer) {
+        match parcel {
+            Parcel::Report(copy) => self.on_copy_answered(now, copy, answer),
+            Parcel::Call(number) => self.on_call_answered(now, *number, answer),
+        }
+    }
+
+    /// It was not taken: it waits for its next try.
+    pub(super) fn try_again(&mut self, now: Now, parcel: Parcel, next: Next) {
+        let at = match next {
+            Next::Done => return,
+            Next::AgainWithBackOff { attempts } => {
+                let pause_ms = full_jitter(attempts - 1, RETRY_BASE_MS, RETRY_MAX_MS, self.random.u64(..));
+                let from = if sabotage::is_out(Clause::R29PausesOnBoot) { BootMs(now.wall.0) } else { now.boot };
+                from.plus_ms(pause_ms)
+            }
+            Next::AgainAfter { ms } => now.boot.plus_ms(ms),
+        };
+        self.outbox.due.insert((at, parcel));
     }
 
     /// What an answer does to the copy and to its order.
-    pub(super) fn on_copy_answered(&mut self, now: Now, id: &CopyId, answer: Answer) {
+    fn on_copy_answered(&mut self, now: Now, id: &CopyId, answer: Answer) {
         let Some(order) = self.orders.get_mut(&id.key) else { return };
-        let report = order.reports.iter_mut().find(|r| r.sequence == id.sequence);
-        let copy: &mut Copy = match (id.channel, report) {
-            (Channel::Refund, _) => &mut order.refund,
-            (Channel::Http, Some(report)) => &mut report.http,
-            (Channel::Mqtt, Some(report)) => &mut report.mqtt,
-            (_, None) => return,
+        let Some(report) = order.reports.iter_mut().find(|r| r.sequence == id.sequence) else { return };
+        let copy: &mut Copy = match id.channel {
+            Channel::Http => &mut report.http,
+            Channel::Mqtt => &mut report.mqtt,
         };
         if !copy.is_open() {
             return;
         }
         let next = copy.after(answer);
         if next == Next::Done {
-            self.outbox.known.remove(id);
-            let freed: Vec<CopyId> = self.outbox.parked.iter().filter(|c| c.key == id.key).cloned().collect();
-            for copy in freed {
-                self.outbox.parked.remove(&copy);
-                self.outbox.due.insert((now.boot, copy));
+            self.outbox.forget(&Parcel::Report(id.clone()));
+            let of_order = |parcel: &&Parcel| matches!(parcel, Parcel::Report(copy) if copy.key == id.key);
+            let freed: Vec<Parcel> = self.outbox.parked.iter().filter(of_order).cloned().collect();
+            for parcel in freed {
+                self.outbox.unpark(now.boot, parcel);
             }
         }
         if sabotage::is_out(Clause::R24BodyFrozen)
@@ -342,17 +429,8 @@ impl Core {
             report.timestamp_s += 1;
         }
         let settled = !order.has_open_copy() && order.is_final();
-        match next {
-            Next::Done => self.counters.reports_settled += u64::from(answer == Answer::Taken),
-            Next::AgainWithBackOff { attempts } => {
-                let pause_ms = full_jitter(attempts - 1, RETRY_BASE_MS, RETRY_MAX_MS, self.random.u64(..));
-                let from = if sabotage::is_out(Clause::R29PausesOnBoot) { BootMs(now.wall.0) } else { now.boot };
-                self.outbox.due.insert((from.plus_ms(pause_ms), id.clone()));
-            }
-            Next::AgainAfter { ms } => {
-                self.outbox.due.insert((now.boot.plus_ms(ms), id.clone()));
-            }
-        }
+        self.counters.reports_settled += u64::from(answer == Answer::Taken);
+        self.try_again(now, Parcel::Report(id.clone()), next);
         self.save_lazily(now, &id.key);
         if settled {
             self.settle(now, &id.key);
@@ -391,15 +469,5 @@ impl Core {
             }
             self.save_removal(&key);
         }
-    }
-}
-
-/// What the cloud's answer to "to refund" means: refunded before is as good as refunded now.
-fn refund_answer(answer: &HttpAnswer) -> Answer {
-    let read = open_platform::read_update(answer.status, &answer.body);
-    match read.as_ref().map_err(ApiError::class) {
-        Ok(()) | Err(RetryClass::AlreadyDone) => Answer::Taken,
-        Err(RetryClass::Retry) => Answer::Later { retry_after_s: answer.retry_after_s },
-        Err(RetryClass::Final) => Answer::Never(DeadReason::Status(answer.status)),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::archive::Archive;
 use super::arrivals::Arrivals;
+use super::calls::Calls;
 use super::commit::{After, Commits};
 use super::drive::Line;
 use super::event::{Effect, Level};
@@ -11,7 +12,7 @@ use super::platform::Platform;
 use super::{Core, Counters, Phase, Start};
 use crate::cloud::device::ReceivedState;
 use crate::order::key::Key;
-use crate::order::life::State;
+use crate::order::life::{Refund, State};
 use crate::order::outcome::Reason;
 use crate::order::record::{Birth, Ledger, Records};
 use crate::order::time::{BootId, Now, TimeKeeper};
@@ -63,6 +64,7 @@ impl Core {
             queue: Queue::default(),
             line: Line::new(driver, now.boot),
             outbox: Outbox::default(),
+            calls: Calls::default(),
             platform: Platform::default(),
             commits: Commits::default(),
             effects: Vec::new(),
@@ -90,9 +92,14 @@ impl Core {
     /// `written`: of no intent above it a byte was written, if the motor mark says so.
     fn take_stock(&mut self, now: Now, records: Records, written: Option<u64>) {
         let mut on_line: Vec<(u64, Key, usize)> = Vec::new();
+        self.take_calls(now, records.calls);
         for mut order in records.orders {
             let key = order.key.clone();
             self.ledger.arrivals = self.ledger.arrivals.max(order.arrival_number);
+            if order.refund == Refund::Owed {
+                order.refund = Refund::Asked;
+                self.refund(now, &key);
+            }
             match order.state() {
                 State::Tombstone => {
                     if let Err(error) = self.archive.keep(&order) {
@@ -188,6 +195,7 @@ impl Core {
                 (None, _) => {}
             }
         }
+        self.offer_recovered_calls(now);
         self.queue.look_again();
     }
 }

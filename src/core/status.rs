@@ -33,6 +33,10 @@ pub struct Status {
     pub orders_open: usize,
     /// Copies of reports not yet taken.
     pub reports_open: usize,
+    /// Calls that the platform has not yet taken.
+    pub calls_open: usize,
+    /// Calls that it refused for good.
+    pub calls_dead: usize,
     /// Orders kept to answer duplicates.
     pub orders_settled: usize,
     /// Room on the disk for new orders.
@@ -161,7 +165,9 @@ impl Core {
             line_quality: self.line.quality.report(now.boot),
             time_trusted: self.time.trusted(now).is_some(),
             orders_open: self.queue.len(),
-            reports_open: self.outbox.len(),
+            reports_open: self.outbox.reports(),
+            calls_open: self.calls.open(),
+            calls_dead: self.calls.dead(),
             orders_settled: self.archive.len(),
             has_space: !self.arrivals.lacks_space(),
             verifies_orders: self.verifies(),
@@ -199,7 +205,7 @@ impl Core {
             _ if self.failed.is_some() => "JOURNAL FAILED, ",
             _ => "",
         };
-        format!("{trouble}{line}, {broker}, {open} orders open, {} reports open", self.outbox.len())
+        format!("{trouble}{line}, {broker}, {open} orders open, {} reports open", self.outbox.reports())
     }
 
     /// Everything is ready to serve: the first commit is durable and recovery is planned.

@@ -264,6 +264,18 @@ impl Unit {
     }
 }
 
+/// Whether the platform was asked to give the money back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Refund {
+    /// There was no reason to.
+    #[default]
+    No,
+    /// A call for it was made, in the very batch that says so here.
+    Asked,
+    /// A journal of format 1 says that it was still to be asked for; the call is made when the journal is read.
+    Owed,
+}
+
 /// One order with all that its life needs. One small journal record (rule 2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
@@ -289,8 +301,8 @@ pub struct Order {
     pub units: Vec<Unit>,
     /// Its reports, by rising sequence.
     pub reports: Vec<Report>,
-    /// The refund asked for at the platform (`refund_failed`).
-    pub refund: Copy,
+    /// Whether the platform was asked to give the money back (`refund_failed`).
+    pub refund: Refund,
     /// A person decided; evidence no longer corrects it.
     pub resolved_by_person: bool,
     /// Shrunk to what a repeated report needs.
@@ -315,7 +327,7 @@ impl Order {
             turns,
             units: vec![Unit::Waiting; units],
             reports: Vec::new(),
-            refund: Copy::None,
+            refund: Refund::No,
             resolved_by_person: false,
             shrunk: false,
         }
@@ -337,10 +349,10 @@ impl Order {
         }
     }
 
-    /// Whether a copy of a report, or the refund, is still to be taken by its receiver.
+    /// Whether a copy of a report is still to be taken by its receiver.
     #[must_use]
     pub fn has_open_copy(&self) -> bool {
-        self.refund.is_open() || self.reports.iter().any(|r| r.http.is_open() || r.mqtt.is_open())
+        self.reports.iter().any(|r| r.http.is_open() || r.mqtt.is_open())
     }
 
     /// The outcomes so far; one an ended unit.
@@ -495,13 +507,10 @@ impl Order {
 
     /// Adds the report of what is known now, with the next sequence, which it returns. Its body is frozen from here on
     /// (rule 24).
-    pub fn write_report(&mut self, timestamp_s: u64, refund: bool) -> u32 {
+    pub fn write_report(&mut self, timestamp_s: u64) -> u32 {
         let units = self.outcomes();
         let step = u32::from(!sabotage::is_out(Clause::R24SequenceRises));
         let sequence = self.reports.last().map_or(1, |r| r.sequence.saturating_add(step));
-        if refund && self.refund == Copy::None && OrderOutcome::may_refund(&units) {
-            self.refund = Copy::fresh();
-        }
         self.shrunk = false;
         self.reports.push(Report {
             sequence,
@@ -511,6 +520,15 @@ impl Order {
             mqtt: Copy::fresh(),
         });
         sequence
+    }
+
+    /// Whether the platform is to be asked for a refund now: once, when rule 25 allows it.
+    pub fn ask_refund(&mut self) -> bool {
+        let asks = self.refund == Refund::No && OrderOutcome::may_refund(&self.outcomes());
+        if asks {
+            self.refund = Refund::Asked;
+        }
+        asks
     }
 
     /// Keeps only what a repeated report needs, and what late evidence or a dead letter needs.
@@ -593,7 +611,7 @@ mod tests {
         order.notify_url = Some("https://shop.example/".into());
         order.intend(intent()).unwrap();
         end(&mut order).unwrap();
-        order.write_report(0, false);
+        order.write_report(0);
         order.reports[0].http.after(http);
         order.reports[0].mqtt.after(Answer::Taken);
         assert_eq!(order.state(), State::Settled);
@@ -622,7 +640,7 @@ mod tests {
         on_line.intend(intent()).unwrap();
         let mut ended = on_line.clone();
         ended.board_outcome(FELL).unwrap();
-        ended.write_report(0, false);
+        ended.write_report(0);
         type Change = fn(&mut Order) -> Result<(), Forbidden>;
         let changes: [(Event, Change); 7] = [
             (Event::Drive, |o| o.intend(intent()).map(drop)),
@@ -639,7 +657,7 @@ mod tests {
                 let result = change(&mut changed);
                 // The core writes the report of an order in the same step in which its last unit ends.
                 if !order.is_final() && changed.is_final() {
-                    changed.write_report(0, false);
+                    changed.write_report(0);
                 }
                 match step(order.state(), event) {
                     Step::Never(why) => {

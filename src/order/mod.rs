@@ -2,7 +2,9 @@
 //! Nothing here knows a socket, a port, a disk or a clock.
 
 pub mod backoff;
+pub mod call;
 pub mod command;
+mod format_1;
 pub mod key;
 pub mod life;
 pub mod mark;

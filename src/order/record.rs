@@ -3,6 +3,8 @@
 //! What a record is about stands in its key ([`RecordKey`]): an order's begins with a character of an id, every other
 //! kind's with a byte below, which no id has.
 
+use super::call::CallRecord;
+use super::format_1::Order1;
 use super::key::{Key, MachineNo};
 use super::life::Order;
 use super::mark::MarkId;
@@ -11,8 +13,12 @@ use crate::order::motor::{Address, Reference, Slot};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The format of orders and ledger that this program writes. Raised with each change of their bytes.
-pub const FORMAT: u8 = 1;
+/// The format that this program writes. Raised with each change of the bytes of any kind; older ones are still read.
+pub const FORMAT: u8 = 2;
+/// The first format: orders held their refund themselves, and there were no calls.
+const FORMAT_1: u8 = 1;
+/// Before the number in the key of [`RecordKey::Call`].
+const CALL_KIND: u8 = 0x20;
 /// A record stays under 4 KiB, or sled moves it to a file that is never synced (rule 2). Minus the store's header.
 pub const RECORD_BYTES_MAX: usize = 4_000;
 
@@ -97,6 +103,8 @@ impl Ledger {
 pub enum RecordKey {
     /// An order, open or a tombstone.
     Order(Key),
+    /// The call of this number.
+    Call(u64),
 }
 
 impl RecordKey {
@@ -105,6 +113,7 @@ impl RecordKey {
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             RecordKey::Order(key) => key.to_bytes(),
+            RecordKey::Call(number) => [&[CALL_KIND][..], &number.to_be_bytes()].concat(),
         }
     }
 }
@@ -114,6 +123,8 @@ impl RecordKey {
 pub struct Records {
     /// Every order, tombstones too, in the order of their keys.
     pub orders: Vec<Order>,
+    /// Calls that were not yet taken, oldest first.
+    pub calls: Vec<CallRecord>,
 }
 
 impl Records {
@@ -134,7 +145,16 @@ impl Records {
     /// # Errors
     /// When it is not of a known kind and format, or lies under the wrong key; nothing was taken then.
     pub fn take(&mut self, key: &[u8], bytes: &[u8]) -> Result<(), RecordError> {
-        self.orders.push(decode_order(key, bytes)?);
+        match key.first() {
+            Some(&CALL_KIND) => {
+                let call: CallRecord = decode(bytes)?;
+                if RecordKey::Call(call.number).to_bytes() != key {
+                    return Err(RecordError::MisplacedCall { inside: call.number });
+                }
+                self.calls.push(call);
+            }
+            _ => self.orders.push(decode_order(key, bytes)?),
+        }
         Ok(())
     }
 }
@@ -157,6 +177,12 @@ pub enum RecordError {
         /// The key inside.
         inside: Key,
     },
+    /// The call's number is not the one that it lies under.
+    #[error("call {inside} lies under another key")]
+    MisplacedCall {
+        /// The number inside.
+        inside: u64,
+    },
     /// Too large for one record.
     #[error("record of {bytes} bytes, at most {RECORD_BYTES_MAX} are kept")]
     TooLarge {
@@ -170,9 +196,10 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, RecordError> {
     if bytes.len() > RECORD_BYTES_MAX { Err(RecordError::TooLarge { bytes: bytes.len() }) } else { Ok(bytes) }
 }
 
+/// Reads what has the same bytes in every format.
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> {
     match bytes.split_first() {
-        Some((&FORMAT, rest)) => {
+        Some((FORMAT_1..=FORMAT, rest)) => {
             let (value, left) = postcard::take_from_bytes(rest).map_err(|e| RecordError::Content(e.to_string()))?;
             if left.is_empty() {
                 Ok(value)
@@ -197,7 +224,10 @@ pub fn encode_order(order: &Order) -> Result<Vec<u8>, RecordError> {
 /// # Errors
 /// When the bytes are not an order of a known format.
 pub fn read_order(bytes: &[u8]) -> Result<Order, RecordError> {
-    decode(bytes)
+    match bytes.first() {
+        Some(&FORMAT_1) => decode::<Order1>(bytes).map(Order::from),
+        _ => decode(bytes),
+    }
 }
 
 /// An order from the bytes that lie under `key`.
@@ -211,6 +241,14 @@ pub fn decode_order(key: &[u8], bytes: &[u8]) -> Result<Order, RecordError> {
     } else {
         Err(RecordError::Misplaced { inside: order.key })
     }
+}
+
+/// A call as bytes.
+///
+/// # Errors
+/// [`RecordError::TooLarge`], when its fields are too long.
+pub fn encode_call(call: &CallRecord) -> Result<Vec<u8>, RecordError> {
+    encode(call)
 }
 
 /// The ledger as bytes.
@@ -232,6 +270,9 @@ pub fn decode_ledger(bytes: &[u8]) -> Result<Ledger, RecordError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::call::{Call, Subject, Way};
+    use crate::order::life::{Refund, State};
+    use crate::order::report::Copy;
 
     /// Bytes that stand before the texts: the format, and the text's length in two bytes.
     const FRAME_BYTES: usize = 3;
@@ -253,5 +294,86 @@ mod tests {
         assert_eq!(decode::<u64>(&[FORMAT + 1, 7]), Err(RecordError::Format { found: Some(FORMAT + 1) }));
         assert!(matches!(decode::<u64>(&record[..1]), Err(RecordError::Content(_))));
         assert!(matches!(decode::<u64>(&[&record[..], &[0]].concat()), Err(RecordError::Content(_))));
+    }
+
+    /// Records that the program wrote while the format was 1, in hex.
+    const FORMAT_1_ORDERS: [(&[&str], State, Refund); 4] = [
+        (
+            &[
+                "0102363002373803a8fd89c5f231a01f0101010101010101010101010101010101a8fd89c5f231b888bdb106",
+                "e891bdb106011668747470733a2f2f73686f702e6578616d706c652f6e011035313231373633303433383039",
+                "363733000000070707070707070707070707070707070101050000010202000000000000",
+            ],
+            State::Accepted,
+            Refund::No,
+        ),
+        (
+            &[
+                "0102363002373903a8fd89c5f231a01f0101010101010101010101010101010101a8fd89c5f231b888bdb106",
+                "e891bdb106011668747470733a2f2f73686f702e6578616d706c652f6e011035313231373633303433383039",
+                "3637330000000707070707070707070707070707070701010500000102020202010102040b0101c488bdb106",
+                "02020101040b0100010001000000",
+            ],
+            State::Outcome,
+            Refund::Owed,
+        ),
+        (
+            &[
+                "0102363002383003a8fd89c5f231a01f0101010101010101010101010101010101a8fd89c5f231b888bdb106",
+                "e891bdb106011668747470733a2f2f73686f702e6578616d706c652f6e011035313231373633303433383039",
+                "3637330000000707070707070707070707070707070701010500000101010204000101c488bdb10601040001",
+                "010201030101c8010000",
+            ],
+            State::Reported,
+            Refund::Asked,
+        ),
+        (
+            &[
+                "0102363002383103a8fd89c5f231a01f0101010101010101010101010101010101a8fd89c5f231b888bdb106",
+                "e891bdb106000110353132313736333034333830393637330000000707070707070707070707070707070701",
+                "010500000101010200000101c488bdb10601000002010201000001",
+            ],
+            State::Tombstone,
+            Refund::No,
+        ),
+    ];
+    const FORMAT_1_LEDGER: &str = "0108313633323731323901d0ebbcb1060000000009000000";
+
+    fn bytes_of(hex: &str) -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_journal_of_format_1_is_read_and_written_anew_in_the_format_of_today() {
+        for (hex, state, refund) in FORMAT_1_ORDERS {
+            let bytes = bytes_of(&hex.concat());
+            let order = read_order(&bytes).unwrap();
+            assert_eq!((order.state(), order.refund, bytes[0]), (state, refund, FORMAT_1));
+            assert_eq!(order.key.order_id.as_str(), "60");
+            assert_eq!(order.echo.delivery_id.as_deref(), Some("5121763043809673"));
+            let anew = encode_order(&order).unwrap();
+            assert_eq!((anew[0], read_order(&anew)), (FORMAT, Ok(order)));
+        }
+        let ledger = decode_ledger(&bytes_of(FORMAT_1_LEDGER)).unwrap();
+        assert_eq!((ledger.machine_no.to_string().as_str(), ledger.intents), ("16327129", 9));
+    }
+
+    #[test]
+    fn a_call_is_read_under_its_own_number_only() {
+        let call = CallRecord {
+            number: 7,
+            call: Call {
+                subject: Subject::new("slot", &"1:5"),
+                way: Way::Publish { method: "client.product.put".into(), fields: vec![("id".into(), "1".into())] },
+                newest_wins: true,
+            },
+            timestamp_s: 1_714_373_688,
+            copy: Copy::fresh(),
+        };
+        let (key, bytes) = (RecordKey::Call(7).to_bytes(), encode_call(&call).unwrap());
+        assert_eq!(Records::read([(&key, &bytes)]), Ok(Records { calls: vec![call], ..Records::default() }));
+        let other = RecordKey::Call(8).to_bytes();
+        assert_eq!(Records::read([(&other, &bytes)]), Err(RecordError::MisplacedCall { inside: 7 }));
+        assert!(decode_order(&key, &bytes).is_err(), "it is no order");
     }
 }

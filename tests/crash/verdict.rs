@@ -11,7 +11,7 @@ use vend::cloud::sign::SigningKey;
 use vend::io::journal::{InspectError, Inspected, OpenError, Opened, Store, read_copy};
 use vend::order::key::MachineNo;
 use vend::order::life::{Order, State, Unit};
-use vend::order::record::{decode_ledger, decode_order};
+use vend::order::record::{self, decode_ledger};
 
 /// How often, and how long between, a journal is looked into that another thread seems to have.
 const IN_USE_TRIES: u32 = 20;
@@ -70,8 +70,8 @@ pub fn judge_inspected(root: &Path, told: &Told) -> Result<Inspected, String> {
 fn compare(records: &Records, meta: Option<&[u8]>, told: &Told) -> Result<(), String> {
     let mut orders: BTreeMap<Name, Order> = BTreeMap::new();
     let mut arrivals = BTreeSet::new();
-    for (key, value) in records {
-        let order = decode_order(key, value).map_err(|e| e.to_string())?;
+    let read = record::Records::read(records.iter().map(|(key, value)| (key, value))).map_err(|e| e.to_string())?;
+    for order in read.orders {
         if !arrivals.insert(order.arrival_number) {
             return Err(format!("two orders have arrival {}", order.arrival_number));
         }

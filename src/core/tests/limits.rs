@@ -95,7 +95,7 @@ fn rule_12_nor_does_one_that_came_before_the_time_was_known() {
     let mut archive = Archive::default();
     let mut from_the_future = refused(0, T0_S * 1_000, T0_S * 1_000 + 1_200);
     from_the_future.refuse(Reason::Clock).unwrap();
-    from_the_future.write_report(T0_S, false);
+    from_the_future.write_report(T0_S);
     archive.keep(&from_the_future).unwrap();
     for number in 1..=TOMBSTONES_KEPT {
         archive.keep(&refused(number, T0_S, T0_S)).unwrap();

@@ -8,6 +8,7 @@
 use super::plan::Damage;
 use crate::core::Recovered;
 use crate::core::event::Batch;
+use crate::order::call::CallRecord;
 use crate::order::life::Order;
 use crate::order::record::{self, Ledger, RecordError, Records};
 use std::collections::BTreeMap;
@@ -142,14 +143,32 @@ impl Disk {
 
     /// The orders with a durable intent and no outcome.
     pub(super) fn on_line(&self) -> impl Iterator<Item = Order> {
-        let orders = self.durable.records.values().filter_map(|value| record::read_order(value).ok());
-        orders.filter(|order| order.unit_on_line().is_some())
+        orders_of(&self.durable.records).into_iter().filter(|order| order.unit_on_line().is_some())
     }
 
     /// All that the next process may find so, by whatever is left: durable, seen, or under way.
     pub(super) fn may_be_on_line(&self) -> impl Iterator<Item = Order> {
-        let under_way = self.pending.iter().flat_map(|(_, batch)| batch.puts.iter().map(|(_, value)| value));
-        let records = self.seen.records.values().chain(self.durable.records.values()).chain(under_way);
-        records.filter_map(|value| record::read_order(value).ok()).filter(|order| order.unit_on_line().is_some())
+        let under_way = self.pending.iter().flat_map(|(_, batch)| batch.puts.iter().map(|(key, value)| (key, value)));
+        let records = self.seen.records.iter().chain(&self.durable.records).chain(under_way);
+        orders_of(records).into_iter().filter(|order| order.unit_on_line().is_some())
     }
+
+    /// The calls that no loss of power can take any more.
+    pub(super) fn durable_calls(&self) -> Vec<CallRecord> {
+        all_of(&self.durable.records).calls
+    }
+}
+
+/// All that reads.
+fn all_of<'r>(records: impl IntoIterator<Item = (&'r Vec<u8>, &'r Vec<u8>)>) -> Records {
+    let mut all = Records::default();
+    for (key, value) in records {
+        // What does not read the core has not written: the judge looks at each batch.
+        let _ = all.take(key, value);
+    }
+    all
+}
+
+fn orders_of<'r>(records: impl IntoIterator<Item = (&'r Vec<u8>, &'r Vec<u8>)>) -> Vec<Order> {
+    all_of(records).orders
 }

@@ -8,7 +8,7 @@ use crate::core::VerifyOrders;
 use crate::core::event::Batch;
 use crate::order::key::Key;
 use crate::order::life::Order;
-use crate::order::record;
+use crate::order::record::{self, Records};
 use doubt::Doubt;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,6 +132,12 @@ pub enum Broken {
     /// A report about an order that was never sold.
     #[error("a report about the strange order {0}")]
     Stranger(Key),
+    /// The platform was told something that is not durable (rule 40).
+    #[error("{0} leaves, and no call for it is durable")]
+    CallBeforeDurable(String),
+    /// The money was to be given back, and the platform was never told (rule 41).
+    #[error("order {0} failed as a whole, and no refund was ever asked for")]
+    NotRefunded(Key),
     /// More is kept than may be.
     #[error("{found} {what}, at most {limit} may be")]
     Unbounded {
@@ -152,7 +158,7 @@ pub enum Broken {
         hours: u64,
         /// Orders not final.
         open_orders: usize,
-        /// Copies not taken.
+        /// Copies and calls not taken.
         open_reports: usize,
     },
     /// Woken again and again without effect.
@@ -209,6 +215,8 @@ pub(super) struct Judge {
     former_reports: Vec<(Key, Reports)>,
     /// Times that a merchant said 404 to a report: ten may end it in the dead letters.
     unwelcome: BTreeMap<Key, u32>,
+    /// Orders of which the cloud said for good that they cannot be changed.
+    cloud_refused: BTreeSet<Key>,
     pub(super) doubt: Doubt,
     /// Whoever vouches for the time vouched for a wrong one.
     pub(super) clock_lied: bool,
@@ -228,9 +236,9 @@ impl Judge {
     pub(super) fn observe(&mut self, batch: &Batch, now_ms: u64, true_s: u64) -> Result<(), Broken> {
         let unreadable = |e: record::RecordError| Broken::Journal(e.to_string());
         let ledger = record::decode_ledger(&batch.ledger).map_err(unreadable)?;
-        for (_, bytes) in &batch.puts {
-            let order = record::read_order(bytes).map_err(unreadable)?;
-            self.doubt.observe(&order, &ledger, now_ms, true_s);
+        let records = Records::read(batch.puts.iter().map(|(key, bytes)| (key, bytes))).map_err(unreadable)?;
+        for order in &records.orders {
+            self.doubt.observe(order, &ledger, now_ms, true_s);
         }
         Ok(())
     }
@@ -247,6 +255,11 @@ impl Judge {
 
     pub(super) fn acknowledged(&mut self, key: Key) {
         self.acknowledged.insert(key);
+    }
+
+    /// The cloud refuses for good to change an order.
+    pub(super) fn cloud_refused(&mut self, key: Key) {
+        self.cloud_refused.insert(key);
     }
 
     pub(super) fn unwelcome(&mut self, key: Key) {
@@ -339,7 +352,13 @@ impl Judge {
     }
 
     /// The end: nothing that was acknowledged is without its true, last, delivered report.
-    pub(super) fn judge(&self, placed: &[(Key, Placed)], refunded: &BTreeSet<Key>) -> Result<(), Broken> {
+    /// `refunds`: the agent is to ask for a refund; `refunded`: of these the cloud knows it.
+    pub(super) fn judge(
+        &self,
+        placed: &[(Key, Placed)],
+        refunds: bool,
+        refunded: &BTreeSet<Key>,
+    ) -> Result<(), Broken> {
         let keys: BTreeSet<&Key> = placed.iter().map(|(key, _)| key).collect();
         if let Some((_, stranger)) = self.reports.keys().find(|(_, key)| !keys.contains(key)) {
             return Err(Broken::Stranger(stranger.clone()));
@@ -357,6 +376,13 @@ impl Judge {
             }
             if !self.acknowledged.contains(key) {
                 continue;
+            }
+            if refunds
+                && last.is_some_and(|(_, last)| last.units.iter().all(|said| REFUNDED.contains(&said.as_str())))
+                && !refunded.contains(key)
+                && !self.cloud_refused.contains(key)
+            {
+                return Err(Broken::NotRefunded(key.clone()));
             }
             let missing = |channel| Broken::NotReported { key: key.clone(), channel };
             let Some((last, _)) = last else { return Err(missing("any channel")) };
@@ -429,6 +455,8 @@ impl Judge {
 }
 
 const UNKNOWN: &str = "unknown";
+/// An order whose units all ended so is refunded (rule 25).
+const REFUNDED: [&str; 2] = ["not_dispensed", "refused"];
 
 /// Only *unknown* may be replaced by something else.
 fn is_correction(before: &[String], now: &[String]) -> bool {

@@ -91,7 +91,13 @@ impl Outside {
                 }
                 (status, Vec::new())
             }
-            (Audience::Cloud, Some((status, _))) => (status, Vec::new()),
+            (Audience::Cloud, Some((status, _))) => {
+                if status == 404 && request.method == "PUT" {
+                    let order_id = request.url.rsplit('/').next().unwrap_or_default();
+                    judge.cloud_refused(key(order_id, &RECORD.to_string())?);
+                }
+                (status, Vec::new())
+            }
             (Audience::Cloud, None) => {
                 let path = request.url.strip_prefix(CLOUD_URL).unwrap_or(&request.url);
                 let headers: Vec<_> = request.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();

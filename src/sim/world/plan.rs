@@ -250,6 +250,7 @@ fn small_limits(chance: &mut fastrand::Rng) -> Limits {
     Limits {
         orders_open: chance.usize(1..=3),
         reports_open: chance.usize(1..=4),
+        calls_open: 4,
         refusal_reserve: chance.usize(1..=3),
         tombstones: chance.usize(..=2),
     }

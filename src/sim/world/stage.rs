@@ -271,7 +271,7 @@ impl<'p> Stage<'p> {
                 self.wake()?;
             }
         }
-        self.judge.judge(&self.placed, &self.outside.refunded(&self.placed))
+        self.judge.judge(&self.placed, self.plan.refund_failed, &self.outside.refunded(&self.placed))
     }
 
     /// The core's own deadline: it must do something, or want to be woken later.

@@ -10,8 +10,8 @@ use crate::sim::world::judge::Broken;
 use crate::sim::world::plan::{Fault, When};
 use std::collections::BTreeSet;
 
-/// Two channels for a report and for one correction a unit, and the refund.
-const COPIES_AN_ORDER_MAX: usize = 2 * (1 + QUANTITY_MAX as usize) + 1;
+/// Two channels for a report and for one correction a unit.
+const COPIES_AN_ORDER_MAX: usize = 2 * (1 + QUANTITY_MAX as usize);
 /// An adapter that is plugged in again is found after this time, in ms.
 const PLUGGED_MS: u64 = 300;
 
@@ -89,7 +89,8 @@ impl Stage<'_> {
         }
         let begun = self.plan.sendings.iter().all(|s| s.at_ms < self.now_ms);
         if let Some(core) = self.core.as_ref().filter(|_| begun && !self.disk.is_damaged()) {
-            let (open_orders, open_reports) = (core.open_orders().len(), core.status(now).reports_open);
+            let status = core.status(now);
+            let (open_orders, open_reports) = (core.open_orders().len(), status.reports_open + status.calls_open);
             self.is_over = open_orders == 0 && open_reports == 0 && self.broker.is_empty();
             self.find_what_grows(core, now)?;
             let latest_ms = self.plan.calm_at_ms.max(self.started_at_ms) + PATIENCE_H * HOUR_MS;
@@ -105,6 +106,7 @@ impl Stage<'_> {
     fn find_what_grows(&self, core: &Core, now: Now) -> Result<(), Broken> {
         let (status, limits) = (core.status(now), self.plan.limits);
         let kept = core.open_orders().len() + status.orders_settled;
+        let calls = status.calls_open + status.calls_dead;
         // They go in the order of arrival: behind what came lately nothing goes.
         let since_ms = self.now_ms.saturating_sub((TOMBSTONE_AGE_MIN_S + DRIVE_WITHIN_S) * 1_000);
         let lately = self.plan.sendings.iter().filter(|sending| sending.at_ms >= since_ms).map(|sending| sending.order);
@@ -116,7 +118,8 @@ impl Stage<'_> {
             ("orders not settled", core.open_orders().len(), limits.reports_open + limits.refusal_reserve),
             ("tombstones", status.orders_settled, limits.tombstones.max(young)),
             // One goes from memory with each event and from the disk with the next commit.
-            ("records", self.disk.records(), kept + self.placed.len()),
+            ("records", self.disk.records(), kept + calls + 2 * self.placed.len()),
+            ("calls", calls, self.placed.len()),
             ("orders", kept, self.placed.len()),
             ("rejected messages", status.rejected.len(), RING_MAX),
             ("copies", status.reports_open, kept * COPIES_AN_ORDER_MAX),

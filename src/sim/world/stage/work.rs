@@ -2,7 +2,8 @@
 
 use super::{Happening, RESTART_MS, SESSION_EXPIRY_S, Stage};
 use crate::core::TOMBSTONE_AGE_MIN_S;
-use crate::core::event::{Effect, Epoch, Event, Level};
+use crate::core::event::{Audience, Effect, Epoch, Event, Level, Request};
+use crate::order::call::{CallRecord, Operation, Way};
 use crate::sim::world::broker::Sent;
 use crate::sim::world::judge::Broken;
 use crate::sim::world::outside::Outside;
@@ -90,6 +91,9 @@ impl Stage<'_> {
                 if self.disk.is_damaged() {
                     return Err(Broken::QuarantineBroken("a request leaves"));
                 }
+                if request.audience == Audience::Cloud && request.method == "PUT" {
+                    self.hold_against_the_calls(&request)?;
+                }
                 let on_its_way_ms = self.chance.u64(1..200);
                 self.after(on_its_way_ms, Happening::AtReceiver { life, token, request });
             }
@@ -127,6 +131,18 @@ impl Stage<'_> {
         let forgotten_after_s = TOMBSTONE_AGE_MIN_S.max(SESSION_EXPIRY_S);
         let may_be_forgotten = put.issued_at_s + forgotten_after_s < self.true_ms() / 1_000;
         if may_be_forgotten { Ok(()) } else { Err(Broken::AckBeforeDurable(put.key)) }
+    }
+
+    /// What changes something at the cloud is durable before it leaves (rule 40).
+    fn hold_against_the_calls(&self, request: &Request) -> Result<(), Broken> {
+        let is_this = |call: &CallRecord| match &call.call.way {
+            Way::Http(Operation::Refund { order_id }) => request.url.ends_with(&format!("/orders/{order_id}")),
+            Way::Publish { .. } => false,
+        };
+        match self.disk.durable_calls().iter().any(is_this) {
+            true => Ok(()),
+            false => Err(Broken::CallBeforeDurable(format!("{} {}", request.method, request.url))),
+        }
     }
 
     pub(super) fn sync_ms(&mut self) -> u64 {

@@ -1,0 +1,47 @@
+//! Calls on their way out: what a stored call becomes when it leaves, and what proves that the platform took it.
+
+use super::device::common;
+use super::envelope::{self, Value};
+use super::open_platform::{self, Account, ApiError, ApiRequest, NewStatus};
+use super::sign::SigningKey;
+use crate::order::call::Operation;
+use crate::order::key::MachineNo;
+use std::collections::BTreeMap;
+
+/// The request of an operation. The same `timestamp_s` gives the same bytes.
+#[must_use]
+pub fn request(account: &Account, machine_no: &MachineNo, operation: &Operation, timestamp_s: u64) -> ApiRequest {
+    match operation {
+        Operation::Refund { order_id } => account.update_order(machine_no, order_id, NewStatus::Refund, timestamp_s),
+    }
+}
+
+/// Reads the answer to an operation.
+///
+/// # Errors
+/// [`ApiError`], with what to do next in its [`class`](ApiError::class).
+pub fn read(operation: &Operation, status: u16, body: &[u8]) -> Result<(), ApiError> {
+    match operation {
+        Operation::Refund { .. } => open_platform::read_update(status, body),
+    }
+}
+
+/// The payload of a message up: the platform's common fields and these, signed. The same `timestamp_s` gives the same
+/// bytes.
+#[must_use]
+pub fn message(
+    machine_no: &MachineNo,
+    method: &str,
+    fields: &[(Box<str>, Box<str>)],
+    timestamp_s: u64,
+    signing: &SigningKey,
+) -> Vec<u8> {
+    let mut all: BTreeMap<&str, Value<'_>> = BTreeMap::new();
+    for (name, value) in common(method, machine_no, None, timestamp_s) {
+        all.insert(name, value);
+    }
+    for (name, value) in fields {
+        all.insert(name, Value::from(&**value));
+    }
+    envelope::seal(all, signing)
+}

@@ -1,0 +1,226 @@
+//! What the platform must be told once it is true: calls, durable before they leave, until they are taken (rules
+//! 40–43). They share pauses, breaker, limits and dead letters with the reports: `outbox` carries both.
+
+use super::Core;
+use super::commit::After;
+use super::event::{HttpAnswer, Level};
+use super::outbox::Parcel;
+use crate::cloud::api_codes::RetryClass;
+use crate::cloud::call;
+use crate::order::call::{Call, CallRecord, Subject, Way};
+use crate::order::record::{self, RecordKey};
+use crate::order::report::{Answer, Copy, DeadReason, Next};
+use crate::order::time::Now;
+use crate::sabotage::{self, Clause};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Calls that may be open at once. Beyond it orders are refused, so that nothing that must be told is made; and a state
+/// of a subject that has no open call is left out, since the next state tells more. As many as reports: each order may
+/// cause one.
+pub const CALLS_OPEN_MAX: usize = 20_000;
+/// Calls in the dead letters; beyond it the oldest is forgotten, which is said. Enough for a person to see what is
+/// wrong, few enough to be written anew at each start.
+pub const CALLS_DEAD_MAX: usize = 1_024;
+
+/// All calls that are not yet taken.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    all: BTreeMap<u64, CallRecord>,
+    /// The open ones, by what they are about.
+    open: BTreeMap<Subject, BTreeSet<u64>>,
+    open_count: usize,
+    last: u64,
+    /// The last call of former lives.
+    recovered: u64,
+}
+
+impl Calls {
+    /// Calls that are not yet taken.
+    pub(super) const fn open(&self) -> usize {
+        self.open_count
+    }
+
+    /// Calls in the dead letters.
+    pub(super) fn dead(&self) -> usize {
+        self.all.len().saturating_sub(self.open_count)
+    }
+
+    pub(super) fn get(&self, number: u64) -> Option<&CallRecord> {
+        self.all.get(&number)
+    }
+
+    fn insert(&mut self, record: CallRecord) {
+        self.last = self.last.max(record.number);
+        if record.is_open() && self.open.entry(record.call.subject.clone()).or_default().insert(record.number) {
+            self.open_count += 1;
+        }
+        self.all.insert(record.number, record);
+    }
+
+    /// No longer open: taken, dead or replaced.
+    fn close(&mut self, number: u64) {
+        let Some(record) = self.all.get(&number) else { return };
+        let Some(open) = self.open.get_mut(&record.call.subject) else { return };
+        self.open_count -= usize::from(open.remove(&number));
+        if open.is_empty() {
+            self.open.remove(&record.call.subject);
+        }
+    }
+
+    fn of(&self, subject: &Subject) -> impl DoubleEndedIterator<Item = u64> {
+        self.open.get(subject).into_iter().flatten().copied()
+    }
+
+    /// Another call of its subject must be taken first.
+    pub(super) fn follows_another(&self, number: u64) -> bool {
+        let Some(record) = self.all.get(&number) else { return false };
+        self.of(&record.call.subject).next().is_some_and(|first| first < number)
+            && !sabotage::is_out(Clause::R42SubjectInOrder)
+    }
+
+    /// It tells a state, and a newer one is there.
+    fn is_outdated(&self, record: &CallRecord) -> bool {
+        let newer = self.of(&record.call.subject).next_back().filter(|last| *last > record.number);
+        record.call.newest_wins && newer.and_then(|last| self.all.get(&last)).is_some_and(|last| last.call.newest_wins)
+    }
+}
+
+impl Core {
+    /// The platform is to be told: written in the batch of this step, together with its reason, and sent when that is
+    /// durable. At least once; in the order of calls about one subject; with the same bytes each time.
+    pub(super) fn call(&mut self, now: Now, call: Call) {
+        let is_new_subject = !self.calls.open.contains_key(&call.subject);
+        if call.newest_wins && is_new_subject && self.calls.open() >= self.settings.limits.calls_open {
+            self.counters.calls_left_out += 1;
+            self.note(Level::Warn, "call_left_out", format!("too many calls are open; not told: {}", call.subject));
+            return;
+        }
+        let number = self.calls.last.saturating_add(1);
+        let record = CallRecord { number, call, timestamp_s: self.told_time_s(now), copy: Copy::fresh() };
+        if let Err(error) = record::encode_call(&record) {
+            self.counters.calls_left_out += 1;
+            self.note(Level::Error, "call_left_out", format!("{record}: {error}"));
+            return;
+        }
+        let older: Vec<u64> = self.calls.of(&record.call.subject).collect();
+        self.calls.insert(record);
+        for older in older {
+            let is_outdated = self.calls.get(older).is_some_and(|record| self.calls.is_outdated(record));
+            if is_outdated && !self.is_under_way(&Parcel::Call(older)) {
+                self.end_call(now, older);
+            }
+        }
+        if sabotage::is_out(Clause::R40CallAfterDurable) {
+            self.offer_call(now, number);
+        }
+        self.save_record(RecordKey::Call(number), [After::OfferCall(number)]);
+    }
+
+    /// The calls that the journal still had. They are written again like everything that was only seen (rule 1).
+    pub(super) fn take_calls(&mut self, now: Now, records: Vec<CallRecord>) {
+        for record in records {
+            let (number, is_open) = (record.number, record.is_open());
+            self.calls.insert(record);
+            if is_open {
+                self.save_record(RecordKey::Call(number), None);
+            }
+        }
+        self.calls.recovered = self.calls.last;
+        self.bound_the_dead(now);
+    }
+
+    /// All that was open when the last life ended is durable: it may leave.
+    pub(super) fn offer_recovered_calls(&mut self, now: Now) {
+        if sabotage::is_out(Clause::R41CallsKept) {
+            return;
+        }
+        let open = self.calls.all.range(..=self.calls.recovered).filter(|(_, record)| record.is_open());
+        let numbers: Vec<u64> = open.map(|(&number, _)| number).collect();
+        for number in numbers {
+            self.offer_call(now, number);
+        }
+    }
+
+    /// The request or message of a call; nothing when it is no longer wanted, or when nobody could carry it.
+    pub(super) fn publication_of(&self, number: u64) -> Option<Vec<u8>> {
+        let record = self.calls.get(number).filter(|record| record.is_open())?;
+        let Way::Publish { method, fields } = &record.call.way else { return None };
+        let settings = &self.settings;
+        Some(call::message(&settings.machine_no, method, fields, record.timestamp_s, &settings.mqtt_key))
+    }
+
+    /// See [`Core::publication_of`].
+    pub(super) fn request_of_call(&self, number: u64) -> Option<super::event::Request> {
+        let record = self.calls.get(number).filter(|record| record.is_open())?;
+        let Way::Http(operation) = &record.call.way else { return None };
+        let account = self.settings.cloud.account.as_ref()?;
+        let request = call::request(account, &self.settings.machine_no, operation, record.timestamp_s);
+        Some(self.cloud_request(request))
+    }
+
+    /// What the cloud's answer means for a call. What was done before is as good as done now.
+    pub(super) fn meaning_for_call(&self, number: u64, answer: &HttpAnswer) -> Answer {
+        let later = Answer::Later { retry_after_s: answer.retry_after_s };
+        let Some(Way::Http(operation)) = self.calls.get(number).map(|record| &record.call.way) else { return later };
+        match call::read(operation, answer.status, &answer.body).map_err(|error| error.class()) {
+            Ok(()) | Err(RetryClass::AlreadyDone) => Answer::Taken,
+            Err(RetryClass::Retry) => later,
+            Err(RetryClass::Final) => Answer::Never(DeadReason::Status(answer.status)),
+        }
+    }
+
+    /// What an answer does to a call.
+    pub(super) fn on_call_answered(&mut self, now: Now, number: u64, answer: Answer) {
+        let Some(record) = self.calls.all.get_mut(&number).filter(|record| record.is_open()) else { return };
+        let next = record.copy.after(answer);
+        let is_dead = record.copy.is_dead();
+        let text = record.to_string();
+        let is_outdated = self.calls.get(number).is_some_and(|record| self.calls.is_outdated(record));
+        match next {
+            Next::Done if is_dead && !is_outdated => {
+                self.note(Level::Error, "call_dead", format!("{text}: refused for good, kept in the dead letters"));
+                self.close_call(now, number);
+                self.bound_the_dead(now);
+            }
+            Next::Done => {
+                self.counters.calls_settled += u64::from(answer == Answer::Taken);
+                self.end_call(now, number);
+            }
+            // The newer state goes instead.
+            _ if is_outdated => self.end_call(now, number),
+            again => self.try_again(now, Parcel::Call(number), again),
+        }
+        self.save_record_lazily(now, RecordKey::Call(number));
+    }
+
+    /// The call is over: its record goes with the next commit.
+    fn end_call(&mut self, now: Now, number: u64) {
+        self.close_call(now, number);
+        self.calls.all.remove(&number);
+        self.save_record_lazily(now, RecordKey::Call(number));
+    }
+
+    /// The call is not open any more; the next of its subject may leave.
+    fn close_call(&mut self, now: Now, number: u64) {
+        let Some(subject) = self.calls.get(number).map(|record| record.call.subject.clone()) else { return };
+        self.calls.close(number);
+        self.outbox.forget(&Parcel::Call(number));
+        if let Some(next) = self.calls.of(&subject).next() {
+            self.outbox.unpark(now.boot, Parcel::Call(next));
+        }
+    }
+
+    fn bound_the_dead(&mut self, now: Now) {
+        while self.calls.dead() > CALLS_DEAD_MAX
+            && let Some((number, text)) = self
+                .calls
+                .all
+                .values()
+                .find(|record| !record.is_open())
+                .map(|record| (record.number, record.to_string()))
+        {
+            self.note(Level::Error, "dead_call_forgotten", format!("{text}: {CALLS_DEAD_MAX} newer ones are kept"));
+            self.end_call(now, number);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A call: something that the platform must be told once it is true, and that no power cut may lose. One small record,
+//! written in the batch that carries its reason (rule 40).
+
+use super::key::Id;
+use super::report::Copy;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a call is about. Calls about one subject leave in the order in which they were made; others do not wait.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Subject(Box<str>);
+
+impl Subject {
+    /// A subject of a kind, like `slot`, named among its kind. No secret: it is shown and logged.
+    #[must_use]
+    pub fn new(kind: &'static str, name: &impl fmt::Display) -> Subject {
+        Subject(format!("{kind} {name}").into())
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A call of the platform's open API that changes something there. A record of the journal: variants are added at the
+/// end. `cloud::call` knows the request and the proof of success of each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// PUT status 2: this order is to be refunded (cloud 1.5).
+    Refund {
+        /// The platform's order.
+        order_id: Id,
+    },
+}
+
+/// How the platform is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Way {
+    /// A signed message on the platform's topic (cloud 1.9). What all messages have in common is added when it leaves.
+    Publish {
+        /// Like `client.pickup_codes.put`.
+        method: Box<str>,
+        /// Its own fields; no secrets, they stand in the journal.
+        fields: Vec<(Box<str>, Box<str>)>,
+    },
+    /// Over HTTP. Credentials and signature are added when it leaves, and never stored.
+    Http(Operation),
+}
+
+/// What is to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// What it is about.
+    pub subject: Subject,
+    /// How it is told.
+    pub way: Way,
+    /// It tells a state and not an event: a newer one of the same subject takes the place of one that has not left.
+    pub newest_wins: bool,
+}
+
+/// A call as the journal keeps it, until the platform has taken it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// Rises with every call of a life, and above those that the journal still had.
+    pub number: u64,
+    /// What is told.
+    pub call: Call,
+    /// Unix seconds in the body: when it was made. A repeat is byte for byte the same.
+    pub timestamp_s: u64,
+    /// Pending or dead; a call that was taken has no record any more.
+    pub copy: Copy,
+}
+
+impl CallRecord {
+    /// Still to be taken.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.copy.is_open()
+    }
+}
+
+impl fmt::Display for CallRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.call.way {
+            Way::Publish { method, .. } => write!(f, "call {} about {}: {method}", self.number, self.call.subject),
+            Way::Http(Operation::Refund { .. }) => {
+                write!(f, "call {} about {}: to be refunded", self.number, self.call.subject)
+            }
+        }
+    }
+}
