@@ -108,11 +108,23 @@ fn rule_16_a_new_life_waits_until_a_turn_of_an_earlier_one_must_be_over() {
     assert_eq!(driver.state(), LineState::Idle);
 }
 
+#[test]
+fn a_new_life_waits_for_what_an_earlier_one_may_have_asked() {
+    let mut driver = Tcn00ff::new(&profile());
+    driver.opened(BootMs(1_000));
+    assert_eq!(driver.state(), LineState::Settling);
+    assert_eq!(driver.deadline(), Some(BootMs(1_000).plus_ms(profile().timing.reply_ms)));
+    driver.wake(BootMs(1_000).plus_ms(profile().timing.reply_ms));
+    assert_eq!(driver.state(), LineState::Idle);
+}
+
 /// Serves with these exchanges and returns the end.
 fn served(service: Service, exchanges: &[([u8; 6], [u8; 5])]) -> Finding {
     let mut driver = Tcn00ff::new(&profile());
     let mut now = BootMs(0);
     driver.opened(now);
+    now = driver.deadline().unwrap();
+    driver.wake(now);
     driver.serve(now, &service);
     for (question, answer) in exchanges {
         // Between two parts the line has to be quiet.

@@ -236,7 +236,7 @@ fn the_emulated_board_answers_as_published() {
             (3_100, STATUS, &[CARD_HELD]),
             (3_100, COUNT, &[COUNT_255]),
             (4_100, STATUS, &[READY]),
-            (5_000, DISPENSE, &[ACK]),
+            (5_000, DISPENSE, &[READY]),
             (7_000, STATUS, &[EMPTY]),
             (7_000, COUNT, &[COUNT_255]),
         ],

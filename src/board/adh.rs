@@ -9,7 +9,7 @@
 use super::driver::Slot;
 use super::frame::crc16_modbus;
 use super::polled::Polled;
-use super::profile::{AdhVariant, Profile};
+use super::profile::{AdhVariant, Mistake, Profile};
 use super::protocol::{Fit, Protocol, Reply, Request, Status, sealed};
 use super::service::{ClimateMode, Reading, Service};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
@@ -87,6 +87,12 @@ fn hold(mode: ClimateMode, target_c: i8) -> [u8; 3] {
     };
     let [high, low] = i16::from(target_c).to_be_bytes();
     [mode, high, low]
+}
+
+/// What the family wants of its profile.
+pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
+    profile.check_given("options.adh_variant", profile.options.adh_variant)?;
+    profile.check_slots(0..=u16::from(u8::MAX))
 }
 
 /// The bytes on the wire.

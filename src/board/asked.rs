@@ -16,7 +16,7 @@ use super::driver::{
 use super::profile::{Profile, Timing};
 use super::protocol::Turn;
 use super::service::{Reading, Service, ServiceError};
-use super::station::{Standing, Station};
+use super::station::{self, Standing, Station};
 use super::talk::{
     FRESH_IDLE_MS, HEARD_IDLE, NOT_HEARD, PROGRESS_TURNING, START_GRACE_MS, Saying, Serving, Talk, WATCH_MS,
 };
@@ -94,21 +94,10 @@ impl<W: Words> Asked<W> {
         if let Some(serving) = &self.serving {
             return Some((BootMs(0), serving.station, Question::Service(serving.service, serving.answered)));
         }
-        let all_silent = self.stations.iter().all(|s| s.standing == Standing::Silent);
-        let stations = || self.stations.iter().enumerate();
-        let unsettled = stations()
-            .filter(|(_, s)| match s.standing {
-                Standing::Idle => false,
-                Standing::Silent => all_silent,
-                Standing::Unheard | Standing::Turning | Standing::Releasing => true,
-            })
-            .min_by_key(|(_, s)| s.ask_at);
-        if let Some((index, station)) = unsettled {
+        if let Some((index, station)) = station::unsettled(&self.stations) {
             return Some((station.ask_at, index, Question::Look(station.memory.next_part)));
         }
-        let anonymous =
-            stations().find(|(_, s)| s.standing == Standing::Idle && s.identity_parts_asked < W::IDENTITY_PARTS);
-        if let Some((index, station)) = anonymous {
+        if let Some((index, station)) = station::anonymous(&self.stations, W::IDENTITY_PARTS) {
             return Some((BootMs(0), index, Question::Identity(station.identity_parts_asked)));
         }
         let part = self.stations.get(self.watch_next).map_or(0, |s| s.memory.next_part);
@@ -597,28 +586,18 @@ impl<W: Words> Driver for Asked<W> {
     }
 
     fn deadline(&self) -> Option<BootMs> {
-        if !self.talk.is_open {
-            return None;
-        }
-        if let Some(exchange) = &self.talk.exchange {
-            return Some(exchange.deadline);
-        }
-        let (due, ..) = self.next_question()?;
-        let due = due.max(self.talk.not_before);
         let patience = self.open.as_ref().filter(|o| o.phase == Phase::Following).map(|o| o.over_at);
-        Some(patience.map_or(due, |p| p.min(due)))
+        self.talk.due(self.next_question().map(|(due, ..)| due), patience)
     }
 
     fn state(&self) -> LineState {
-        let settled = || self.stations.iter().all(|s| matches!(s.standing, Standing::Idle | Standing::Silent));
-        let anybody = || self.stations.iter().any(|s| s.standing == Standing::Idle);
         match &self.open {
             _ if !self.talk.is_open => LineState::Closed,
             _ if self.is_held => LineState::Held,
             Some(open) if open.is_told => LineState::Settling,
             Some(_) => LineState::Busy,
             None if self.serving.is_some() => LineState::Busy,
-            None if settled() && anybody() => LineState::Idle,
+            None if station::all_settled(&self.stations) => LineState::Idle,
             None => LineState::Settling,
         }
     }

@@ -12,7 +12,7 @@
 
 use super::asked::Asked;
 use super::frame::xor8;
-use super::profile::{Profile, Timing};
+use super::profile::{Mistake, Profile, Timing};
 use super::protocol::{Fit, Turn};
 use super::service::{Reading, Service};
 use super::words::{Answer, Question, Seen, Unasked, Verdict, Words};
@@ -101,6 +101,12 @@ pub struct Look {
     told_before: Option<Told>,
     /// Kept with the command: its number.
     sn: Option<u8>,
+}
+
+/// What the family wants of its profile.
+pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
+    profile.check_slots(1..=u16::from(u8::MAX))?;
+    profile.check_alone("no address stands on the wire of this family")
 }
 
 /// The bytes on the wire.

@@ -13,7 +13,7 @@
 
 use super::asked::Asked;
 use super::frame::sum8;
-use super::profile::Profile;
+use super::profile::{Mistake, Profile};
 use super::protocol::{Fit, Turn};
 use super::service::{Reading, Service};
 use super::words::{Answer, Question, Seen, Verdict, Words};
@@ -89,6 +89,12 @@ pub struct Look {
     is_there: bool,
     /// What it says of the last vend of the command's slot; kept with a command: what it said of the one before.
     result: Option<u8>,
+}
+
+/// What the family wants of its profile.
+pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
+    profile.check_slots(1..=u16::from(u8::MAX))?;
+    profile.check_alone("no address stands on the wire of this family")
 }
 
 /// The bytes on the wire.

@@ -10,7 +10,7 @@
 use super::asked::Asked;
 use super::driver::Slot;
 use super::frame::crc16_xmodem;
-use super::profile::{Grid, Profile};
+use super::profile::{Grid, Mistake, Profile};
 use super::protocol::{Fit, Turn};
 use super::service::{Device, Reading, Service};
 use super::talk::{FRAME_BYTES_MAX, START_GRACE_MS};
@@ -114,6 +114,18 @@ pub struct Look {
     status: Option<[u8; 2]>,
     /// The answer before this result was *still vending*.
     was_vending: bool,
+}
+
+/// What the family wants of its profile.
+pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
+    profile.check_slots(0..=u16::from(u8::MAX))?;
+    let grid = profile.check_given("options.grid", profile.options.grid)?;
+    if profile.outer_slots().iter().any(|&slot| grid.place(slot).is_none()) {
+        let problem = "must give every slot a row and a column of 0 to 255, with at least 1 column and a base not above \
+                       slots.first";
+        return Err(Mistake::new("options.grid", problem.to_owned()));
+    }
+    Ok(())
 }
 
 /// The bytes on the wire.

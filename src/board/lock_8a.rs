@@ -10,7 +10,7 @@ use super::asked::Asked;
 use super::driver::Slot;
 use super::frame::xor8;
 use super::latch::{self, Latch, Latches};
-use super::profile::{Profile, ShortWhen, Timing};
+use super::profile::{Mistake, Profile, ShortWhen, Timing};
 use super::protocol::{Fit, Turn};
 use super::service::{Reading, Service};
 use super::words::{Answer, Question, Seen, Unasked, Verdict, Words};
@@ -44,6 +44,12 @@ const FRAME_BYTES: usize = 5;
 #[must_use]
 pub fn frame(kind: u8, board: u8, lock: u8, last: u8) -> [u8; FRAME_BYTES] {
     [kind, board, lock, last, xor8(&[kind, board, lock, last])]
+}
+
+/// What the family wants of its profile.
+pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
+    profile.check_given("options.short_when", profile.options.short_when)?;
+    profile.check_slots(1..=LOCK_MAX)
 }
 
 /// The bytes on the wire.

@@ -8,7 +8,7 @@
 use super::asked::Asked;
 use super::frame::sum8;
 use super::latch::{self, Latch, Latches};
-use super::profile::{Profile, Timing};
+use super::profile::{Mistake, Profile, Timing};
 use super::protocol::{Fit, Turn};
 use super::service::{Reading, Service};
 use super::words::{Answer, Question, Seen, Unasked, Verdict, Words};
@@ -43,6 +43,16 @@ pub fn frame(board: u8, lock: u8, command: u8, data: &[u8]) -> Vec<u8> {
     bytes.push(END);
     bytes.push(sum8(&bytes));
     bytes
+}
+
+/// What the family wants of its profile.
+pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
+    profile.check_slots(0..=u16::from(LOCKS) - 1)?;
+    if profile.addresses.first_on_wire.saturating_add(profile.addresses.count - 1) > BOARD_MAX {
+        let problem = format!("must leave every board at {BOARD_MAX} or below: board 15 means all");
+        return Err(Mistake::new("addresses.first_on_wire", problem));
+    }
+    Ok(())
 }
 
 /// The bytes on the wire.

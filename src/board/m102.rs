@@ -9,7 +9,7 @@
 
 use super::asked::Asked;
 use super::frame::crc16_modbus;
-use super::profile::{MotorType, Profile};
+use super::profile::{Mistake, MotorType, Profile};
 use super::protocol::{Fit, Turn};
 use super::service::{Device, Reading, Service};
 use super::talk::START_GRACE_MS;
@@ -150,6 +150,20 @@ impl Poll {
     fn bytes(&self) -> Vec<u8> {
         [&[self.state, self.motor, self.result][..], &self.measured, &[self.curtain]].concat()
     }
+}
+
+/// No longer suffix of a check sum was ever reported; what is longer is a mistake of the pasteboard.
+const CRC_SUFFIX_BYTES_MAX: usize = 32;
+
+/// What the family wants of its profile.
+pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
+    profile.check_given("options.motor_type", profile.options.motor_type)?;
+    let is_suffix = |text: &String| (1..=CRC_SUFFIX_BYTES_MAX).contains(&text.len()) && text.is_ascii();
+    if !profile.options.crc_suffix.as_ref().is_none_or(is_suffix) {
+        let problem = format!("must be 1 to {CRC_SUFFIX_BYTES_MAX} ASCII characters");
+        return Err(Mistake::new("options.crc_suffix", problem));
+    }
+    profile.check_slots(0..=u16::from(u8::MAX))
 }
 
 /// The bytes on the wire.

@@ -2,6 +2,7 @@
 //! Bytes and time in, bytes and findings out; no port and no clock.
 
 pub mod asked;
+pub mod deframer;
 pub mod driver;
 pub mod frame;
 pub mod polled;

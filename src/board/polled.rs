@@ -9,7 +9,7 @@ use super::driver::{
 use super::profile::{Profile, Timing};
 use super::protocol::{Protocol, Reply, Request, Status, Turn};
 use super::service::{Reading, Service, ServiceError};
-use super::station::{Standing, Station};
+use super::station::{self, Standing, Station};
 use super::talk::{
     FRESH_IDLE_MS, HEARD_IDLE, NOT_HEARD, PROGRESS_TURNING, START_GRACE_MS, Saying, Serving, Talk, WATCH_MS,
 };
@@ -93,22 +93,11 @@ impl<P: Protocol> Polled<P> {
         if let Some(serving) = &self.serving {
             return Some((self.late_until, serving.station, Request::Service(serving.service)));
         }
-        let all_silent = self.stations.iter().all(|s| s.standing == Standing::Silent);
-        let stations = || self.stations.iter().enumerate();
-        let unsettled = stations()
-            .filter(|(_, s)| match s.standing {
-                Standing::Idle => false,
-                Standing::Silent => all_silent,
-                Standing::Unheard | Standing::Turning | Standing::Releasing => true,
-            })
-            .min_by_key(|(_, s)| s.ask_at);
-        if let Some((index, station)) = unsettled {
+        if let Some((index, station)) = station::unsettled(&self.stations) {
             let request = if station.standing == Standing::Releasing { Request::Forget } else { Request::Status };
             return Some((station.ask_at, index, request));
         }
-        let anonymous =
-            stations().find(|(_, s)| s.standing == Standing::Idle && s.identity_parts_asked < P::IDENTITY_PARTS);
-        if let Some((index, station)) = anonymous {
+        if let Some((index, station)) = station::anonymous(&self.stations, P::IDENTITY_PARTS) {
             return Some((BootMs(0), index, Request::Identity(station.identity_parts_asked)));
         }
         Some((self.watch_at, self.watch_next, Request::Status))
@@ -555,26 +544,16 @@ impl<P: Protocol> Driver for Polled<P> {
     }
 
     fn deadline(&self) -> Option<BootMs> {
-        if !self.talk.is_open {
-            return None;
-        }
-        if let Some(exchange) = &self.talk.exchange {
-            return Some(exchange.deadline);
-        }
-        let (due, ..) = self.next_request()?;
-        let due = due.max(self.talk.not_before);
         let patience = self.open.as_ref().filter(|o| o.phase == Phase::Following).map(|o| o.unproven_at);
-        Some(patience.map_or(due, |p| p.min(due)))
+        self.talk.due(self.next_request().map(|(due, ..)| due), patience)
     }
 
     fn state(&self) -> LineState {
-        let settled = || self.stations.iter().all(|s| matches!(s.standing, Standing::Idle | Standing::Silent));
-        let anybody = || self.stations.iter().any(|s| s.standing == Standing::Idle);
         match () {
             () if !self.talk.is_open => LineState::Closed,
             () if self.held.is_some() && !sabotage::is_out(Clause::R14IntentAfterRelease) => LineState::Held,
             () if self.open.is_some() || self.serving.is_some() => LineState::Busy,
-            () if settled() && anybody() => LineState::Idle,
+            () if station::all_settled(&self.stations) => LineState::Idle,
             () => LineState::Settling,
         }
     }

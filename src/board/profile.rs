@@ -2,6 +2,7 @@
 //! `boards/README.md` shows how to write one.
 
 mod error;
+mod family;
 #[cfg(test)]
 mod mistakes;
 mod slots;
@@ -9,7 +10,7 @@ mod slots;
 use super::driver::{Address, FloorType, RecoveryClass, Slot};
 use super::service::Device;
 use crate::order::outcome::Evidence;
-use error::Mistake;
+pub(super) use error::Mistake;
 pub use error::ProfileError;
 use serde::{Deserialize, Serialize};
 pub use slots::{Layout, Slots};
@@ -74,12 +75,6 @@ impl Family {
         }
     }
 }
-
-/// No longer suffix of a check sum was ever reported; what is longer is a mistake of the pasteboard.
-const CRC_SUFFIX_BYTES_MAX: usize = 32;
-
-/// The highest slot of a ubox-e7 board: the message with all slots has room for so many beside the device.
-const UBOX_SLOT_MAX: u16 = 249;
 
 /// Everything vend knows about one controller board.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -382,9 +377,8 @@ impl Profile {
             let problem = format!("must be {} as the family's, or \"none\"", word(best));
             return wrong("recovery_class", problem);
         }
-        if let Some((key, problem)) = self.wrong_option() {
-            return wrong(key, problem);
-        }
+        self.check_foreign()?;
+        self.check_own()?;
         let wrong_code = |code: &str, problem| Err(Mistake::of_entry("outcomes", code, problem));
         if let Some(text) = self.outcomes.keys().find(|text| parse_code(text).is_none()) {
             return wrong_code(text, format!("{text:?} is not a code; write 0 to 255 or 0x00 to 0xff"));
@@ -422,124 +416,6 @@ impl Profile {
                 Err(Mistake::new("timing.retries", format!("must be 0 to {RETRIES_MAX}")))
             }
             _ => Ok(()),
-        }
-    }
-
-    /// The first of the family's own switches that is missing, not the family's, or out of range.
-    fn wrong_option(&self) -> Option<(&'static str, String)> {
-        let Options {
-            adh_variant,
-            direct_drive_len,
-            motor_type,
-            crc_suffix,
-            short_when,
-            echo,
-            relays,
-            grid,
-            online_type,
-        } = &self.options;
-        let is_ubox = self.family == Family::UboxE7;
-        let may_echo = matches!(self.family, Family::Lock8a | Family::LockCu | Family::M102);
-        let (first_slot, last_slot) = match self.family {
-            // A slot is one byte; ZDM8: rows and columns 0 to 9. The rest are the documents' own bounds.
-            Family::Adh | Family::M102 | Family::LiftC7 => (0, u16::from(u8::MAX)),
-            Family::ColEd | Family::Ff0055 => (1, u16::from(u8::MAX)),
-            Family::UlingModbus => (0, 99),
-            Family::Tcn00ff => (1, u16::from(super::tcn_00ff::SLOT_MAX)),
-            Family::XyV3 => (1, 1_000),
-            Family::Lock8a => (1, super::lock_8a::LOCK_MAX),
-            Family::LockCu => (0, u16::from(super::lock_cu::LOCKS) - 1),
-            Family::UboxE7 => (1, UBOX_SLOT_MAX),
-            Family::Vmc96 => (0, super::vmc96::SLOT_MAX),
-            Family::Vendapin => (0, u16::MAX),
-        };
-        let has_no_address = matches!(self.family, Family::ColEd | Family::Ff0055 | Family::UboxE7);
-        let slots = [self.slots.first, self.slots.last].map(Slot);
-        let last_board = self.addresses.first_on_wire.saturating_add(self.addresses.count - 1);
-        if (self.family == Family::Adh) != adh_variant.is_some() {
-            Some(("options.adh_variant", "is needed by family adh and by no other".to_owned()))
-        } else if direct_drive_len.is_some_and(|len| self.family != Family::XyV3 || !(5..=6).contains(&len)) {
-            Some(("options.direct_drive_len", "is 5 or 6, for family xy-v3 only".to_owned()))
-        } else if (self.family == Family::M102) != motor_type.is_some() {
-            Some(("options.motor_type", "is needed by family m102 and by no other".to_owned()))
-        } else if crc_suffix.as_ref().is_some_and(|suffix| {
-            let is_text = (1..=CRC_SUFFIX_BYTES_MAX).contains(&suffix.len()) && suffix.is_ascii();
-            self.family != Family::M102 || !is_text
-        }) {
-            let problem = format!("is 1 to {CRC_SUFFIX_BYTES_MAX} ASCII characters, for family m102 only");
-            Some(("options.crc_suffix", problem))
-        } else if (self.family == Family::Lock8a) != short_when.is_some() {
-            Some(("options.short_when", "is needed by family lock-8a and by no other".to_owned()))
-        } else if echo.is_some() && !may_echo {
-            Some(("options.echo", "is for families lock-8a, lock-cu and m102 only".to_owned()))
-        } else if let Some(problem) = self.wrong_relay(relays) {
-            Some(("options.relays", problem))
-        } else if self.slots.first < first_slot {
-            Some(("slots.first", format!("must be at least {first_slot}: below, the board has none or means all")))
-        } else if self.slots.last > last_slot {
-            Some(("slots.last", format!("must be at most {last_slot}: above, the board has none or means all")))
-        } else if (self.family == Family::LiftC7) != grid.is_some() {
-            Some(("options.grid", "is needed by family lift-c7 and by no other".to_owned()))
-        } else if grid.is_some_and(|grid| slots.iter().any(|&slot| grid.place(slot).is_none())) {
-            let problem = "must give every slot a row and a column of 0 to 255, with at least 1 column and a base not \
-                           above slots.first";
-            Some(("options.grid", problem.to_owned()))
-        } else if has_no_address && self.addresses.count > 1 {
-            Some(("addresses.count", "must be 1: no address stands on the wire of this family".to_owned()))
-        } else if is_ubox != online_type.is_some() {
-            Some(("options.online_type", "is needed by family ubox-e7 and by no other".to_owned()))
-        } else if online_type.is_some_and(|t| !matches!(t, 2..=4 | 6..=100)) {
-            Some(("options.online_type", "must be 2 to 4 or 6 to 100: the others are cash, games and cards".to_owned()))
-        } else if self.family == Family::LockCu && last_board > super::lock_cu::BOARD_MAX {
-            let problem =
-                format!("must leave every board at {} or below: board 15 means all", super::lock_cu::BOARD_MAX);
-            Some(("addresses.first_on_wire", problem))
-        } else {
-            self.wrong_for_one_board()
-        }
-    }
-
-    /// What the families with a single board on the line cannot do without.
-    fn wrong_for_one_board(&self) -> Option<(&'static str, String)> {
-        use super::vmc96::{AFTER_RUN_MS, HISTORY_MS};
-        let is_alone = matches!(self.family, Family::Vendapin | Family::Vmc96);
-        let Timing { longest_vend_ms, reply_ms, poll_ms, .. } = self.timing;
-        if is_alone && self.addresses.count != 1 {
-            Some(("addresses.count", "must be 1: not everything that this family says names its board".to_owned()))
-        } else if self.family == Family::Vendapin && self.slots.first != self.slots.last {
-            Some(("slots.last", "must be slots.first: the command of family vendapin names no slot".to_owned()))
-        } else if self.family != Family::Vmc96 {
-            None
-        } else if !self.defaults.drop_check {
-            let problem = "must be true for family vmc96: only the light curtain says when a turn is complete";
-            Some(("defaults.drop_check", problem.to_owned()))
-        } else if longest_vend_ms <= AFTER_RUN_MS + HISTORY_MS {
-            let problem = format!("must be above {}: the motor runs so much less", AFTER_RUN_MS + HISTORY_MS);
-            Some(("timing.longest_vend_ms", problem))
-        } else if poll_ms + 2 * reply_ms >= HISTORY_MS {
-            let problem =
-                format!("and twice reply_ms must be below {HISTORY_MS} together, or a lost answer hides a drop");
-            Some(("timing.poll_ms", problem))
-        } else {
-            None
-        }
-    }
-
-    fn wrong_relay(&self, relays: &BTreeMap<Device, u8>) -> Option<String> {
-        let most = match self.family {
-            Family::UlingModbus => super::uling_modbus::RELAY_MAX,
-            Family::Vmc96 => 2,
-            _ => 0,
-        };
-        let numbers: BTreeSet<u8> = relays.values().copied().collect();
-        if !relays.is_empty() && most == 0 {
-            Some("are for families uling-modbus and vmc96 only".to_owned())
-        } else if numbers.iter().any(|number| !(1..=most).contains(number)) {
-            Some(format!("are numbered 1 to {most}"))
-        } else if numbers.len() < relays.len() {
-            Some("must be different ones: one relay cannot switch two things apart".to_owned())
-        } else {
-            None
         }
     }
 

@@ -76,6 +76,17 @@ pub enum Fit {
     No,
 }
 
+impl Fit {
+    /// How long the frame is, if it is whole.
+    #[must_use]
+    pub const fn whole_len(self) -> Option<usize> {
+        match self {
+            Fit::Whole(len) => Some(len),
+            Fit::BadCheck | Fit::No => None,
+        }
+    }
+}
+
 /// What stands on the wire.
 pub trait Protocol: Send {
     /// The result stays until [`Request::Forget`]; otherwise reading it has cleared it.

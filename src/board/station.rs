@@ -72,6 +72,28 @@ impl<M> Station<M> {
     }
 }
 
+/// The board that is asked next because it is not settled; a silent one only when all are.
+pub(super) fn unsettled<M>(stations: &[Station<M>]) -> Option<(usize, &Station<M>)> {
+    let all_silent = stations.iter().all(|s| s.standing == Standing::Silent);
+    let is_unsettled = |s: &Station<M>| match s.standing {
+        Standing::Idle => false,
+        Standing::Silent => all_silent,
+        Standing::Unheard | Standing::Turning | Standing::Releasing => true,
+    };
+    stations.iter().enumerate().filter(|(_, s)| is_unsettled(s)).min_by_key(|(_, s)| s.ask_at)
+}
+
+/// A board at rest that was not yet asked for all parts of its identity.
+pub(super) fn anonymous<M>(stations: &[Station<M>], parts: u8) -> Option<(usize, &Station<M>)> {
+    stations.iter().enumerate().find(|(_, s)| s.standing == Standing::Idle && s.identity_parts_asked < parts)
+}
+
+/// Every board is at rest or silent, and one at rest.
+pub(super) fn all_settled<M>(stations: &[Station<M>]) -> bool {
+    stations.iter().all(|s| matches!(s.standing, Standing::Idle | Standing::Silent))
+        && stations.iter().any(|s| s.standing == Standing::Idle)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -217,6 +217,15 @@ impl<Q> Talk<Q> {
         }
     }
 
+    /// When something is due: the answer that is waited for, or else what is said next and the end of patience.
+    pub(super) fn due(&self, next: Option<BootMs>, patience: Option<BootMs>) -> Option<BootMs> {
+        match &self.exchange {
+            _ if !self.is_open => None,
+            Some(exchange) => Some(exchange.deadline),
+            None => next.map(|next| next.max(self.not_before)).map(|due| patience.map_or(due, |p| p.min(due))),
+        }
+    }
+
     /// A motor command waits to be fetched.
     pub(super) fn has_motor_queued(&self) -> bool {
         self.outputs.iter().any(|o| matches!(o, Output::Write(w) if w.motor))

@@ -11,7 +11,7 @@ use super::driver::{
     Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, Reference, Tally, Write, Written,
 };
 use super::frame::sum8;
-use super::profile::Profile;
+use super::profile::{Mistake, Profile};
 use super::service::{ClimateMode, Device, Reading, Service, ServiceError};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use crate::order::time::BootMs;
@@ -158,6 +158,11 @@ fn what_is_wrong(error: u8) -> String {
     if words.is_empty() { "fault without a reason".to_owned() } else { words.join(", ") }
 }
 
+/// What the family wants of its profile.
+pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
+    profile.check_slots(1..=u16::from(SLOT_MAX))
+}
+
 /// The driver. See the module.
 pub struct Tcn00ff {
     profile: Profile,
@@ -171,6 +176,8 @@ pub struct Tcn00ff {
     unresolved: Option<Vend>,
     /// The last command of an earlier life ended without proof: its motor may still turn, and its reply come.
     may_still_turn: bool,
+    /// An earlier life may have asked something. Replies name nothing, so its answer would be the next vend's.
+    service_may_be_owed: bool,
     /// No command before: an old one may still turn, or the line is not quiet.
     settled_at: BootMs,
     tally: Tally,
@@ -191,6 +198,7 @@ impl Tcn00ff {
             serving: None,
             unresolved: None,
             may_still_turn: false,
+            service_may_be_owed: true,
             settled_at: BootMs::default(),
             tally: Tally::default(),
             outputs: VecDeque::new(),
@@ -338,8 +346,9 @@ impl Driver for Tcn00ff {
         self.now = now;
         self.is_open = true;
         self.buffer.clear();
-        // A service of an earlier life may still be answered. Replies name nothing, so that would be the next vend's.
-        self.settled_at = self.settled_at.max(now.plus_ms(self.profile.timing.reply_ms));
+        if std::mem::take(&mut self.service_may_be_owed) {
+            self.settled_at = self.settled_at.max(now.plus_ms(self.profile.timing.reply_ms));
+        }
         if std::mem::take(&mut self.may_still_turn) {
             self.settled_at = self.settled_at.max(self.longest_vend_end());
         }

@@ -24,7 +24,7 @@ use super::driver::{
     Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, RecoveryClass, Reference, Tally, Write,
     Written,
 };
-use super::profile::Profile;
+use super::profile::{Mistake, Profile};
 use super::service::{Reading, Service, ServiceError};
 use crate::order::outcome::Reason;
 use crate::order::time::BootMs;
@@ -159,6 +159,20 @@ struct Known {
     firmware: Option<String>,
     hardware: Option<Vec<u8>>,
     door_open: Option<bool>,
+}
+
+/// The highest slot: the message with all slots has room for so many beside the device.
+const SLOT_MAX: u16 = 249;
+
+/// What the family wants of its profile.
+pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
+    profile.check_slots(1..=SLOT_MAX)?;
+    profile.check_alone("no address stands on the wire of this family")?;
+    if !matches!(profile.check_given("options.online_type", profile.options.online_type)?, 2..=4 | 6..=100) {
+        let problem = "must be 2 to 4 or 6 to 100: the others are cash, games and cards";
+        return Err(Mistake::new("options.online_type", problem.to_owned()));
+    }
+    Ok(())
 }
 
 /// The driver. See the module.

@@ -8,7 +8,7 @@
 use super::driver::FloorType;
 use super::frame::crc16_modbus;
 use super::polled::Polled;
-use super::profile::Profile;
+use super::profile::{Mistake, Profile};
 use super::protocol::{Fit, Protocol, Reply, Request, Status, sealed};
 use super::service::{Reading, Service};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
@@ -77,6 +77,13 @@ pub mod fault {
 
 /// Registers asked for have at most two words; four leave room for a board that knows more.
 const DATA_BYTES_MAX: u8 = 8;
+
+/// What the family wants of its profile.
+pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
+    profile.check_relays(RELAY_MAX)?;
+    // Rows and columns 0 to 9.
+    profile.check_slots(0..=99)
+}
 
 /// The bytes on the wire.
 pub struct Zdm8 {

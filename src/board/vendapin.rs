@@ -11,7 +11,7 @@
 use super::asked::Asked;
 use super::driver::Slot;
 use super::frame::xor8;
-use super::profile::{Profile, Timing};
+use super::profile::{Mistake, Profile, Timing};
 use super::protocol::{Fit, Turn};
 use super::service::{Reading, Service};
 use super::words::{Answer, Question, Seen, Unasked, Verdict, Words};
@@ -98,6 +98,16 @@ pub struct Dispenser {
     /// The status was the same in the picture before.
     is_steady: bool,
     count: Option<Vec<u8>>,
+}
+
+/// What the family wants of its profile.
+pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
+    profile.check_alone("not everything that this family says names its board")?;
+    if profile.slots.first != profile.slots.last {
+        let problem = "must be slots.first: the command of family vendapin names no slot";
+        return Err(Mistake::new("slots.last", problem.to_owned()));
+    }
+    Ok(())
 }
 
 /// The bytes on the wire.

@@ -9,7 +9,7 @@
 
 use super::asked::Asked;
 use super::frame::xor8;
-use super::profile::Profile;
+use super::profile::{Mistake, Profile, Timing};
 use super::protocol::{Fit, Turn};
 use super::service::{Device, Reading, Service};
 use super::talk::START_GRACE_MS;
@@ -94,6 +94,27 @@ pub struct Picture {
     pub is_stopped: bool,
     /// Pictures of the curtain since then.
     pub looks_since: u16,
+}
+
+/// What the family wants of its profile.
+pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
+    profile.check_relays(2)?;
+    profile.check_slots(0..=SLOT_MAX)?;
+    profile.check_alone("not everything that this family says names its board")?;
+    let Timing { longest_vend_ms, reply_ms, poll_ms, .. } = profile.timing;
+    let (key, problem) = if !profile.defaults.drop_check {
+        let problem = "must be true for family vmc96: only the light curtain says when a turn is complete";
+        ("defaults.drop_check", problem.to_owned())
+    } else if longest_vend_ms <= AFTER_RUN_MS + HISTORY_MS {
+        let problem = format!("must be above {}: the motor runs so much less", AFTER_RUN_MS + HISTORY_MS);
+        ("timing.longest_vend_ms", problem)
+    } else if poll_ms + 2 * reply_ms >= HISTORY_MS {
+        let problem = format!("and twice reply_ms must be below {HISTORY_MS} together, or a lost answer hides a drop");
+        ("timing.poll_ms", problem)
+    } else {
+        return Ok(());
+    };
+    Err(Mistake::new(key, problem))
 }
 
 /// The bytes on the wire.

@@ -26,7 +26,7 @@ use super::driver::{
     Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, RecoveryClass, Reference, Slot, Tally, Write,
     Written,
 };
-use super::profile::Profile;
+use super::profile::{Mistake, Profile};
 use super::service::{Reading, Service, ServiceError};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use crate::order::time::BootMs;
@@ -127,6 +127,15 @@ enum Awaiting {
 struct Sync {
     number: PackNo,
     copies: u8,
+}
+
+/// What the family wants of its profile.
+pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
+    if profile.options.direct_drive_len.is_some_and(|len| !(5..=6).contains(&len)) {
+        return Err(Mistake::new("options.direct_drive_len", "must be 5 or 6".to_owned()));
+    }
+    // Above are whole trays.
+    profile.check_slots(1..=1_000)
 }
 
 /// The driver. See the module.

@@ -162,7 +162,9 @@ fn service_text(why: ServiceError, lacks: &[String]) -> Both {
         ServiceError::Unavailable => "守护进程此时不使用板卡：正在启动或停止，或日志已失败；请看 vend status",
         ServiceError::Refused => "板卡拒绝",
         ServiceError::NoAnswer => "板卡未应答；请检查其电源、线缆与地址",
-        ServiceError::TookTooLong => "超时已终止：板卡有通信但未完成应答，或线路干扰不断；请看 vend status 中的线路质量",
+        ServiceError::TookTooLong => {
+            "超时已终止：板卡有通信但未完成应答，或线路干扰不断；请看 vend status 中的线路质量"
+        }
     };
     // What the profile says is in its own words.
     let lacks: String = lacks.iter().map(|lack| format!("\n  = {lack}")).collect();

@@ -58,7 +58,7 @@ fn shown(origin: &str, place: &Place, message: &str) -> String {
 }
 
 /// A value that contradicts another or the family, not yet placed.
-pub(super) struct Mistake {
+pub(in crate::board) struct Mistake {
     key: &'static str,
     /// The entry below the key that is meant, in a table whose keys are not fixed.
     entry: Option<String>,
@@ -66,7 +66,7 @@ pub(super) struct Mistake {
 }
 
 impl Mistake {
-    pub(super) fn new(key: &'static str, problem: String) -> Mistake {
+    pub(in crate::board) fn new(key: &'static str, problem: String) -> Mistake {
         Mistake { key, entry: None, problem }
     }
 

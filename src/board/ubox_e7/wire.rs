@@ -1,8 +1,8 @@
 //! Frames of the ubox-e7 family: `E7 LEN (F7 and version) MT SN data CRC CRC`, the check high byte first.
 
+use crate::board::deframer::{Cut, Framing};
 use crate::board::driver::LineFault;
 use crate::board::frame::crc16_xmodem;
-use crate::order::time::BootMs;
 
 /// Board: I heard your message, and do it.
 pub const ACK_RPT: u8 = 0x01;
@@ -110,77 +110,47 @@ impl Frame {
     }
 }
 
-/// Finds frames in bytes that come in any cut, with noise between them.
+/// How frames are cut here.
 #[derive(Debug, Default)]
-pub struct Deframer {
-    buffer: Vec<u8>,
-    begun_at: BootMs,
-    read_at: BootMs,
-    was_stale: bool,
-}
+pub struct Wire;
 
-impl Deframer {
-    /// Takes bytes. Call [`Deframer::next_frame`] until it is empty after each call: then less than one frame is kept.
-    pub fn push(&mut self, read_at: BootMs, bytes: &[u8]) {
-        self.read_at = read_at;
-        if !self.buffer.is_empty() && read_at.since_ms(self.begun_at) > FRAME_MS_MAX {
-            // A false LEN would swallow what follows. A true frame that is lost here comes again.
-            self.buffer.clear();
-            self.was_stale = true;
-        }
-        if self.buffer.is_empty() {
-            self.begun_at = read_at;
-        }
-        self.buffer.extend_from_slice(bytes);
-    }
+/// Finds frames in bytes that come in any cut, with noise between them.
+pub type Deframer = super::super::deframer::Deframer<Wire>;
 
-    /// Forgets what is incomplete.
-    pub fn clear(&mut self) {
-        *self = Deframer::default();
-    }
+impl Framing for Wire {
+    type Frame = Frame;
+    const HEAD: &'static [u8] = &[HEAD];
+    const FRAME_MS_MAX: u64 = FRAME_MS_MAX;
 
-    /// The next frame, or what was wrong with bytes that are dropped.
-    pub fn next_frame(&mut self) -> Option<Result<Frame, LineFault>> {
-        if std::mem::take(&mut self.was_stale) {
-            return Some(Err(LineFault::Noise));
-        }
-        if *self.buffer.first()? != HEAD {
-            return self.skip(LineFault::Noise);
-        }
-        let len = usize::from(*self.buffer.get(1)?);
+    fn cut(bytes: &[u8]) -> Cut<Frame> {
+        let noise = Cut::Bad(LineFault::Noise, usize::MAX);
+        let Some(&len) = bytes.get(1) else { return Cut::Short };
+        let len = usize::from(len);
         if len < HEADER_BYTES {
-            return self.skip(LineFault::Noise);
+            return noise;
         }
-        if *self.buffer.get(2)? & !NEEDS_ANSWER != VERSION {
-            return self.skip(LineFault::Noise);
+        match bytes.get(2) {
+            None => return Cut::Short,
+            Some(flags) if flags & !NEEDS_ANSWER != VERSION => return noise,
+            Some(_) => {}
         }
-        let whole = self.buffer.get(..len + CHECK_BYTES)?;
+        let size = len + CHECK_BYTES;
+        let Some(whole) = bytes.get(..size) else { return Cut::Short };
         // Over a whole frame with its check the CRC is 0.
-        let (0, &[_, _, flags, kind, number, ref data @ .., _, _]) = (crc16_xmodem(whole), whole) else {
-            // LEN may be what is wrong: a true frame may begin inside.
-            return self.skip(LineFault::BadCheck);
-        };
-        let frame = Frame { needs_answer: flags & NEEDS_ANSWER != 0, kind, number, data: data.to_vec() };
-        self.drop_front(len + CHECK_BYTES);
-        Some(Ok(frame))
-    }
-
-    /// What the buffer begins with is no frame: on to where one may begin.
-    fn skip(&mut self, fault: LineFault) -> Option<Result<Frame, LineFault>> {
-        let next = self.buffer.iter().skip(1).position(|&byte| byte == HEAD).map_or(self.buffer.len(), |at| at + 1);
-        self.drop_front(next);
-        Some(Err(fault))
-    }
-
-    fn drop_front(&mut self, n: usize) {
-        self.buffer.drain(..n);
-        self.begun_at = self.read_at;
+        match (crc16_xmodem(whole), whole) {
+            (0, &[_, _, flags, kind, number, ref data @ .., _, _]) => {
+                let needs_answer = flags & NEEDS_ANSWER != 0;
+                Cut::Whole(Frame { needs_answer, kind, number, data: data.to_vec() }, size)
+            }
+            _ => Cut::Bad(LineFault::BadCheck, usize::MAX),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::time::BootMs;
 
     fn all(deframer: &mut Deframer) -> Vec<Result<Frame, LineFault>> {
         std::iter::from_fn(|| deframer.next_frame()).collect()

@@ -1,8 +1,8 @@
 //! Frames of the xy-v3 family: `FA FB | CMD | LEN | PackNO and text | XOR`.
 
+use crate::board::deframer::{Cut, Framing};
 use crate::board::driver::LineFault;
 use crate::board::frame::xor8;
-use crate::order::time::BootMs;
 
 /// The board asks whether the host has something to say.
 pub const POLL: u8 = 0x41;
@@ -90,76 +90,35 @@ pub struct Frame {
     pub text: Vec<u8>,
 }
 
-/// Finds frames in bytes that come in any cut, with noise between them.
+/// How frames are cut here.
 #[derive(Debug, Default)]
-pub struct Deframer {
-    buffer: Vec<u8>,
-    begun_at: BootMs,
-    read_at: BootMs,
-    was_stale: bool,
-}
+pub struct Wire;
 
-impl Deframer {
-    /// Takes bytes. Call [`Deframer::next_frame`] until it is empty after each call: then less than one frame is kept.
-    pub fn push(&mut self, read_at: BootMs, bytes: &[u8]) {
-        self.read_at = read_at;
-        if !self.buffer.is_empty() && read_at.since_ms(self.begun_at) > FRAME_MS_MAX {
-            // A false LEN would swallow polls for seconds. A true frame that is lost here comes again.
-            self.buffer.clear();
-            self.was_stale = true;
+/// Finds frames in bytes that come in any cut, with noise between them.
+pub type Deframer = super::super::deframer::Deframer<Wire>;
+
+impl Framing for Wire {
+    type Frame = Frame;
+    const HEAD: &'static [u8] = &HEAD;
+    const FRAME_MS_MAX: u64 = FRAME_MS_MAX;
+
+    fn cut(bytes: &[u8]) -> Cut<Frame> {
+        let [_, _, command, len, rest @ ..] = bytes else { return Cut::Short };
+        let size = usize::from(*len) + OVERHEAD_BYTES;
+        match (bytes.get(..size), rest.get(..usize::from(*len))) {
+            (Some(whole), Some(text)) if xor8(whole) == 0 => {
+                Cut::Whole(Frame { command: *command, text: text.to_vec() }, size)
+            }
+            (Some(_), _) => Cut::Bad(LineFault::BadCheck, size),
+            (None, _) => Cut::Short,
         }
-        if self.buffer.is_empty() {
-            self.begun_at = read_at;
-        }
-        self.buffer.extend_from_slice(bytes);
     }
-
-    /// Forgets what is incomplete.
-    pub fn clear(&mut self) {
-        *self = Deframer::default();
-    }
-
-    /// The next frame, or what was wrong with bytes that are dropped.
-    pub fn next_frame(&mut self) -> Option<Result<Frame, LineFault>> {
-        if std::mem::take(&mut self.was_stale) {
-            return Some(Err(LineFault::Noise));
-        }
-        let start = head_position(&self.buffer);
-        if start > 0 {
-            self.drop_front(start);
-            return Some(Err(LineFault::Noise));
-        }
-        let size = usize::from(*self.buffer.get(3)?) + OVERHEAD_BYTES;
-        let whole = self.buffer.get(..size)?;
-        if xor8(whole) == 0 {
-            let frame = Frame { command: whole[2], text: whole[4..size - 1].to_vec() };
-            self.drop_front(size);
-            return Some(Ok(frame));
-        }
-        // LEN may be what is wrong: a true frame may begin inside.
-        let next = HEAD.len() + head_position(&self.buffer[HEAD.len()..]);
-        self.drop_front(next.min(size));
-        Some(Err(LineFault::BadCheck))
-    }
-
-    fn drop_front(&mut self, n: usize) {
-        self.buffer.drain(..n);
-        self.begun_at = self.read_at;
-    }
-}
-
-/// Where a frame begins or may begin with the last byte; the length when nowhere.
-fn head_position(bytes: &[u8]) -> usize {
-    bytes.windows(HEAD.len()).position(|w| w == HEAD).unwrap_or(if bytes.last() == Some(&HEAD[0]) {
-        bytes.len() - 1
-    } else {
-        bytes.len()
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::time::BootMs;
 
     fn all(deframer: &mut Deframer) -> Vec<Result<Frame, LineFault>> {
         std::iter::from_fn(|| deframer.next_frame()).collect()

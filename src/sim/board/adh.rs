@@ -3,8 +3,9 @@
 //! `silence` mutes the board for the longest vend time, within which the turn ends and its result is dropped;
 //! `garble` spoils the first frame with the result, which the next question brings again; `refuse` is code 2.
 
+use super::answering::Answering;
+use super::fault::Faults;
 use super::mechanism::{Doing, Mechanism, Met};
-use super::{Emulator, Turn, fault::Faults};
 use crate::board::adh::{
     ACK, DROP_NOT_SEEN, FINISHED, ID, IDLE, MODE, MODE_DROP, POLL, RUN, RUN_BAD_PARAMETER, RUN_NOT_CLEARED, RUN_OK,
     RUN_REFUSED, RUNNING, TEMPERATURE, command,
@@ -14,7 +15,6 @@ use crate::board::profile::{AdhVariant, Profile};
 use crate::board::protocol::sealed;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::time::BootMs;
-use std::collections::VecDeque;
 
 /// The temperature that a board tells, °C, as in the documented frames.
 const fn temperature_c(variant: AdhVariant) -> u8 {
@@ -30,7 +30,6 @@ const MEASURED: [u8; 5] = [0x01, 0xF4, 0x01, 0x2C, 25];
 pub struct AdhBoard {
     mechanism: Mechanism,
     variant: AdhVariant,
-    outputs: VecDeque<Vec<u8>>,
 }
 
 fn result_of(evidence: Evidence) -> u8 {
@@ -50,12 +49,11 @@ impl AdhBoard {
         AdhBoard {
             mechanism: Mechanism::new(profile, turn_ms, faults),
             variant: profile.options.adh_variant.unwrap_or(AdhVariant::Adh815),
-            outputs: VecDeque::new(),
         }
     }
 
     /// The request that bytes begin with, when it is whole and its check is good.
-    fn whole(variant: AdhVariant, bytes: &[u8]) -> Option<usize> {
+    fn whole_of(variant: AdhVariant, bytes: &[u8]) -> Option<usize> {
         let &second = bytes.get(1)?;
         let is = |code| command(variant, code) == second;
         let len = match () {
@@ -80,6 +78,20 @@ impl AdhBoard {
             self.mechanism.garble(wire_address, &mut frame);
         }
         frame
+    }
+}
+
+impl Answering for AdhBoard {
+    fn mechanism(&self) -> &Mechanism {
+        &self.mechanism
+    }
+
+    fn mechanism_mut(&mut self) -> &mut Mechanism {
+        &mut self.mechanism
+    }
+
+    fn whole(&self, bytes: &[u8]) -> Option<usize> {
+        Self::whole_of(self.variant, bytes)
     }
 
     fn answer(&mut self, now: BootMs, request: &[u8]) -> Option<Vec<u8>> {
@@ -126,35 +138,6 @@ impl AdhBoard {
             [mode, v1, v0] if is(TEMPERATURE) => Some(sealed(vec![0, second, mode, v1, v0])),
             _ => None,
         }
-    }
-}
-
-impl Emulator for AdhBoard {
-    fn received(&mut self, now: BootMs, bytes: &[u8]) {
-        let variant = self.variant;
-        for request in self.mechanism.requests(now, bytes, |bytes| Self::whole(variant, bytes)) {
-            let answer = self.answer(now, &request);
-            self.outputs.extend(answer);
-        }
-    }
-
-    fn wake(&mut self, _now: BootMs) {}
-
-    fn deadline(&self) -> Option<BootMs> {
-        None
-    }
-
-    fn next_output(&mut self) -> Option<Vec<u8>> {
-        self.outputs.pop_front()
-    }
-
-    fn turns(&self) -> &[Turn] {
-        self.mechanism.turns()
-    }
-
-    fn power_cycle(&mut self, now: BootMs) {
-        self.mechanism.power_cycle(now);
-        self.outputs.clear();
     }
 }
 

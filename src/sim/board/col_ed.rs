@@ -5,15 +5,14 @@
 //! spoils the check of the second answer; `silence` mutes the board for the longest vend time, and the second answer
 //! never comes.
 
+use super::answering::Answering;
+use super::fault::Faults;
 use super::mechanism::{Doing, Mechanism, Met};
-use super::{Emulator, Turn, fault::Faults};
 use crate::board::col_ed::{BUSY, EMPTY, FAILED, FAULT, HOST, STATE, VEND, reply, whole};
 use crate::board::driver::Slot;
 use crate::board::profile::Profile;
-use crate::board::protocol::Fit;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::time::BootMs;
-use std::collections::VecDeque;
 
 /// One column board.
 pub struct ColEdBoard {
@@ -25,7 +24,6 @@ pub struct ColEdBoard {
     sn: u8,
     /// Fault bits of columns.
     faulty: Vec<u8>,
-    outputs: VecDeque<Vec<u8>>,
 }
 
 impl ColEdBoard {
@@ -38,26 +36,21 @@ impl ColEdBoard {
             address: profile.addresses.first_on_wire,
             sn: 0,
             faulty: Vec::new(),
-            outputs: VecDeque::new(),
         }
     }
+}
 
-    /// The second answer, when the motor has stopped.
-    fn tell(&mut self, now: BootMs) {
-        let Some(Doing::Finished(column, evidence)) = self.mechanism.doing(now, self.address) else { return };
-        self.mechanism.forget(self.address);
-        let status = match evidence {
-            Evidence { motor: Motor::Ok, drop_sensor: DropSensor::NotSeen } => FAILED,
-            Evidence { motor: Motor::Ok, .. } => 0,
-            _ => FAILED | (FAULT & 0x10),
-        };
-        self.faulty.retain(|&other| other != column);
-        if status & FAULT != 0 {
-            self.faulty.push(column);
-        }
-        let mut frame = reply(self.sn, VEND, column, status).to_vec();
-        self.mechanism.garble(self.address, &mut frame);
-        self.outputs.push_back(frame);
+impl Answering for ColEdBoard {
+    fn mechanism(&self) -> &Mechanism {
+        &self.mechanism
+    }
+
+    fn mechanism_mut(&mut self) -> &mut Mechanism {
+        &mut self.mechanism
+    }
+
+    fn whole(&self, bytes: &[u8]) -> Option<usize> {
+        whole(HOST, bytes).whole_len()
     }
 
     fn answer(&mut self, now: BootMs, request: &[u8]) -> Option<Vec<u8>> {
@@ -79,41 +72,31 @@ impl ColEdBoard {
         };
         (!self.mechanism.is_mute(now, self.address)).then(|| reply(sn, command, column, status).to_vec())
     }
-}
 
-impl Emulator for ColEdBoard {
-    fn received(&mut self, now: BootMs, bytes: &[u8]) {
-        self.tell(now);
-        let whole = |bytes: &[u8]| match whole(HOST, bytes) {
-            Fit::Whole(len) => Some(len),
-            Fit::BadCheck | Fit::No => None,
+    /// The second answer, when the motor has stopped.
+    fn tell(&mut self, now: BootMs) {
+        let Some(Doing::Finished(column, evidence)) = self.mechanism.doing(now, self.address) else { return };
+        self.mechanism.forget(self.address);
+        let status = match evidence {
+            Evidence { motor: Motor::Ok, drop_sensor: DropSensor::NotSeen } => FAILED,
+            Evidence { motor: Motor::Ok, .. } => 0,
+            _ => FAILED | (FAULT & 0x10),
         };
-        for request in self.mechanism.requests(now, bytes, whole) {
-            let answer = self.answer(now, &request);
-            self.outputs.extend(answer);
+        self.faulty.retain(|&other| other != column);
+        if status & FAULT != 0 {
+            self.faulty.push(column);
         }
+        let mut frame = reply(self.sn, VEND, column, status).to_vec();
+        self.mechanism.garble(self.address, &mut frame);
+        self.mechanism.say(frame);
     }
 
-    fn wake(&mut self, now: BootMs) {
-        self.tell(now);
-    }
-
-    fn deadline(&self) -> Option<BootMs> {
+    fn tells_at(&self) -> Option<BootMs> {
         self.mechanism.next_end()
     }
 
-    fn next_output(&mut self) -> Option<Vec<u8>> {
-        self.outputs.pop_front()
-    }
-
-    fn turns(&self) -> &[Turn] {
-        self.mechanism.turns()
-    }
-
-    fn power_cycle(&mut self, now: BootMs) {
-        self.mechanism.power_cycle(now);
+    fn forget(&mut self) {
         self.faulty.clear();
-        self.outputs.clear();
     }
 }
 
@@ -123,6 +106,7 @@ mod tests {
         Mishap, Pair, assert_both_prove_nothing, assert_give_up, assert_nothing_proven_by_restart,
         assert_writes_that_fail, at_every_step, command, outcome,
     };
+    use super::super::{Emulator, Turn};
     use super::*;
     use crate::board::driver::{Finding, LineFault, LineState, Output};
     use crate::board::talk::WATCH_MS;

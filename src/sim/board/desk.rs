@@ -189,7 +189,11 @@ impl Desk {
 
     /// A vend begins: of the slot that is asked here, too.
     pub(super) fn drive(&mut self) {
-        let command = command(1, 5, true);
+        self.drive_slot(5);
+    }
+
+    pub(super) fn drive_slot(&mut self, slot: u16) {
+        let command = command(1, slot, true);
         let reference = self.driver.reference(&command);
         self.driver.drive(self.now, &command, &reference);
     }

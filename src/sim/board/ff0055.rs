@@ -6,16 +6,16 @@
 //! answer; `silence` mutes the board for the longest vend time and drops the result; `garble` spoils the first answer
 //! with the new result.
 
+use super::answering::Answering;
+use super::fault::Faults;
 use super::mechanism::{Doing, Mechanism, Met};
-use super::{Emulator, Turn, fault::Faults};
 use crate::board::ff0055::{
     BOARD, CLEAR_FAULT, EYE_FAILED, HOST, ID, MOTOR_FAILED, ONE_UNIT, RESULT, SUCCESS, VEND, frame, whole,
 };
 use crate::board::profile::Profile;
-use crate::board::protocol::Fit;
 use crate::order::outcome::{DropSensor, Motor};
 use crate::order::time::BootMs;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 /// Fifteen characters.
 const NAME: &[u8; 15] = b"VMC-000123-V1.0";
@@ -27,7 +27,6 @@ pub struct Ff0055Board {
     address: u8,
     results: BTreeMap<u8, u8>,
     is_turning: bool,
-    outputs: VecDeque<Vec<u8>>,
 }
 
 impl Ff0055Board {
@@ -39,7 +38,6 @@ impl Ff0055Board {
             address: profile.addresses.first_on_wire,
             results: BTreeMap::new(),
             is_turning: false,
-            outputs: VecDeque::new(),
         }
     }
 
@@ -74,6 +72,20 @@ impl Ff0055Board {
             }
         }
     }
+}
+
+impl Answering for Ff0055Board {
+    fn mechanism(&self) -> &Mechanism {
+        &self.mechanism
+    }
+
+    fn mechanism_mut(&mut self) -> &mut Mechanism {
+        &mut self.mechanism
+    }
+
+    fn whole(&self, bytes: &[u8]) -> Option<usize> {
+        whole(HOST, bytes).whole_len()
+    }
 
     fn answer(&mut self, now: BootMs, request: &[u8]) -> Option<Vec<u8>> {
         let [_, _, _, command, _, data @ .., _] = request else { return None };
@@ -92,39 +104,10 @@ impl Ff0055Board {
             _ => None,
         }
     }
-}
 
-impl Emulator for Ff0055Board {
-    fn received(&mut self, now: BootMs, bytes: &[u8]) {
-        let whole = |bytes: &[u8]| match whole(HOST, bytes) {
-            Fit::Whole(len) => Some(len),
-            Fit::BadCheck | Fit::No => None,
-        };
-        for request in self.mechanism.requests(now, bytes, whole) {
-            let answer = self.answer(now, &request);
-            self.outputs.extend(answer);
-        }
-    }
-
-    fn wake(&mut self, _now: BootMs) {}
-
-    fn deadline(&self) -> Option<BootMs> {
-        None
-    }
-
-    fn next_output(&mut self) -> Option<Vec<u8>> {
-        self.outputs.pop_front()
-    }
-
-    fn turns(&self) -> &[Turn] {
-        self.mechanism.turns()
-    }
-
-    fn power_cycle(&mut self, now: BootMs) {
-        self.mechanism.power_cycle(now);
+    fn forget(&mut self) {
         self.results.clear();
         self.is_turning = false;
-        self.outputs.clear();
     }
 }
 

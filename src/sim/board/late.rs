@@ -74,8 +74,8 @@ fn an_answer_to_a_service_of_a_former_life_is_no_vends_of_the_next() {
 #[test]
 fn what_a_former_life_was_told_of_a_board_at_rest_is_not_taken_for_the_end_of_a_turn() {
     let owed = PROFILES.into_iter().filter(|name| {
-        // One part of the picture, or the other.
-        [0, WATCH_MS / 2].into_iter().all(|before_ms| {
+        // Each part of the picture in turn: no family has more than three.
+        [0, 1, 2].map(|third| third * WATCH_MS / 3).into_iter().all(|before_ms| {
             let asks = |desk: &mut Desk| {
                 desk.cable = Cable::Whole;
                 desk.run(before_ms, |_| false);
@@ -99,6 +99,38 @@ fn uling_a_late_box_of_a_former_life_is_no_finished_turn() {
         desk.driver.received(desk.now, desk.now, &sealed(vec![1, READ, 2, SUCCESS, 1]));
         desk.assert_can_vend(&format!("a second box, {late_ms} ms late"));
     }
+}
+
+/// A ff0055 answer names no slot: what became of another one, told when nobody waits for it any more, is not this one's.
+#[test]
+fn ff0055_a_late_answer_about_another_slot_is_not_this_ones() {
+    let mut desk = Desk::with("ff0055", faults("no-drop:6"));
+    let timing = desk.profile.timing;
+    desk.drive_slot(5);
+    desk.until(|d| d.driver.state() == LineState::Idle);
+    let sold = desk.ends();
+    desk.found.clear();
+    desk.drive_slot(6);
+    desk.until(|d| d.board.turns().len() == 2);
+    desk.run(timing.longest_vend_ms - timing.poll_ms, |_| false);
+    desk.cable = Cable::Slow;
+    desk.until(|d| d.found.iter().any(ends_a_vend));
+    assert!(matches!(desk.ends().0[..], [Finding::Unproven(_)]), "{:?}", desk.found);
+    desk.cable = Cable::Whole;
+    desk.found.clear();
+    // It was asked a reply time ago, and is late by as much again.
+    let (answers, by) = (std::mem::take(&mut desk.held_back), desk.now.plus_ms(timing.reply_ms - 1));
+    assert!(!answers.is_empty());
+    if desk.run(timing.reply_ms - 1, |d| d.driver.state() == LineState::Idle) {
+        desk.drive_slot(5);
+        desk.hear_in_front(answers, by);
+    } else {
+        desk.hear_late(answers);
+        desk.until(|d| d.driver.state() == LineState::Idle);
+        desk.drive_slot(5);
+    }
+    desk.until(|d| d.driver.state() == LineState::Idle);
+    assert_eq!(desk.ends().0, sold.0);
 }
 
 /// A vmc96 whose motor 5 turns.

@@ -5,18 +5,17 @@
 //! an answer; `silence` mutes the board for the longest vend time, within which the result is dropped; `garble` spoils
 //! the first frame with the result.
 
+use super::answering::Answering;
+use super::fault::Faults;
 use super::mechanism::{Doing, Mechanism, Met};
-use super::{Emulator, Turn, fault::Faults};
 use crate::board::driver::Slot;
 use crate::board::lift_c7::{
     BAD_DATA, BOARD, BUSY, EMPTY, HOST, INFO, LIGHT_OFF, LIGHT_ON, REQUEST, RESET, RESULT, STATUS, STUCK, VEND, frame,
     whole,
 };
 use crate::board::profile::Profile;
-use crate::board::protocol::Fit;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::time::BootMs;
-use std::collections::VecDeque;
 
 /// A lift that gets power tries its way first.
 pub const START_MS: u64 = 1_500;
@@ -31,7 +30,6 @@ pub struct LiftC7Board {
     profile: Profile,
     /// The last command named a place that is none.
     had_bad_data: bool,
-    outputs: VecDeque<Vec<u8>>,
 }
 
 impl LiftC7Board {
@@ -42,7 +40,6 @@ impl LiftC7Board {
             mechanism: Mechanism::new(profile, turn_ms, faults).starting_in(START_MS),
             profile: profile.clone(),
             had_bad_data: false,
-            outputs: VecDeque::new(),
         }
     }
 
@@ -85,6 +82,20 @@ impl LiftC7Board {
             }
         }
     }
+}
+
+impl Answering for LiftC7Board {
+    fn mechanism(&self) -> &Mechanism {
+        &self.mechanism
+    }
+
+    fn mechanism_mut(&mut self) -> &mut Mechanism {
+        &mut self.mechanism
+    }
+
+    fn whole(&self, bytes: &[u8]) -> Option<usize> {
+        whole(HOST, bytes).whole_len()
+    }
 
     fn answer(&mut self, now: BootMs, request: &[u8]) -> Option<Vec<u8>> {
         let [_, _, address, _, command, data @ .., _, _] = request else { return None };
@@ -102,38 +113,9 @@ impl LiftC7Board {
         };
         Some(frame(BOARD, address, command, &data))
     }
-}
 
-impl Emulator for LiftC7Board {
-    fn received(&mut self, now: BootMs, bytes: &[u8]) {
-        let whole = |bytes: &[u8]| match whole(HOST, bytes) {
-            Fit::Whole(len) => Some(len),
-            Fit::BadCheck | Fit::No => None,
-        };
-        for request in self.mechanism.requests(now, bytes, whole) {
-            let answer = self.answer(now, &request);
-            self.outputs.extend(answer);
-        }
-    }
-
-    fn wake(&mut self, _now: BootMs) {}
-
-    fn deadline(&self) -> Option<BootMs> {
-        None
-    }
-
-    fn next_output(&mut self) -> Option<Vec<u8>> {
-        self.outputs.pop_front()
-    }
-
-    fn turns(&self) -> &[Turn] {
-        self.mechanism.turns()
-    }
-
-    fn power_cycle(&mut self, now: BootMs) {
-        self.mechanism.power_cycle(now);
+    fn forget(&mut self) {
         self.had_bad_data = false;
-        self.outputs.clear();
     }
 }
 

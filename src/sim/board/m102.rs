@@ -4,8 +4,9 @@
 //! within which the turn ends and its result is dropped; `garble` spoils the first frame with the result, which the
 //! next question brings again; `refuse` is code 2.
 
+use super::answering::Answering;
+use super::fault::Faults;
 use super::mechanism::{Doing, Mechanism, Met};
-use super::{Emulator, Turn, fault::Faults};
 use crate::board::driver::Slot;
 use crate::board::m102::{
     FINISHED, FRAME_BYTES, HUMIDITY, ID, IDLE, NOT_WIRED, OUTPUT, OUTPUT_OFF, OUTPUT_ON, OVER_CURRENT, POLL, RUN,
@@ -14,7 +15,6 @@ use crate::board::m102::{
 use crate::board::profile::Profile;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::time::BootMs;
-use std::collections::VecDeque;
 
 /// Currents and run time of a finished turn: 500 mA at most, 300 mA on average, 2.5 s.
 const MEASURED: [u8; 6] = [0x01, 0xF4, 0x01, 0x2C, 0x00, 25];
@@ -31,7 +31,6 @@ pub struct M102Board {
     mechanism: Mechanism,
     profile: Profile,
     suffix: Vec<u8>,
-    outputs: VecDeque<Vec<u8>>,
 }
 
 fn result_of(evidence: Evidence) -> u8 {
@@ -51,7 +50,6 @@ impl M102Board {
             mechanism: Mechanism::new(profile, turn_ms, faults),
             profile: profile.clone(),
             suffix: profile.options.crc_suffix.clone().unwrap_or_default().into_bytes(),
-            outputs: VecDeque::new(),
         }
     }
 
@@ -69,6 +67,32 @@ impl M102Board {
             self.mechanism.garble(wire_address, &mut frame);
         }
         frame
+    }
+
+    fn run(&mut self, now: BootMs, wire_address: u8, motor: u8, drop_check: bool, doing: Doing) -> u8 {
+        self.mechanism.forget(wire_address);
+        match self.mechanism.drive(now, wire_address, motor, drop_check) {
+            Met::Taken => RUN_OK,
+            Met::NoSuchSlot => RUN_BAD_INDEX,
+            Met::Refused | Met::NotCleared => {
+                self.mechanism.remember(wire_address, doing);
+                RUN_BUSY
+            }
+        }
+    }
+}
+
+impl Answering for M102Board {
+    fn mechanism(&self) -> &Mechanism {
+        &self.mechanism
+    }
+
+    fn mechanism_mut(&mut self) -> &mut Mechanism {
+        &mut self.mechanism
+    }
+
+    fn whole(&self, bytes: &[u8]) -> Option<usize> {
+        bytes.get(..FRAME_BYTES).filter(|f| is_sealed(f, &self.suffix)).map(<[u8]>::len)
     }
 
     fn answer(&mut self, now: BootMs, request: &[u8]) -> Option<Vec<u8>> {
@@ -101,49 +125,8 @@ impl M102Board {
         Some(frame(wire_address, function, &data, &self.suffix))
     }
 
-    fn run(&mut self, now: BootMs, wire_address: u8, motor: u8, drop_check: bool, doing: Doing) -> u8 {
-        self.mechanism.forget(wire_address);
-        match self.mechanism.drive(now, wire_address, motor, drop_check) {
-            Met::Taken => RUN_OK,
-            Met::NoSuchSlot => RUN_BAD_INDEX,
-            Met::Refused | Met::NotCleared => {
-                self.mechanism.remember(wire_address, doing);
-                RUN_BUSY
-            }
-        }
-    }
-}
-
-impl Emulator for M102Board {
-    fn received(&mut self, now: BootMs, bytes: &[u8]) {
-        let suffix = &self.suffix;
-        let whole = |bytes: &[u8]| bytes.get(..FRAME_BYTES).filter(|f| is_sealed(f, suffix)).map(<[u8]>::len);
-        if self.profile.options.echo == Some(true) {
-            self.outputs.push_back(bytes.to_vec());
-        }
-        for request in self.mechanism.requests(now, bytes, whole) {
-            let answer = self.answer(now, &request);
-            self.outputs.extend(answer);
-        }
-    }
-
-    fn wake(&mut self, _now: BootMs) {}
-
-    fn deadline(&self) -> Option<BootMs> {
-        None
-    }
-
-    fn next_output(&mut self) -> Option<Vec<u8>> {
-        self.outputs.pop_front()
-    }
-
-    fn turns(&self) -> &[Turn] {
-        self.mechanism.turns()
-    }
-
-    fn power_cycle(&mut self, now: BootMs) {
-        self.mechanism.power_cycle(now);
-        self.outputs.clear();
+    fn echoes(&self) -> bool {
+        self.profile.options.echo == Some(true)
     }
 }
 

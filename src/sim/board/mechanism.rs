@@ -7,6 +7,7 @@ use super::reader::Reader;
 use crate::board::profile::Profile;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::time::BootMs;
+use std::collections::VecDeque;
 
 /// What one board does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +57,9 @@ pub struct Mechanism {
     turn_ms: u64,
     faults: Faults,
     turns: Vec<Turn>,
-    reader: Reader,
+    pub(super) reader: Reader,
     start_ms: u64,
+    pub(super) outputs: VecDeque<Vec<u8>>,
 }
 
 impl Mechanism {
@@ -82,6 +84,7 @@ impl Mechanism {
             turns: Vec::new(),
             reader: Reader::default(),
             start_ms: 0,
+            outputs: VecDeque::new(),
         }
     }
 
@@ -98,9 +101,9 @@ impl Mechanism {
         self.boards.iter().filter_map(|b| b.ends).map(|(end, _)| end).min()
     }
 
-    /// The requests that are whole now; see [`Reader::requests`].
-    pub fn requests(&mut self, now: BootMs, bytes: &[u8], whole: impl Fn(&[u8]) -> Option<usize>) -> Vec<Vec<u8>> {
-        self.reader.requests(now, bytes, whole)
+    /// Puts a frame on the line.
+    pub fn say(&mut self, frame: Vec<u8>) {
+        self.outputs.push_back(frame);
     }
 
     fn board(&mut self, wire_address: u8) -> Option<&mut Board> {
@@ -237,9 +240,10 @@ impl Mechanism {
         &self.turns
     }
 
-    /// Everything volatile goes: turns under way, results, modes, half requests.
+    /// Everything volatile goes: turns under way, results, modes, half requests, words on the way.
     pub fn power_cycle(&mut self, now: BootMs) {
         self.reader = Reader::default();
+        self.outputs.clear();
         for board in &mut self.boards {
             board.doing = Doing::Idle;
             board.ends = None;

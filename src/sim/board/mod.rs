@@ -1,6 +1,7 @@
 //! Emulated boards: pure like the drivers (bytes and time in, bytes out), byte-exact, with faults on demand.
 
 pub mod adh;
+pub mod answering;
 pub mod col_ed;
 #[cfg(test)]
 mod desk;
@@ -10,9 +11,9 @@ mod duel;
 mod every_profile;
 pub mod fault;
 pub mod ff0055;
+pub mod latches;
 #[cfg(test)]
 mod late;
-pub mod latches;
 pub mod lift_c7;
 pub mod lock_8a;
 pub mod lock_cu;

@@ -3,8 +3,9 @@
 //! `silence` mutes the board for the longest vend time, within which the turn ends and its result is dropped;
 //! `garble` spoils the frame with the result, and with it the result; `refuse` is the exception "busy".
 
+use super::answering::Answering;
+use super::fault::Faults;
 use super::mechanism::{Doing, Mechanism, Met};
-use super::{Emulator, Turn, fault::Faults};
 use crate::board::frame::crc16_modbus;
 use crate::board::profile::Profile;
 use crate::board::protocol::sealed;
@@ -14,7 +15,7 @@ use crate::board::uling_modbus::{
 };
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::time::BootMs;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 /// The other registers that can be read, with what this board has there.
 const READABLE: &[(u16, &[u8])] = &[
@@ -38,7 +39,6 @@ pub struct UlingModbusBoard {
     profile: Profile,
     /// The fault code of each board's last failed turn: reading clears the state, not the code.
     fault_codes: BTreeMap<u8, u8>,
-    outputs: VecDeque<Vec<u8>>,
 }
 
 /// The request that bytes begin with, when it is whole and its check is good.
@@ -59,7 +59,6 @@ impl UlingModbusBoard {
             mechanism: Mechanism::new(profile, turn_ms, faults),
             profile: profile.clone(),
             fault_codes: BTreeMap::new(),
-            outputs: VecDeque::new(),
         }
     }
 
@@ -88,6 +87,20 @@ impl UlingModbusBoard {
             self.mechanism.forget(wire_address);
         }
         frame
+    }
+}
+
+impl Answering for UlingModbusBoard {
+    fn mechanism(&self) -> &Mechanism {
+        &self.mechanism
+    }
+
+    fn mechanism_mut(&mut self) -> &mut Mechanism {
+        &mut self.mechanism
+    }
+
+    fn whole(&self, bytes: &[u8]) -> Option<usize> {
+        whole(bytes)
     }
 
     fn answer(&mut self, now: BootMs, request: &[u8]) -> Option<Vec<u8>> {
@@ -127,34 +140,9 @@ impl UlingModbusBoard {
             _ => exception(fault::ADDRESS),
         }
     }
-}
 
-impl Emulator for UlingModbusBoard {
-    fn received(&mut self, now: BootMs, bytes: &[u8]) {
-        for request in self.mechanism.requests(now, bytes, whole) {
-            let answer = self.answer(now, &request);
-            self.outputs.extend(answer);
-        }
-    }
-
-    fn wake(&mut self, _now: BootMs) {}
-
-    fn deadline(&self) -> Option<BootMs> {
-        None
-    }
-
-    fn next_output(&mut self) -> Option<Vec<u8>> {
-        self.outputs.pop_front()
-    }
-
-    fn turns(&self) -> &[Turn] {
-        self.mechanism.turns()
-    }
-
-    fn power_cycle(&mut self, now: BootMs) {
-        self.mechanism.power_cycle(now);
+    fn forget(&mut self) {
         self.fault_codes.clear();
-        self.outputs.clear();
     }
 }
 
