@@ -91,8 +91,8 @@ impl Fit {
 pub trait Protocol: Send {
     /// The result stays until [`Request::Forget`]; otherwise reading it has cleared it.
     const HOLDS_RESULT: bool;
-    /// Replies do not say which board speaks: after a time-out the line is left alone for another reply time, so
-    /// that a late answer is not taken for another board's.
+    /// Replies do not say which board speaks: after a time-out, and when the port is opened, the line is left alone for
+    /// a reply time, so that a late answer is not taken for another board's.
     const REPLIES_ARE_ANONYMOUS: bool;
     /// An idle board proves nothing before the longest vend time while the motor command was never answered.
     const UNANSWERED_WAITS_LONGEST_VEND: bool;

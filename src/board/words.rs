@@ -100,8 +100,9 @@ pub trait Words: Send {
 
     /// How many [`Question::Identity`] parts there are.
     const IDENTITY_PARTS: u8;
-    /// Replies do not say which board speaks, or an old picture would be mistaken for a new one: after a time-out the
-    /// line is left alone for another reply time, so that a late answer is not taken for another question's.
+    /// Replies do not say which board speaks, or an old picture would be mistaken for a new one: after a time-out, and
+    /// when the port is opened, the line is left alone for a reply time, so that a late answer is not taken for another
+    /// question's.
     const REPLIES_ARE_ANONYMOUS: bool;
 
     /// A picture at rest means that no motor of the board turns. Otherwise, what may still turn from an earlier life
