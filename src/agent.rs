@@ -582,7 +582,19 @@ impl Clients {
     }
 }
 
-fn http_request(request: Request, kind: client::Kind) -> Result<client::Request, String> {
+/// The client for calls of the open API, if `[cloud]` is configured; for tools.
+///
+/// # Errors
+/// When a certificate of the configuration does not read, or a proxy of the environment.
+pub(crate) fn cloud_client(config: &Config) -> Result<Option<Rc<client::Client>>, StartError> {
+    Ok(Clients::new(config)?.cloud)
+}
+
+/// A request of the core in the words of the HTTP client.
+///
+/// # Errors
+/// What HTTP cannot carry in it.
+pub(crate) fn http_request(request: Request, kind: client::Kind) -> Result<client::Request, String> {
     let mut headers = http::HeaderMap::with_capacity(request.headers.len());
     for (name, value) in &request.headers {
         let name = http::HeaderName::try_from(*name).map_err(|e| e.to_string())?;

@@ -2,6 +2,7 @@
 //! the process ends with a code of [`exit::Exit`].
 
 pub mod board;
+pub mod cloud;
 pub mod completions;
 pub mod config;
 pub mod demo;
@@ -60,6 +61,9 @@ pub enum Command {
     /// The board: ask it, switch something, and the profiles; an emulated board
     #[command(subcommand)]
     Board(board::BoardCommand),
+    /// The platform's open API, with the configuration's credentials
+    #[command(subcommand)]
+    Cloud(cloud::CloudCommand),
     /// Sign a JSON object from standard input
     Sign(sign::SignArgs),
     /// Send a signed command to a machine, for tests
@@ -132,6 +136,7 @@ fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
         Command::Status(args) => with_output(args.output, lang, |out| status::run(&args, out)),
         Command::Order(command) => with_output(command.output(), lang, |out| order::run(&command, out)),
         Command::Journal(command) => with_output(command.output(), lang, |out| journal::run(&command, out)),
+        Command::Cloud(command) => with_output(command.output(), lang, |out| cloud::run(&command, out)),
         Command::Sign(args) => {
             with_output(OutputArgs::default(), lang, |out| sign::run(&args, std::io::stdin().lock(), out))
         }

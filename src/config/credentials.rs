@@ -229,15 +229,8 @@ impl Credentials {
         let mut credentials = Credentials::default();
         for credential in Credential::ALL {
             let Some(needed_by) = credential.needed_by(config) else { continue };
-            let Some(directory) = directory else {
-                return Err(CredentialError::NoDirectory { credential, needed_by });
-            };
-            let path = directory.join(credential.file_name());
-            let read = read_secret(&path);
-            let found =
-                read.map_err(|fault| CredentialError::File { credential, needed_by, path: path.clone(), fault })?;
-            credentials.exposed.extend(found.exposed_mode.map(|mode| Exposed { path, mode }));
-            let secret = found.secret;
+            let (secret, exposed) = read_credential(directory, credential, needed_by)?;
+            credentials.exposed.extend(exposed);
             match credential {
                 Credential::AppSecret => credentials.app_secret = Some(secret),
                 Credential::AppKey => credentials.app_key = Some(secret),
@@ -246,6 +239,36 @@ impl Credentials {
         }
         Ok(credentials)
     }
+
+    /// Reads what the open API asks for, whatever the daemon needs of it.
+    ///
+    /// # Errors
+    /// The first secret that is not there.
+    pub fn of_merchant(directory: Option<&Path>) -> Result<Merchant, CredentialError> {
+        let read = |credential| read_credential(directory, credential, "vend cloud").map(|(secret, _)| secret);
+        Ok(Merchant { app_secret: read(Credential::AppSecret)?, app_key: read(Credential::AppKey)? })
+    }
+}
+
+/// The secrets of the open API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merchant {
+    /// See [`Credential::AppSecret`].
+    pub app_secret: Secret,
+    /// See [`Credential::AppKey`].
+    pub app_key: Secret,
+}
+
+fn read_credential(
+    directory: Option<&Path>,
+    credential: Credential,
+    needed_by: &'static str,
+) -> Result<(Secret, Option<Exposed>), CredentialError> {
+    let directory = directory.ok_or(CredentialError::NoDirectory { credential, needed_by })?;
+    let path = directory.join(credential.file_name());
+    let read = read_secret(&path);
+    let found = read.map_err(|fault| CredentialError::File { credential, needed_by, path: path.clone(), fault })?;
+    Ok((found.secret, found.exposed_mode.map(|mode| Exposed { path, mode })))
 }
 
 /// What a file of the credentials holds.

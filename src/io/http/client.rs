@@ -16,6 +16,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Largest answer of the cloud: an order with all its lines is a few KiB.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Largest answer of the cloud to a person's question, in bytes: the list of all slots of the largest machine.
+pub const CATALOGUE_BYTES_MAX: usize = 1024 * 1024;
 /// How much of a receiver's answer is read. Its status settles a report; a short body is taken so that the
 /// connection can be kept, and for people who ask why a report was not accepted.
 pub const REPORT_BODY_BYTES_MAX: usize = 4 * 1024;
@@ -64,6 +66,8 @@ pub enum Kind {
     Report,
     /// The platform's open API.
     Cloud,
+    /// The same for a person's tool, which also asks for lists.
+    Catalogue,
 }
 
 /// One request. A report carries its `Idempotency-Key`; see [`Client::send`] for what depends on it.
@@ -255,7 +259,7 @@ impl Client {
     async fn follow(&self, request: &Request) -> Result<Answer, Failure> {
         let rules = match request.kind {
             Kind::Report => &self.report,
-            Kind::Cloud => &self.cloud,
+            Kind::Cloud | Kind::Catalogue => &self.cloud,
         };
         let mut target = rules.check_url(&request.url)?;
         let mut left = REDIRECTS_MAX;
@@ -388,7 +392,8 @@ pub async fn read_answer(
     let (head, incoming) = response.into_parts();
     let (body, complete) = match kind {
         Kind::Report => first_bytes(incoming).await,
-        Kind::Cloud => (within(body_time, Phase::Body, whole_body(incoming)).await?, true),
+        Kind::Cloud => (within(body_time, Phase::Body, whole_body(incoming, BODY_BYTES_MAX)).await?, true),
+        Kind::Catalogue => (within(body_time, Phase::Body, whole_body(incoming, CATALOGUE_BYTES_MAX)).await?, true),
     };
     let date = head.headers.get(DATE).and_then(parse_date);
     let retry_after_s = head.headers.get(RETRY_AFTER).and_then(|value| parse_retry_after(value, date));
@@ -414,16 +419,16 @@ async fn first_bytes(mut incoming: Incoming) -> (Vec<u8>, bool) {
 }
 
 /// A body that is useless in part.
-async fn whole_body(mut incoming: Incoming) -> Result<Vec<u8>, Failure> {
-    let too_large = Failure::TooLarge { limit_bytes: BODY_BYTES_MAX };
-    if incoming.size_hint().lower() > BODY_BYTES_MAX as u64 {
+async fn whole_body(mut incoming: Incoming, limit_bytes: usize) -> Result<Vec<u8>, Failure> {
+    let too_large = Failure::TooLarge { limit_bytes };
+    if incoming.size_hint().lower() > limit_bytes as u64 {
         return Err(too_large);
     }
     let mut body = Vec::new();
     while let Some(frame) = incoming.frame().await {
         let frame = frame.map_err(|e| from_hyper(&e))?;
         let data = frame.data_ref().map_or(&[][..], |data| data);
-        if body.len() + data.len() > BODY_BYTES_MAX {
+        if body.len() + data.len() > limit_bytes {
             return Err(too_large);
         }
         body.extend_from_slice(data);
