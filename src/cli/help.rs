@@ -81,6 +81,7 @@ fn about(path: &str) -> Option<&'static str> {
         "vend cloud pickup cancel" => "取消一个取货码，或本机的全部取货码",
         "vend cloud pickup consume" => "使用取货码生成订单",
         "vend cloud restock" => "告知平台补货数量",
+        "vend cloud simulate" => "模拟本机的平台，直到 SIGINT 或 SIGTERM",
         "vend demo" => "在本机演示，使用模拟板卡",
         "vend completions" => "向标准输出写出 shell 补全脚本",
         _ => return None,
@@ -140,6 +141,14 @@ fn help(id: &str) -> Option<&'static str> {
         "pickup_code" => "顾客得到的取货码",
         "full" => "所有货道已满",
         "added" => "增加的件数（每个货道）",
+        "listen" => "监听地址；端口 0 取空闲端口",
+        "tls_certificate" => "以此证书使用 TLS，PEM 文件",
+        "tls_key" => "证书的私钥，PEM 文件",
+        "cloud_fault" => {
+            "故障 KIND[:VALUE][@TIMES]，如 html、code:40006@3、slow:5 或 down@all，可重复；运行中可 POST 或 DELETE /faults"
+        }
+        "digits" => "错误代码的版本：four（四位）或 five（五位）",
+        "sold" => "在售货道及价格，如 5 或 5=3.50；可重复",
         "shell" => "shell 名称",
         "help" => "显示帮助",
         "version" => "显示版本",

@@ -141,7 +141,7 @@ pub fn run(command: &SendCommand, out: &mut Output<'_>) -> Result<Exit, Failure>
 }
 
 /// Puts the flags in the place of the configuration's values.
-fn apply(args: &BrokerArgs, config: &mut Config, credentials: &mut Credentials) -> Result<(), Failure> {
+pub(super) fn apply(args: &BrokerArgs, config: &mut Config, credentials: &mut Credentials) -> Result<(), Failure> {
     if let Some(endpoint) = &args.broker {
         config.broker.endpoint = endpoint.clone();
     }

@@ -123,7 +123,7 @@ pub enum Rejected {
 }
 
 /// A foreign text, cut to what an error should show.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

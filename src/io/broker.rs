@@ -100,7 +100,8 @@ pub struct BrokerConfig {
     pub subscribe: String,
     /// The topic that reports go to, QoS 1.
     pub publish: String,
-    /// What the broker publishes there when we are gone, also after [`ToBroker::Stop`].
+    /// What the broker publishes there when we are gone, also after [`ToBroker::Stop`]. Empty: nothing, for a
+    /// stand-in that does not speak for a machine.
     pub will: Vec<u8>,
 }
 

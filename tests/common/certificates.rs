@@ -1,4 +1,5 @@
 //! A certificate authority of a test's own.
+#![allow(dead_code, reason = "each test that includes this uses what it needs")]
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;

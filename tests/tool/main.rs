@@ -1,10 +1,13 @@
 //! The technician's tool and the daemon it talks to, as real processes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../common/certificates.rs"]
+mod certificates;
 #[path = "../common/mosquitto.rs"]
 mod mosquitto;
 mod support;
 
+mod cloud;
 mod control;
 mod journal;
 mod send;

@@ -4,6 +4,7 @@
 mod caller;
 mod change;
 mod show;
+mod simulate;
 
 use super::ConfigArgs;
 use super::exit::Exit;
@@ -17,9 +18,19 @@ use crate::order::motor::Address;
 use caller::Caller;
 use clap::{Args, Subcommand};
 
-/// What to ask of the platform.
+/// What to do with the platform.
 #[derive(Debug, Clone, Subcommand)]
 pub enum CloudCommand {
+    /// A call of its open API.
+    #[command(flatten)]
+    Call(Call),
+    /// A stand-in for the platform of this machine, until SIGINT or SIGTERM
+    Simulate(simulate::SimulateArgs),
+}
+
+/// What to ask of the platform.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Call {
     /// Whether url, credentials and key are right
     Ping(CloudArgs),
     /// All machines of the merchant
@@ -342,34 +353,39 @@ fn line(text: &str) -> Result<(ProductId, u32), String> {
     Ok((product.parse().map_err(|e: BadNumber| e.to_string())?, quantity))
 }
 
-impl CloudCommand {
+impl Call {
     fn cloud(&self) -> &CloudArgs {
         match self {
-            CloudCommand::Ping(args)
-            | CloudCommand::Machines(args)
-            | CloudCommand::Machine(args)
-            | CloudCommand::Channels(args)
-            | CloudCommand::Categories(args)
-            | CloudCommand::Banners(args) => args,
-            CloudCommand::Products(args) => &args.cloud,
-            CloudCommand::Order(OrderCall::Show(args)) => &args.cloud,
-            CloudCommand::Order(OrderCall::Create(args)) => &args.change.cloud,
-            CloudCommand::Order(OrderCall::Pay(args) | OrderCall::Cancel(args)) => &args.change.cloud,
-            CloudCommand::Dispense(args) => &args.change.cloud,
-            CloudCommand::Delivery(DeliveryCall::Show(args)) => &args.cloud,
-            CloudCommand::TestChannel(args) => &args.change.cloud,
-            CloudCommand::Pickup(PickupCall::Create(args)) => &args.change.cloud,
-            CloudCommand::Pickup(PickupCall::List(args)) => &args.cloud,
-            CloudCommand::Pickup(PickupCall::Cancel(args)) => &args.change.cloud,
-            CloudCommand::Pickup(PickupCall::Consume(args)) => &args.change.cloud,
-            CloudCommand::Restock(args) => &args.change.cloud,
+            Call::Ping(args)
+            | Call::Machines(args)
+            | Call::Machine(args)
+            | Call::Channels(args)
+            | Call::Categories(args)
+            | Call::Banners(args) => args,
+            Call::Products(args) => &args.cloud,
+            Call::Order(OrderCall::Show(args)) => &args.cloud,
+            Call::Order(OrderCall::Create(args)) => &args.change.cloud,
+            Call::Order(OrderCall::Pay(args) | OrderCall::Cancel(args)) => &args.change.cloud,
+            Call::Dispense(args) => &args.change.cloud,
+            Call::Delivery(DeliveryCall::Show(args)) => &args.cloud,
+            Call::TestChannel(args) => &args.change.cloud,
+            Call::Pickup(PickupCall::Create(args)) => &args.change.cloud,
+            Call::Pickup(PickupCall::List(args)) => &args.cloud,
+            Call::Pickup(PickupCall::Cancel(args)) => &args.change.cloud,
+            Call::Pickup(PickupCall::Consume(args)) => &args.change.cloud,
+            Call::Restock(args) => &args.change.cloud,
         }
     }
+}
 
+impl CloudCommand {
     /// The form of the result.
     #[must_use]
     pub fn output(&self) -> OutputArgs {
-        self.cloud().output
+        match self {
+            CloudCommand::Call(call) => call.cloud().output,
+            CloudCommand::Simulate(_) => OutputArgs::default(),
+        }
     }
 }
 
@@ -379,26 +395,33 @@ impl CloudCommand {
 /// A wrong configuration, a missing secret, a cloud that is not there or refuses, a confirmation that is missing, or
 /// a standard output that takes no more.
 pub fn run(command: &CloudCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
-    let mut caller = Caller::new(&command.cloud().place)?;
     match command {
-        CloudCommand::Ping(_) => show::ping(&mut caller, out),
-        CloudCommand::Machines(_) => show::machines(&mut caller, out),
-        CloudCommand::Machine(_) => show::machine(&mut caller, out),
-        CloudCommand::Products(args) => show::products(&mut caller, args, out),
-        CloudCommand::Channels(_) => show::channels(&mut caller, out),
-        CloudCommand::Categories(_) => show::categories(&mut caller, out),
-        CloudCommand::Banners(_) => show::banners(&mut caller, out),
-        CloudCommand::Order(OrderCall::Show(args)) => show::order(&mut caller, &args.order_id, out),
-        CloudCommand::Delivery(DeliveryCall::Show(args)) => show::delivery(&mut caller, &args.delivery_id, out),
-        CloudCommand::Pickup(PickupCall::List(args)) => show::codes(&mut caller, args.product, out),
-        CloudCommand::Order(OrderCall::Create(args)) => change::create(&mut caller, args, out),
-        CloudCommand::Order(OrderCall::Pay(args)) => change::pay(&mut caller, args, out),
-        CloudCommand::Order(OrderCall::Cancel(args)) => change::cancel(&mut caller, args, out),
-        CloudCommand::Dispense(args) => change::dispense(&mut caller, args, out),
-        CloudCommand::TestChannel(args) => change::test_channel(&mut caller, args, out),
-        CloudCommand::Pickup(PickupCall::Create(args)) => change::create_codes(&mut caller, args, out),
-        CloudCommand::Pickup(PickupCall::Cancel(args)) => change::cancel_codes(&mut caller, args, out),
-        CloudCommand::Pickup(PickupCall::Consume(args)) => change::consume(&mut caller, args, out),
-        CloudCommand::Restock(args) => change::restock(&mut caller, args, out),
+        CloudCommand::Call(call) => ask(call, out),
+        CloudCommand::Simulate(args) => simulate::run(args, out),
+    }
+}
+
+fn ask(call: &Call, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    let mut caller = Caller::new(&call.cloud().place)?;
+    match call {
+        Call::Ping(_) => show::ping(&mut caller, out),
+        Call::Machines(_) => show::machines(&mut caller, out),
+        Call::Machine(_) => show::machine(&mut caller, out),
+        Call::Products(args) => show::products(&mut caller, args, out),
+        Call::Channels(_) => show::channels(&mut caller, out),
+        Call::Categories(_) => show::categories(&mut caller, out),
+        Call::Banners(_) => show::banners(&mut caller, out),
+        Call::Order(OrderCall::Show(args)) => show::order(&mut caller, &args.order_id, out),
+        Call::Delivery(DeliveryCall::Show(args)) => show::delivery(&mut caller, &args.delivery_id, out),
+        Call::Pickup(PickupCall::List(args)) => show::codes(&mut caller, args.product, out),
+        Call::Order(OrderCall::Create(args)) => change::create(&mut caller, args, out),
+        Call::Order(OrderCall::Pay(args)) => change::pay(&mut caller, args, out),
+        Call::Order(OrderCall::Cancel(args)) => change::cancel(&mut caller, args, out),
+        Call::Dispense(args) => change::dispense(&mut caller, args, out),
+        Call::TestChannel(args) => change::test_channel(&mut caller, args, out),
+        Call::Pickup(PickupCall::Create(args)) => change::create_codes(&mut caller, args, out),
+        Call::Pickup(PickupCall::Cancel(args)) => change::cancel_codes(&mut caller, args, out),
+        Call::Pickup(PickupCall::Consume(args)) => change::consume(&mut caller, args, out),
+        Call::Restock(args) => change::restock(&mut caller, args, out),
     }
 }

@@ -108,7 +108,7 @@ fn options_v5(config: &BrokerConfig, purpose: Purpose) -> v5::MqttOptions {
         .set_connection_timeout(CONNECT_TIME_OUT_S)
         .set_network_options(network_options())
         .set_transport(transport(config));
-    if purpose == Purpose::Session {
+    if purpose == Purpose::Session && !config.will.is_empty() {
         let qos = v5::mqttbytes::QoS::AtLeastOnce;
         options.set_last_will(packet5::LastWill::new(&config.publish, config.will.clone(), qos, false, None));
     }
@@ -127,7 +127,7 @@ fn options_v311(config: &BrokerConfig, purpose: Purpose) -> rumqttc::MqttOptions
         .set_manual_acks(true)
         .set_inflight(PACKET_IDS)
         .set_transport(transport(config));
-    if purpose == Purpose::Session {
+    if purpose == Purpose::Session && !config.will.is_empty() {
         let qos = rumqttc::QoS::AtLeastOnce;
         options.set_last_will(rumqttc::LastWill::new(&config.publish, config.will.clone(), qos, false));
     }

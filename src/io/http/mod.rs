@@ -1,8 +1,10 @@
-//! The embedded HTTP client: small, on the one TLS configuration, and careful about where it connects.
+//! The embedded HTTP client: small, on the one TLS configuration, and careful about where it connects. And a server for
+//! stand-ins.
 
 pub mod client;
 mod connect;
 pub mod proxy;
+pub mod server;
 pub mod target;
 pub mod tls;
 

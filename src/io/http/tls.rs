@@ -2,7 +2,7 @@
 
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -103,6 +103,24 @@ pub fn client_config(ca_file: Option<&Path>, identity: Option<&Identity>) -> Res
             })?
         }
     };
+    Ok(Arc::new(config))
+}
+
+/// The configuration for a server that shows `identity` and asks nobody for theirs; for stand-ins.
+///
+/// # Errors
+/// [`TlsError`] names the file and what is wrong with it.
+pub fn server_config(identity: &Identity) -> Result<Arc<ServerConfig>, TlsError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(TlsError::Setup)?;
+    let (certificates, key) = read_identity(identity)?;
+    let config =
+        builder.with_no_client_auth().with_single_cert(certificates, key).map_err(|e| TlsError::KeyDoesNotFit {
+            certificate: identity.certificate.clone(),
+            key: identity.key.clone(),
+            why: e.to_string(),
+        })?;
     Ok(Arc::new(config))
 }
 
