@@ -252,6 +252,21 @@ fn everything_that_the_documents_name_exists() {
     none("names of nothing", findings);
 }
 
+/// A test's name is a sentence.
+fn is_sentence(name: &str) -> bool {
+    name.matches('_').count() >= 5 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+#[test]
+fn every_test_that_the_table_of_the_platform_names_exists() {
+    let sources: Vec<(String, String)> = files("src", ".rs").into_iter().chain(files("tests", ".rs")).collect();
+    let text = read("docs/platform.md");
+    let named: BTreeSet<&str> = in_backticks(&text).into_iter().filter(|name| is_sentence(name)).collect();
+    assert!(named.len() > 20, "only {} names were found: the test does not see what it should", named.len());
+    let missing = named.iter().filter(|name| !item_exists(&sources, name)).map(|name| (*name).to_owned());
+    none("tests that do not exist", missing.collect());
+}
+
 fn is_item(name: &str) -> bool {
     name.contains("::") && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'))
 }

@@ -251,7 +251,6 @@ impl Credentials {
 }
 
 /// The secrets of the open API.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merchant {
     /// See [`Credential::AppSecret`].
     pub app_secret: Secret,

@@ -268,6 +268,7 @@ pub fn platform_answer(data: &[u8]) {
         let _ = error.class();
         assert!(status != 401 || matches!(error, ApiError::Unauthorized { .. }), "{error}");
     }
+    every_other_answer(status, body, is_good, &at("/data"));
     let Ok(order) = order else { return };
     assert!(is_good && is("/data/order_id", "54"));
     assert_eq!(order.order_id, asked);
@@ -291,4 +292,65 @@ pub fn platform_answer(data: &[u8]) {
 /// A code that is written as a text of zeros.
 fn all_zeros(code: &Json) -> bool {
     code.as_str().is_some_and(|text| !text.is_empty() && text.bytes().all(|b| b == b'0' || b == b'+'))
+}
+
+/// The answers that no motor hangs on: bounded, and never a success without its proof.
+fn every_other_answer(status: u16, body: &[u8], is_good: bool, data: &Json) {
+    use open_platform::{LIST_ITEMS_MAX, TEXT_CHARS_MAX};
+    fn checked<T>(status: u16, is_good: bool, proof: bool, answer: Result<T, ApiError>) -> Option<T> {
+        match answer {
+            Ok(answer) => {
+                assert!(is_good && proof, "a success that nothing proves");
+                Some(answer)
+            }
+            Err(error) => {
+                told_briefly(&error);
+                let _ = error.class();
+                assert!(status != 401 || matches!(error, ApiError::Unauthorized { .. }), "{error}");
+                None
+            }
+        }
+    }
+    let short = |texts: &[&str]| {
+        for text in texts {
+            assert!(text.chars().count() <= TEXT_CHARS_MAX + 1, "a text of {} bytes was kept", text.len());
+        }
+    };
+    let is_list = data.is_array();
+    let names = |what: &str| data[what].is_string() || data[what].is_number();
+
+    for machine in checked(status, is_good, is_list, open_platform::read_machines(status, body)).unwrap_or_default() {
+        short(&[&machine.machine_no, &machine.name, &machine.address, &machine.notify_message, &machine.contact]);
+    }
+    if let Some(machine) = checked(status, is_good, names("machine_name"), open_platform::read_machine(status, body)) {
+        short(&[&machine.name, &machine.announcement, &machine.merchant]);
+        assert!(machine.categories.len() <= LIST_ITEMS_MAX && machine.cabinet_names.len() <= LIST_ITEMS_MAX);
+    }
+    let proof = is_list || data["data"].is_array();
+    let page = checked(status, is_good, proof, open_platform::read_products(status, body)).unwrap_or_default();
+    assert!(page.products.len() <= LIST_ITEMS_MAX);
+    for product in page.products {
+        short(&[&product.good.name, &product.good.description, &product.good.thumb, &product.channel.name]);
+        assert!(product.id.0 > 0 && !product.channel.name.is_empty());
+        // What is read as an amount is written as it stood there.
+        if let Ok(price) = product.good.price {
+            assert_eq!(open_platform::Fen::parse(&price.to_string()), Ok(price));
+        }
+    }
+    let floors = checked(status, is_good, is_list, open_platform::read_floors(status, body)).unwrap_or_default();
+    let categories =
+        checked(status, is_good, is_list, open_platform::read_categories(status, body)).unwrap_or_default();
+    let banners = checked(status, is_good, is_list, open_platform::read_banners(status, body)).unwrap_or_default();
+    assert!(floors.len().max(categories.len()).max(banners.len()) <= LIST_ITEMS_MAX);
+    for code in checked(status, is_good, is_list, open_platform::read_codes(status, body)).unwrap_or_default() {
+        assert!((6..=10).contains(&code.code.reveal().len()) && code.code.reveal().bytes().all(|b| b.is_ascii_digit()));
+        assert!(!format!("{code:?}").contains(&format!("\"{}\"", code.code.reveal())), "a code showed itself");
+    }
+    checked(status, is_good, names("order_id"), open_platform::read_created(status, body));
+    checked(status, is_good, names("order_id"), open_platform::read_consumed(status, body));
+    checked(status, is_good, names("delivery_id"), open_platform::read_dispensed(status, body));
+    if let Some(delivery) = checked(status, is_good, names("status"), open_platform::read_delivery(status, body)) {
+        short(&[&delivery.fail_reason, &delivery.delivered_at, &delivery.pickup_at]);
+    }
+    let _ = open_platform::order_of_used_code(body);
 }

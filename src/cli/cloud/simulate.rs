@@ -28,7 +28,7 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
@@ -237,10 +237,7 @@ impl Stage {
             headers.push_str(&format!("Retry-After: {s}\r\n"));
         }
         if told.date_off_s != 0 {
-            let off = Duration::from_secs(told.date_off_s.unsigned_abs());
-            let now = SystemTime::now();
-            let date = if told.date_off_s < 0 { now.checked_sub(off) } else { now.checked_add(off) };
-            headers.push_str(&format!("Date: {}\r\n", httpdate::fmt_http_date(date.unwrap_or(SystemTime::UNIX_EPOCH))));
+            headers.push_str(&server::date_header(told.date_off_s));
         }
         let whole = Answer::Whole { status: told.status, headers, body: told.body };
         match told.after_s {

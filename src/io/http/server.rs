@@ -1,11 +1,12 @@
 //! A small HTTP/1.1 server for stand-ins: it hands over whole requests and answers as it is told, byte for byte: well,
 //! badly, or never. The daemon does not use it.
 
+use crate::io::clock::Clock;
 use rustls::ServerConfig;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -15,6 +16,9 @@ use tokio_rustls::TlsAcceptor;
 const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// Connections at once; who comes beyond them waits. A machine, its tool and some tests need a dozen.
 const CONNECTIONS_MAX: usize = 256;
+
+/// The last second of the year 9999.
+const DATE_S_MAX: u64 = 253_402_300_799;
 
 /// One request.
 #[derive(Debug, Clone)]
@@ -61,6 +65,15 @@ impl Answer {
     pub fn with_header(status: u16, header: &str) -> Answer {
         Answer::Whole { status, headers: format!("{header}\r\n"), body: Vec::new() }
     }
+}
+
+/// A Date header that is so many seconds wrong, with its CRLF.
+#[must_use]
+pub fn date_header(off_s: i64) -> String {
+    let now_s = Clock::new().now().wall.seconds().saturating_add_signed(off_s);
+    // Beyond the year 9999 no date can be written.
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(now_s.min(DATE_S_MAX)));
+    format!("Date: {date}\r\n")
 }
 
 /// Decides about a request.
@@ -153,7 +166,7 @@ async fn give<S: AsyncWrite + Unpin>(stream: &mut S, answer: Answer) -> bool {
         Answer::Whole { status, headers, body } => {
             let mut head = format!("HTTP/1.1 {status} As told\r\n{headers}");
             if !headers.to_ascii_lowercase().contains("date:") {
-                let _ = write!(head, "Date: {}\r\n", httpdate::fmt_http_date(SystemTime::now()));
+                head.push_str(&date_header(0));
             }
             if status != 204 {
                 let _ = write!(head, "Content-Length: {}\r\n", body.len());

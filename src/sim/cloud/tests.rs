@@ -475,7 +475,7 @@ fn faults_are_read_as_people_write_them_and_meet_so_many_calls() {
     for fault in ["busy:30@2", "unauthorized", "down@all"] {
         cloud.meets(fault.parse().unwrap());
     }
-    let mut ask = |cloud: &mut SimCloud| cloud.tell(call.method, &call.path, &headers, &call.body);
+    let ask = |cloud: &mut SimCloud| cloud.tell(call.method, &call.path, &headers, &call.body);
     let told = [(); 6].map(|()| ask(&mut cloud));
     assert_eq!([told[0].retry_after_s, told[1].retry_after_s, told[2].retry_after_s], [Some(30), Some(30), None]);
     assert_eq!((told[0].status, told[2].status), (429, 401));
