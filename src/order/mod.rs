@@ -3,6 +3,7 @@
 
 pub mod backoff;
 pub mod call;
+pub mod civil;
 pub mod command;
 mod format_1;
 pub mod key;
