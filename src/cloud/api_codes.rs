@@ -12,6 +12,18 @@ pub enum RetryClass {
     AlreadyDone,
 }
 
+impl RetryClass {
+    /// What an HTTP status alone says: 408, 425, 429 and 5xx pass, as for reports (order-life, section 4). A 2xx comes
+    /// here with a code that nobody documents: it proves nothing either way, and the caller's limits end the asking.
+    #[must_use]
+    pub const fn of_http(status: u16) -> RetryClass {
+        match status {
+            200..=299 | 408 | 425 | 429 | 500.. => RetryClass::Retry,
+            _ => RetryClass::Final,
+        }
+    }
+}
+
 /// A documented code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiCode {

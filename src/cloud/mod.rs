@@ -3,11 +3,14 @@
 //! A command's way in: [`envelope::open`] (is it a flat JSON object?) → [`envelope::verify`] (did the platform sign
 //! it?) → [`device::decode`] (what does it ask for?). The way out is [`device`]'s messages and the
 //! [`report`] → [`envelope::seal`]; [`call`] is what a stored call becomes. [`open_platform`] asks the cloud itself, over HTTP.
+//!
+//! [`orders`] speaks with other clouds about the orders that a machine sells.
 
 pub mod api_codes;
 pub mod call;
 pub mod device;
 pub mod envelope;
 pub mod open_platform;
+pub mod orders;
 pub mod report;
 pub mod sign;

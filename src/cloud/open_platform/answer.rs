@@ -91,23 +91,14 @@ impl ApiError {
             ApiError::Unauthorized { .. } | ApiError::OtherOrder { .. } | ApiError::TooLarge { .. } => {
                 RetryClass::Final
             }
-            ApiError::Http { status } => http_class(*status),
+            ApiError::Http { status } => RetryClass::of_http(*status),
             ApiError::NotPlatform { .. } | ApiError::NotProven { .. } => RetryClass::Retry,
             // A server in trouble is not to be believed about the rest.
             ApiError::Refused { status: 500.., .. } => RetryClass::Retry,
             ApiError::Refused { status, code, .. } => {
-                api_codes::find(*code).map_or_else(|| http_class(*status), |known| known.class)
+                api_codes::find(*code).map_or_else(|| RetryClass::of_http(*status), |known| known.class)
             }
         }
-    }
-}
-
-/// 408, 425, 429 and 5xx pass, as for reports (order-life, section 4). A 2xx comes here with a code that nobody
-/// documents: it proves nothing either way, and the caller's limits end the asking.
-fn http_class(status: u16) -> RetryClass {
-    match status {
-        200..=299 | 408 | 425 | 429 | 500.. => RetryClass::Retry,
-        _ => RetryClass::Final,
     }
 }
 

@@ -1,0 +1,31 @@
+//! Orders of other clouds than the platform: three public interfaces, each in its own words. Pure: requests are built
+//! and answers read here; somebody else carries them. `docs/clouds.md` lists every field, status and code.
+//!
+//! | file | what |
+//! |---|---|
+//! | `songshu` | seed 000: told of every order, when it is created and when it is paid |
+//! | `batch` | when songshu is told |
+//! | `course` | seed 001: create, tell of payments, query, list |
+//! | `fault_log` | the log of payments that course could not be told of |
+//! | `mall` | seed 002: create, pay code, query |
+//! | `poll` | asking until an order's payment is decided |
+//! | `answer`, `json`, `call` | what their answers and requests have in common |
+//!
+//! Money is [`Fen`](crate::cloud::open_platform::Fen) inside and the cloud's own form at its edge; an amount that
+//! cannot be read exactly is an error. No answer is a success for what it lacks.
+
+mod answer;
+pub mod batch;
+mod call;
+pub mod course;
+pub mod fault_log;
+mod json;
+pub mod mall;
+pub mod poll;
+pub mod songshu;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{ANSWER_BYTES_MAX, CallError, CloudName, Refusal};
+pub use call::{BadSession, Session};
+pub use json::{Stamp, TEXT_CHARS_MAX};

@@ -1,0 +1,292 @@
+//! songshu (seed 000): a platform that wants to be told of every order, when it is created and when it is paid.
+//!
+//! Out goes one POST for each order and state ([`Account::notify`]); [`read_notified`] reads what came back. When it
+//! goes is decided by [`super::batch`]. The platform's own questions about orders are signed as well:
+//! [`Secret::check_question`] says whether one may be answered.
+
+use super::answer::{CallError, CloudName, Dialect, Refusal};
+use super::call::{escape, request};
+use super::json::TEXT_CHARS_MAX;
+use crate::cloud::envelope::to_json;
+use crate::cloud::open_platform::{ApiRequest, Fen};
+use crate::order::civil::{Civil, Zone};
+use crate::order::key::Id;
+use crate::order::time::UnixMs;
+use hmac::{Hmac, Mac};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sha1::Sha1;
+use std::fmt::{self, Write as _};
+
+/// Below the configured url.
+pub const BASE_PATH: &str = "/v1";
+/// Carries the signature, when a secret was agreed on.
+pub const SIGNATURE_HEADER: &str = "X-Hub-Signature";
+/// How old a signed question may be, in s (songshu: `signature`).
+pub const QUESTION_AGE_MAX_S: u64 = 300;
+/// Longest openid, in characters: four times what WeChat gives out.
+const OPENID_CHARS_MAX: usize = 128;
+
+/// The secret that was agreed on with the platform. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<str>);
+
+/// A secret must not be empty: everyone could sign with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the secret is empty; put the text that was agreed on with the platform into its credentials file")]
+pub struct EmptySecret;
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(hidden)")
+    }
+}
+
+/// Why a question of the platform's is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadQuestion {
+    /// No signature, or a wrong one.
+    #[error("the question's signature is wrong")]
+    Signature,
+    /// No time.
+    #[error("the question has no time, or more than one")]
+    Time,
+    /// Asked too long ago, or in the future.
+    #[error("the question's time is more than {QUESTION_AGE_MAX_S} s away")]
+    Expired,
+}
+
+impl BadQuestion {
+    /// The code that the document names for it.
+    #[must_use]
+    pub const fn errcode(self) -> i64 {
+        match self {
+            BadQuestion::Signature => 40_100,
+            BadQuestion::Time => 40_000,
+            BadQuestion::Expired => 41_000,
+        }
+    }
+
+    /// The answer's body.
+    #[must_use]
+    pub fn to_body(self) -> Vec<u8> {
+        to_json(&serde_json::json!({ "errcode": self.errcode(), "msg": self.to_string() }))
+    }
+}
+
+impl Secret {
+    /// Takes the secret exactly as given; whoever reads it from a file cuts the line end off first.
+    ///
+    /// # Errors
+    /// When it is empty.
+    pub fn new(text: &str) -> Result<Secret, EmptySecret> {
+        if text.is_empty() { Err(EmptySecret) } else { Ok(Secret(text.into())) }
+    }
+
+    #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
+    fn mac(&self, bytes: &[u8]) -> Hmac<Sha1> {
+        let mut mac = Hmac::new_from_slice(self.0.as_bytes()).expect("any length");
+        mac.update(bytes);
+        mac
+    }
+
+    /// The text of [`SIGNATURE_HEADER`]: of a POST its raw body is signed, of a GET its path with the query.
+    #[must_use]
+    pub fn sign(&self, bytes: &[u8]) -> String {
+        let mut header = "sha1=".to_owned();
+        for byte in self.mac(bytes).finalize().into_bytes() {
+            let written = write!(header, "{byte:02x}");
+            debug_assert!(written.is_ok(), "a String takes every text");
+        }
+        header
+    }
+
+    /// Whether the header signs these bytes. Takes the same time wherever they differ.
+    #[must_use]
+    pub fn signs(&self, bytes: &[u8], header: &str) -> bool {
+        let digits = header.strip_prefix("sha1=").unwrap_or_default().as_bytes();
+        let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+        let byte = |pair: &[u8]| match pair {
+            [high, low] => Some(value(*high)? << 4 | value(*low)?),
+            _ => None,
+        };
+        let claimed: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
+        claimed.is_some_and(|claimed| self.mac(bytes).verify_slice(&claimed).is_ok())
+    }
+
+    /// Whether a question (a GET with this path and query) is the platform's and of now. Time is judged after the
+    /// signature, since it is part of what was signed.
+    ///
+    /// # Errors
+    /// [`BadQuestion`], which is also the answer.
+    pub fn check_question(&self, path_and_query: &str, header: &str, now: UnixMs) -> Result<(), BadQuestion> {
+        if !self.signs(path_and_query.as_bytes(), header) {
+            return Err(BadQuestion::Signature);
+        }
+        let query = path_and_query.split_once('?').map_or("", |(_, query)| query);
+        let mut times = query.split('&').filter_map(|pair| pair.strip_prefix("time="));
+        let (Some(time), None) = (times.next(), times.next()) else { return Err(BadQuestion::Time) };
+        let time_s: u64 = time.parse().map_err(|_| BadQuestion::Time)?;
+        // The document refuses only what is old; what is far ahead would be good for all that time.
+        let is_of_now = time_s.abs_diff(now.seconds()) <= QUESTION_AGE_MAX_S;
+        if is_of_now { Ok(()) } else { Err(BadQuestion::Expired) }
+    }
+}
+
+/// How `pay_status` is written: the document's table says text, its example is a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StatusForm {
+    /// 1, as in the example.
+    #[default]
+    Number,
+    /// "1", as in the table.
+    Text,
+}
+
+/// What the platform knows a buyer by: visible ASCII characters, 1 to 128.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OpenId(Box<str>);
+
+/// A text that is no openid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an openid has 1 to {OPENID_CHARS_MAX} visible ASCII characters")]
+pub struct BadOpenId;
+
+impl OpenId {
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str) -> Result<OpenId, BadOpenId> {
+        let fits = (1..=OPENID_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        if fits { Ok(OpenId(text.into())) } else { Err(BadOpenId) }
+    }
+}
+
+/// Says little: it names a person.
+impl fmt::Debug for OpenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenId(hidden)")
+    }
+}
+
+/// Whether and when an order was paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payment {
+    /// Not yet. `pay_time` is empty then.
+    Unpaid,
+    /// Then.
+    PaidAt(UnixMs),
+}
+
+/// What the platform is told of one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The order, under a name that no other order has.
+    pub order_id: Id,
+    /// Who buys.
+    pub openid: OpenId,
+    /// When the order was created.
+    pub created_at: UnixMs,
+    /// Whether it is paid.
+    pub payment: Payment,
+    /// What it costs.
+    pub amount: Fen,
+    /// What is bought, in any script; the field is called `book`.
+    pub title: Option<String>,
+    /// `?test=1`: an order that does not count.
+    pub is_test: bool,
+}
+
+/// By what the platform knows this machine's operator.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The AppId of the operator's WeChat account.
+    pub app_id: Id,
+    /// Signs, when one was agreed on.
+    pub secret: Option<Secret>,
+    /// In which zone times are written.
+    pub zone: Zone,
+    /// How `pay_status` is written.
+    pub status_form: StatusForm,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Status {
+    Number(u8),
+    Text(&'static str),
+}
+
+/// The fields in the order of the document's example.
+#[derive(Serialize)]
+struct Body<'a> {
+    amount: Box<RawValue>,
+    order_id: &'a str,
+    create_time: String,
+    pay_time: String,
+    pay_status: Status,
+    openid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    book: Option<String>,
+}
+
+/// 80.00, as the document writes it: a number with two decimals.
+#[allow(clippy::expect_used, reason = "digits, a point and two digits are a JSON number")]
+fn json_number(amount: Fen) -> Box<RawValue> {
+    RawValue::from_string(amount.to_string()).expect("a number")
+}
+
+impl Account {
+    /// Tells of an order: POST /v1/{appid}/order/{orderId}. The answer goes to [`read_notified`]. Telling again does
+    /// no harm: the platform takes the same notice any number of times.
+    #[must_use]
+    pub fn notify(&self, notice: &Notice) -> ApiRequest {
+        let time = |time: UnixMs| Civil::at(time, self.zone).to_string();
+        let (digit, text, pay_time) = match notice.payment {
+            Payment::Unpaid => (0, "0", String::new()),
+            Payment::PaidAt(at) => (1, "1", time(at)),
+        };
+        let body = to_json(&Body {
+            amount: json_number(notice.amount),
+            order_id: notice.order_id.as_str(),
+            create_time: time(notice.created_at),
+            pay_time,
+            pay_status: match self.status_form {
+                StatusForm::Number => Status::Number(digit),
+                StatusForm::Text => Status::Text(text),
+            },
+            openid: &notice.openid.0,
+            book: notice.title.as_ref().map(|title| title.chars().take(TEXT_CHARS_MAX).collect()),
+        });
+        let mut path = format!("{BASE_PATH}/");
+        escape(&mut path, self.app_id.as_str());
+        path.push_str("/order/");
+        escape(&mut path, notice.order_id.as_str());
+        path.push_str(if notice.is_test { "?test=1" } else { "" });
+        let signature = self.secret.as_ref().map(|secret| (SIGNATURE_HEADER, secret.sign(&body)));
+        let mut call = request("POST", path, None, Some(("application/json", body)));
+        call.headers.extend(signature);
+        call
+    }
+}
+
+/// What a code means: those that begin with 4 are final, all others pass (songshu: `errcodes`).
+fn meaning(code: i64) -> (Refusal, &'static str) {
+    match code {
+        // The document's table has five digits, its example six.
+        40_100 | 401_000 => (Refusal::NotAllowed, "the signature is wrong: check the secret"),
+        41_000 => (Refusal::TooLate, "the question's time is over"),
+        40_000 => (Refusal::BadRequest, "a parameter is missing"),
+        code if code.to_string().starts_with('4') => (Refusal::BadRequest, "the same notice will fail again"),
+        _ => (Refusal::Trouble, "the same notice may succeed later"),
+    }
+}
+
+const DIALECT: Dialect = Dialect { cloud: CloudName::Songshu, code: "errcode", text: "msg", comments: false, meaning };
+
+/// Reads the answer to [`Account::notify`]. Its proof is `errcode` 0.
+///
+/// # Errors
+/// [`CallError`], with what to do next in its [`class`](CallError::class).
+pub fn read_notified(status: u16, body: &[u8]) -> Result<(), CallError> {
+    DIALECT.read(status, body, |_| Ok(()))
+}
