@@ -4,6 +4,7 @@
 
 mod asked;
 mod cloud;
+mod clouds;
 mod config;
 mod control;
 mod easivend;
@@ -17,6 +18,7 @@ mod xy_v3;
 
 pub use asked::{lock_8a, lock_cu, m102, vendapin, vmc96};
 pub use cloud::{device_message, envelope, platform_answer};
+pub use clouds::{course_answer, mall_answer, songshu_message};
 pub use config::{board_profile, configuration, credentials};
 pub use control::control_request;
 pub use easivend::{col_ed, ff0055, lift_c7};
@@ -31,7 +33,7 @@ pub use xy_v3::xy_v3;
 pub type Decoder = fn(&[u8]);
 
 /// All of them, under the names of their fuzz targets and corpora.
-pub const ALL: [(&str, Decoder); 24] = [
+pub const ALL: [(&str, Decoder); 27] = [
     ("uling_modbus", uling_modbus),
     ("adh", adh),
     ("xy_v3", xy_v3),
@@ -48,6 +50,9 @@ pub const ALL: [(&str, Decoder); 24] = [
     ("envelope", envelope),
     ("device_message", device_message),
     ("platform_answer", platform_answer),
+    ("songshu_message", songshu_message),
+    ("course_answer", course_answer),
+    ("mall_answer", mall_answer),
     ("http_answer", http_answer),
     ("url", url),
     ("configuration", configuration),

@@ -137,8 +137,12 @@ impl<'a> Object<'a> {
         Ok(self.word(name)?.map(cut))
     }
 
+    /// A whole number, as a number or as its text, written as everybody writes it: "02" and "+2" are not 2.
     pub(super) fn whole(&self, name: &str) -> Result<Option<i64>, CallError> {
-        let parse = |text: String| text.parse().map_err(|_| self.odd(name, "a whole number of at most 64 bits"));
+        let parse = |text: String| {
+            let number = text.parse().ok().filter(|n: &i64| n.to_string() == text);
+            number.ok_or_else(|| self.odd(name, "a whole number of at most 64 bits"))
+        };
         self.word(name)?.map(parse).transpose()
     }
 
@@ -292,6 +296,17 @@ mod tests {
         ];
         for text in odd {
             assert!(matches!(amount(text), Err(CallError::Odd { field, .. }) if field == "a"), "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_written_in_one_way() {
+        let whole = |value: &str| Object::read(&format!("{{\"a\":{value}}}")).unwrap().whole("a");
+        for (text, n) in [("2", 2), ("\"2\"", 2), ("-1", -1), ("0", 0), ("9223372036854775807", i64::MAX)] {
+            assert_eq!(whole(text), Ok(Some(n)), "{text}");
+        }
+        for text in ["\"02\"", "\"+2\"", "-0", "\" 2\"", "\"２\"", "2.0", "2e0", "9223372036854775808", "true", "[]"] {
+            assert!(whole(text).is_err(), "{text}");
         }
     }
 

@@ -69,7 +69,7 @@ fn section_6_1_an_order_with_status_0_is_to_be_paid() {
 
 #[test]
 fn section_6_1_any_other_status_of_a_new_order_is_an_error() {
-    for status in ["1", "3", "4", "-2", "20", "\"paid\"", "2.0", "true", "[2]"] {
+    for status in ["1", "3", "4", "-2", "20", "\"paid\"", "\"02\"", "\"+2\"", "2.0", "true", "[2]"] {
         let body = CREATED.replace("\"status\": 2", &format!("\"status\": {status}"));
         let error = read_created(200, body.as_bytes()).unwrap_err();
         assert!(matches!(&error, CallError::Odd { field, .. } if field == "data.items[0].status"), "{status}: {error}");
