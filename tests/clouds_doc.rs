@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tree::{files, in_backticks, item_exists, read};
 use vend::cloud::api_codes::RetryClass;
 use vend::cloud::orders::course::read_told;
+use vend::cloud::orders::interface::{TABLE, Verb};
 use vend::cloud::orders::mall::read_pay_code;
 use vend::cloud::orders::songshu::read_notified;
 use vend::cloud::orders::{CallError, CloudName};
@@ -134,6 +135,22 @@ fn the_codes_are_those_of_the_code() {
             let is_own = told.values().filter(|known| **known == meaning).count() == 1;
             let is_rest = [5, 21, 49_999, 50_000].iter().any(|rest| told.get(rest) == Some(&meaning));
             assert!(!is_own || is_rest || told.contains_key(&code), "{cloud}: {code} has no row of its own");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_clouds_is_that_of_the_interface() {
+    let text = read(DOCUMENT);
+    let sections = sections(&text);
+    let rows: Vec<Vec<&str>> =
+        sections["One interface"].lines().filter_map(cells).filter(|row| row.len() == 7).collect();
+    assert_eq!(rows[0][1..], Verb::ALL.map(|verb| verb.to_string()), "the head");
+    let told: Vec<&str> = rows[2..].iter().map(|row| row[0]).collect();
+    assert_eq!(told, TABLE.map(|(name, _)| name));
+    for (row, (name, can)) in rows[2..].iter().zip(TABLE) {
+        for (verb, cell) in Verb::ALL.iter().zip(&row[1..]) {
+            assert_eq!(*cell != "no", can.contains(verb), "{name}: {verb}");
         }
     }
 }

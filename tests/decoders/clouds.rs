@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use vend::cloud::api_codes::RetryClass;
 use vend::cloud::open_platform::Fen;
-use vend::cloud::orders::course::{self, Created, Due, ListWalk, PayStatus, Which};
+use vend::cloud::orders::course::{self, Created, Due, PayStatus, Which};
 use vend::cloud::orders::mall::{self, ITEMS_MAX, OrderNo, PAY_CODE_BYTES_MAX, Status};
 use vend::cloud::orders::songshu::{self, BadQuestion, Secret};
+use vend::cloud::orders::walk::ListWalk;
 use vend::cloud::orders::{CallError, Refusal};
 use vend::order::key::Id;
 use vend::order::time::UnixMs;
@@ -143,22 +144,20 @@ pub fn course_answer(data: &[u8]) {
         Err(error) => told(&error, status),
     }
     let mut walk = ListWalk::default();
-    match walk.answered(status, body) {
-        Ok(turned) => {
+    match course::read_page(status, body) {
+        Ok(page) => {
             seen.is_success("/code");
+            let turned = walk.turn(page.clone(), |order| &order.id.0);
             assert_eq!(walk.page(), 2);
             let ids: BTreeSet<&course::OrderId> = turned.orders.iter().map(|order| &order.id).collect();
             assert_eq!(ids.len(), turned.orders.len(), "an order twice");
             if seen.at("/data/items").and_then(Json::as_array).is_some_and(|items| items.len() == ids.len()) {
                 turned.orders.iter().enumerate().for_each(|(at, order)| paid_as_written(&seen, at, order));
             }
-            let again = walk.answered(status, body).expect("the same bytes");
+            let again = walk.turn(page, |order| &order.id.0);
             assert!(again.orders.is_empty() && again.end.is_some(), "a walk that stands still ends");
         }
-        Err(error) => {
-            told(&error, status);
-            assert_eq!(walk.page(), 1, "a page that failed is asked for again");
-        }
+        Err(error) => told(&error, status),
     }
 }
 

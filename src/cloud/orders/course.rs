@@ -1,22 +1,21 @@
 //! course (seed 001): a platform of live courses with orders that are created, paid elsewhere and asked about.
 //!
-//! [`Account`] builds the calls, the `read_…` functions read what came back, [`ListWalk`] reads a list page by page.
+//! [`Account`] builds the calls, the `read_…` functions read what came back.
 //! The document demands that whoever tells of a payment keeps a log of what went wrong: [`super::fault_log`].
 
 use super::answer::{CallError, CloudName, Dialect, Refusal};
 use super::call::{Session, parameters, request};
+use super::interface::{Ask, Failure, OrderCloud, PayState, Said, Seen, Unfit, Verb};
 use super::json::{Object, Stamp};
+use super::walk::Page;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::key::Id;
-use std::collections::BTreeSet;
-use std::fmt;
+use crate::order::time::UnixMs;
 
 /// Orders of one page that are asked for.
 pub const PAGE_SIZE: u32 = 50;
 /// Most orders of one page that are read: a platform may have a size of its own.
 const PAGE_ORDERS_MAX: usize = 200;
-/// Most pages of one walk: a machine's orders of several months. Whoever needs more begins a new walk later.
-pub const PAGES_MAX: u32 = 100;
 
 /// A course on the platform; for a machine, a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +165,7 @@ impl Account {
         request("GET", format!("/orders/get?{}", parameters([parameter])), self.session.as_ref(), None)
     }
 
-    /// Asks for a page of orders, counted from 1: GET /orders/list. The answer goes to [`ListWalk::answered`].
+    /// Asks for a page of orders, counted from 1: GET /orders/list. The answer goes to [`read_page`].
     #[must_use]
     pub fn list(&self, page: u32) -> ApiRequest {
         let (page, size) = (page.to_string(), PAGE_SIZE.to_string());
@@ -386,83 +385,83 @@ pub fn read_order(status: u16, body: &[u8], asked: &Which) -> Result<Order, Call
     })
 }
 
-/// Why a walk ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WalkEnd {
-    /// All pages were read.
-    Complete,
-    /// [`PAGES_MAX`] pages were read, and there are more.
-    TooManyPages,
-    /// A page brought nothing new though it was not the last: the platform does not turn its pages.
-    StandsStill,
+/// Reads the answer to [`Account::list`]; a [`ListWalk`](super::walk::ListWalk) turns the pages. Its proof is the list.
+///
+/// # Errors
+/// [`CallError`], with what to do next in its [`class`](CallError::class).
+pub fn read_page(status: u16, body: &[u8]) -> Result<Page<Order>, CallError> {
+    DIALECT.read(status, body, |answer| {
+        let (data, items) = items(answer)?;
+        Ok(Page { pages: data.count("pages")?, orders: items.iter().map(order).collect::<Result<_, _>>()? })
+    })
 }
 
-impl fmt::Display for WalkEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            WalkEnd::Complete => "all pages were read",
-            WalkEnd::TooManyPages => "there are more pages than are read in one go",
-            WalkEnd::StandsStill => "the platform sends the same page again",
-        })
+/// What course can do.
+pub(super) const CAN: &[Verb] = &[Verb::Create, Verb::Query, Verb::List, Verb::Notify];
+
+fn which(order: Option<&Id>, trade_no: Option<&Id>) -> Result<Which, Unfit> {
+    let which = Which::of(order.cloned().map(OrderId), trade_no.cloned().map(TradeNo));
+    which.ok_or(Unfit::Needs("the order's number, or its trade_no"))
+}
+
+impl OrderCloud for Account {
+    fn request(&self, ask: &Ask, _: UnixMs) -> Result<ApiRequest, Unfit> {
+        match ask {
+            Ask::Create { goods } => Ok(self.create(AlbumId(*goods))),
+            Ask::Query { order, trade_no } => Ok(self.query(&which(*order, *trade_no)?)),
+            Ask::List { page } => Ok(self.list(*page)),
+            Ask::Notify(news) => {
+                let paid = news.paid.as_ref().ok_or(Unfit::Needs("a payment: it made the order itself"))?;
+                let trade_no = news.trade_no.clone().ok_or(Unfit::Needs("the order's trade_no"))?;
+                Ok(self.tell_paid(&Paid {
+                    with: paid.with,
+                    result: PaymentResult::Success,
+                    trade_no: TradeNo(trade_no),
+                    third_trade_no: paid.third_trade_no.clone(),
+                    third_buyer_id: paid.third_buyer_id.clone(),
+                    amount: news.amount,
+                }))
+            }
+            Ask::Pay { .. } | Ask::Close { .. } => Err(Unfit::Cannot(ask.verb())),
+        }
+    }
+
+    fn read(&self, ask: &Ask, status: u16, body: &[u8]) -> Result<Said, Failure> {
+        match ask {
+            Ask::Create { .. } => Ok(match read_created(status, body)? {
+                Created::Order(order) => {
+                    let state = match order.due {
+                        Due::ToPay => PayState::Unpaid,
+                        Due::AlreadyPaid => PayState::Paid,
+                    };
+                    let trade_no = order.trade_no.map(|trade_no| trade_no.0);
+                    let seen = Seen { order: order.id.0.clone(), trade_no, amount: Some(order.amount), state };
+                    Said::Created(order.id.0, Some(seen))
+                }
+                Created::IdOnly(id) => Said::Created(id.0, None),
+            }),
+            Ask::Query { order, trade_no } => {
+                Ok(Said::Order(read_order(status, body, &which(*order, *trade_no)?)?.into()))
+            }
+            Ask::List { .. } => Ok(Said::Orders(read_page(status, body)?.map(Seen::from))),
+            Ask::Notify(_) => {
+                read_told(status, body)?;
+                Ok(Said::Done)
+            }
+            Ask::Pay { .. } | Ask::Close { .. } => Err(Unfit::Cannot(ask.verb()).into()),
+        }
     }
 }
 
-/// A page of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turned {
-    /// Its orders that no page before had.
-    pub orders: Vec<Order>,
-    /// Set when there is nothing more to ask for.
-    pub end: Option<WalkEnd>,
-}
-
-/// Reads a whole list, page after page, with a bound. Orders that are created meanwhile move the pages; what comes
-/// twice is given out once.
-#[derive(Debug, Clone)]
-pub struct ListWalk {
-    page: u32,
-    seen: BTreeSet<OrderId>,
-}
-
-impl Default for ListWalk {
-    fn default() -> ListWalk {
-        ListWalk { page: 1, seen: BTreeSet::new() }
-    }
-}
-
-impl ListWalk {
-    /// The page to ask for with [`Account::list`].
-    #[must_use]
-    pub const fn page(&self) -> u32 {
-        self.page
-    }
-
-    /// Reads a page and turns it. After an error the same page may be asked for again.
-    ///
-    /// # Errors
-    /// [`CallError`], with what to do next in its [`class`](CallError::class).
-    pub fn answered(&mut self, status: u16, body: &[u8]) -> Result<Turned, CallError> {
-        let (pages, mut orders) = DIALECT.read(status, body, |answer| {
-            let (data, items) = items(answer)?;
-            Ok((data.count("pages")?, items.iter().map(order).collect::<Result<Vec<_>, _>>()?))
-        })?;
-        let came = orders.len();
-        orders.retain(|order| self.seen.insert(order.id.clone()));
-        let is_last = match pages {
-            Some(pages) => u64::from(self.page) >= pages,
-            // Without a number of pages only an empty one is surely behind the last: sizes are the platform's choice.
-            None => came == 0,
+impl From<Order> for Seen {
+    fn from(order: Order) -> Seen {
+        let state = match order.pay_status {
+            PayStatus::Unpaid => PayState::Unpaid,
+            PayStatus::Paid => PayState::Paid,
+            PayStatus::Failed => PayState::Failed,
+            PayStatus::Unknown(_) => PayState::Unclear,
         };
-        let end = if is_last {
-            Some(WalkEnd::Complete)
-        } else if orders.is_empty() {
-            Some(WalkEnd::StandsStill)
-        } else if self.page >= PAGES_MAX {
-            Some(WalkEnd::TooManyPages)
-        } else {
-            None
-        };
-        self.page = self.page.saturating_add(1);
-        Ok(Turned { orders, end })
+        let trade_no = order.trade_no.map(|trade_no| trade_no.0);
+        Seen { order: order.id.0, trade_no, amount: Some(order.amount), state }
     }
 }

@@ -6,9 +6,12 @@
 
 use super::answer::{CallError, CloudName, Dialect, Refusal};
 use super::call::{Session, escape, request};
+use super::interface::{Ask, Failure, OrderCloud, PayState, Said, Seen, Unfit, Verb};
 use super::json::{Object, Stamp};
 use crate::cloud::envelope::to_json;
 use crate::cloud::open_platform::{ApiRequest, Fen};
+use crate::order::key::Id;
+use crate::order::time::UnixMs;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::fmt;
@@ -336,4 +339,48 @@ pub fn read_pay_code(status: u16, body: &[u8]) -> Result<PayCode, CallError> {
             Err(data.odd("content", "the address of a payment, like weixin://wxpay/…, of at most 512 bytes"))
         }
     })
+}
+
+/// What mall can do.
+pub(super) const CAN: &[Verb] = &[Verb::Create, Verb::Pay, Verb::Query];
+
+/// The order's number, from its text.
+fn order_no(id: Option<&Id>) -> Result<OrderNo, Unfit> {
+    let number = id.and_then(Id::as_canonical_integer).map(OrderNo);
+    number.ok_or(Unfit::Needs("the order's number: digits, and no other name"))
+}
+
+impl OrderCloud for Account {
+    fn request(&self, ask: &Ask, _: UnixMs) -> Result<ApiRequest, Unfit> {
+        match ask {
+            Ask::Create { goods } => Ok(self.create(ShippingId(*goods))),
+            Ask::Pay { order, name, amount } => Ok(self.pay(order_no(Some(order))?, name, *amount, PayType::WeChat)),
+            Ask::Query { order, .. } => Ok(self.query(order_no(*order)?)),
+            Ask::List { .. } | Ask::Close { .. } | Ask::Notify(_) => Err(Unfit::Cannot(ask.verb())),
+        }
+    }
+
+    fn read(&self, ask: &Ask, status: u16, body: &[u8]) -> Result<Said, Failure> {
+        match ask {
+            Ask::Create { .. } => {
+                let seen = seen(&read_order(status, body, None)?)?;
+                Ok(Said::Created(seen.order.clone(), Some(seen)))
+            }
+            Ask::Pay { .. } => Ok(Said::PayCode(read_pay_code(status, body)?.as_str().to_owned())),
+            Ask::Query { order, .. } => Ok(Said::Order(seen(&read_order(status, body, Some(order_no(*order)?))?)?)),
+            Ask::List { .. } | Ask::Close { .. } | Ask::Notify(_) => Err(Unfit::Cannot(ask.verb()).into()),
+        }
+    }
+}
+
+fn seen(order: &Order) -> Result<Seen, Failure> {
+    let state = match order.status {
+        Status::Unpaid => PayState::Unpaid,
+        Status::Paid => PayState::Paid,
+        Status::Shipped | Status::Done => PayState::Served,
+        Status::Cancelled | Status::Closed => PayState::Closed,
+        Status::Unknown(_) => PayState::Unclear,
+    };
+    let id = Id::parse(&order.order_no.to_string()).map_err(|_| Unfit::Needs("an order number of digits"))?;
+    Ok(Seen { order: id, trade_no: None, amount: Some(order.payment), state })
 }

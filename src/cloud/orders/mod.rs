@@ -8,7 +8,9 @@
 //! | `course` | seed 001: create, tell of payments, query, list |
 //! | `fault_log` | the log of payments that course could not be told of |
 //! | `mall` | seed 002: create, pay code, query |
+//! | `walk` | reading a list page by page |
 //! | `poll` | asking until an order's payment is decided |
+//! | `interface` | what a sale asks of any of them, and of the platform (`platform`) |
 //! | `answer`, `json`, `call` | what their answers and requests have in common |
 //!
 //! Money is [`Fen`](crate::cloud::open_platform::Fen) inside and the cloud's own form at its edge; an amount that
@@ -19,12 +21,15 @@ pub mod batch;
 mod call;
 pub mod course;
 pub mod fault_log;
+pub mod interface;
 mod json;
 pub mod mall;
+pub mod platform;
 pub mod poll;
 pub mod songshu;
 #[cfg(test)]
 mod tests;
+pub mod walk;
 
 pub use answer::{ANSWER_BYTES_MAX, CallError, CloudName, Refusal};
 pub use call::{BadSession, Session};

@@ -6,6 +6,7 @@
 
 use super::answer::{CallError, CloudName, Dialect, Refusal};
 use super::call::{escape, request};
+use super::interface::{Ask, Failure, OrderCloud, Said, Unfit, Verb};
 use super::json::TEXT_CHARS_MAX;
 use crate::cloud::envelope::to_json;
 use crate::cloud::open_platform::{ApiRequest, Fen};
@@ -289,4 +290,29 @@ const DIALECT: Dialect = Dialect { cloud: CloudName::Songshu, code: "errcode", t
 /// [`CallError`], with what to do next in its [`class`](CallError::class).
 pub fn read_notified(status: u16, body: &[u8]) -> Result<(), CallError> {
     DIALECT.read(status, body, |_| Ok(()))
+}
+
+/// What songshu can do: it listens.
+pub(super) const CAN: &[Verb] = &[Verb::Notify];
+
+impl OrderCloud for Account {
+    fn request(&self, ask: &Ask, _: UnixMs) -> Result<ApiRequest, Unfit> {
+        let Ask::Notify(news) = ask else { return Err(Unfit::Cannot(ask.verb())) };
+        let openid = news.openid.clone().ok_or(Unfit::Needs("the buyer's openid"))?;
+        Ok(self.notify(&Notice {
+            order_id: news.order.clone(),
+            openid,
+            created_at: news.created_at,
+            payment: news.paid.as_ref().map_or(Payment::Unpaid, |paid| Payment::PaidAt(paid.at)),
+            amount: news.amount,
+            title: news.title.clone(),
+            is_test: news.is_test,
+        }))
+    }
+
+    fn read(&self, ask: &Ask, status: u16, body: &[u8]) -> Result<Said, Failure> {
+        let Ask::Notify(_) = ask else { return Err(Unfit::Cannot(ask.verb()).into()) };
+        read_notified(status, body)?;
+        Ok(Said::Done)
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::id;
 use crate::cloud::api_codes::RetryClass::{self, Final, Retry};
-use crate::cloud::orders::course::{ListWalk, OrderId, Which, read_created, read_order as read_course, read_told};
+use crate::cloud::orders::course::{OrderId, Which, read_created, read_order as read_course, read_page, read_told};
 use crate::cloud::orders::mall::{read_order as read_mall, read_pay_code};
 use crate::cloud::orders::songshu::read_notified;
 use crate::cloud::orders::{ANSWER_BYTES_MAX, CallError};
@@ -15,7 +15,7 @@ fn all(status: u16, body: &[u8]) -> Vec<(&'static str, Result<(), CallError>)> {
         ("course create", read_created(status, body).map(drop)),
         ("course told", read_told(status, body)),
         ("course query", read_course(status, body, &Which::Id(OrderId(id("1")))).map(drop)),
-        ("course list", ListWalk::default().answered(status, body).map(drop)),
+        ("course list", read_page(status, body).map(drop)),
         ("mall order", read_mall(status, body, None).map(drop)),
         ("mall pay", read_pay_code(status, body).map(drop)),
     ]
@@ -122,7 +122,7 @@ fn no_amount_that_must_be_guessed_is_taken_for_money() {
         [
             ("create", read_created(200, &fill(COURSE_ORDER)).map(drop)),
             ("query", read_course(200, &fill(COURSE_ORDER), &Which::Id(OrderId(id("1")))).map(drop)),
-            ("list", ListWalk::default().answered(200, &fill(COURSE_ORDER)).map(drop)),
+            ("list", read_page(200, &fill(COURSE_ORDER)).map(drop)),
             ("mall", read_mall(200, &fill(MALL_ORDER), None).map(drop)),
             ("mall, other shape", read_mall(200, &fill(MALL_OTHER), None).map(drop)),
         ]

@@ -4,9 +4,10 @@ use super::{at, header, id};
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::open_platform::Fen;
 use crate::cloud::orders::course::{
-    Account, AlbumId, Created, Due, ListWalk, NewOrder, Order, OrderId, PAGES_MAX, Paid, PaidWith, PayStatus,
-    PaymentResult, Servicer, TradeNo, Turned, WalkEnd, Which, read_created, read_order, read_told,
+    Account, AlbumId, Created, Due, NewOrder, Order, OrderId, Paid, PaidWith, PayStatus, PaymentResult, Servicer,
+    TradeNo, Which, read_created, read_order, read_page, read_told,
 };
+use crate::cloud::orders::walk::{ListWalk, PAGES_MAX, Turned, WalkEnd};
 use crate::cloud::orders::{CallError, CloudName, Refusal, Session, Stamp};
 use serde_json::json;
 
@@ -236,7 +237,12 @@ fn page(ids: &[u32], pages: Option<u32>) -> Vec<u8> {
     serde_json::to_vec(&json!({"code": 0, "data": data})).unwrap()
 }
 
-fn ids(turned: &Turned) -> Vec<&str> {
+/// A page that came, and was turned.
+fn answered(walk: &mut ListWalk, status: u16, body: &[u8]) -> Result<Turned<Order>, CallError> {
+    read_page(status, body).map(|page| walk.turn(page, |order| &order.id.0))
+}
+
+fn ids(turned: &Turned<Order>) -> Vec<&str> {
     turned.orders.iter().map(|order| order.id.0.as_str()).collect()
 }
 
@@ -249,7 +255,7 @@ fn section_6_4_a_list_is_asked_for_by_page_and_size() {
 #[test]
 fn section_6_4_the_documents_record_is_read_in_a_list_too() {
     let mut walk = ListWalk::default();
-    let turned = walk.answered(200, ORDER.as_bytes()).unwrap();
+    let turned = answered(&mut walk, 200, ORDER.as_bytes()).unwrap();
     assert_eq!((turned.orders[0].add_time.clone(), turned.end), (at("2018-07-05 10:57:18"), None));
     assert_eq!(turned.orders[0].third_trade_no, None);
     assert_eq!(walk.page(), 2);
@@ -258,45 +264,45 @@ fn section_6_4_the_documents_record_is_read_in_a_list_too() {
 #[test]
 fn section_6_4_all_pages_are_walked_and_each_order_is_given_out_once() {
     let mut walk = ListWalk::default();
-    let first = walk.answered(200, &page(&[9, 8], Some(3))).unwrap();
+    let first = answered(&mut walk, 200, &page(&[9, 8], Some(3))).unwrap();
     assert_eq!((ids(&first), first.end, walk.page()), (vec!["9", "8"], None, 2));
     // A new order moved the pages by one.
-    let second = walk.answered(200, &page(&[8, 7], Some(3))).unwrap();
+    let second = answered(&mut walk, 200, &page(&[8, 7], Some(3))).unwrap();
     assert_eq!((ids(&second), second.end), (vec!["7"], None));
-    let last = walk.answered(200, &page(&[6], Some(3))).unwrap();
+    let last = answered(&mut walk, 200, &page(&[6], Some(3))).unwrap();
     assert_eq!((ids(&last), last.end), (vec!["6"], Some(WalkEnd::Complete)));
 }
 
 #[test]
 fn section_6_4_without_a_number_of_pages_an_empty_one_is_the_last() {
     let mut walk = ListWalk::default();
-    assert_eq!(walk.answered(200, &page(&[1], None)).unwrap().end, None);
-    let empty = walk.answered(200, &page(&[], None)).unwrap();
+    assert_eq!(answered(&mut walk, 200, &page(&[1], None)).unwrap().end, None);
+    let empty = answered(&mut walk, 200, &page(&[], None)).unwrap();
     assert_eq!((empty.orders.len(), empty.end), (0, Some(WalkEnd::Complete)));
-    assert_eq!(ListWalk::default().answered(200, &page(&[], Some(0))).unwrap().end, Some(WalkEnd::Complete));
+    assert_eq!(answered(&mut ListWalk::default(), 200, &page(&[], Some(0))).unwrap().end, Some(WalkEnd::Complete));
 }
 
 #[test]
 fn section_6_4_a_platform_that_never_turns_its_pages_does_not_hold_a_walk() {
     let mut walk = ListWalk::default();
     for (pages, end) in [(None, None), (Some(1_000), Some(WalkEnd::StandsStill))] {
-        assert_eq!(walk.answered(200, &page(&[1, 2], pages)).unwrap().end, end);
+        assert_eq!(answered(&mut walk, 200, &page(&[1, 2], pages)).unwrap().end, end);
     }
     let mut endless = ListWalk::default();
     for n in 1..PAGES_MAX {
-        assert_eq!(endless.answered(200, &page(&[n], Some(u32::MAX))).unwrap().end, None);
+        assert_eq!(answered(&mut endless, 200, &page(&[n], Some(u32::MAX))).unwrap().end, None);
     }
-    assert_eq!(endless.answered(200, &page(&[0], Some(u32::MAX))).unwrap().end, Some(WalkEnd::TooManyPages));
+    assert_eq!(answered(&mut endless, 200, &page(&[0], Some(u32::MAX))).unwrap().end, Some(WalkEnd::TooManyPages));
 }
 
 #[test]
 fn section_6_4_a_page_that_failed_is_asked_for_again() {
     let mut walk = ListWalk::default();
-    assert!(walk.answered(502, b"<html>").is_err());
+    assert!(answered(&mut walk, 502, b"<html>").is_err());
     assert_eq!(walk.page(), 1);
     let half = page(&[1, 2], Some(1));
-    assert!(walk.answered(200, &half[..half.len() - 1]).is_err());
-    assert_eq!(ids(&walk.answered(200, &half).unwrap()), ["1", "2"]);
+    assert!(answered(&mut walk, 200, &half[..half.len() - 1]).is_err());
+    assert_eq!(ids(&answered(&mut walk, 200, &half).unwrap()), ["1", "2"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod bad_answers;
 mod course;
+mod interface;
 mod mall;
 mod songshu;
 
