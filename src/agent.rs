@@ -17,16 +17,17 @@ use crate::cloud::device;
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
-use crate::config::{self, Config, MqttSigning};
+use crate::config::{self, ClientIdentity, Config, MqttSigning};
 use crate::control::{Answer, Ask, Asked, Orders, Refusal, Versioned};
 use crate::core::event::{
-    Audience, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token,
+    Audience, CertificateNews, CertificateOf, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token,
 };
 use crate::core::{CloudSettings, Core, Limits, Recovered, Settings, Start, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, BrokerFault, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
 use crate::io::control;
-use crate::io::http::{client, proxy::Proxies, target::TargetRules, tls};
+use crate::io::http::supply::{Listener, TlsFiles, TlsSupply};
+use crate::io::http::{client, proxy::Proxies, resolver, target::TargetRules, tls::Identity};
 use crate::io::journal::{self, JournalEvent, Opened, Store};
 use crate::io::line::{self, FromLine, LineConfig, ToLine};
 use crate::io::mark::MotorMark;
@@ -37,7 +38,7 @@ use crate::order::time::{BootId, BootMs};
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +62,8 @@ const TO_LINE_MAX: usize = 64;
 const FROM_LINE_MAX: usize = 64;
 /// Questions of technicians under way.
 const CONTROL_MAX: usize = 8;
+/// News about certificates: one a handshake and one a renewal; what finds no room is said again.
+const CERTIFICATE_NEWS_MAX: usize = 16;
 /// A failed start pauses before it ends, so that `Restart=always` does not become a hot loop on a full disk.
 const FAILED_START_PAUSE: Duration = Duration::from_secs(2);
 /// How long the broker task and the journal may take to end after the core has.
@@ -222,11 +225,14 @@ async fn serve(
     let quarantined = store.is_none();
     let journal = store.map(|store| journal::spawn(store, batches, committed)).transpose()?;
 
+    // Certificates: each connection looks at their files.
+    let (certificates, mut from_certificates) = mpsc::channel(CERTIFICATE_NEWS_MAX);
+
     // The broker.
     let (to_broker, broker_commands) = mpsc::channel(TO_BROKER_MAX);
     let (broker_events, mut from_broker) = mpsc::channel(FROM_BROKER_MAX);
     let now_s = clock.now().wall.seconds();
-    let broker_config = broker_config(config, credentials, &settings.mqtt_key, now_s)?;
+    let broker_config = broker_config(config, credentials, &settings.mqtt_key, now_s, Some(&certificates))?;
     let broker = tokio::task::spawn_local(broker::run(broker_config, broker_commands, broker_events));
 
     // The motor mark: written by the line, in memory that outlives this process.
@@ -243,7 +249,7 @@ async fn serve(
 
     // HTTP: one client for merchants, one for the cloud; each request is a task, the core bounds how many.
     let mut requests = Requests::default();
-    let clients = Clients::new(config)?;
+    let clients = Clients::new(config, &certificates)?;
 
     // The control socket.
     let (asks, mut from_control) = mpsc::channel(CONTROL_MAX);
@@ -306,6 +312,7 @@ async fn serve(
                     Some(told) => if let Some(event) = hands.told_by_broker(told) { break event },
                     None => break 'life died("broker"),
                 },
+                Some(news) = from_certificates.recv() => break Event::Certificate(news),
                 Some((token, answer)) = requests.next() => break Event::Answered { token, answer },
                 Some(asked) = from_control.recv() => {
                     if let Some(event) = answer(&core, &mut clock, &mut services, asked) { break event }
@@ -374,6 +381,7 @@ impl Hands {
                 self.hand_over("journal", self.to_journal.try_send((id, batch)).is_ok());
             }
             Effect::Ack(tag) => self.for_broker.push_back(ToBroker::Ack(tag)),
+            Effect::RenewBrokerTls => self.for_broker.push_back(ToBroker::RenewTls),
             Effect::Publish { token: Token(token), payload } => {
                 self.for_broker.push_back(ToBroker::Publish { epoch: self.epoch, token, payload });
             }
@@ -528,26 +536,34 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(config: &Config) -> Result<Clients, StartError> {
+    fn new(config: &Config, certificates: &mpsc::Sender<CertificateNews>) -> Result<Clients, StartError> {
         let wrong = |error: &dyn std::fmt::Display| StartError::configuration(error);
         let proxies = Proxies::from_environment().map_err(|e| wrong(&e))?;
         let report = &config.report;
         let rules = TargetRules::new(report.allow_hosts.clone(), report.allow_private_targets, report.allow_plaintext);
-        let client = |ca_file: Option<&Path>, report: TargetRules, cloud: TargetRules| {
-            let tls = tls::client_config(ca_file, None).map_err(|e| wrong(&e))?;
+        let client = |files: TlsFiles, (own, server), report: TargetRules, cloud: TargetRules| {
+            let listener = Listener { to: certificates.clone(), own, server };
+            let tls = TlsSupply::open(files, Some(listener)).map_err(|e| wrong(&e))?;
             let time_outs = client::TimeOuts::default();
             Ok::<_, StartError>(Rc::new(client::Client::new(client::Parts {
                 tls,
                 report,
                 cloud,
                 proxies: proxies.clone(),
+                resolver: Arc::new(resolver::System),
                 time_outs,
             })))
         };
         let own = TargetRules::operators_own(true);
-        let merchant = client(report.ca_file.as_deref(), rules.clone(), own.clone())?;
+        // A merchant sees no certificate of ours: whoever a notify_url names need not learn which machine calls.
+        let files = TlsFiles { ca_file: report.ca_file.clone(), identity: None };
+        let merchant = client(files, (CertificateOf::Merchants, None), rules.clone(), own.clone())?;
         let cloud = match &config.cloud {
-            Some(cloud) => Some(client(cloud.ca_file.as_deref(), rules, own)?),
+            Some(cloud) => {
+                let files = tls_files(&cloud.ca_file, &cloud.client_identity);
+                let names = (CertificateOf::OwnForCloud, Some(CertificateOf::Cloud));
+                Some(client(files, names, rules, own)?)
+            }
             None => None,
         };
         Ok(Clients { merchant, cloud })
@@ -604,7 +620,16 @@ pub(crate) fn http_request(request: Request, kind: client::Kind) -> Result<clien
     Ok(client::Request { method, url: request.url, headers, body: request.body.into(), kind })
 }
 
-/// The machine's own connection to its broker; the will says that it was written at `now_s`.
+fn tls_files(ca_file: &Option<PathBuf>, identity: &Option<ClientIdentity>) -> TlsFiles {
+    let identity = identity.as_ref();
+    TlsFiles {
+        ca_file: ca_file.clone(),
+        identity: identity.map(|i| Identity { certificate: i.certificate.clone(), key: i.key.clone() }),
+    }
+}
+
+/// The machine's own connection to its broker; the will says that it was written at `now_s`. News of the certificates
+/// go to `certificates`.
 ///
 /// # Errors
 /// When a certificate of the configuration does not read.
@@ -613,15 +638,18 @@ pub(crate) fn broker_config(
     credentials: &Credentials,
     mqtt_key: &SigningKey,
     now_s: u64,
+    certificates: Option<&mpsc::Sender<CertificateNews>>,
 ) -> Result<BrokerConfig, StartError> {
     let broker = &config.broker;
-    let identity = broker
-        .client_identity
-        .as_ref()
-        .map(|identity| tls::Identity { certificate: identity.certificate.clone(), key: identity.key.clone() });
     let tls = match broker.endpoint.tls {
         true => {
-            Some(tls::client_config(broker.ca_file.as_deref(), identity.as_ref()).map_err(StartError::configuration)?)
+            let listener = certificates.map(|to| Listener {
+                to: to.clone(),
+                own: CertificateOf::OwnForBroker,
+                server: Some(CertificateOf::Broker),
+            });
+            let files = tls_files(&broker.ca_file, &broker.client_identity);
+            Some(TlsSupply::open(files, listener).map_err(StartError::configuration)?)
         }
         false => None,
     };

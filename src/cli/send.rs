@@ -124,7 +124,7 @@ pub fn run(command: &SendCommand, out: &mut Output<'_>) -> Result<Exit, Failure>
         publish: device::down_topic(&config.machine_no),
         // Of its own: with the machine's, the broker would throw the machine out.
         client_id: format!("vend-send-{:08x}", fastrand::u32(..)),
-        ..agent::broker_config(&config, &credentials, &mqtt_key, now_s)?
+        ..agent::broker_config(&config, &credentials, &mqtt_key, now_s, None)?
     };
     let network = |why: String| Failure::told(Exit::Network, &why, format!("消息未送达：{why}"));
     let runtime =

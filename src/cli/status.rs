@@ -6,7 +6,8 @@ use super::lang::Lang;
 use super::output::{Output, OutputArgs};
 use crate::board::driver::LineState;
 use crate::control::Ask;
-use crate::core::{Counters, LineQuality, Status};
+use crate::core::event::CertificateOf;
+use crate::core::{CertificateLine, CertificateState, Counters, LineQuality, Status};
 use crate::io::control_client;
 use clap::Args;
 use std::path::PathBuf;
@@ -96,6 +97,8 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
         ),
         (lang.say("counters", "计数"), counters(&status.counters, lang)),
     ];
+    let certificates = status.certificates.iter();
+    rows.extend(certificates.map(|line| (lang.say("certificate", "证书"), certificate(line, lang))));
     let rejected = status.rejected.last();
     rows.extend(rejected.map(|last| (lang.say("last rejected", "最近拒收"), last.why.clone())));
     let skipped = status.recent.len().saturating_sub(EVENTS_SHOWN);
@@ -165,10 +168,32 @@ fn quality(quality: &LineQuality, lang: Lang) -> String {
     parts.join(lang.say(", ", "，"))
 }
 
+/// Whose it is, its last day, and how near that is.
+fn certificate(line: &CertificateLine, lang: Lang) -> String {
+    let of = match line.of {
+        CertificateOf::OwnForBroker => lang.say("this machine's, for the broker", "本机证书（消息服务器）"),
+        CertificateOf::Broker => lang.say("the broker's", "消息服务器证书"),
+        CertificateOf::OwnForCloud => lang.say("this machine's, for the cloud", "本机证书（平台）"),
+        CertificateOf::Cloud => lang.say("the cloud's", "平台证书"),
+        CertificateOf::Merchants => lang.say("the merchants'", "商户证书"),
+    };
+    let state = match line.state {
+        CertificateState::TimeUnknown => lang.say("the time is not known", "时间未知"),
+        CertificateState::Good => lang.say("good", "有效"),
+        CertificateState::EndsWithin30Days => lang.say("ENDS within 30 days", "30 天内到期"),
+        CertificateState::EndsWithin7Days => lang.say("ENDS within 7 days", "7 天内到期"),
+        CertificateState::EndsWithin1Day => lang.say("ENDS within a day", "1 天内到期"),
+        CertificateState::Expired => lang.say("EXPIRED", "已过期"),
+    };
+    let date = &line.not_after;
+    lang.say(format!("{of}: until {date}, {state}"), format!("{of}：至 {date}，{state}"))
+}
+
 /// Those that counted anything.
 fn counters(counters: &Counters, lang: Lang) -> String {
     let Counters {
         messages,
+        paced,
         rejected,
         accepted,
         refused,
@@ -186,6 +211,7 @@ fn counters(counters: &Counters, lang: Lang) -> String {
     } = *counters;
     let all = [
         (messages, "messages", "消息"),
+        (paced, "made to wait", "限速等待"),
         (rejected, "rejected", "拒收"),
         (accepted, "accepted", "接受"),
         (refused, "refused", "拒绝"),

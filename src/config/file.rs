@@ -161,6 +161,10 @@ pub struct CloudSection {
     pub refund_failed: bool,
     /// Trust these certificates instead of the system's.
     pub ca_file: Option<Spanned<PathBuf>>,
+    /// The client's own certificate.
+    pub client_certificate: Option<Spanned<PathBuf>>,
+    /// Its key.
+    pub client_key: Option<Spanned<PathBuf>>,
 }
 
 /// `[signing]`.
@@ -335,9 +339,11 @@ mod tests {
         let (with, without): (File, File) = (toml::from_str(&all).unwrap(), toml::from_str(example).unwrap());
         let mut with = with;
         with.broker.username = None;
-        for path in [&mut with.broker.ca_file, &mut with.broker.client_certificate, &mut with.broker.client_key] {
+        let (broker, cloud) = (&mut with.broker, &mut with.cloud);
+        for path in [&mut broker.ca_file, &mut broker.client_certificate, &mut broker.client_key] {
             *path = None;
         }
+        (cloud.client_certificate, cloud.client_key) = (None, None);
         (with.cloud.ca_file, with.report.ca_file) = (None, None);
         assert_eq!(with.to_toml().unwrap(), without.to_toml().unwrap());
     }

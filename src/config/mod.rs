@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod endpoint;
 pub mod file;
 pub mod host;
+pub mod pem;
 pub mod problem;
 mod profile;
 mod resolve;
@@ -86,6 +87,8 @@ pub struct Cloud {
     pub refund_failed: bool,
     /// Certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// How the client proves who it is, where the platform asks for a certificate.
+    pub client_identity: Option<ClientIdentity>,
 }
 
 /// The key of signatures over MQTT.

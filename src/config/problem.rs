@@ -119,8 +119,8 @@ pub enum Complaint {
         key: &'static str,
         /// The file.
         path: PathBuf,
-        /// In English.
-        message: String,
+        /// What is wrong with it.
+        why: Both,
     },
     /// One of two keys that go together.
     Pair {
@@ -235,9 +235,9 @@ impl Complaint {
             Complaint::Profile { message } => {
                 Both::new(format!("the board profile cannot be used: {message}"), format!("板卡配置不可用：{message}"))
             }
-            Complaint::Pem { key, path, message } => Both::new(
-                format!("{key} cannot be used: {}: {message}", path.display()),
-                format!("{key} 不可用：{}：{message}", path.display()),
+            Complaint::Pem { key, path, why } => Both::new(
+                format!("{key} cannot be used: {}: {}", path.display(), why.en),
+                format!("{key} 不可用：{}：{}", path.display(), why.zh),
             ),
             Complaint::Pair { given, missing } => {
                 Both::new(format!("{given} is there without {missing}"), format!("有 {given}，却没有 {missing}"))

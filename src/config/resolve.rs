@@ -3,13 +3,12 @@
 use super::endpoint::{self, Endpoint, Schemes};
 use super::file::{self, File, MqttKey, cloud_asked_by};
 use super::host::HostPattern;
-use super::problem::{Complaint, ConfigError, Problem};
+use super::pem::{self, PemFault};
+use super::problem::{Both, Complaint, ConfigError, Problem};
 use super::{Board, Broker, ClientIdentity, Cloud, Config, Loaded, MqttSigning, Report};
 use crate::board::profile::Profile;
 use crate::excerpt::Source;
 use crate::order::key::MachineNo;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -53,8 +52,9 @@ pub(super) fn resolve(source: &Source<'_>, mut file: File) -> Result<Loaded, Con
 /// Paths of the file begin where the file is.
 fn make_absolute(file: &mut File, base: &Path) {
     let broker = [&mut file.broker.ca_file, &mut file.broker.client_certificate, &mut file.broker.client_key];
-    let others = [&mut file.cloud.ca_file, &mut file.report.ca_file, &mut file.board.port];
-    for path in broker.into_iter().chain(others).flatten() {
+    let cloud = [&mut file.cloud.ca_file, &mut file.cloud.client_certificate, &mut file.cloud.client_key];
+    let others = [&mut file.report.ca_file, &mut file.board.port];
+    for path in broker.into_iter().chain(cloud).chain(others).flatten() {
         // An empty path stays empty: it is a mistake that the check tells.
         if !path.as_ref().as_os_str().is_empty() {
             *path.as_mut() = base.join(path.as_ref());
@@ -150,20 +150,11 @@ impl Check<'_> {
         let keep_alive_s = self.number(&section.keep_alive_s, "broker.keep_alive_s", file::KEEP_ALIVE_S);
         let session_expiry_s =
             self.number(&section.session_expiry_s, "broker.session_expiry_s", file::SESSION_EXPIRY_S);
-        let ca_file = self.pem::<CertificateDer<'_>>(&section.ca_file, "broker.ca_file");
-        let certificate = self.pem::<CertificateDer<'_>>(&section.client_certificate, "broker.client_certificate");
-        let key = self.pem::<PrivateKeyDer<'_>>(&section.client_key, "broker.client_key");
-        match (&section.client_certificate, &section.client_key) {
-            (Some(given), None) => {
-                let (given, missing) = (given.span(), "broker.client_key");
-                self.complain(given, Complaint::Pair { given: "broker.client_certificate", missing });
-            }
-            (None, Some(given)) => {
-                let (given, missing) = (given.span(), "broker.client_certificate");
-                self.complain(given, Complaint::Pair { given: "broker.client_key", missing });
-            }
-            _ => {}
-        }
+        let ca_file = self.ca_file(&section.ca_file, "broker.ca_file");
+        let client_identity = self.identity(
+            (&section.client_certificate, "broker.client_certificate"),
+            (&section.client_key, "broker.client_key"),
+        );
         let endpoint = endpoint?;
         if !endpoint.tls {
             let tls_scheme = endpoint::MQTT.tls.0;
@@ -175,7 +166,6 @@ impl Check<'_> {
                 self.tls_used(path, key, tls_scheme);
             }
         }
-        let client_identity = certificate.zip(key).map(|(certificate, key)| ClientIdentity { certificate, key });
         Some(Broker {
             endpoint,
             protocol: section.protocol,
@@ -197,7 +187,11 @@ impl Check<'_> {
         let section = &file.cloud;
         let asked_by = cloud_asked_by(section.verify_orders, section.refund_failed);
         let app_id = self.text(&section.app_id, "cloud.app_id");
-        let ca_file = self.pem::<CertificateDer<'_>>(&section.ca_file, "cloud.ca_file");
+        let ca_file = self.ca_file(&section.ca_file, "cloud.ca_file");
+        let client_identity = self.identity(
+            (&section.client_certificate, "cloud.client_certificate"),
+            (&section.client_key, "cloud.client_key"),
+        );
         let needs_app_id = asked_by.is_some() || section.url.is_some();
         if needs_app_id && section.app_id.is_none() {
             self.missing("cloud", "app_id = \"ds0000000000000000\"", asked_by.or(Some("cloud.url")));
@@ -210,7 +204,14 @@ impl Check<'_> {
         };
         let endpoint = self.url(url, "cloud", "cloud.url", endpoint::HTTP, section.allow_plaintext)?;
         if !endpoint.tls {
-            self.tls_used(&section.ca_file, "cloud.ca_file", endpoint::HTTP.tls.0);
+            let tls_scheme = endpoint::HTTP.tls.0;
+            for (path, key) in [
+                (&section.ca_file, "cloud.ca_file"),
+                (&section.client_certificate, "cloud.client_certificate"),
+                (&section.client_key, "cloud.client_key"),
+            ] {
+                self.tls_used(path, key, tls_scheme);
+            }
         }
         Some(Cloud {
             endpoint,
@@ -218,6 +219,7 @@ impl Check<'_> {
             verify_orders: section.verify_orders,
             refund_failed: section.refund_failed,
             ca_file,
+            client_identity,
         })
     }
 
@@ -278,27 +280,60 @@ impl Check<'_> {
             allow_hosts,
             allow_private_targets: section.allow_private_targets,
             allow_plaintext: section.allow_plaintext,
-            ca_file: self.pem::<CertificateDer<'_>>(&section.ca_file, "report.ca_file"),
+            ca_file: self.ca_file(&section.ca_file, "report.ca_file"),
         }
     }
 
-    /// A file that must be readable and hold at least one PEM item of its kind.
-    fn pem<T: PemObject>(&mut self, value: &Option<Spanned<PathBuf>>, key: &'static str) -> Option<PathBuf> {
+    /// A client certificate and its key: both or none, each good, and of one pair.
+    fn identity(
+        &mut self,
+        (certificate, certificate_key): (&Option<Spanned<PathBuf>>, &'static str),
+        (key, key_key): (&Option<Spanned<PathBuf>>, &'static str),
+    ) -> Option<ClientIdentity> {
+        let read_certificate = self.pem(certificate, certificate_key, pem::chain);
+        let read_key = self.pem(key, key_key, pem::private_key);
+        match (certificate, key) {
+            (Some(given), None) => {
+                self.complain(given.span(), Complaint::Pair { given: certificate_key, missing: key_key });
+            }
+            (None, Some(given)) => {
+                self.complain(given.span(), Complaint::Pair { given: key_key, missing: certificate_key });
+            }
+            _ => {}
+        }
+        let ((certificate, chain), (key_path, secret)) = read_certificate.zip(read_key)?;
+        if let (Err(fault), Some(written)) = (pem::pair(&chain, &secret), key) {
+            let path = key_path.clone();
+            self.complain(written.span(), Complaint::Pem { key: key_key, path, why: fault.text() });
+        }
+        Some(ClientIdentity { certificate, key: key_path })
+    }
+
+    fn ca_file(&mut self, value: &Option<Spanned<PathBuf>>, key: &'static str) -> Option<PathBuf> {
+        self.pem(value, key, pem::authorities).map(|(path, _)| path)
+    }
+
+    /// A file that must be readable and hold what `read` finds in it.
+    fn pem<T>(
+        &mut self,
+        value: &Option<Spanned<PathBuf>>,
+        key: &'static str,
+        read: impl FnOnce(&[u8]) -> Result<T, PemFault>,
+    ) -> Option<(PathBuf, T)> {
         let value = value.as_ref()?;
         let path = value.as_ref().clone();
         if path.as_os_str().is_empty() {
             self.complain(value.span(), Complaint::Empty { key });
             return None;
         }
-        match T::from_pem_file(&path) {
-            Ok(_) => Some(path),
-            Err(error) => {
-                let message = match error {
-                    pem::Error::Io(error) => error.to_string(),
-                    pem::Error::NoItemsFound => "it holds nothing of the kind in PEM form".to_owned(),
-                    other => other.to_string(),
-                };
-                self.complain(value.span(), Complaint::Pem { key, path, message });
+        let read = match std::fs::read(&path) {
+            Ok(bytes) => read(&bytes).map_err(|fault| fault.text()),
+            Err(error) => Err(Both::new(error.to_string(), error.to_string())),
+        };
+        match read {
+            Ok(found) => Some((path, found)),
+            Err(why) => {
+                self.complain(value.span(), Complaint::Pem { key, path, why });
                 None
             }
         }

@@ -130,6 +130,7 @@ impl Core {
         if !sabotage::is_out(Clause::R00AckOnItsConnection) {
             self.arrivals.acks.clear();
             self.arrivals.held.clear();
+            self.pace.forget();
         }
         for parcel in std::mem::take(&mut self.arrivals.in_flight).into_values().flatten() {
             self.outbox.wait_for_broker(parcel);
@@ -137,8 +138,7 @@ impl Core {
         self.note(Level::Warn, "broker_lost", "the connection to the broker is gone".to_owned());
     }
 
-    pub(super) fn on_message(&mut self, now: Now, tag: Tag, payload: &[u8], redelivered: bool) {
-        self.counters.messages += 1;
+    pub(super) fn look_at_message(&mut self, now: Now, tag: Tag, payload: &[u8], redelivered: bool) {
         let failed = self.failed.is_some() && !sabotage::is_out(Clause::R07NothingAccepted);
         if self.arrivals.connection != Some(tag.epoch) || failed {
             return;

@@ -4,6 +4,7 @@ use crate::board::driver::{Write, Written};
 use crate::board::service::{Reading, Service, ServiceError};
 use crate::order::time::{BootMs, UnixMs};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One connection to the broker. Rises; an acknowledgement belongs to the connection its message came on.
@@ -22,6 +23,71 @@ pub struct Tag {
 /// Names one thing that was asked of the world, so that its answer finds home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
+
+/// Whose certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateOf {
+    /// The machine's own, shown to the broker.
+    OwnForBroker,
+    /// The broker's.
+    Broker,
+    /// The machine's own, shown to the cloud.
+    OwnForCloud,
+    /// The cloud's.
+    Cloud,
+    /// The authorities of merchants.
+    Merchants,
+}
+
+impl CertificateOf {
+    /// The machine's own.
+    #[must_use]
+    pub const fn is_our_own(self) -> bool {
+        matches!(self, CertificateOf::OwnForBroker | CertificateOf::OwnForCloud)
+    }
+
+    /// What to do when it ends.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            CertificateOf::OwnForBroker => "put a new [broker] client_certificate and client_key there; no restart",
+            CertificateOf::OwnForCloud => "put a new [cloud] client_certificate and client_key there; no restart",
+            CertificateOf::Broker | CertificateOf::Cloud | CertificateOf::Merchants => "tell whoever runs that server",
+        }
+    }
+}
+
+impl fmt::Display for CertificateOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CertificateOf::OwnForBroker => "this machine's certificate for the broker",
+            CertificateOf::Broker => "the broker's certificate",
+            CertificateOf::OwnForCloud => "this machine's certificate for the cloud",
+            CertificateOf::Cloud => "the cloud's certificate",
+            CertificateOf::Merchants => "the merchants' authorities",
+        })
+    }
+}
+
+/// Something about the certificates in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateNews {
+    /// This one is in use from now on, or was met in a handshake.
+    InUse {
+        /// Whose.
+        of: CertificateOf,
+        /// Its last second, in Unix seconds.
+        not_after_s: u64,
+    },
+    /// The files were changed and are not good: those read before stay in use.
+    Kept {
+        /// Whose.
+        of: CertificateOf,
+        /// What is wrong with the new ones.
+        why: String,
+    },
+}
 
 /// Something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +161,8 @@ pub enum Event {
         /// What.
         service: Service,
     },
+    /// A certificate was met or renewed, or could not be.
+    Certificate(CertificateNews),
     /// Something beside the core needs a person's hand.
     Fault {
         /// A stable word.
@@ -253,6 +321,8 @@ pub enum Effect {
         /// What the board said.
         result: Result<Reading, ServiceError>,
     },
+    /// The machine's certificate for the broker is about to end: connect anew if its files hold a newer one.
+    RenewBrokerTls,
     /// Raise the motor mark to this, before the next [`Effect::Commit`] is begun. It is never lowered.
     Mark(u64),
     /// Put bytes on the line; for a motor frame write its intent into the motor mark just before, and say

@@ -13,6 +13,8 @@
 //! | `calls` | what the platform must be told: durable first, in order, at least once |
 //! | `platform` | what is asked of the cloud: is it paid, what time is it |
 //! | `recover` | what happens when power returns |
+//! | `pace` | how many messages are looked at in what time |
+//! | `certificates` | until when they are good |
 //! | `commit` | what follows what into the journal |
 //! | `archive` | settled orders, to answer duplicates |
 //! | `quality` | how good the line is, by the hour |
@@ -21,11 +23,13 @@
 mod archive;
 mod arrivals;
 mod calls;
+mod certificates;
 mod commit;
 mod drive;
 pub mod event;
 mod gate;
 mod outbox;
+mod pace;
 mod platform;
 mod quality;
 mod recover;
@@ -36,6 +40,8 @@ mod tests;
 pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
 pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REFUSAL_RESERVE, REPORTS_OPEN_MAX, RING_MAX, RingEntry};
 pub use calls::{CALLS_DEAD_MAX, CALLS_OPEN_MAX};
+pub use certificates::{CertificateLine, CertificateState, WARN_DAYS};
+pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
 pub use quality::{HOURS_KEPT, LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;
 pub use status::{OrderLine, Recent, ReportLine, Status, UnitLine};
@@ -108,6 +114,8 @@ pub struct Limits {
     pub refusal_reserve: usize,
     /// Tombstones that are kept however old they are (rule 12).
     pub tombstones: usize,
+    /// Messages that may come at once before [`MESSAGE_EVERY_MS`] holds.
+    pub messages_burst: u64,
 }
 
 impl Default for Limits {
@@ -118,6 +126,7 @@ impl Default for Limits {
             calls_open: CALLS_OPEN_MAX,
             refusal_reserve: REFUSAL_RESERVE,
             tombstones: TOMBSTONES_KEPT,
+            messages_burst: MESSAGES_BURST,
         }
     }
 }
@@ -151,6 +160,8 @@ enum Phase {
 pub struct Counters {
     /// Messages from the platform.
     pub messages: u64,
+    /// Messages that had to wait because too many came at once.
+    pub paced: u64,
     /// Messages that were not for us, not signed or not readable.
     pub rejected: u64,
     /// Orders accepted.
@@ -198,6 +209,8 @@ pub struct Core {
     outbox: outbox::Outbox,
     calls: calls::Calls,
     platform: platform::Platform,
+    pace: pace::Pace,
+    certificates: certificates::Certificates,
     commits: commit::Commits,
     effects: Vec<Effect>,
     last_token: u64,
@@ -224,7 +237,7 @@ impl Core {
         match event {
             Event::Connected { epoch, session_present } => self.on_connected(now, epoch, session_present),
             Event::Disconnected => self.on_disconnected(),
-            Event::Message { tag, payload, redelivered } => self.on_message(now, tag, &payload, redelivered),
+            Event::Message { tag, payload, redelivered } => self.on_message(now, tag, payload, redelivered),
             Event::Published(token) => self.on_published(now, token),
             Event::NotPublished { token, why } => self.on_not_published(now, token, why),
             Event::Committed(id) => {
@@ -242,6 +255,7 @@ impl Core {
             Event::MotorWritten(written) => self.on_motor_written(now, written),
             Event::Answered { token, answer } => self.on_answered(now, token, answer),
             Event::Serve { token, service } => self.on_serve(now, token, &service),
+            Event::Certificate(news) => self.on_certificate(now, news),
             Event::Fault { what, text } => self.note(Level::Error, what, text),
             Event::Stop => {
                 self.stopping = true;
@@ -253,6 +267,9 @@ impl Core {
 
     /// Everything that may follow from what is known now.
     fn go_on(&mut self, now: Now) {
+        if self.failed.is_none() {
+            self.look_at_the_paced(now);
+        }
         if self.phase == Phase::Running && self.failed.is_none() {
             self.serve_the_held(now);
             self.mind_the_line(now);
@@ -264,6 +281,7 @@ impl Core {
             self.send_what_is_due(now);
             self.forget_the_old(now);
         }
+        self.mind_the_certificates(now);
         if self.phase != Phase::Quarantine {
             self.commit_if_due(now);
         }
@@ -278,6 +296,8 @@ impl Core {
         let at_work = running && self.failed.is_none();
         let all = [
             self.failed,
+            self.pace.deadline(self.settings.limits.messages_burst).filter(|_| self.failed.is_none()),
+            self.certificates.deadline(),
             self.commits.deadline().filter(|_| self.failed.is_none()),
             self.line.deadline().filter(|_| at_work),
             self.queue.deadline().filter(|_| at_work),

@@ -1,6 +1,8 @@
 //! What happens when power returns (order-life, section 1; rules 1, 5, 6, 14).
 
 use super::archive::Archive;
+use super::certificates::Certificates;
+use super::pace::Pace;
 use super::arrivals::Arrivals;
 use super::calls::Calls;
 use super::commit::{After, Commits};
@@ -66,6 +68,8 @@ impl Core {
             outbox: Outbox::default(),
             calls: Calls::default(),
             platform: Platform::default(),
+            pace: Pace::default(),
+            certificates: Certificates::default(),
             commits: Commits::default(),
             effects: Vec::new(),
             last_token: 0,

@@ -2,7 +2,7 @@
 
 use super::arrivals::RingEntry;
 use super::event::Level;
-use super::{Core, Counters, LineQuality, Phase};
+use super::{CertificateLine, Core, Counters, LineQuality, Phase};
 use crate::board::driver::LineState;
 use crate::order::life::Order;
 use crate::order::time::Now;
@@ -43,6 +43,9 @@ pub struct Status {
     pub has_space: bool,
     /// The cloud is asked about orders.
     pub verifies_orders: bool,
+    /// The certificates in use.
+    #[serde(default)]
+    pub certificates: Vec<CertificateLine>,
     /// Since the process started.
     pub counters: Counters,
     /// Messages that were not accepted, newest last.
@@ -171,6 +174,7 @@ impl Core {
             orders_settled: self.archive.len(),
             has_space: !self.arrivals.lacks_space(),
             verifies_orders: self.verifies(),
+            certificates: self.certificate_lines(now),
             counters: Counters {
                 line_faults: self.line.quality.total().faults(),
                 line_opened: self.line.quality.openings(),

@@ -26,6 +26,7 @@ mod wire;
 pub use once::publish_once;
 
 use crate::core::event::{Epoch, Tag};
+use crate::io::http::supply::TlsSupply;
 use bytes::Bytes;
 use retry::Retry;
 use session::{Ended, Session};
@@ -83,7 +84,7 @@ pub struct BrokerConfig {
     /// TCP port.
     pub port: u16,
     /// Plain TCP when absent.
-    pub tls: Option<Arc<rustls::ClientConfig>>,
+    pub tls: Option<Arc<TlsSupply>>,
     /// The protocol's version.
     pub protocol: Protocol,
     /// The session's name; the same for ever.
@@ -160,6 +161,8 @@ pub enum ToBroker {
         /// The body.
         payload: Vec<u8>,
     },
+    /// If the certificate files hold something newer than this connection was made with, connect anew.
+    RenewTls,
     /// Send what was asked for before, as far as the broker takes it within [`STOP_FLUSH_MS`], then end. The
     /// connection is closed without DISCONNECT, so that the broker publishes the will: a stopped machine is offline.
     Stop,
@@ -172,8 +175,11 @@ pub enum Trouble {
     #[error("broker not reachable ({0}); check the network, and host and port in [broker] url")]
     Unreachable(String),
     /// No TLS on it.
-    #[error("no TLS with the broker ({0}); check the clock, [broker] ca_file and the client certificate")]
+    #[error("no TLS with the broker: {0}")]
     Tls(String),
+    /// Not a trouble: the files hold a newer certificate, and the one in use is about to end.
+    #[error("connecting anew with the renewed certificate")]
+    TlsRenewed,
     /// No answer to CONNECT in time.
     #[error("the broker did not answer within {CONNECT_TIME_OUT_S} s")]
     ConnectTimeOut,
@@ -211,7 +217,10 @@ pub enum Trouble {
     #[error("the broker has settled no publish for {ANSWER_TIME_OUT_S} s")]
     PublishUnanswered,
     /// The broker sends on although we acknowledge nothing.
-    #[error("the broker sent more than {UNACKNOWLEDGED_MAX} messages without waiting for an acknowledgement")]
+    #[error(
+        "the broker sent more than {UNACKNOWLEDGED_MAX} messages or {UNACKNOWLEDGED_BYTES_MAX} bytes without waiting \
+         for an acknowledgement"
+    )]
     Flooded,
     /// The broker took a publish and threw it away (MQTT 5 says so).
     #[error("the broker refuses the message: {0}; check what this user may publish")]
@@ -292,6 +301,9 @@ pub const STOP_FLUSH_MS: u64 = 2_000;
 /// Unacknowledged messages that we keep track of, some hundred bytes each. Only a broker that ignores
 /// [`RECEIVE_MAX`], or a 3.1.1 broker without a limit of its own, gets here.
 const UNACKNOWLEDGED_MAX: usize = 1_024;
+/// Their bytes: twice what a broker that honours [`RECEIVE_MAX`] can have under way, since a 3.1.1 broker usually
+/// stops at 20 by itself. Without this one that does not could fill the memory with large messages that wait.
+const UNACKNOWLEDGED_BYTES_MAX: usize = 2 * RECEIVE_MAX as usize * PACKET_BYTES_MAX as usize;
 /// Events kept for the core while it is busy. As many fit that a batch of rumqttc's reads (10 packets) never waits;
 /// beyond it the broker is not polled.
 const EVENTS_KEPT_MAX: usize = 32;
@@ -337,7 +349,7 @@ async fn rest(
                 _ => return false,
             },
             command = to.recv() => match command {
-                Some(ToBroker::Ack(_) | ToBroker::Publish { .. }) => {}
+                Some(ToBroker::Ack(_) | ToBroker::Publish { .. } | ToBroker::RenewTls) => {}
                 Some(ToBroker::Stop) | None => return false,
             },
             () = sleep_until(until), if outbox.is_empty() => return true,

@@ -38,6 +38,21 @@ impl UnixMs {
     pub const fn from_seconds(s: u64) -> UnixMs {
         UnixMs(s.saturating_mul(1000))
     }
+
+    /// The day in UTC, like 2026-12-01, for people.
+    #[must_use]
+    pub fn date(self) -> String {
+        // Howard Hinnant's days-to-civil, counted from 0000-03-01 so that a leap day ends its year.
+        let days = self.seconds() / 86_400 + 719_468;
+        let (era, day_of_era) = (days / 146_097, days % 146_097);
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+        let year = year_of_era + era * 400 + u64::from(month <= 2);
+        format!("{year:04}-{month:02}-{day:02}")
+    }
 }
 
 /// The kernel's random name of this boot (`/proc/sys/kernel/random/boot_id`).
@@ -145,6 +160,21 @@ mod tests {
 
     fn at(boot: u64, wall: u64, synchronised: bool) -> Now {
         Now { boot: BootMs(boot), wall: UnixMs(wall), synchronised }
+    }
+
+    #[test]
+    fn a_date_is_the_day_in_utc() {
+        let table = [
+            (0, "1970-01-01"),
+            (951_782_400, "2000-02-29"),
+            (951_868_799, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_735_689_599, "2024-12-31"),
+            (4_107_542_400, "2100-03-01"),
+        ];
+        for (s, date) in table {
+            assert_eq!(UnixMs::from_seconds(s).date(), date);
+        }
     }
 
     #[test]

@@ -7,6 +7,15 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Midnight of the day that is so many days ahead.
+fn day_ahead(days: u64) -> rcgen::time::OffsetDateTime {
+    let date = UnixMs::from_seconds(now_s() + days * 86_400).date();
+    let mut parts = date.split('-').map(|part| part.parse::<u8>());
+    let year = date[..4].parse().unwrap();
+    let (_, month, day) = (parts.next(), parts.next().unwrap().unwrap(), parts.next().unwrap().unwrap());
+    date_time_ymd(year, month, day)
+}
+
 /// An authority whose certificate lies in a file, for a `ca_file`.
 pub struct Ca {
     issuer: Issuer<'static, KeyPair>,
@@ -24,6 +33,23 @@ impl Ca {
         let file = directory.join(format!("{name}.pem"));
         std::fs::write(&file, params.self_signed(&key).unwrap().pem()).unwrap();
         Ca { issuer: Issuer::new(params, key), file }
+    }
+
+    /// Writes `NAME.pem` and `NAME.key`, a client's certificate of that name whose last day is so many days ahead,
+    /// each in one step, as a good renewal does.
+    pub fn client_files(&self, directory: &Path, name: &str, common_name: &str, days: u64) -> (PathBuf, PathBuf) {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        params.not_after = day_ahead(days);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let files = (directory.join(format!("{name}.pem")), directory.join(format!("{name}.key")));
+        for (file, text) in [(&files.0, certificate.pem()), (&files.1, key.serialize_pem())] {
+            let beside = file.with_extension("new");
+            std::fs::write(&beside, text).unwrap();
+            std::fs::rename(&beside, file).unwrap();
+        }
+        files
     }
 
     fn localhost(&self) -> (Certificate, KeyPair) {

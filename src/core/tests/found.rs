@@ -60,7 +60,7 @@ fn an_order_that_may_be_older_than_the_journal_is_not_refused_for_a_board_that_i
 
 #[test]
 fn an_order_that_may_be_older_than_the_journal_is_not_refused_as_one_too_many() {
-    let mut w = unborn(Settings { limits: Limits { orders_open: 1, ..Limits::default() }, ..settings() });
+    let mut w = unborn(Settings { limits: Limits { orders_open: 1, ..settings().limits }, ..settings() });
     w.deliver(&w.put("1", "1"));
     w.deliver(&w.put("2", "1"));
     assert_eq!((w.driven(), w.outcome_on_disk("2", "1")), (0, vec!["unknown".to_owned()]));

@@ -10,5 +10,6 @@ mod matrix;
 mod missed;
 mod review;
 mod rules;
+mod security;
 mod service;
 mod world;

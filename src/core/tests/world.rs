@@ -142,7 +142,8 @@ pub(super) fn settings() -> Settings {
         session_expiry_s: 604_800,
         boot_id: BootId([1; 16]),
         seed: 7,
-        limits: Limits::default(),
+        // Tests that bring thousands at once are about other limits.
+        limits: Limits { messages_burst: u64::MAX, ..Limits::default() },
     }
 }
 
@@ -299,6 +300,7 @@ impl World {
                 }
             }
             Effect::LineWrite { .. } => self.story.push("write".to_owned()),
+            Effect::RenewBrokerTls => self.story.push("renew".to_owned()),
             Effect::Note(_) => {}
             Effect::End(ending) => self.ended = Some(ending),
         }

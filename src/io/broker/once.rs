@@ -18,7 +18,8 @@ pub async fn publish_once(config: &BrokerConfig, payload: Vec<u8>) -> Result<(),
 }
 
 async fn exchange(config: &BrokerConfig, payload: Vec<u8>) -> Result<(), Trouble> {
-    let (requests, mut poller) = wire::open(config, Purpose::Once);
+    let tls = wire::tls_now(config).await;
+    let (requests, mut poller) = wire::open(config, tls, Purpose::Once);
     let mut payload = Some(payload);
     loop {
         let event = guarded(poller.next()).await;

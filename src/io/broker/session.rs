@@ -3,10 +3,12 @@
 use super::wire::{self, AckOf, Event, Greeting, Poller, REQUESTS_MAX, Requests, guarded};
 use super::{
     ANSWER_TIME_OUT_S, BrokerConfig, BrokerFault, CONNECT_TIME_OUT_S, EVENTS_KEPT_MAX, Epoch, FromBroker, Outbox,
-    PACKET_BYTES_MAX, STOP_FLUSH_MS, Tag, ToBroker, Trouble, UNACKNOWLEDGED_MAX,
+    PACKET_BYTES_MAX, STOP_FLUSH_MS, Tag, ToBroker, Trouble, UNACKNOWLEDGED_BYTES_MAX, UNACKNOWLEDGED_MAX,
 };
+use rustls::ClientConfig;
 use std::collections::VecDeque;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -57,6 +59,7 @@ struct Unacknowledged {
     number: u64,
     ack_of: AckOf,
     acknowledged: bool,
+    bytes: usize,
 }
 
 struct InFlight {
@@ -88,6 +91,10 @@ pub(super) struct Session<'a> {
     queued: usize,
     /// The core wants to end; when we stop waiting for the rest.
     stop_at: Option<Instant>,
+    /// What the connection was made with.
+    tls: Option<Arc<ClientConfig>>,
+    /// The core wants to know whether there is something newer.
+    renewal_wanted: bool,
 }
 
 impl<'a> Session<'a> {
@@ -108,12 +115,15 @@ impl<'a> Session<'a> {
             settle_until: None,
             queued: 0,
             stop_at: None,
+            tls: None,
+            renewal_wanted: false,
         }
     }
 
     /// Connects, and serves the connection until it ends.
     pub(super) async fn run(mut self, to: &mut mpsc::Receiver<ToBroker>, from: &mpsc::Sender<FromBroker>) -> Ended {
-        let (requests, mut poller) = wire::open(self.config, wire::Purpose::Session);
+        self.tls = wire::tls_now(self.config).await;
+        let (requests, mut poller) = wire::open(self.config, self.tls.clone(), wire::Purpose::Session);
         let trouble = loop {
             let Some(polled) = self.next(&requests, &mut poller, to, from).await else { return Ended::Stopped };
             let now = Instant::now();
@@ -149,6 +159,9 @@ impl<'a> Session<'a> {
             if self.stop_at.is_some_and(|time| now >= time || self.nothing_to_flush()) {
                 return None;
             }
+            if std::mem::take(&mut self.renewal_wanted) && self.is_outdated().await {
+                return Some(Err(Trouble::TlsRenewed));
+            }
             if let Err(trouble) = self.overdue(now).and_then(|()| self.pump(now, requests)) {
                 return Some(Err(trouble));
             }
@@ -173,6 +186,14 @@ impl<'a> Session<'a> {
         self.stop_at.is_none() && self.waiting.len() < PUBLISHES_WAITING_MAX && self.queued < REQUESTS_MAX
     }
 
+    /// The files hold something newer than this connection was made with.
+    async fn is_outdated(&self) -> bool {
+        match (&self.tls, wire::tls_now(self.config).await) {
+            (Some(used), Some(newest)) => !Arc::ptr_eq(used, &newest),
+            _ => false,
+        }
+    }
+
     fn nothing_to_flush(&self) -> bool {
         let unsent = self.queued > 0 || !self.waiting.is_empty();
         self.greeting.is_none() || (!unsent && self.in_flight.is_empty() && self.outbox.is_empty())
@@ -189,6 +210,7 @@ impl<'a> Session<'a> {
                 self.waiting.push_back((token, payload));
             }
             Some(ToBroker::Ack(_) | ToBroker::Publish { .. }) => {}
+            Some(ToBroker::RenewTls) => self.renewal_wanted = true,
             Some(ToBroker::Stop) | None => self.stop_at = Some(now + Duration::from_millis(STOP_FLUSH_MS)),
         }
     }
@@ -283,12 +305,14 @@ impl<'a> Session<'a> {
                 self.fault(BrokerFault::SubscribeRefused { topic, reason });
             }
             Event::Message { ack_of, payload, redelivered } => {
-                if self.unacknowledged.len() >= UNACKNOWLEDGED_MAX {
+                let bytes = payload.len();
+                let waiting_bytes = self.unacknowledged.iter().fold(bytes, |sum, m| sum.saturating_add(m.bytes));
+                if self.unacknowledged.len() >= UNACKNOWLEDGED_MAX || waiting_bytes > UNACKNOWLEDGED_BYTES_MAX {
                     return Err(Trouble::Flooded);
                 }
                 let number = self.next_number;
                 self.next_number += 1;
-                self.unacknowledged.push_back(Unacknowledged { number, ack_of, acknowledged: false });
+                self.unacknowledged.push_back(Unacknowledged { number, ack_of, acknowledged: false, bytes });
                 let tag = Tag { epoch: self.epoch, number };
                 self.outbox.push_back(FromBroker::Message { tag, payload, redelivered });
             }

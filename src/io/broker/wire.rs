@@ -3,12 +3,15 @@
 //! rumqttc keeps two copies of itself, one for each version of the protocol, with different types of the same names.
 
 use super::{BrokerConfig, CONNECT_TIME_OUT_S, PACKET_BYTES_MAX, Protocol, RECEIVE_MAX, Trouble};
+use crate::io::http::tls;
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::v5 as packet5;
 use rumqttc::{NetworkOptions, Outgoing, TlsConfiguration, Transport, v5};
+use rustls::ClientConfig;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -80,22 +83,30 @@ pub(super) enum Purpose {
     Once,
 }
 
+/// The certificates for a connection that is to be made now.
+pub(super) async fn tls_now(config: &BrokerConfig) -> Option<Arc<ClientConfig>> {
+    match &config.tls {
+        Some(supply) => Some(supply.current().await),
+        None => None,
+    }
+}
+
 /// A fresh client. Nothing is sent before the first poll.
-pub(super) fn open(config: &BrokerConfig, purpose: Purpose) -> (Requests, Poller) {
+pub(super) fn open(config: &BrokerConfig, tls: Option<Arc<ClientConfig>>, purpose: Purpose) -> (Requests, Poller) {
     match config.protocol {
         Protocol::V5 => {
-            let (client, event_loop) = v5::AsyncClient::new(options_v5(config, purpose), REQUESTS_MAX);
+            let (client, event_loop) = v5::AsyncClient::new(options_v5(config, tls, purpose), REQUESTS_MAX);
             (Requests::V5(client), Poller::V5(Box::new(event_loop)))
         }
         Protocol::V311 => {
-            let (client, mut event_loop) = rumqttc::AsyncClient::new(options_v311(config, purpose), REQUESTS_MAX);
+            let (client, mut event_loop) = rumqttc::AsyncClient::new(options_v311(config, tls, purpose), REQUESTS_MAX);
             event_loop.set_network_options(network_options());
             (Requests::V311(client), Poller::V311(Box::new(event_loop)))
         }
     }
 }
 
-fn options_v5(config: &BrokerConfig, purpose: Purpose) -> v5::MqttOptions {
+fn options_v5(config: &BrokerConfig, tls: Option<Arc<ClientConfig>>, purpose: Purpose) -> v5::MqttOptions {
     let mut options = v5::MqttOptions::new(&config.client_id, host(config), config.port);
     options
         .set_keep_alive(keep_alive(config))
@@ -107,7 +118,7 @@ fn options_v5(config: &BrokerConfig, purpose: Purpose) -> v5::MqttOptions {
         .set_outgoing_inflight_upper_limit(PACKET_IDS)
         .set_connection_timeout(CONNECT_TIME_OUT_S)
         .set_network_options(network_options())
-        .set_transport(transport(config));
+        .set_transport(transport(tls));
     if purpose == Purpose::Session && !config.will.is_empty() {
         let qos = v5::mqttbytes::QoS::AtLeastOnce;
         options.set_last_will(packet5::LastWill::new(&config.publish, config.will.clone(), qos, false, None));
@@ -118,7 +129,7 @@ fn options_v5(config: &BrokerConfig, purpose: Purpose) -> v5::MqttOptions {
     options
 }
 
-fn options_v311(config: &BrokerConfig, purpose: Purpose) -> rumqttc::MqttOptions {
+fn options_v311(config: &BrokerConfig, tls: Option<Arc<ClientConfig>>, purpose: Purpose) -> rumqttc::MqttOptions {
     let mut options = rumqttc::MqttOptions::new(&config.client_id, host(config), config.port);
     options
         .set_keep_alive(keep_alive(config))
@@ -126,7 +137,7 @@ fn options_v311(config: &BrokerConfig, purpose: Purpose) -> rumqttc::MqttOptions
         .set_max_packet_size(PACKET_BYTES_MAX as usize, PACKET_BYTES_MAX as usize)
         .set_manual_acks(true)
         .set_inflight(PACKET_IDS)
-        .set_transport(transport(config));
+        .set_transport(transport(tls));
     if purpose == Purpose::Session && !config.will.is_empty() {
         let qos = rumqttc::QoS::AtLeastOnce;
         options.set_last_will(rumqttc::LastWill::new(&config.publish, config.will.clone(), qos, false));
@@ -147,9 +158,9 @@ fn keep_alive(config: &BrokerConfig) -> Duration {
     Duration::from_secs(u64::from(config.keep_alive_s.max(KEEP_ALIVE_S_MIN)))
 }
 
-fn transport(config: &BrokerConfig) -> Transport {
-    match &config.tls {
-        Some(tls) => Transport::Tls(TlsConfiguration::Rustls(tls.clone())),
+fn transport(tls: Option<Arc<ClientConfig>>) -> Transport {
+    match tls {
+        Some(tls) => Transport::Tls(TlsConfiguration::Rustls(tls)),
         None => Transport::Tcp,
     }
 }
@@ -332,7 +343,7 @@ fn trouble_v5(error: v5::ConnectionError) -> Trouble {
     use v5::{ConnectionError, StateError};
     match error {
         ConnectionError::Io(error) => Trouble::Unreachable(error.to_string()),
-        ConnectionError::Tls(error) => Trouble::Tls(error.to_string()),
+        ConnectionError::Tls(error) => Trouble::Tls(tls::complaint(&error).unwrap_or_else(|| error.to_string())),
         ConnectionError::Timeout(_) => Trouble::ConnectTimeOut,
         ConnectionError::ConnectionRefused(code) => match code {
             Code::BadUserNamePassword => Trouble::BadCredentials,
@@ -365,7 +376,7 @@ fn trouble_v311(error: rumqttc::ConnectionError) -> Trouble {
     use rumqttc::{ConnectReturnCode as Code, ConnectionError, StateError};
     match error {
         ConnectionError::Io(error) => Trouble::Unreachable(error.to_string()),
-        ConnectionError::Tls(error) => Trouble::Tls(error.to_string()),
+        ConnectionError::Tls(error) => Trouble::Tls(tls::complaint(&error).unwrap_or_else(|| error.to_string())),
         ConnectionError::NetworkTimeout => Trouble::ConnectTimeOut,
         ConnectionError::FlushTimeout => Trouble::KeepAlive,
         ConnectionError::ConnectionRefused(code) => match code {
@@ -394,7 +405,7 @@ fn trouble_link(error: &io::Error) -> Trouble {
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::UnexpectedEof => Trouble::ClosedByBroker,
         // So rustls tells its own errors, like a client certificate that is refused after the handshake.
-        io::ErrorKind::InvalidData => Trouble::Tls(error.to_string()),
+        io::ErrorKind::InvalidData => Trouble::Tls(tls::complaint(error).unwrap_or_else(|| error.to_string())),
         _ => Trouble::Link(error.to_string()),
     }
 }

@@ -2,6 +2,8 @@
 
 use super::connect::{Connection, Connector, from_hyper, within};
 use super::proxy::Proxies;
+use super::resolver::Resolve;
+use super::supply::TlsSupply;
 use super::target::{Origin, Refused, Scheme, Target, TargetRules, quoted};
 use crate::io::clock::boot_now;
 use crate::order::time::{BootMs, UnixMs};
@@ -10,7 +12,6 @@ use http::header::{DATE, HOST, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, USER_
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
-use rustls::ClientConfig;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -134,7 +135,7 @@ pub enum Failure {
         why: Refused,
     },
     /// The certificate or the handshake was not accepted, by us or by the other side.
-    #[error("TLS: {why}; if the certificate is right, look at the date of this machine and at the CA file")]
+    #[error("TLS: {why}")]
     Tls {
         /// What TLS said.
         why: String,
@@ -189,14 +190,16 @@ impl Failure {
 
 /// What a [`Client`] is made of.
 pub struct Parts {
-    /// From [`super::tls::client_config`].
-    pub tls: Arc<ClientConfig>,
+    /// Certificates.
+    pub tls: Arc<TlsSupply>,
     /// Rules of `notify_url`.
     pub report: TargetRules,
     /// Rules of `[cloud] url`.
     pub cloud: TargetRules,
     /// From the environment.
     pub proxies: Proxies,
+    /// [`super::resolver::System`] outside tests.
+    pub resolver: Arc<dyn Resolve>,
     /// [`TimeOuts::default`] outside tests.
     pub time_outs: TimeOuts,
 }
@@ -239,8 +242,8 @@ impl Client {
     /// A client without connections.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { tls, report, cloud, proxies, time_outs } = parts;
-        Client { report, cloud, connector: Connector { tls, proxies, time_outs }, idle: Mutex::default() }
+        let Parts { tls, report, cloud, proxies, resolver, time_outs } = parts;
+        Client { report, cloud, connector: Connector { tls, proxies, resolver, time_outs }, idle: Mutex::default() }
     }
 
     /// Sends a request and waits for its answer. Dropping the future closes its connection.

@@ -2,14 +2,16 @@
 
 use super::client::{Failure, Phase, TimeOuts};
 use super::proxy::{Proxies, Proxy};
+use super::resolver::Resolve;
+use super::supply::TlsSupply;
 use super::target::{Origin, Scheme, TargetRules};
+use super::tls;
 use crate::config::host::Host;
 use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
@@ -50,8 +52,9 @@ impl Drop for Connection {
 
 /// What every connection is made with.
 pub(super) struct Connector {
-    pub(super) tls: Arc<ClientConfig>,
+    pub(super) tls: Arc<TlsSupply>,
     pub(super) proxies: Proxies,
+    pub(super) resolver: Arc<dyn Resolve>,
     pub(super) time_outs: TimeOuts,
 }
 
@@ -93,9 +96,9 @@ impl Connector {
         let addresses: Vec<SocketAddr> = match host {
             Host::Address(address) => vec![SocketAddr::new(*address, port)],
             Host::Name(name) => {
-                let lookup = tokio::net::lookup_host((&**name, port));
-                let resolve = async { lookup.await.map_err(|e| connect_failure(host, &e)) };
-                within(self.time_outs.connect, Phase::Resolve, resolve).await?.take(ADDRESSES_MAX).collect()
+                let resolve = async { self.resolver.resolve(name).await.map_err(|e| connect_failure(host, &e)) };
+                let found = within(self.time_outs.connect, Phase::Resolve, resolve).await?;
+                found.into_iter().take(ADDRESSES_MAX).map(|address| SocketAddr::new(address, port)).collect()
             }
         };
         // Only when no address may be used is the target bad. One that merely does not answer is worth another try.
@@ -129,7 +132,7 @@ impl Connector {
             Host::Name(name) => ServerName::try_from(name.to_string())
                 .map_err(|e| Failure::Tls { why: format!("{name} is no name for a certificate: {e}") })?,
         };
-        TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.map_err(|e| match tls_error(&e) {
+        TlsConnector::from(self.tls.current().await).connect(name, tcp).await.map_err(|e| match tls::complaint(&e) {
             Some(why) => Failure::Tls { why },
             None => Failure::Lost { why: format!("during the TLS handshake: {e}") },
         })
@@ -194,30 +197,13 @@ pub async fn ask_for_tunnel(
     }
 }
 
-/// What TLS itself complained about, anywhere in an error's chain.
-fn tls_error(error: &(dyn Error + 'static)) -> Option<String> {
-    let mut next = Some(error);
-    while let Some(e) = next {
-        if let Some(tls) = e.downcast_ref::<rustls::Error>() {
-            return Some(tls.to_string());
-        }
-        // An io::Error shows what it wraps by get_ref; its source() is already one deeper.
-        let wrapped = e.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        next = match wrapped {
-            Some(inner) => Some(inner),
-            None => e.source(),
-        };
-    }
-    None
-}
-
 /// hyper's error in our words.
 pub(super) fn from_hyper(e: &hyper::Error) -> Failure {
     let why = match e.source() {
         Some(source) => format!("{e}: {source}"),
         None => e.to_string(),
     };
-    if let Some(why) = tls_error(e) {
+    if let Some(why) = tls::complaint(e) {
         Failure::Tls { why }
     } else if e.is_parse_too_large() {
         Failure::TooLarge { limit_bytes: HEAD_BYTES_MAX }

@@ -4,7 +4,9 @@
 pub mod client;
 mod connect;
 pub mod proxy;
+pub mod resolver;
 pub mod server;
+pub mod supply;
 pub mod target;
 pub mod tls;
 

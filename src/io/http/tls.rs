@@ -1,8 +1,16 @@
-//! One TLS configuration for HTTP and MQTT: rustls on ring, TLS 1.2 and 1.3.
+//! One TLS configuration for HTTP and MQTT: rustls on ring, TLS 1.2 and 1.3. How files that are replaced come into it
+//! is [`super::supply`].
 
-use rustls::pki_types::pem::{Error as PemError, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use crate::config::pem::{self, PemFault};
+use crate::order::time::UnixMs;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,43 +34,13 @@ pub enum TlsError {
         /// Why.
         source: std::io::Error,
     },
-    /// A file is not PEM.
-    #[error("{}: not PEM: {why}", path.display())]
-    NotPem {
+    /// A file does not hold what it must.
+    #[error("{}: {fault}", path.display())]
+    File {
         /// The file.
         path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// A file without any certificate.
-    #[error("{}: holds no certificate (-----BEGIN CERTIFICATE-----)", path.display())]
-    NoCertificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A certificate that cannot be used.
-    #[error("{}: a certificate in it cannot be used: {why}", path.display())]
-    BadCertificate {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// A file without a private key.
-    #[error("{}: holds no private key (-----BEGIN PRIVATE KEY-----)", path.display())]
-    NoKey {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The key is of a kind that ring cannot use, or belongs to another certificate.
-    #[error("{}: the key does not fit the certificate in {}: {why}", key.display(), certificate.display())]
-    KeyDoesNotFit {
-        /// The certificate's file.
-        certificate: PathBuf,
-        /// The key's file.
-        key: PathBuf,
-        /// Why.
-        why: String,
+        /// What is wrong with it.
+        fault: PemFault,
     },
     /// The system trusts nobody.
     #[error("the system has no trusted certificates ({why}); install ca-certificates, or set ca_file")]
@@ -72,8 +50,19 @@ pub enum TlsError {
     },
     /// The provider and the protocol versions do not fit, which would be a fault of the build.
     #[error("TLS cannot be set up: {0}")]
-    Setup(rustls::Error),
+    Setup(String),
 }
+
+/// A configuration, and what was seen of the own certificate.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) config: Arc<ClientConfig>,
+    /// The last second of the own certificate.
+    pub(super) own_not_after_s: Option<u64>,
+}
+
+/// Hears of the last second of each server certificate that was accepted.
+pub(super) type OnServer = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// The configuration for a client that trusts the certificates in `ca_file`, or, without one, those of the system,
 /// and shows `identity` where a server asks for it. An own `ca_file` replaces the system's, so that a pinned private
@@ -81,29 +70,35 @@ pub enum TlsError {
 ///
 /// # Errors
 /// [`TlsError`] names the file and what is wrong with it.
-pub fn client_config(ca_file: Option<&Path>, identity: Option<&Identity>) -> Result<Arc<ClientConfig>, TlsError> {
+pub(super) fn make(
+    ca_file: Option<&Path>,
+    identity: Option<&Identity>,
+    on_server: Option<OnServer>,
+) -> Result<Made, TlsError> {
     let roots = match ca_file {
-        Some(path) => own_roots(path)?,
+        Some(path) => from_file(path, pem::authorities)?,
         None => system_roots()?,
     };
+    let setup = |e: &dyn fmt::Display| TlsError::Setup(e.to_string());
     // The provider is named here: two libraries that both install a process-wide one would fight.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(TlsError::Setup)?
-        .with_root_certificates(roots);
-    let config = match identity {
-        None => builder.with_no_client_auth(),
-        Some(identity) => {
-            let (certificates, key) = read_identity(identity)?;
-            builder.with_client_auth_cert(certificates, key).map_err(|e| TlsError::KeyDoesNotFit {
-                certificate: identity.certificate.clone(),
-                key: identity.key.clone(),
-                why: e.to_string(),
-            })?
+        .map_err(|e| setup(&e))?;
+    let builder = match on_server {
+        None => builder.with_root_certificates(roots),
+        Some(on_server) => {
+            let verifier = Watching::new(roots, provider, on_server).map_err(|e| setup(&e))?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         }
     };
-    Ok(Arc::new(config))
+    let Some(identity) = identity else {
+        return Ok(Made { config: Arc::new(builder.with_no_client_auth()), own_not_after_s: None });
+    };
+    let (chain, key) = read_identity(identity)?;
+    let own_not_after_s = chain.first().and_then(pem::not_after_s);
+    let config = builder.with_client_auth_cert(chain, key).map_err(|e| unusable(identity, &e))?;
+    Ok(Made { config: Arc::new(config), own_not_after_s })
 }
 
 /// The configuration for a server that shows `identity` and asks nobody for theirs; for stand-ins.
@@ -112,24 +107,29 @@ pub fn client_config(ca_file: Option<&Path>, identity: Option<&Identity>) -> Res
 /// [`TlsError`] names the file and what is wrong with it.
 pub fn server_config(identity: &Identity) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(TlsError::Setup)?;
-    let (certificates, key) = read_identity(identity)?;
-    let config =
-        builder.with_no_client_auth().with_single_cert(certificates, key).map_err(|e| TlsError::KeyDoesNotFit {
-            certificate: identity.certificate.clone(),
-            key: identity.key.clone(),
-            why: e.to_string(),
-        })?;
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| TlsError::Setup(e.to_string()))?;
+    let (chain, key) = read_identity(identity)?;
+    let config = builder.with_no_client_auth().with_single_cert(chain, key).map_err(|e| unusable(identity, &e))?;
     Ok(Arc::new(config))
 }
 
-fn own_roots(path: &Path) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in read_certificates(path)? {
-        roots.add(certificate).map_err(|e| TlsError::BadCertificate { path: path.to_owned(), why: e.to_string() })?;
-    }
-    Ok(roots)
+/// A certificate and its key, which belong to each other.
+fn read_identity(identity: &Identity) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+    let chain = from_file(&identity.certificate, pem::chain)?;
+    let key = from_file(&identity.key, pem::private_key)?;
+    pem::pair(&chain, &key).map_err(|fault| TlsError::File { path: identity.key.clone(), fault })?;
+    Ok((chain, key))
+}
+
+fn unusable(identity: &Identity, error: &rustls::Error) -> TlsError {
+    TlsError::File { path: identity.key.clone(), fault: PemFault::BadKey { why: error.to_string() } }
+}
+
+fn from_file<T>(path: &Path, read: impl FnOnce(&[u8]) -> Result<T, PemFault>) -> Result<T, TlsError> {
+    let bytes = std::fs::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), source })?;
+    read(&bytes).map_err(|fault| TlsError::File { path: path.to_owned(), fault })
 }
 
 fn system_roots() -> Result<RootCertStore, TlsError> {
@@ -144,26 +144,141 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), source })
+/// The usual verifier, which also says until when the server's certificate is good. It accepts nothing else.
+struct Watching {
+    usual: Arc<WebPkiServerVerifier>,
+    on_server: OnServer,
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates = CertificateDer::pem_slice_iter(&read(path)?)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| TlsError::NotPem { path: path.to_owned(), why: e.to_string() })?;
-    if certificates.is_empty() {
-        return Err(TlsError::NoCertificate { path: path.to_owned() });
+impl Watching {
+    fn new(
+        roots: RootCertStore,
+        provider: Arc<CryptoProvider>,
+        on_server: OnServer,
+    ) -> Result<Self, rustls::client::VerifierBuilderError> {
+        let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+        Ok(Watching { usual, on_server })
     }
-    Ok(certificates)
 }
 
-fn read_identity(identity: &Identity) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-    let certificates = read_certificates(&identity.certificate)?;
-    let path = &identity.key;
-    let key = PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|e| match e {
-        PemError::NoItemsFound => TlsError::NoKey { path: path.clone() },
-        other => TlsError::NotPem { path: path.clone(), why: other.to_string() },
-    })?;
-    Ok((certificates, key))
+impl fmt::Debug for Watching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watching").field("usual", &self.usual).finish_non_exhaustive()
+    }
+}
+
+impl ServerCertVerifier for Watching {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.usual.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
+        if let Some(not_after_s) = pem::not_after_s(end_entity) {
+            (self.on_server)(not_after_s);
+        }
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.usual.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.usual.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.usual.supported_verify_schemes()
+    }
+}
+
+/// What TLS complained about, and what to do, when anything in the error's chain is TLS's own.
+#[must_use]
+pub fn complaint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(e) = next {
+        if let Some(tls) = e.downcast_ref::<rustls::Error>() {
+            return Some(explained(tls));
+        }
+        // An io::Error shows what it wraps by get_ref; its source() is already one deeper.
+        let wrapped = e.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match wrapped {
+            Some(inner) => Some(inner),
+            None => e.source(),
+        };
+    }
+    None
+}
+
+/// An error of TLS with what to do about it.
+fn explained(error: &rustls::Error) -> String {
+    use AlertDescription as Alert;
+    use rustls::Error;
+    let day = |time: &UnixTime| UnixMs::from_seconds(time.as_secs()).date();
+    match error {
+        Error::InvalidCertificate(CertificateError::ExpiredContext { time, not_after }) => format!(
+            "the server's certificate expired on {}, and this machine's clock says {}; renew it there, or set the clock",
+            day(not_after),
+            day(time)
+        ),
+        Error::InvalidCertificate(CertificateError::NotValidYetContext { time, not_before }) => format!(
+            "the server's certificate begins on {}, and this machine's clock says {}; set the clock",
+            day(not_before),
+            day(time)
+        ),
+        Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => format!(
+            "the server's certificate is not for {} but for {}; correct the host in the url, or the certificate",
+            expected.to_str(),
+            presented.join(", ")
+        ),
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the server's certificate is of an authority that is not trusted (UnknownIssuer); name that authority's \
+             certificate in ca_file"
+                .to_owned()
+        }
+        Error::AlertReceived(Alert::CertificateRequired) => {
+            "the server asks for a client certificate; set client_certificate and client_key".to_owned()
+        }
+        Error::AlertReceived(Alert::CertificateExpired) => {
+            "the server says that our client certificate has expired; renew client_certificate and client_key"
+                .to_owned()
+        }
+        Error::AlertReceived(
+            alert @ (Alert::UnknownCA
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::AccessDenied
+            | Alert::DecryptError),
+        ) => format!(
+            "the server does not accept our client certificate ({alert:?}); it must be of an authority that the \
+             server trusts"
+        ),
+        Error::AlertReceived(alert @ (Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity)) => {
+            format!(
+                "the server wants another TLS than ours ({alert:?}): it must speak 1.2 or 1.3 with modern suites; or \
+                 it asks for a client certificate"
+            )
+        }
+        Error::PeerIncompatible(what) => {
+            format!("the server and this machine have no TLS in common ({what:?}); it must speak TLS 1.2 or 1.3")
+        }
+        Error::InvalidMessage(what) => format!("what the server says is no TLS ({what:?}); look at the port in the url"),
+        other => other.to_string(),
+    }
 }

@@ -248,6 +248,7 @@ fn one_of<T: Copy>(chance: &mut fastrand::Rng, all: &[T]) -> T {
 /// Limits that a run of a few orders reaches.
 fn small_limits(chance: &mut fastrand::Rng) -> Limits {
     Limits {
+        messages_burst: Limits::default().messages_burst,
         orders_open: chance.usize(1..=3),
         reports_open: chance.usize(1..=4),
         calls_open: 4,

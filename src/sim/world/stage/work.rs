@@ -25,6 +25,7 @@ impl Stage<'_> {
                 Effect::Http { .. } => Some(Beat::Http),
                 Effect::LineWrite { write, .. } if write.motor => Some(Beat::MotorWrite),
                 Effect::Mark(_)
+                | Effect::RenewBrokerTls
                 | Effect::LineWrite { .. }
                 | Effect::Served { .. }
                 | Effect::Note(_)
@@ -108,6 +109,8 @@ impl Stage<'_> {
                     self.story.tell(self.now_ms, || format!("  {}: {}", note.what, note.text));
                 }
             }
+            // The simulated broker speaks no TLS.
+            Effect::RenewBrokerTls => {}
             Effect::End(ending) => {
                 self.story.tell(self.now_ms, || format!("AGENT ends: {ending:?}"));
                 self.leave_the_line_alone();
