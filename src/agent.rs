@@ -20,7 +20,8 @@ use crate::config::credentials::{Credentials, Secret};
 use crate::config::{self, ClientIdentity, Config, MqttSigning};
 use crate::control::{Answer, Ask, Asked, Orders, Refusal, Versioned};
 use crate::core::event::{
-    Audience, CertificateNews, CertificateOf, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token,
+    Audience, CertificateNews, CertificateOf, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure,
+    Level, Request, Token,
 };
 use crate::core::{CloudSettings, Core, Limits, Recovered, Settings, Start, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, BrokerFault, FromBroker, ToBroker};

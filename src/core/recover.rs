@@ -1,15 +1,15 @@
 //! What happens when power returns (order-life, section 1; rules 1, 5, 6, 14).
 
 use super::archive::Archive;
-use super::certificates::Certificates;
-use super::pace::Pace;
 use super::arrivals::Arrivals;
 use super::calls::Calls;
+use super::certificates::Certificates;
 use super::commit::{After, Commits};
 use super::drive::Line;
 use super::event::{Effect, Level};
 use super::gate::Queue;
 use super::outbox::Outbox;
+use super::pace::Pace;
 use super::platform::Platform;
 use super::{Core, Counters, Phase, Start};
 use crate::cloud::device::ReceivedState;

@@ -1,19 +1,20 @@
 //! A certificate authority of a test's own.
 #![allow(dead_code, reason = "each test that includes this uses what it needs")]
 
-use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use vend::order::time::UnixMs;
 
-/// Midnight of the day that is so many days ahead.
-fn day_ahead(days: u64) -> rcgen::time::OffsetDateTime {
-    let date = UnixMs::from_seconds(now_s() + days * 86_400).date();
-    let mut parts = date.split('-').map(|part| part.parse::<u8>());
-    let year = date[..4].parse().unwrap();
-    let (_, month, day) = (parts.next(), parts.next().unwrap().unwrap(), parts.next().unwrap().unwrap());
-    date_time_ymd(year, month, day)
+/// Year, month and day, so many days ahead.
+fn day_ahead(days: u64) -> (i32, u8, u8) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let date = UnixMs::from_seconds(now.as_secs() + days * 86_400).date();
+    (date[..4].parse().unwrap(), date[5..7].parse().unwrap(), date[8..].parse().unwrap())
 }
 
 /// An authority whose certificate lies in a file, for a `ca_file`.
@@ -40,7 +41,8 @@ impl Ca {
     pub fn client_files(&self, directory: &Path, name: &str, common_name: &str, days: u64) -> (PathBuf, PathBuf) {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, common_name);
-        params.not_after = day_ahead(days);
+        let (year, month, day) = day_ahead(days);
+        params.not_after = date_time_ymd(year, month, day);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let files = (directory.join(format!("{name}.pem")), directory.join(format!("{name}.key")));
@@ -65,6 +67,23 @@ impl Ca {
         std::fs::write(&files.0, certificate.pem()).unwrap();
         std::fs::write(&files.1, key.serialize_pem()).unwrap();
         files
+    }
+
+    /// For a client in this process that trusts this authority only, and shows these files.
+    pub fn client_config(&self, identity: Option<(PathBuf, PathBuf)>) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(&self.file).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let builder = builder.with_root_certificates(roots);
+        Arc::new(match identity {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let certificate = CertificateDer::from_pem_file(certificate).unwrap();
+                let key = PrivateKeyDer::from_pem_file(key).unwrap();
+                builder.with_client_auth_cert(vec![certificate], key).unwrap()
+            }
+        })
     }
 
     /// For a server on localhost in this process.

@@ -18,12 +18,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use tempfile::TempDir;
 use vend::board::profile::Profile;
-use vend::io::http::tls;
 use vend::io::journal::{Batch, Opened, Store};
 use vend::order::key::MachineNo;
 use vend::order::record::{Birth, Ledger, encode_ledger};
 
-const MQTT_PASSWORD: &str = "right";
+pub const MQTT_PASSWORD: &str = "right-31c7f0a9-mqtt";
 
 /// How a world is to be. The defaults are plain, quick and without faults.
 #[derive(Debug, Clone)]
@@ -35,6 +34,8 @@ pub struct Setup {
     pub protocol: &'static str,
     /// A broker over TLS that asks for a password.
     pub secure_broker: bool,
+    /// That broker wants client certificates too and names its clients by them; the agent's ends in so many days.
+    pub client_certificate_days: Option<u64>,
     /// A receiver over TLS with a certificate of its own authority.
     pub secure_receiver: bool,
     /// The agent trusts that authority.
@@ -71,6 +72,7 @@ pub struct Told {
 /// A running machine. Everything ends when it is dropped.
 pub struct World {
     pub broker: Mosquitto,
+    pub broker_ca: Ca,
     pub board: Board,
     pub receiver: Receiver,
     pub cloud: Cloud,
@@ -102,6 +104,7 @@ impl World {
             port: "port",
             protocol: "5",
             secure_broker: false,
+            client_certificate_days: None,
             secure_receiver: false,
             trusts_receiver: true,
             turn_ms: 300,
@@ -120,7 +123,10 @@ impl World {
         let here = directory.path();
         let (broker_ca, report_ca) = (Ca::new(here, "broker-ca"), Ca::new(here, "report-ca"));
         let broker = start_broker(&setup, &broker_ca);
-        let platform = connect_platform(&setup, &broker, &broker_ca);
+        if let Some(days) = setup.client_certificate_days {
+            broker_ca.client_files(here, "client", "machine-1", days);
+        }
+        let platform = connect_platform(&setup, &broker, &broker_ca, here);
         let receiver = Receiver::start(setup.secure_receiver.then(|| report_ca.server_config()));
         let cloud = Cloud::start();
         let profile = profile_of(&setup, here);
@@ -130,7 +136,7 @@ impl World {
         if let Some(age_s) = setup.journal_age_s {
             begin_journal(&here.join("state"), now_s() - age_s);
         }
-        World { broker, board, receiver, cloud, platform, setup, agent: None, directory, memory }
+        World { broker, broker_ca, board, receiver, cloud, platform, setup, agent: None, directory, memory }
     }
 
     // --- the agent --------------------------------------------------------------------------------------------------
@@ -206,6 +212,17 @@ impl World {
         (output.status.code(), lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
     }
 
+    /// What `vend journal dump --json` says, in all.
+    pub fn dump_text(&self) -> Vec<u8> {
+        let output = vend(&["journal", "dump", "--json", "--directory"]).arg(self.state()).output().unwrap();
+        [output.stdout, output.stderr].concat()
+    }
+
+    /// The daemon's control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.memory.path().join("control.sock")
+    }
+
     /// The order's line of a sound [`World::dump`].
     pub fn dumped(&self, order_id: &str) -> Value {
         let (code, lines) = self.dump();
@@ -215,7 +232,7 @@ impl World {
 
     /// `GET /v1/status` on the control socket.
     pub fn status(&self) -> Value {
-        let socket = self.memory.path().join("control.sock");
+        let socket = self.socket();
         wait_until("answer on the control socket", || {
             let mut stream = UnixStream::connect(&socket).ok()?;
             stream.write_all(b"GET /v1/status HTTP/1.1\r\nHost: vend\r\nConnection: close\r\n\r\n").ok()?;
@@ -228,7 +245,7 @@ impl World {
 
     /// `vend board …` on the control socket.
     pub fn board(&self, arguments: &[&str]) -> Told {
-        let socket = self.memory.path().join("control.sock");
+        let socket = self.socket();
         let mut command = vend(&["board"]);
         let output = command.args(arguments).arg("--socket").arg(socket).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -357,8 +374,14 @@ fn start_broker(setup: &Setup, ca: &Ca) -> Mosquitto {
             let mut program = std::process::Command::new("mosquitto_passwd");
             assert!(program.arg("-b").arg(&passwords).args([user, MQTT_PASSWORD]).status().unwrap().success());
         }
+        let clients = match setup.client_certificate_days {
+            Some(_) => {
+                format!("require_certificate true\nuse_identity_as_username true\ncafile {}\n", ca.file.display())
+            }
+            None => String::new(),
+        };
         format!(
-            "allow_anonymous false\npassword_file {}\ncertfile {}\nkeyfile {}\n",
+            "{clients}allow_anonymous false\npassword_file {}\ncertfile {}\nkeyfile {}\n",
             passwords.display(),
             certificate.display(),
             key.display()
@@ -366,9 +389,10 @@ fn start_broker(setup: &Setup, ca: &Ca) -> Mosquitto {
     })
 }
 
-fn connect_platform(setup: &Setup, broker: &Mosquitto, ca: &Ca) -> Platform {
+fn connect_platform(setup: &Setup, broker: &Mosquitto, ca: &Ca, here: &Path) -> Platform {
     if setup.secure_broker {
-        let config = tls::client_config(Some(&ca.file), None).unwrap();
+        let identity = setup.client_certificate_days.map(|days| ca.client_files(here, "platform", "platform", days));
+        let config = ca.client_config(identity);
         Platform::connect("localhost", broker.port(), Some(config), Some(("platform", MQTT_PASSWORD)))
     } else {
         Platform::connect("127.0.0.1", broker.port(), None, None)
@@ -393,9 +417,14 @@ fn profile_of(setup: &Setup, directory: &Path) -> Profile {
 fn write_config(setup: &Setup, directory: &Path, memory: &Path, broker_port: u16, cloud_url: &str) {
     let Setup { profile, port, protocol, trust, verify_orders, refund_failed, private_targets, .. } = setup;
     let broker = match setup.secure_broker {
-        true => format!(
-            "url = \"mqtts://localhost:{broker_port}\"\nusername = \"{MACHINE_NO}\"\nca_file = \"broker-ca.pem\""
-        ),
+        true => {
+            let identity = match setup.client_certificate_days {
+                Some(_) => "\nclient_certificate = \"client.pem\"\nclient_key = \"client.key\"",
+                None => "",
+            };
+            let url = format!("mqtts://localhost:{broker_port}");
+            format!("url = \"{url}\"\nusername = \"{MACHINE_NO}\"\nca_file = \"broker-ca.pem\"{identity}")
+        }
         false => format!("url = \"mqtt://127.0.0.1:{broker_port}\""),
     };
     let is_own = setup.longest_vend_ms.is_some() || setup.own_profile.is_some();

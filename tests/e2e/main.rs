@@ -17,5 +17,6 @@ mod journals;
 mod kills;
 mod peers;
 mod receivers;
+mod security;
 mod services;
 mod vends;

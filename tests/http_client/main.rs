@@ -1,17 +1,17 @@
 //! The embedded HTTP client against real sockets on loopback: good receivers, bad ones, and proxies.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod certificates;
+mod rebinding;
 mod support;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::Full;
-use rcgen::KeyPair;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{Ca, SeenRequest, ServerTls, TLS12_ONLY, TLS13_ONLY, listen, read_request, serve, serve_raw};
+use support::{Ca, SeenRequest, listen, read_request, serve, serve_raw};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use vend::config::host::HostPattern;
@@ -19,8 +19,10 @@ use vend::io::http::client::{
     Answer, BODY_BYTES_MAX, Client, Failure, Kind, Parts, Phase, REPORT_BODY_BYTES_MAX, Request, TimeOuts,
 };
 use vend::io::http::proxy::Proxies;
+use vend::io::http::resolver::System;
+use vend::io::http::supply::{TlsFiles, TlsSupply};
 use vend::io::http::target::{Refused, TargetRules};
-use vend::io::http::tls::{Identity, TlsError, client_config};
+use vend::io::http::tls::Identity;
 use vend::order::time::UnixMs;
 
 /// Generous: only a broken client ever waits this long.
@@ -48,10 +50,16 @@ fn open_rules() -> TargetRules {
     TargetRules::new(hosts(&["localhost", "127.0.0.1", "*.example"]), true, false)
 }
 
+/// Trusts `ca` alone, and shows these files.
+fn supply(ca: &Ca, identity: Option<Identity>) -> Arc<TlsSupply> {
+    TlsSupply::open(TlsFiles { ca_file: Some(ca.file("ca.pem")), identity }, None).unwrap()
+}
+
 /// A client that trusts `ca` and may reach loopback.
 fn parts(ca: &Ca) -> Parts {
     Parts {
-        tls: client_config(Some(&ca.file("ca.pem")), None).unwrap(),
+        tls: supply(ca, None),
+        resolver: Arc::new(System),
         report: open_rules(),
         cloud: TargetRules::operators_own(false),
         proxies: Proxies::default(),
@@ -442,99 +450,6 @@ async fn a_name_that_resolves_to_this_machine_is_refused_before_anything_is_sent
     }
     send(&client, post(format!("http://localhost:{port}/"), Kind::Cloud)).await.expect("the operator's own may");
     assert_eq!(seen.connections(), 1);
-}
-
-// --- TLS ------------------------------------------------------------------------------------------------------
-
-#[tokio::test]
-async fn an_own_ca_is_accepted_and_the_connection_kept() {
-    let ca = Ca::new();
-    let (port, seen) = serve(Some(ca.server("localhost").config()), ok).await;
-    let client = Client::new(parts(&ca));
-    for _ in 0..2 {
-        assert_eq!(send(&client, report(secure(port))).await.unwrap().status, StatusCode::OK);
-    }
-    assert_eq!(seen.connections(), 1);
-}
-
-#[tokio::test]
-async fn a_server_with_tls_1_2_only_is_reached() {
-    let ca = Ca::new();
-    let config = ServerTls { versions: &TLS12_ONLY, ..ca.server("localhost") }.config();
-    let (port, _) = serve(Some(config), ok).await;
-    assert_eq!(send(&Client::new(parts(&ca)), report(secure(port))).await.unwrap().status, StatusCode::OK);
-}
-
-#[tokio::test]
-async fn a_bad_certificate_is_named_and_tried_again_and_nothing_is_sent() {
-    let ca = Ca::new();
-    let table = [
-        (Ca::new().server("localhost").config(), "UnknownIssuer"),
-        (ca.server("other.example").config(), "not valid for name"),
-        (ServerTls { expired: true, ..ca.server("localhost") }.config(), "expired"),
-    ];
-    let client = Client::new(parts(&ca));
-    for (config, word) in table {
-        let (port, seen) = serve(Some(config), ok).await;
-        let failure = send(&client, report(secure(port))).await.unwrap_err();
-        assert!(matches!(&failure, Failure::Tls { why } if why.contains(word)), "{word}: {failure:?}");
-        assert!(!failure.is_final());
-        assert!(seen.requests().is_empty());
-    }
-}
-
-#[tokio::test]
-async fn a_client_certificate_is_shown_where_it_is_asked_for() {
-    let ca = Ca::new();
-    for versions in [&TLS12_ONLY, &TLS13_ONLY] {
-        let config = ServerTls { ask_client: true, versions, ..ca.server("localhost") }.config();
-        let (port, seen) = serve(Some(config), ok).await;
-        let failure = send(&Client::new(parts(&ca)), report(secure(port))).await.unwrap_err();
-        assert!(matches!(failure, Failure::Tls { .. } | Failure::Lost { .. }), "{failure:?}");
-        assert!(seen.requests().is_empty());
-        let tls = client_config(Some(&ca.file("ca.pem")), Some(&ca.identity())).unwrap();
-        let client = Client::new(Parts { tls, ..parts(&ca) });
-        assert_eq!(send(&client, report(secure(port))).await.unwrap().status, StatusCode::OK);
-    }
-}
-
-#[tokio::test]
-async fn a_server_that_does_not_speak_tls_runs_out_of_time_or_is_named() {
-    let time_outs = TimeOuts { tls: Duration::from_millis(300), ..patient() };
-    let client = Client::new(Parts { time_outs, ..parts(&Ca::new()) });
-    let port =
-        serve_raw(|mut stream, _| async move { while stream.read(&mut [0; 512]).await.unwrap_or(0) > 0 {} }).await;
-    let failure = send(&client, report(secure(port))).await.unwrap_err();
-    assert_eq!(failure, Failure::TimeOut { phase: Phase::Tls });
-    let (port, _) = serve(None, ok).await;
-    let failure = send(&client, report(secure(port))).await.unwrap_err();
-    assert!(matches!(failure, Failure::Tls { .. }), "{failure:?}");
-}
-
-#[test]
-fn a_file_that_cannot_be_used_for_tls_is_named() {
-    let ca = Ca::new();
-    let identity = ca.identity();
-    let (empty, torn) = (ca.file("empty.pem"), ca.file("torn.pem"));
-    std::fs::write(&empty, "nothing here\n").unwrap();
-    std::fs::write(&torn, "-----BEGIN CERTIFICATE-----\nMIIB\n").unwrap();
-    let bogus = ca.file("bogus.pem");
-    std::fs::write(&bogus, "-----BEGIN CERTIFICATE-----\nMAAA\n-----END CERTIFICATE-----\n").unwrap();
-    let own_ca = |file: &PathBuf| client_config(Some(file), None).unwrap_err();
-    assert!(matches!(own_ca(&ca.file("absent")), TlsError::Unreadable { .. }));
-    assert!(matches!(own_ca(&empty), TlsError::NoCertificate { .. }));
-    assert!(matches!(own_ca(&torn), TlsError::NotPem { .. }));
-    assert!(matches!(own_ca(&bogus), TlsError::BadCertificate { .. }));
-    assert!(own_ca(&empty).to_string().contains("empty.pem"));
-
-    let with = |identity: Identity| client_config(Some(&ca.file("ca.pem")), Some(&identity));
-    let no_key = with(Identity { key: identity.certificate.clone(), ..identity.clone() });
-    assert!(matches!(no_key, Err(TlsError::NoKey { .. })));
-    let strange = ca.file("strange.key");
-    std::fs::write(&strange, KeyPair::generate().unwrap().serialize_pem()).unwrap();
-    let other_key = with(Identity { key: strange, ..identity.clone() });
-    assert!(matches!(other_key, Err(TlsError::KeyDoesNotFit { .. })));
-    assert!(with(identity).is_ok());
 }
 
 // --- proxies --------------------------------------------------------------------------------------------------

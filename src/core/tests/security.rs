@@ -87,7 +87,12 @@ fn meet(w: &mut World, of: CertificateOf, not_after_s: u64) {
 
 fn warnings(w: &World) -> Vec<String> {
     let status = w.core.status(w.now);
-    status.recent.into_iter().filter(|n| n.what == "certificate_ends").map(|n| format!("{} {}", n.level, n.text)).collect()
+    status
+        .recent
+        .into_iter()
+        .filter(|n| n.what == "certificate_ends")
+        .map(|n| format!("{} {}", n.level, n.text))
+        .collect()
 }
 
 #[test]
@@ -124,7 +129,11 @@ fn an_end_is_told_30_7_and_1_days_ahead_and_when_it_is_there_each_once() {
 
 #[test]
 fn without_trusted_time_nothing_is_said_of_a_certificate_and_with_it_at_once() {
-    let now = crate::order::time::Now { boot: BootMs(1_000), wall: crate::order::time::UnixMs::from_seconds(T0_S), synchronised: false };
+    let now = crate::order::time::Now {
+        boot: BootMs(1_000),
+        wall: crate::order::time::UnixMs::from_seconds(T0_S),
+        synchronised: false,
+    };
     let mut w = World::unborn(settings(), now);
     meet(&mut w, CertificateOf::Broker, T0_S - DAY_S);
     w.pass_s(100 * DAY_S);

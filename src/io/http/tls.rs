@@ -269,7 +269,9 @@ fn explained(error: &rustls::Error) -> String {
             "the server does not accept our client certificate ({alert:?}); it must be of an authority that the \
              server trusts"
         ),
-        Error::AlertReceived(alert @ (Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity)) => {
+        Error::AlertReceived(
+            alert @ (Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity),
+        ) => {
             format!(
                 "the server wants another TLS than ours ({alert:?}): it must speak 1.2 or 1.3 with modern suites; or \
                  it asks for a client certificate"
@@ -278,7 +280,9 @@ fn explained(error: &rustls::Error) -> String {
         Error::PeerIncompatible(what) => {
             format!("the server and this machine have no TLS in common ({what:?}); it must speak TLS 1.2 or 1.3")
         }
-        Error::InvalidMessage(what) => format!("what the server says is no TLS ({what:?}); look at the port in the url"),
+        Error::InvalidMessage(what) => {
+            format!("what the server says is no TLS ({what:?}); look at the port in the url")
+        }
         other => other.to_string(),
     }
 }

@@ -1,8 +1,11 @@
 //! The MQTT session against a real mosquitto, and against scripted brokers where mosquitto behaves too well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
-#[path = "common/mosquitto.rs"]
+#[path = "../common/certificates.rs"]
+mod certificates;
+#[path = "../common/mosquitto.rs"]
 mod mosquitto;
+mod tls;
 
 use bytes::Bytes;
 use mosquitto::Mosquitto;
@@ -11,7 +14,6 @@ use rumqttc::v5::{AsyncClient, Event, MqttOptions};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -446,38 +448,6 @@ async fn a_wrong_password_is_told_and_tried_again() {
         }
         agent.crash().await;
         Agent::ready(with("right")).await;
-    }
-}
-
-#[tokio::test]
-async fn tls_needs_the_ca_that_signed_the_broker() {
-    let ca_key = rcgen::KeyPair::generate().unwrap();
-    let mut ca = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let ca_certificate = ca.self_signed(&ca_key).unwrap();
-    let issuer = rcgen::Issuer::new(ca, ca_key);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let certificate =
-        rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    let broker = Mosquitto::start_with(|directory| {
-        let (certfile, keyfile) = (directory.join("certificate.pem"), directory.join("key.pem"));
-        std::fs::write(&certfile, certificate.pem()).unwrap();
-        std::fs::write(&keyfile, key.serialize_pem()).unwrap();
-        format!("allow_anonymous true\ncertfile {}\nkeyfile {}\n", certfile.display(), keyfile.display())
-    });
-    let trusting = |roots: rustls::RootCertStore| {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        Some(Arc::new(builder.unwrap().with_root_certificates(roots).with_no_client_auth()))
-    };
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(ca_certificate.der().clone()).unwrap();
-    for protocol in BOTH {
-        let with = |tls| BrokerConfig { host: "localhost".to_owned(), tls, ..config(broker.port(), protocol) };
-        let trouble = Agent::start(with(trusting(rustls::RootCertStore::empty()))).lost().await;
-        assert!(matches!(trouble, Trouble::Tls(_)), "{protocol:?}: {trouble:?}");
-        let (mut agent, epoch, _) = Agent::ready(with(trusting(roots.clone()))).await;
-        agent.barrier(epoch).await;
     }
 }
 
