@@ -334,6 +334,46 @@ fn a_certificate_without_its_key_is_refused_and_with_it_is_fine() {
 }
 
 #[test]
+fn the_clouds_certificate_and_key_are_checked_like_the_brokers_and_a_wrong_pair_is_told_with_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let made = ["machine", "other"].map(|name| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap());
+    let key = made[0].signing_key.serialize_pem();
+    let encrypted = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    let certificate = made[0].cert.pem();
+    let files = [
+        ("client.pem", certificate.as_str()),
+        ("client.key", &key),
+        ("other.key", &made[1].signing_key.serialize_pem()),
+        ("locked.key", &encrypted),
+        ("cut.pem", &certificate[..certificate.len() / 2]),
+    ];
+    for (name, text) in files {
+        std::fs::write(here.join(name), text).unwrap();
+    }
+    let with = |certificate: &str, key: &str| {
+        let lines = format!("[cloud]\nclient_certificate = \"{certificate}\"\nclient_key = \"{key}\"");
+        check_in(here, &GOOD.replace("[cloud]", &lines), "en")
+    };
+    assert_eq!(with("client.pem", "client.key"), (Some(0), String::new()));
+    for (certificate, key, told) in [
+        ("client.pem", "other.key", "client_key cannot be used: /etc/vend/other.key: the key does not belong"),
+        ("client.pem", "locked.key", "client_key cannot be used: /etc/vend/locked.key: the key is encrypted"),
+        ("client.pem", "client.pem", "client_key cannot be used: /etc/vend/client.pem: holds no private key"),
+        ("cut.pem", "client.key", "client_certificate cannot be used: /etc/vend/cut.pem: not PEM, or cut off"),
+        ("client.key", "client.key", "client_certificate cannot be used: /etc/vend/client.key: holds no certificate"),
+    ] {
+        let (code, stderr) = with(certificate, key);
+        assert!(stderr.contains(&format!("cloud.{told}")) && stderr.contains("^^^^"), "{stderr}");
+        assert_eq!(code, Some(78));
+    }
+    let lines = "[cloud]\nclient_certificate = \"client.pem\"";
+    let (code, stderr) = check_in(here, &GOOD.replace("[cloud]", lines), "zh");
+    assert!(stderr.contains("cloud.client_key"), "{stderr}");
+    assert_eq!(code, Some(78));
+}
+
+#[test]
 fn a_cloud_that_is_to_be_asked_must_be_named() {
     wrong(
         "url = \"https://cloud.example\"\n",

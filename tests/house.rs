@@ -223,6 +223,30 @@ fn scripts_can_be_executed() {
     }
 }
 
+/// What holds a secret neither prints itself nor is compared digit by digit: both would be derived.
+#[test]
+fn what_holds_a_secret_derives_neither_debug_nor_equality() {
+    const HOLDERS: [&str; 5] = ["SigningKey", "Signature", "AppSecret", "Secret", "Password"];
+    let mut found = Vec::new();
+    let mut findings = Vec::new();
+    for (path, text) in files("src", ".rs") {
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.windows(2) {
+            let Some(name) = HOLDERS.iter().find(|name| pair[1].starts_with(&format!("pub struct {name}("))) else {
+                continue;
+            };
+            found.push(*name);
+            // A signature is no secret, only what it is compared with must not be found out.
+            let prints = pair[0].contains("Debug") && *name != "Signature";
+            if prints || pair[0].contains("PartialEq") {
+                findings.push(format!("{path}: {name}: {}", pair[0]));
+            }
+        }
+    }
+    assert_eq!(found.len(), HOLDERS.len(), "{found:?}");
+    none("secrets that derive too much", findings);
+}
+
 /// What a document names in backticks exists: `src/…` and other paths as files, `module::name` as an item of that
 /// module, `name()` as a function, `CONSTANTS` as constants.
 #[test]

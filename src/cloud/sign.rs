@@ -5,6 +5,7 @@
 //! example verifies raw, and a second accepted text per signature would open again what the rule against ambiguous
 //! values closes.
 
+use crate::order::constant_time;
 use md5::{Digest, Md5};
 use std::fmt;
 
@@ -12,8 +13,16 @@ use std::fmt;
 pub const SIGN_FIELD: &str = "sign";
 
 /// A merchant's key that ends the signed text (AppKey, or AppId where `[signing]` says so). Never shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct SigningKey(Box<str>);
+
+impl PartialEq for SigningKey {
+    fn eq(&self, other: &Self) -> bool {
+        constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl Eq for SigningKey {}
 
 /// A signing key must not be empty: everyone could sign with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,8 +46,16 @@ impl fmt::Debug for SigningKey {
 }
 
 /// 32 upper-case hex digits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Signature(String);
+
+impl PartialEq for Signature {
+    fn eq(&self, other: &Self) -> bool {
+        constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl Eq for Signature {}
 
 impl Signature {
     /// The digits.
@@ -51,9 +68,7 @@ impl Signature {
     /// wherever they differ, so that nobody finds a signature digit by digit.
     #[must_use]
     pub fn matches(&self, claimed: &str) -> bool {
-        let (own, claimed) = (self.0.as_bytes(), claimed.as_bytes());
-        let difference = own.iter().zip(claimed).fold(0, |sum, (a, b)| std::hint::black_box(sum | (a ^ b)));
-        own.len() == claimed.len() && difference == 0
+        constant_time::equal(self.0.as_bytes(), claimed.as_bytes())
     }
 }
 

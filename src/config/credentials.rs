@@ -3,6 +3,7 @@
 use super::file::cloud_asked_by;
 use super::problem::Both;
 use super::{Config, MqttSigning};
+use crate::order::constant_time;
 use std::fmt;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -13,8 +14,16 @@ use std::sync::Arc;
 pub const SECRET_BYTES_MAX: u64 = 4_096;
 
 /// A secret. It shows itself to nobody who prints it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Secret(Box<str>);
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl Eq for Secret {}
 
 impl Secret {
     /// Takes a text into custody.

@@ -138,7 +138,7 @@ impl Core {
         self.note(Level::Warn, "broker_lost", "the connection to the broker is gone".to_owned());
     }
 
-    pub(super) fn look_at_message(&mut self, now: Now, tag: Tag, payload: &[u8], redelivered: bool) {
+    pub(super) fn on_message(&mut self, now: Now, tag: Tag, payload: &[u8], redelivered: bool) {
         let failed = self.failed.is_some() && !sabotage::is_out(Clause::R07NothingAccepted);
         if self.arrivals.connection != Some(tag.epoch) || failed {
             return;

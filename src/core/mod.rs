@@ -237,7 +237,7 @@ impl Core {
         match event {
             Event::Connected { epoch, session_present } => self.on_connected(now, epoch, session_present),
             Event::Disconnected => self.on_disconnected(),
-            Event::Message { tag, payload, redelivered } => self.on_message(now, tag, payload, redelivered),
+            Event::Message { tag, payload, redelivered } => self.on_arrival(now, tag, payload, redelivered),
             Event::Published(token) => self.on_published(now, token),
             Event::NotPublished { token, why } => self.on_not_published(now, token, why),
             Event::Committed(id) => {

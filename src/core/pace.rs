@@ -52,11 +52,11 @@ impl Pace {
 
 impl Core {
     /// A message came: it is looked at now or when its time has come, always in the order of receipt.
-    pub(super) fn on_message(&mut self, now: Now, tag: Tag, payload: Bytes, redelivered: bool) {
+    pub(super) fn on_arrival(&mut self, now: Now, tag: Tag, payload: Bytes, redelivered: bool) {
         self.counters.messages += 1;
         let burst = self.settings.limits.messages_burst;
         if self.pace.waiting.is_empty() && self.pace.may_pass(now, burst) {
-            self.look_at_message(now, tag, &payload, redelivered);
+            self.on_message(now, tag, &payload, redelivered);
             return;
         }
         self.counters.paced += 1;
@@ -77,7 +77,7 @@ impl Core {
             && self.pace.may_pass(now, self.settings.limits.messages_burst)
             && let Some((tag, payload, redelivered)) = self.pace.waiting.pop_front()
         {
-            self.look_at_message(now, tag, &payload, redelivered);
+            self.on_message(now, tag, &payload, redelivered);
         }
     }
 }

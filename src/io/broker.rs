@@ -27,6 +27,7 @@ pub use once::publish_once;
 
 use crate::core::event::{Epoch, Tag};
 use crate::io::http::supply::TlsSupply;
+use crate::order::constant_time;
 use bytes::Bytes;
 use retry::Retry;
 use session::{Ended, Session};
@@ -55,8 +56,16 @@ pub enum Protocol {
 }
 
 /// A password. It cannot be printed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Password(String);
+
+impl PartialEq for Password {
+    fn eq(&self, other: &Self) -> bool {
+        constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl Eq for Password {}
 
 impl Password {
     /// Keeps a password.

@@ -5,6 +5,7 @@ pub mod backoff;
 pub mod call;
 pub mod civil;
 pub mod command;
+pub mod constant_time;
 mod format_1;
 pub mod key;
 pub mod life;

@@ -3,6 +3,7 @@
 
 #[path = "../common/certificates.rs"]
 mod certificates;
+mod flood;
 #[path = "../common/mosquitto.rs"]
 mod mosquitto;
 mod tls;

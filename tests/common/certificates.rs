@@ -7,13 +7,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use vend::io::clock::Clock;
 use vend::order::time::UnixMs;
 
 /// Year, month and day, so many days ahead.
 fn day_ahead(days: u64) -> (i32, u8, u8) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let date = UnixMs::from_seconds(now.as_secs() + days * 86_400).date();
+    let now_s = Clock::new().now().wall.seconds();
+    let date = UnixMs::from_seconds(now_s + days * 86_400).date();
     (date[..4].parse().unwrap(), date[5..7].parse().unwrap(), date[8..].parse().unwrap())
 }
 

@@ -3,6 +3,7 @@
 use super::answer::{Answer, ApiError};
 use crate::cloud::envelope::{Value as Field, seal, to_json};
 use crate::cloud::sign::SigningKey;
+use crate::order::constant_time;
 use crate::order::key::MachineNo;
 use serde_json::{Value, json};
 use std::fmt;
@@ -15,8 +16,16 @@ pub const APP_ID_HEADER: &str = "Appid";
 pub const APP_SECRET_HEADER: &str = "AppSecret";
 
 /// The secret of [`APP_SECRET_HEADER`]. Never shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct AppSecret(Box<str>);
+
+impl PartialEq for AppSecret {
+    fn eq(&self, other: &Self) -> bool {
+        constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl Eq for AppSecret {}
 
 impl AppSecret {
     /// Takes the secret exactly as given; whoever reads it from a file cuts the line end off first.
