@@ -250,7 +250,7 @@ async fn serve(
 
     // HTTP: one client for merchants, one for the cloud; each request is a task, the core bounds how many.
     let mut requests = Requests::default();
-    let clients = Clients::new(config, &certificates)?;
+    let clients = Clients::new(config, Some(&certificates))?;
 
     // The control socket.
     let (asks, mut from_control) = mpsc::channel(CONTROL_MAX);
@@ -537,14 +537,14 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(config: &Config, certificates: &mpsc::Sender<CertificateNews>) -> Result<Clients, StartError> {
+    fn new(config: &Config, certificates: Option<&mpsc::Sender<CertificateNews>>) -> Result<Clients, StartError> {
         let wrong = |error: &dyn std::fmt::Display| StartError::configuration(error);
         let proxies = Proxies::from_environment().map_err(|e| wrong(&e))?;
         let report = &config.report;
         let rules = TargetRules::new(report.allow_hosts.clone(), report.allow_private_targets, report.allow_plaintext);
         let client = |files: TlsFiles, (own, server), report: TargetRules, cloud: TargetRules| {
-            let listener = Listener { to: certificates.clone(), own, server };
-            let tls = TlsSupply::open(files, Some(listener)).map_err(|e| wrong(&e))?;
+            let listener = certificates.map(|to| Listener { to: to.clone(), own, server });
+            let tls = TlsSupply::open(files, listener).map_err(|e| wrong(&e))?;
             let time_outs = client::TimeOuts::default();
             Ok::<_, StartError>(Rc::new(client::Client::new(client::Parts {
                 tls,
@@ -604,7 +604,7 @@ impl Clients {
 /// # Errors
 /// When a certificate of the configuration does not read, or a proxy of the environment.
 pub(crate) fn cloud_client(config: &Config) -> Result<Option<Rc<client::Client>>, StartError> {
-    Ok(Clients::new(config)?.cloud)
+    Ok(Clients::new(config, None)?.cloud)
 }
 
 /// A request of the core in the words of the HTTP client.

@@ -16,7 +16,9 @@ use crate::io::broker::{self, BrokerConfig, FromBroker, ToBroker};
 use crate::io::clock::Clock;
 use crate::io::http::client::{self, Kind};
 use crate::io::http::proxy::Proxies;
+use crate::io::http::resolver;
 use crate::io::http::server::{self, Answer, Request};
+use crate::io::http::supply::{TlsFiles, TlsSupply};
 use crate::io::http::target::TargetRules;
 use crate::io::http::tls;
 use crate::sim::cloud::fault::Fault;
@@ -188,7 +190,7 @@ fn stand_in(args: &SimulateArgs, config: &Config, credentials: &Credentials) -> 
 /// The platform's own connection: what the machine publishes it hears, and the other way round.
 fn broker_config(config: &Config, credentials: &Credentials) -> Result<BrokerConfig, Failure> {
     let mqtt_key = agent::mqtt_key(config, credentials)?;
-    let machine = agent::broker_config(config, credentials, &mqtt_key, Clock::new().now().wall.seconds())?;
+    let machine = agent::broker_config(config, credentials, &mqtt_key, Clock::new().now().wall.seconds(), None)?;
     Ok(BrokerConfig {
         client_id: format!("vend-platform-{:08x}", fastrand::u32(..)),
         // Its session ends with it.
@@ -380,10 +382,11 @@ fn tell_merchants(mut waiting: mpsc::Receiver<(String, Vec<u8>)>) -> Result<impl
     // A stand-in's merchant stands on this computer, or somewhere in the workshop.
     let rules = TargetRules::new(Vec::new(), true, true);
     let client = client::Client::new(client::Parts {
-        tls: tls::client_config(None, None).map_err(|e| wrong(&e))?,
+        tls: TlsSupply::open(TlsFiles::default(), None).map_err(|e| wrong(&e))?,
         report: rules.clone(),
         cloud: rules,
         proxies: Proxies::from_environment().map_err(|e| wrong(&e))?,
+        resolver: Arc::new(resolver::System),
         time_outs: client::TimeOuts::default(),
     });
     Ok(async move {
