@@ -6,6 +6,7 @@ use super::evidence::{Fact, Post};
 use crate::board::profile::Profile;
 use crate::cloud::open_platform::{Account, AppSecret, BASE_PATH};
 use crate::cloud::sign::SigningKey;
+use crate::io::http::server::{self, Answer, Request};
 use crate::io::journal::{Batch, Opened, Store};
 use crate::order::key::MachineNo;
 use crate::order::record::{self, Birth, Ledger};
@@ -14,15 +15,8 @@ use crate::sim::board::fault::{Fault, FaultKind, Faults};
 use crate::sim::cloud::{SimCloud, SimOrder};
 use crate::sim::pty::{PtyBoard, PtyCommand};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use rustix::process::{Pid, Signal, kill_process};
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::io::{self, Write as _};
@@ -30,7 +24,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
@@ -49,8 +44,6 @@ pub const NO_DROP_SLOT: u16 = 4;
 const FACTS_MAX: usize = 1_024;
 /// Messages and commands of the script on their way: it sends one and waits for what follows.
 const COMMANDS_MAX: usize = 8;
-/// Largest request that merchant and cloud read, in bytes: far above any report.
-const REQUEST_BYTES_MAX: usize = 64 * 1_024;
 /// How long the agent may take to end: a running motor may finish first.
 const LAST_WORDS: Duration = Duration::from_secs(30);
 /// Lines of the agent's log that are shown when something went wrong.
@@ -67,13 +60,15 @@ const MACHINE_NO: &str = "10000001";
 #[derive(Clone)]
 struct Ear {
     facts: mpsc::Sender<Fact>,
-    missed: Rc<Cell<bool>>,
+    missed: Arc<AtomicBool>,
 }
 
 impl Ear {
     fn tell(&self, fact: Fact) {
         // The director notices, so that no play is judged on half of the evidence.
-        self.missed.set(self.missed.get() || self.facts.try_send(fact).is_err());
+        if self.facts.try_send(fact).is_err() {
+            self.missed.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Runs one of the cast. Nobody may leave before the end.
@@ -92,7 +87,7 @@ pub struct Cast {
     /// What they see.
     pub facts: mpsc::Receiver<Fact>,
     /// More happened than could be told.
-    pub missed: Rc<Cell<bool>>,
+    pub missed: Arc<AtomicBool>,
     /// The real one.
     pub agent: Agent,
     /// Signs commands and verifies reports.
@@ -101,9 +96,9 @@ pub struct Cast {
     pub machine_no: MachineNo,
     to_broker: mpsc::Sender<Message>,
     to_board: mpsc::Sender<PtyCommand>,
-    merchant_is_up: Rc<Cell<bool>>,
+    merchant_is_up: Arc<AtomicBool>,
     merchant: SocketAddr,
-    cloud: Rc<RefCell<SimCloud>>,
+    cloud: Arc<Mutex<SimCloud>>,
 }
 
 impl Cast {
@@ -116,7 +111,7 @@ impl Cast {
         let signing = SigningKey::new(APP_KEY).map_err(io::Error::other)?;
         let machine_no = MachineNo::parse(MACHINE_NO).map_err(io::Error::other)?;
         let (facts_in, facts) = mpsc::channel(FACTS_MAX);
-        let missed = Rc::new(Cell::new(false));
+        let missed = Arc::new(AtomicBool::new(false));
         let ear = Ear { facts: facts_in, missed: missed.clone() };
 
         let broker = Broker::open().await?;
@@ -134,11 +129,11 @@ impl Cast {
         let emulator = emulator_for(&profile, TURN_MS, faults);
         ear.watch("board", board.run(emulator, commands, move |turn| own_ear.tell(Fact::Turn(*turn))));
 
-        let merchant_is_up = Rc::new(Cell::new(true));
+        let merchant_is_up = Arc::new(AtomicBool::new(true));
         let merchant = open_merchant(&ear, merchant_is_up.clone(), &signing).await?;
         let account =
             Account { app_id: APP_ID.to_owned(), app_secret: AppSecret::new(APP_SECRET), app_key: signing.clone() };
-        let cloud = Rc::new(RefCell::new(SimCloud::new(account, machine_no.clone())));
+        let cloud = Arc::new(Mutex::new(SimCloud::new(account, machine_no.clone())));
         let cloud_address = open_cloud(&ear, cloud.clone()).await?;
 
         write_machine(directory, broker_address, cloud_address)?;
@@ -169,94 +164,68 @@ impl Cast {
 
     /// The merchant hangs up on everybody, or serves again.
     pub fn set_merchant(&self, is_up: bool) {
-        self.merchant_is_up.set(is_up);
+        self.merchant_is_up.store(is_up, Ordering::Relaxed);
     }
 
     /// The cloud knows a paid order whose goods wait.
     pub fn put_on_the_books(&self, order_id: u64, record_id: u64) {
         let records = BTreeMap::from([(record_id, "WAITING_PICKED_UP".to_owned())]);
-        self.cloud.borrow_mut().orders.insert(order_id, SimOrder { status: "SUCCESS".to_owned(), records });
+        books(&self.cloud).orders.insert(order_id, SimOrder { status: "SUCCESS".to_owned(), records });
     }
 }
 
-/// A request, read to its end.
-struct Arrived {
-    request: http::request::Parts,
-    body: Bytes,
-}
-
-impl Arrived {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.request.headers.get(name)?.to_str().ok()
-    }
-}
-
-/// Serves HTTP on loopback. While `is_up` is false whoever comes is hung up on, and `hung_up` called: a closed port
-/// would look the same to the caller, but count nobody.
+/// Serves HTTP on a free port of loopback, one request a connection, so that "down" is down.
 async fn serve_http(
-    listener: TcpListener,
-    is_up: Rc<Cell<bool>>,
-    hung_up: impl Fn(),
-    answer: impl Fn(Arrived) -> (u16, Vec<u8>) + 'static,
-) -> io::Result<()> {
-    let answer = Rc::new(answer);
-    loop {
-        let (stream, _) = listener.accept().await?;
-        if !is_up.get() {
-            hung_up();
-            continue;
-        }
-        let answer = answer.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let answer = answer.clone();
-            async move {
-                let (request, body) = request.into_parts();
-                let (status, body) = match Limited::new(body, REQUEST_BYTES_MAX).collect().await {
-                    Ok(body) => answer(Arrived { request, body: body.to_bytes() }),
-                    Err(_) => (413, Vec::new()),
-                };
-                let mut response = Response::new(Full::new(Bytes::from(body)));
-                *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
-                Ok::<_, Infallible>(response)
-            }
-        });
-        spawn_local(async move {
-            // One request a connection, so that "down" is down. A caller that leaves is the caller's affair.
-            let mut server = hyper::server::conn::http1::Builder::new();
-            let _ = server.keep_alive(false).serve_connection(TokioIo::new(stream), service).await;
-        });
-    }
-}
-
-async fn open_merchant(ear: &Ear, is_up: Rc<Cell<bool>>, signing: &SigningKey) -> io::Result<SocketAddr> {
+    ear: &Ear,
+    who: &'static str,
+    decide: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
-    let (at_door, at_desk, signing) = (ear.clone(), ear.clone(), signing.clone());
-    let answer = move |arrived: Arrived| {
-        let post = Post::read(arrived.header("idempotency-key"), arrived.body.clone(), &signing);
-        at_desk.tell(Fact::Posted(post));
-        (200, Vec::new())
-    };
-    ear.watch("merchant", serve_http(listener, is_up, move || at_door.tell(Fact::HungUp), answer));
+    let decide = Arc::new(decide);
+    ear.watch(who, async move {
+        server::serve(listener, None, decide).await;
+        Ok(())
+    });
     Ok(address)
 }
 
-async fn open_cloud(ear: &Ear, cloud: Rc<RefCell<SimCloud>>) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?;
+fn said(status: u16, body: Vec<u8>) -> Answer {
+    Answer::Whole { status, headers: "Connection: close\r\n".to_owned(), body }
+}
+
+/// While the merchant is down whoever comes is hung up on: a closed port would look the same to the caller, but count
+/// nobody.
+async fn open_merchant(ear: &Ear, is_up: Arc<AtomicBool>, signing: &SigningKey) -> io::Result<SocketAddr> {
+    let (own_ear, signing) = (ear.clone(), signing.clone());
+    serve_http(ear, "merchant", move |request| {
+        if !is_up.load(Ordering::Relaxed) {
+            own_ear.tell(Fact::HungUp);
+            return Answer::Cut(b"");
+        }
+        let key = request.headers.get("idempotency-key").map(String::as_str);
+        own_ear.tell(Fact::Posted(Post::read(key, Bytes::from(request.body.clone()), &signing)));
+        said(200, Vec::new())
+    })
+    .await
+}
+
+async fn open_cloud(ear: &Ear, cloud: Arc<Mutex<SimCloud>>) -> io::Result<SocketAddr> {
     let own_ear = ear.clone();
-    let answer = move |arrived: Arrived| {
-        let request = &arrived.request;
-        let path = request.uri.path();
-        if let Some(order_id) = path.strip_prefix(&format!("{BASE_PATH}/orders/")) {
+    serve_http(ear, "cloud", move |request| {
+        if let Some(order_id) = request.path.strip_prefix(&format!("{BASE_PATH}/orders/")) {
             own_ear.tell(Fact::Asked { order_id: order_id.to_owned() });
         }
-        let headers: Vec<(&str, &str)> =
-            request.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
-        cloud.borrow_mut().answer(request.method.as_str(), path, &headers, &arrived.body)
-    };
-    ear.watch("cloud", serve_http(listener, Rc::new(Cell::new(true)), || (), answer));
-    Ok(address)
+        let headers: Vec<(&str, &str)> = request.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let (status, body) = books(&cloud).answer(&request.method, &request.path, &headers, &request.body);
+        said(status, body)
+    })
+    .await
+}
+
+/// Nothing that holds the lock can panic half-way, so poisoned books are still whole.
+fn books(cloud: &Mutex<SimCloud>) -> MutexGuard<'_, SimCloud> {
+    cloud.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The agent's configuration and secrets, as a technician would write them.

@@ -186,7 +186,7 @@ impl Director {
     }
 
     async fn next_fact(&mut self) -> Result<Fact, Cut> {
-        if self.cast.missed.get() {
+        if self.cast.missed.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(Cut::Missed);
         }
         tokio::select! {
