@@ -133,9 +133,9 @@ impl Answering for M102Board {
 #[cfg(test)]
 mod tests {
     use super::super::pair::{
-        Mishap, Pair, assert_absent_board, assert_both_prove_nothing, assert_give_up, assert_nothing_proven_by_restart,
-        assert_port_comes_back, assert_quiet_when_idle, assert_writes_that_fail, at_every_step, command, outcome,
-        profile,
+        Mishap, Pair, assert_absent_board, assert_both_prove_nothing, assert_give_up, assert_held_until_released,
+        assert_nothing_proven_by_restart, assert_port_comes_back, assert_quiet_when_idle, assert_writes_that_fail,
+        at_every_step, command, outcome, profile,
     };
     use super::*;
     use crate::board::driver::{Finding, LineFault};
@@ -271,18 +271,7 @@ mod tests {
 
     #[test]
     fn a_result_stays_until_it_is_released_and_nothing_is_asked_meanwhile() {
-        let mut pair = Pair::new("m102", "");
-        pair.auto_release = false;
-        pair.until_idle();
-        pair.drive(&command(1, 12, true));
-        pair.run(60_000, |p| !p.ends.is_empty());
-        let written = pair.written.len();
-        pair.run_for(60_000);
-        assert_eq!(pair.written.len(), written);
-        pair.driver.release(pair.now);
-        pair.until_idle();
-        pair.auto_release = true;
-        pair.assert_can_vend_again();
+        assert_held_until_released("m102", &command(1, 12, true)).assert_can_vend_again();
     }
 
     #[test]

@@ -401,6 +401,22 @@ pub fn assert_give_up(name: &str) {
     pair.assert_can_vend_again();
 }
 
+/// A result waits for its release, and the line is still until then.
+pub fn assert_held_until_released(name: &str, command: &MotorCommand) -> Pair {
+    let mut pair = Pair::new(name, "");
+    pair.auto_release = false;
+    pair.until_idle();
+    pair.drive(command);
+    pair.run(60_000, |p| !p.ends.is_empty());
+    let written = pair.written.len();
+    pair.run_for(60_000);
+    assert_eq!((pair.written.len(), pair.driver.state()), (written, LineState::Held));
+    pair.driver.release(pair.now);
+    pair.until_idle();
+    pair.auto_release = true;
+    pair
+}
+
 pub fn assert_quiet_when_idle(name: &str) {
     let mut pair = Pair::new(name, "");
     pair.until_idle();

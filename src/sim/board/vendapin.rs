@@ -211,8 +211,8 @@ impl Emulator for VendapinBoard {
 mod tests {
     use super::super::fault::Faults;
     use super::super::pair::{
-        Mishap, Pair, assert_both_prove_nothing, assert_nothing_proven_by_restart, assert_writes_that_fail,
-        at_every_step, command, outcome, profile,
+        Mishap, Pair, assert_both_prove_nothing, assert_held_until_released, assert_nothing_proven_by_restart,
+        assert_writes_that_fail, at_every_step, command, outcome, profile,
     };
     use super::*;
     use crate::board::driver::{Finding, LineFault, LineState};
@@ -357,16 +357,7 @@ mod tests {
 
     #[test]
     fn a_result_stays_until_it_is_released_and_nothing_is_asked_meanwhile() {
-        let mut pair = Pair::new("vendapin", "");
-        pair.auto_release = false;
-        pair.until_idle();
-        pair.drive(&command(1, 1, true));
-        pair.run(60_000, |p| !p.ends.is_empty());
-        let written = pair.written.len();
-        pair.run_for(60_000);
-        assert_eq!((pair.written.len(), pair.driver.state()), (written, LineState::Held));
-        pair.driver.release(pair.now);
-        pair.until_idle();
+        assert_held_until_released("vendapin", &command(1, 1, true));
     }
 
     #[test]
