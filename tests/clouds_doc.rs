@@ -16,7 +16,7 @@ use vend::cloud::orders::course::read_told;
 use vend::cloud::orders::interface::{TABLE, Verb};
 use vend::cloud::orders::mall::read_pay_code;
 use vend::cloud::orders::songshu::read_notified;
-use vend::cloud::orders::{CallError, CloudName};
+use vend::cloud::orders::{AnswerError, CloudName};
 
 const DOCUMENT: &str = "docs/clouds.md";
 const CLOUDS: [CloudName; 3] = [CloudName::Songshu, CloudName::Course, CloudName::Mall];
@@ -103,7 +103,7 @@ fn every_member_of_the_documents_examples_has_its_row() {
 }
 
 /// What a cloud says to a code.
-fn refused(cloud: CloudName, code: i64) -> CallError {
+fn refused(cloud: CloudName, code: i64) -> AnswerError {
     let body = format!("{{\"errcode\":{code},\"code\":{code},\"status\":{code}}}");
     let answer = match cloud {
         CloudName::Songshu => read_notified(200, body.as_bytes()),
@@ -122,7 +122,7 @@ fn the_codes_are_those_of_the_code() {
         let rows = rows_with_tests(sections[cloud.to_string().as_str()]);
         for (code, row) in rows.iter().filter_map(|row| Some((row[0].trim_matches('`').parse::<i64>().ok()?, row))) {
             let error = refused(cloud, code);
-            let CallError::Refused { meaning, .. } = &error else { panic!("{error:?}") };
+            let AnswerError::Refused { meaning, .. } = &error else { panic!("{error:?}") };
             let then = if error.class() == RetryClass::Final { "final" } else { "again" };
             assert_eq!((row[1], row[2]), (*meaning, then), "{cloud}: {code}");
             assert!(told.insert(code, *meaning).is_none(), "{cloud}: {code} stands there twice");
@@ -130,7 +130,7 @@ fn the_codes_are_those_of_the_code() {
         // Every meaning that any code has must stand there.
         let rest: BTreeSet<&str> = told.values().copied().collect();
         for code in (-100..1_000).chain(39_990..50_010).chain([401_000]).filter(|&code| code != 0) {
-            let CallError::Refused { meaning, .. } = refused(cloud, code) else { panic!("{cloud}: {code}") };
+            let AnswerError::Refused { meaning, .. } = refused(cloud, code) else { panic!("{cloud}: {code}") };
             assert!(rest.contains(meaning), "{cloud}: {code} ({meaning}) has no row");
             let is_own = told.values().filter(|known| **known == meaning).count() == 1;
             let is_rest = [5, 21, 49_999, 50_000].iter().any(|rest| told.get(rest) == Some(&meaning));

@@ -10,7 +10,7 @@ use vend::cloud::orders::course::{self, Created, Due, PayStatus, Which};
 use vend::cloud::orders::mall::{self, ITEMS_MAX, OrderNo, PAY_CODE_BYTES_MAX, Status};
 use vend::cloud::orders::songshu::{self, BadQuestion, Secret};
 use vend::cloud::orders::walk::ListWalk;
-use vend::cloud::orders::{CallError, Refusal};
+use vend::cloud::orders::{AnswerError, Refusal};
 use vend::order::key::Id;
 use vend::order::time::UnixMs;
 
@@ -65,10 +65,10 @@ impl Seen {
     }
 }
 
-fn told(error: &CallError, status: u16) {
+fn told(error: &AnswerError, status: u16) {
     let text = error.to_string();
     assert!(!text.is_empty() && text.len() <= ERROR_BYTES_MAX, "{} bytes: {text}", text.len());
-    if status >= 500 && !matches!(error, CallError::TooLarge { .. }) {
+    if status >= 500 && !matches!(error, AnswerError::TooLarge { .. }) {
         assert_eq!(error.class(), RetryClass::Retry, "a server in trouble is not believed: {error}");
     }
     assert_ne!(error.class(), RetryClass::AlreadyDone);
@@ -82,7 +82,7 @@ pub fn songshu_message(data: &[u8]) {
         Ok(()) => seen.is_success("/errcode"),
         Err(error) => {
             told(&error, status);
-            if let CallError::Refused { code, .. } = &error {
+            if let AnswerError::Refused { code, .. } = &error {
                 assert!(seen.may_be("/errcode", *code));
                 let is_final = code.to_string().starts_with('4') && status < 500;
                 let class = if is_final { RetryClass::Final } else { RetryClass::Retry };
@@ -188,7 +188,7 @@ pub fn mall_answer(data: &[u8]) {
             let same = mall::read_order(status, body, Some(order.order_no));
             assert_eq!(same.as_ref(), Ok(order));
             let other = mall::read_order(status, body, Some(OrderNo(order.order_no.0 ^ 1)));
-            assert!(matches!(other, Err(CallError::OtherOrder { .. })));
+            assert!(matches!(other, Err(AnswerError::OtherOrder { .. })));
             let _ = order.adds_up();
         }
         Err(error) => told(error, status),

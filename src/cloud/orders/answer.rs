@@ -73,7 +73,7 @@ impl Refusal {
 
 /// Why a call did not get the wanted answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
+pub enum AnswerError {
     /// Another HTTP status than 2xx, without a code of the cloud.
     #[error("{cloud} answered with HTTP {status} and no code of its own: check its url and the session")]
     Http {
@@ -146,15 +146,17 @@ pub enum CallError {
     },
 }
 
-impl CallError {
+impl AnswerError {
     /// What to do next with the call. It says nothing about the order: one whose query fails for good may be paid.
     #[must_use]
     pub const fn class(&self) -> RetryClass {
         match self {
-            CallError::Http { status, .. } => RetryClass::of_http(*status),
-            CallError::NotTheCloud { .. } | CallError::Missing { .. } => RetryClass::Retry,
-            CallError::Refused { refusal, status, .. } => refusal.class(*status),
-            CallError::TooLarge { .. } | CallError::Odd { .. } | CallError::OtherOrder { .. } => RetryClass::Final,
+            AnswerError::Http { status, .. } => RetryClass::of_http(*status),
+            AnswerError::NotTheCloud { .. } | AnswerError::Missing { .. } => RetryClass::Retry,
+            AnswerError::Refused { refusal, status, .. } => refusal.class(*status),
+            AnswerError::TooLarge { .. } | AnswerError::Odd { .. } | AnswerError::OtherOrder { .. } => {
+                RetryClass::Final
+            }
         }
     }
 
@@ -162,7 +164,7 @@ impl CallError {
     #[must_use]
     pub const fn refusal(&self) -> Option<Refusal> {
         match self {
-            CallError::Refused { refusal, .. } => Some(*refusal),
+            AnswerError::Refused { refusal, .. } => Some(*refusal),
             _ => None,
         }
     }
@@ -187,19 +189,19 @@ impl Dialect {
         &self,
         status: u16,
         body: &[u8],
-        success: impl FnOnce(&Object) -> Result<T, CallError>,
-    ) -> Result<T, CallError> {
+        success: impl FnOnce(&Object) -> Result<T, AnswerError>,
+    ) -> Result<T, AnswerError> {
         let cloud = self.cloud;
         if body.len() > ANSWER_BYTES_MAX {
-            return Err(CallError::TooLarge { cloud, bytes: body.len() });
+            return Err(AnswerError::TooLarge { cloud, bytes: body.len() });
         }
         let is_success = (200..300).contains(&status);
         let unreadable = |why: &dyn fmt::Display| {
             if !is_success {
-                return CallError::Http { cloud, status };
+                return AnswerError::Http { cloud, status };
             }
             let start = shown(String::from_utf8_lossy(body).trim());
-            CallError::NotTheCloud { cloud, why: shown(&why.to_string()), start }
+            AnswerError::NotTheCloud { cloud, why: shown(&why.to_string()), start }
         };
         let text = std::str::from_utf8(body).map_err(|e| unreadable(&e))?;
         let text = if self.comments { without_comments(text) } else { text.into() };
@@ -209,10 +211,10 @@ impl Dialect {
         if code != 0 {
             let (refusal, meaning) = (self.meaning)(code);
             let text = answer.prose(self.text).ok().flatten().unwrap_or_default();
-            return Err(CallError::Refused { cloud, status, code, refusal, meaning, text: shown(&text) });
+            return Err(AnswerError::Refused { cloud, status, code, refusal, meaning, text: shown(&text) });
         }
         if !is_success {
-            return Err(CallError::Http { cloud, status });
+            return Err(AnswerError::Http { cloud, status });
         }
         success(&answer)
     }

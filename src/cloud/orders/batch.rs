@@ -5,7 +5,7 @@
 //! platform never sees an order go back. The notices themselves are kept by whoever calls; this only says which ones
 //! are due.
 
-use super::answer::CallError;
+use super::answer::AnswerError;
 use super::songshu::{Notice, Payment};
 use crate::cloud::api_codes::RetryClass;
 use crate::order::backoff::full_jitter;
@@ -145,7 +145,7 @@ impl Batch {
     pub fn answered(
         &mut self,
         order_id: &Id,
-        answer: Option<Result<(), CallError>>,
+        answer: Option<Result<(), AnswerError>>,
         now: BootMs,
         random: u64,
     ) -> Ending {
@@ -213,11 +213,11 @@ mod tests {
         Id::parse(text).unwrap()
     }
 
-    fn told() -> Option<Result<(), CallError>> {
+    fn told() -> Option<Result<(), AnswerError>> {
         Some(read_notified(200, b"{\"errcode\":0}"))
     }
 
-    fn refused(code: u32) -> Option<Result<(), CallError>> {
+    fn refused(code: u32) -> Option<Result<(), AnswerError>> {
         Some(read_notified(200, format!("{{\"errcode\":{code}}}").as_bytes()))
     }
 

@@ -3,10 +3,10 @@
 //! [`Account`] builds the calls, the `read_…` functions read what came back.
 //! The document demands that whoever tells of a payment keeps a log of what went wrong: [`super::fault_log`].
 
-use super::answer::{CallError, CloudName, Dialect, Refusal};
-use super::call::{Session, parameters, request};
+use super::answer::{AnswerError, CloudName, Dialect, Refusal};
 use super::interface::{Ask, Failure, OrderCloud, PayState, Said, Seen, Unfit, Verb};
 use super::json::{Object, Stamp};
+use super::request::{Session, parameters, request};
 use super::walk::Page;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::key::Id;
@@ -219,27 +219,27 @@ pub enum Created {
 }
 
 /// The entries of `data.items`.
-fn items<'a>(answer: &Object<'a>) -> Result<(Object<'a>, Vec<Object<'a>>), CallError> {
+fn items<'a>(answer: &Object<'a>) -> Result<(Object<'a>, Vec<Object<'a>>), AnswerError> {
     let data = answer.need("data", answer.object("data")?)?;
     let items = data.need("items", data.list("items", PAGE_ORDERS_MAX)?)?;
     Ok((data, items))
 }
 
 /// The only entry of `data.items`.
-fn only_item<'a>(answer: &Object<'a>) -> Result<Object<'a>, CallError> {
+fn only_item<'a>(answer: &Object<'a>) -> Result<Object<'a>, AnswerError> {
     let (data, mut items) = items(answer)?;
     match (items.pop(), items.is_empty()) {
-        (None, _) => Err(CallError::Missing { field: "data.items[0]".to_owned() }),
+        (None, _) => Err(AnswerError::Missing { field: "data.items[0]".to_owned() }),
         (Some(item), true) => Ok(item),
         (Some(_), false) => Err(data.odd("items", "a list of one order")),
     }
 }
 
-fn id_of(item: &Object) -> Result<OrderId, CallError> {
+fn id_of(item: &Object) -> Result<OrderId, AnswerError> {
     item.need("id", item.id("id")?).map(OrderId)
 }
 
-fn new_order(item: &Object) -> Result<NewOrder, CallError> {
+fn new_order(item: &Object) -> Result<NewOrder, AnswerError> {
     let trade_no = item.id("trade_no")?.map(TradeNo);
     let due = match item.need("status", item.whole("status")?)? {
         0 => Due::ToPay,
@@ -256,8 +256,8 @@ fn new_order(item: &Object) -> Result<NewOrder, CallError> {
 /// Reads the answer to [`Account::create`]. Its proof is the order, or its number in `err_desc`.
 ///
 /// # Errors
-/// [`CallError`], with what to do next in its [`class`](CallError::class).
-pub fn read_created(status: u16, body: &[u8]) -> Result<Created, CallError> {
+/// [`AnswerError`], with what to do next in its [`class`](AnswerError::class).
+pub fn read_created(status: u16, body: &[u8]) -> Result<Created, AnswerError> {
     DIALECT.read(status, body, |answer| {
         if answer.has("data") || !answer.has("err_desc") {
             return new_order(&only_item(answer)?).map(Created::Order);
@@ -269,8 +269,8 @@ pub fn read_created(status: u16, body: &[u8]) -> Result<Created, CallError> {
 /// Reads the answer to [`Account::tell_paid`]. Its proof is `code` 0.
 ///
 /// # Errors
-/// [`CallError`], with what to do next in its [`class`](CallError::class).
-pub fn read_told(status: u16, body: &[u8]) -> Result<(), CallError> {
+/// [`AnswerError`], with what to do next in its [`class`](AnswerError::class).
+pub fn read_told(status: u16, body: &[u8]) -> Result<(), AnswerError> {
     DIALECT.read(status, body, |_| Ok(()))
 }
 
@@ -341,7 +341,7 @@ pub struct Order {
     pub pay_time: Stamp,
 }
 
-fn order(item: &Object) -> Result<Order, CallError> {
+fn order(item: &Object) -> Result<Order, AnswerError> {
     let servicer = item.whole("servicer")?.map(|number| match number {
         1 => Servicer::Known(PaidWith::WeChat),
         2 => Servicer::Known(PaidWith::Alipay),
@@ -368,8 +368,8 @@ fn order(item: &Object) -> Result<Order, CallError> {
 /// Reads the answer to [`Account::query`] about `asked`. Its proof is the name that was asked for.
 ///
 /// # Errors
-/// [`CallError`], with what to do next in its [`class`](CallError::class).
-pub fn read_order(status: u16, body: &[u8], asked: &Which) -> Result<Order, CallError> {
+/// [`AnswerError`], with what to do next in its [`class`](AnswerError::class).
+pub fn read_order(status: u16, body: &[u8], asked: &Which) -> Result<Order, AnswerError> {
     DIALECT.read(status, body, |answer| {
         let item = only_item(answer)?;
         let order = order(&item)?;
@@ -381,15 +381,15 @@ pub fn read_order(status: u16, body: &[u8], asked: &Which) -> Result<Order, Call
             return Ok(order);
         }
         let (asked, answered) = (asked.to_owned(), answered.to_owned());
-        Err(CallError::OtherOrder { cloud: CloudName::Course, asked, answered })
+        Err(AnswerError::OtherOrder { cloud: CloudName::Course, asked, answered })
     })
 }
 
 /// Reads the answer to [`Account::list`]; a [`ListWalk`](super::walk::ListWalk) turns the pages. Its proof is the list.
 ///
 /// # Errors
-/// [`CallError`], with what to do next in its [`class`](CallError::class).
-pub fn read_page(status: u16, body: &[u8]) -> Result<Page<Order>, CallError> {
+/// [`AnswerError`], with what to do next in its [`class`](AnswerError::class).
+pub fn read_page(status: u16, body: &[u8]) -> Result<Page<Order>, AnswerError> {
     DIALECT.read(status, body, |answer| {
         let (data, items) = items(answer)?;
         Ok(Page { pages: data.count("pages")?, orders: items.iter().map(order).collect::<Result<_, _>>()? })
@@ -407,7 +407,7 @@ fn which(order: Option<&Id>, trade_no: Option<&Id>) -> Result<Which, Unfit> {
 impl OrderCloud for Account {
     fn request(&self, ask: &Ask, _: UnixMs) -> Result<ApiRequest, Unfit> {
         match ask {
-            Ask::Create { goods } => Ok(self.create(AlbumId(*goods))),
+            Ask::Create { goods, .. } => Ok(self.create(AlbumId(*goods))),
             Ask::Query { order, trade_no } => Ok(self.query(&which(*order, *trade_no)?)),
             Ask::List { page } => Ok(self.list(*page)),
             Ask::Notify(news) => {

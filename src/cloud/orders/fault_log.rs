@@ -2,7 +2,7 @@
 //! whoever told it writes that down, so that people can compare the books. Here it is data and text; a ring, since
 //! nothing may grow for ever.
 
-use super::answer::CallError;
+use super::answer::AnswerError;
 use super::course::{Paid, PaidWith, PaymentResult};
 use crate::cloud::envelope::shown;
 use crate::cloud::open_platform::Fen;
@@ -42,7 +42,7 @@ pub struct Fault {
 impl Fault {
     /// An answer that was an error.
     #[must_use]
-    pub fn refused(paid: &Paid, at: Option<UnixMs>, attempt: u32, error: &CallError) -> Fault {
+    pub fn refused(paid: &Paid, at: Option<UnixMs>, attempt: u32, error: &AnswerError) -> Fault {
         Fault::new(paid, at, attempt, error.to_string())
     }
 

@@ -3,7 +3,7 @@
 //! A cloud is one file with an [`OrderCloud`] for its account, and one row of [`TABLE`]. Nothing above this file knows
 //! which one it is.
 
-use super::answer::CallError;
+use super::answer::AnswerError;
 use super::course::{self, PaidWith};
 use super::mall;
 use super::platform;
@@ -92,11 +92,13 @@ pub struct News {
 /// What a sale asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask<'a> {
-    /// Make an order of the goods with this number: course's `album_id`, mall's `shippingId` (of what lies in the
-    /// cart).
+    /// Make an order of one unit of the goods with this number: the platform's `product_id`, course's `album_id`,
+    /// mall's `shippingId` (of what lies in the cart).
     Create {
         /// The number on the cloud's books.
         goods: u64,
+        /// The machine's own name of the order, that no other has. Clouds that name orders themselves do not see it.
+        trade_no: &'a Id,
     },
     /// Give a pay code.
     Pay {
@@ -207,7 +209,7 @@ pub enum Failure {
     Unfit(#[from] Unfit),
     /// One of the three clouds.
     #[error(transparent)]
-    Call(#[from] CallError),
+    Answer(#[from] AnswerError),
     /// The platform.
     #[error(transparent)]
     Api(#[from] ApiError),
@@ -219,7 +221,7 @@ impl Failure {
     pub fn class(&self) -> RetryClass {
         match self {
             Failure::Unfit(_) => RetryClass::Final,
-            Failure::Call(error) => error.class(),
+            Failure::Answer(error) => error.class(),
             Failure::Api(error) => error.class(),
         }
     }

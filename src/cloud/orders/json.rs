@@ -1,7 +1,7 @@
 //! Answers as JSON, read so that nothing is lost: a number keeps its digits until somebody says what it counts, a
 //! member that comes twice is no answer, and what is not read costs neither stack nor copies.
 
-use super::answer::CallError;
+use super::answer::AnswerError;
 use crate::cloud::envelope::shown;
 use crate::cloud::open_platform::Fen;
 use crate::order::civil::Civil;
@@ -74,14 +74,14 @@ impl<'a> Object<'a> {
     }
 
     /// A member that cannot be read as what it should be.
-    pub(super) fn odd(&self, name: &str, wanted: &'static str) -> CallError {
+    pub(super) fn odd(&self, name: &str, wanted: &'static str) -> AnswerError {
         let found = self.members.get(name).map_or("nothing", |raw| raw.get());
-        CallError::Odd { field: self.place_of(name), wanted, found: shown(found) }
+        AnswerError::Odd { field: self.place_of(name), wanted, found: shown(found) }
     }
 
     /// What must be there.
-    pub(super) fn need<T>(&self, name: &str, value: Option<T>) -> Result<T, CallError> {
-        value.ok_or_else(|| CallError::Missing { field: self.place_of(name) })
+    pub(super) fn need<T>(&self, name: &str, value: Option<T>) -> Result<T, AnswerError> {
+        value.ok_or_else(|| AnswerError::Missing { field: self.place_of(name) })
     }
 
     /// Whether the member is there, whatever it is.
@@ -89,7 +89,7 @@ impl<'a> Object<'a> {
         self.get(name).is_some()
     }
 
-    pub(super) fn object(&self, name: &str) -> Result<Option<Object<'a>>, CallError> {
+    pub(super) fn object(&self, name: &str) -> Result<Option<Object<'a>>, AnswerError> {
         let read = |raw: &'a RawValue| {
             Object::at(format!("{}.", self.place_of(name)), raw.get()).map_err(|_| self.odd(name, "an object"))
         };
@@ -97,7 +97,7 @@ impl<'a> Object<'a> {
     }
 
     /// A list of objects, at most `max`.
-    pub(super) fn list(&self, name: &str, max: usize) -> Result<Option<Vec<Object<'a>>>, CallError> {
+    pub(super) fn list(&self, name: &str, max: usize) -> Result<Option<Vec<Object<'a>>>, AnswerError> {
         let Some(raw) = self.get(name) else { return Ok(None) };
         let wanted = "a list of objects";
         let raws: Vec<&'a RawValue> = serde_json::from_str(raw.get()).map_err(|_| self.odd(name, wanted))?;
@@ -111,7 +111,7 @@ impl<'a> Object<'a> {
     }
 
     /// A text, or a whole number as its digits: the clouds are not of one mind about which they send.
-    fn word(&self, name: &str) -> Result<Option<String>, CallError> {
+    fn word(&self, name: &str) -> Result<Option<String>, AnswerError> {
         let Some(raw) = self.get(name) else { return Ok(None) };
         let raw = raw.get();
         if raw.starts_with('"') {
@@ -123,13 +123,13 @@ impl<'a> Object<'a> {
     }
 
     /// A text as it came.
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>, CallError> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, AnswerError> {
         let Some(raw) = self.get(name) else { return Ok(None) };
         serde_json::from_str(raw.get()).map(Some).map_err(|_| self.odd(name, "a text"))
     }
 
     /// A text for people, cut at [`TEXT_CHARS_MAX`].
-    pub(super) fn prose(&self, name: &str) -> Result<Option<String>, CallError> {
+    pub(super) fn prose(&self, name: &str) -> Result<Option<String>, AnswerError> {
         let cut = |text: String| match text.char_indices().nth(TEXT_CHARS_MAX) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text,
@@ -138,7 +138,7 @@ impl<'a> Object<'a> {
     }
 
     /// A whole number, as a number or as its text, written as everybody writes it: "02" and "+2" are not 2.
-    pub(super) fn whole(&self, name: &str) -> Result<Option<i64>, CallError> {
+    pub(super) fn whole(&self, name: &str) -> Result<Option<i64>, AnswerError> {
         let parse = |text: String| {
             let number = text.parse().ok().filter(|n: &i64| n.to_string() == text);
             number.ok_or_else(|| self.odd(name, "a whole number of at most 64 bits"))
@@ -146,18 +146,18 @@ impl<'a> Object<'a> {
         self.word(name)?.map(parse).transpose()
     }
 
-    pub(super) fn count(&self, name: &str) -> Result<Option<u64>, CallError> {
+    pub(super) fn count(&self, name: &str) -> Result<Option<u64>, AnswerError> {
         let count = |n: i64| u64::try_from(n).map_err(|_| self.odd(name, "a number from 0 on"));
         self.whole(name)?.map(count).transpose()
     }
 
-    pub(super) fn id(&self, name: &str) -> Result<Option<Id>, CallError> {
+    pub(super) fn id(&self, name: &str) -> Result<Option<Id>, AnswerError> {
         let parse = |text: String| Id::parse(&text).map_err(|_| self.odd(name, "1 to 64 of 0-9 A-Z a-z _ . -"));
         self.word(name)?.map(parse).transpose()
     }
 
     /// An amount in the currency's main unit, as a text or as a number: "0.00", 4098, 80.00.
-    pub(super) fn amount(&self, name: &str) -> Result<Option<Fen>, CallError> {
+    pub(super) fn amount(&self, name: &str) -> Result<Option<Fen>, AnswerError> {
         let Some(raw) = self.get(name) else { return Ok(None) };
         let odd = || self.odd(name, "an amount of at most two decimals, not below 0");
         let text: Cow<str> = match raw.get() {
@@ -295,7 +295,7 @@ mod tests {
             "{}",
         ];
         for text in odd {
-            assert!(matches!(amount(text), Err(CallError::Odd { field, .. }) if field == "a"), "{text}");
+            assert!(matches!(amount(text), Err(AnswerError::Odd { field, .. }) if field == "a"), "{text}");
         }
     }
 
@@ -316,11 +316,11 @@ mod tests {
         let answer = Object::read(&long).unwrap();
         let items = answer.object("data").unwrap().unwrap().list("items", 2).unwrap().unwrap();
         let error = items[1].whole("n").unwrap_err();
-        assert!(matches!(&error, CallError::Odd { field, .. } if field == "data.items[1].n"), "{error}");
+        assert!(matches!(&error, AnswerError::Odd { field, .. } if field == "data.items[1].n"), "{error}");
         assert!(error.to_string().len() < 600, "{error}");
         assert_eq!(items[1].prose("n").unwrap().map(|text| text.chars().count()), Some(TEXT_CHARS_MAX + 1));
         assert!(answer.object("data").unwrap().unwrap().list("items", 1).is_err());
-        assert_eq!(items[0].need::<()>("n", None), Err(CallError::Missing { field: "data.items[0].n".to_owned() }));
+        assert_eq!(items[0].need::<()>("n", None), Err(AnswerError::Missing { field: "data.items[0].n".to_owned() }));
     }
 
     #[test]

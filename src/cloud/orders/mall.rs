@@ -4,10 +4,10 @@
 //! Its document shows orders in two shapes and with a comment inside; both are read. The buyer's names, telephone
 //! numbers and addresses are not: a machine has no use for them.
 
-use super::answer::{CallError, CloudName, Dialect, Refusal};
-use super::call::{Session, escape, request};
+use super::answer::{AnswerError, CloudName, Dialect, Refusal};
 use super::interface::{Ask, Failure, OrderCloud, PayState, Said, Seen, Unfit, Verb};
 use super::json::{Object, Stamp};
+use super::request::{Session, escape, request};
 use crate::cloud::envelope::to_json;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::key::Id;
@@ -237,7 +237,7 @@ fn either<'n>(item: &Object, names: [&'n str; 2]) -> &'n str {
     if item.has(names[1]) && !item.has(names[0]) { names[1] } else { names[0] }
 }
 
-fn item(item: &Object, order_no: OrderNo) -> Result<Item, CallError> {
+fn item(item: &Object, order_no: OrderNo) -> Result<Item, AnswerError> {
     if let Some(other) = item.count("orderNo")?.filter(|&other| other != order_no.0) {
         return Err(other_order(order_no, OrderNo(other)));
     }
@@ -264,16 +264,16 @@ fn item(item: &Object, order_no: OrderNo) -> Result<Item, CallError> {
     })
 }
 
-fn other_order(asked: OrderNo, answered: OrderNo) -> CallError {
-    CallError::OtherOrder { cloud: CloudName::Mall, asked: asked.to_string(), answered: answered.to_string() }
+fn other_order(asked: OrderNo, answered: OrderNo) -> AnswerError {
+    AnswerError::OtherOrder { cloud: CloudName::Mall, asked: asked.to_string(), answered: answered.to_string() }
 }
 
 /// Reads the answer to [`Account::create`] (`asked` is absent then) and to [`Account::query`]. Its proof is
 /// `data.orderNo`.
 ///
 /// # Errors
-/// [`CallError`], with what to do next in its [`class`](CallError::class).
-pub fn read_order(status: u16, body: &[u8], asked: Option<OrderNo>) -> Result<Order, CallError> {
+/// [`AnswerError`], with what to do next in its [`class`](AnswerError::class).
+pub fn read_order(status: u16, body: &[u8], asked: Option<OrderNo>) -> Result<Order, AnswerError> {
     DIALECT.read(status, body, |answer| {
         let data = answer.need("data", answer.object("data")?)?;
         let order_no = OrderNo(data.need("orderNo", data.count("orderNo")?)?);
@@ -325,8 +325,8 @@ impl PayCode {
 /// Alipay, is nothing that a QR code could hold.
 ///
 /// # Errors
-/// [`CallError`], with what to do next in its [`class`](CallError::class).
-pub fn read_pay_code(status: u16, body: &[u8]) -> Result<PayCode, CallError> {
+/// [`AnswerError`], with what to do next in its [`class`](AnswerError::class).
+pub fn read_pay_code(status: u16, body: &[u8]) -> Result<PayCode, AnswerError> {
     DIALECT.read(status, body, |answer| {
         let data = answer.need("data", answer.object("data")?)?;
         let content = data.need("content", data.text("content")?)?;
@@ -353,7 +353,7 @@ fn order_no(id: Option<&Id>) -> Result<OrderNo, Unfit> {
 impl OrderCloud for Account {
     fn request(&self, ask: &Ask, _: UnixMs) -> Result<ApiRequest, Unfit> {
         match ask {
-            Ask::Create { goods } => Ok(self.create(ShippingId(*goods))),
+            Ask::Create { goods, .. } => Ok(self.create(ShippingId(*goods))),
             Ask::Pay { order, name, amount } => Ok(self.pay(order_no(Some(order))?, name, *amount, PayType::WeChat)),
             Ask::Query { order, .. } => Ok(self.query(order_no(*order)?)),
             Ask::List { .. } | Ask::Close { .. } | Ask::Notify(_) => Err(Unfit::Cannot(ask.verb())),

@@ -11,14 +11,13 @@
 //! | `walk` | reading a list page by page |
 //! | `poll` | asking until an order's payment is decided |
 //! | `interface` | what a sale asks of any of them, and of the platform (`platform`) |
-//! | `answer`, `json`, `call` | what their answers and requests have in common |
+//! | `answer`, `json`, `request` | what their answers and requests have in common |
 //!
 //! Money is [`Fen`](crate::cloud::open_platform::Fen) inside and the cloud's own form at its edge; an amount that
 //! cannot be read exactly is an error. No answer is a success for what it lacks.
 
 mod answer;
 pub mod batch;
-mod call;
 pub mod course;
 pub mod fault_log;
 pub mod interface;
@@ -26,11 +25,12 @@ mod json;
 pub mod mall;
 pub mod platform;
 pub mod poll;
+mod request;
 pub mod songshu;
 #[cfg(test)]
 mod tests;
 pub mod walk;
 
-pub use answer::{ANSWER_BYTES_MAX, CallError, CloudName, Refusal};
-pub use call::{BadSession, Session};
+pub use answer::{ANSWER_BYTES_MAX, AnswerError, CloudName, Refusal};
 pub use json::{Stamp, TEXT_CHARS_MAX};
+pub use request::{BadSession, Session};

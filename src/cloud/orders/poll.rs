@@ -1,7 +1,7 @@
 //! Asking for an order until its payment is decided: each second, with a back-off after errors, and never longer than
 //! an order can be paid. Pure: time and chance come in as arguments.
 
-use super::answer::CallError;
+use super::answer::AnswerError;
 use crate::cloud::api_codes::RetryClass;
 use crate::order::backoff::full_jitter;
 use crate::order::time::BootMs;
@@ -24,7 +24,7 @@ pub enum Heard<'a> {
     /// Anything else: whoever asked acts on it.
     Decided,
     /// An answer that says nothing.
-    Failed(&'a CallError),
+    Failed(&'a AnswerError),
     /// No answer.
     Silence,
 }
@@ -122,7 +122,7 @@ mod tests {
         PollNext::AskAt(BootMs(ms))
     }
 
-    fn error(status: u16, body: &str) -> CallError {
+    fn error(status: u16, body: &str) -> AnswerError {
         read_order(status, body.as_bytes(), None).unwrap_err()
     }
 

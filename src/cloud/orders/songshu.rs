@@ -4,10 +4,10 @@
 //! goes is decided by [`super::batch`]. The platform's own questions about orders are signed as well:
 //! [`Secret::check_question`] says whether one may be answered.
 
-use super::answer::{CallError, CloudName, Dialect, Refusal};
-use super::call::{escape, request};
+use super::answer::{AnswerError, CloudName, Dialect, Refusal};
 use super::interface::{Ask, Failure, OrderCloud, Said, Unfit, Verb};
 use super::json::TEXT_CHARS_MAX;
+use super::request::{escape, request};
 use crate::cloud::envelope::to_json;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::civil::{Civil, Zone};
@@ -287,8 +287,8 @@ const DIALECT: Dialect = Dialect { cloud: CloudName::Songshu, code: "errcode", t
 /// Reads the answer to [`Account::notify`]. Its proof is `errcode` 0.
 ///
 /// # Errors
-/// [`CallError`], with what to do next in its [`class`](CallError::class).
-pub fn read_notified(status: u16, body: &[u8]) -> Result<(), CallError> {
+/// [`AnswerError`], with what to do next in its [`class`](AnswerError::class).
+pub fn read_notified(status: u16, body: &[u8]) -> Result<(), AnswerError> {
     DIALECT.read(status, body, |_| Ok(()))
 }
 

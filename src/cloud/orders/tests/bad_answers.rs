@@ -5,11 +5,11 @@ use crate::cloud::api_codes::RetryClass::{self, Final, Retry};
 use crate::cloud::orders::course::{OrderId, Which, read_created, read_order as read_course, read_page, read_told};
 use crate::cloud::orders::mall::{read_order as read_mall, read_pay_code};
 use crate::cloud::orders::songshu::read_notified;
-use crate::cloud::orders::{ANSWER_BYTES_MAX, CallError};
+use crate::cloud::orders::{ANSWER_BYTES_MAX, AnswerError};
 use proptest::prelude::*;
 
 /// Every reader, with nothing but what went wrong.
-fn all(status: u16, body: &[u8]) -> Vec<(&'static str, Result<(), CallError>)> {
+fn all(status: u16, body: &[u8]) -> Vec<(&'static str, Result<(), AnswerError>)> {
     vec![
         ("songshu notify", read_notified(status, body)),
         ("course create", read_created(status, body).map(drop)),
@@ -53,14 +53,14 @@ fn what_is_no_answer_of_the_cloud_is_asked_for_again() {
     for body in bodies {
         for (reader, answer) in all(200, body.as_bytes()) {
             let error = answer.expect_err(reader);
-            assert!(matches!(error, CallError::NotTheCloud { .. }), "{reader}: {body}: {error:?}");
+            assert!(matches!(error, AnswerError::NotTheCloud { .. }), "{reader}: {body}: {error:?}");
             assert_eq!(error.class(), Retry, "{reader}: {body}");
             assert!(error.to_string().contains("check its url"), "{error}");
         }
     }
     for body in [&b"\xff\xfe"[..], b"{\"errcode\":0,\"code\":0,\"status\":0,\"msg\":\"\xff\"}"] {
         for (reader, answer) in all(200, body) {
-            assert!(matches!(answer, Err(CallError::NotTheCloud { .. })), "{reader}");
+            assert!(matches!(answer, Err(AnswerError::NotTheCloud { .. })), "{reader}");
         }
     }
 }
@@ -87,7 +87,10 @@ fn http_statuses_without_a_code_have_their_class() {
         for body in ["", "<html>bad gateway</html>", &success_all_the_same] {
             for (reader, answer) in all(status, body.as_bytes()) {
                 let error = answer.expect_err(reader);
-                assert!(matches!(error, CallError::Http { status: told, .. } if told == status), "{reader}: {error:?}");
+                assert!(
+                    matches!(error, AnswerError::Http { status: told, .. } if told == status),
+                    "{reader}: {error:?}"
+                );
                 assert_eq!(error.class(), class, "{reader}: {status}");
             }
         }
@@ -103,7 +106,7 @@ fn an_answer_over_the_limit_is_not_read() {
     body.push(b' ');
     for (reader, answer) in all(200, &body) {
         let error = answer.expect_err(reader);
-        assert!(matches!(error, CallError::TooLarge { bytes, .. } if bytes == ANSWER_BYTES_MAX + 1), "{reader}");
+        assert!(matches!(error, AnswerError::TooLarge { bytes, .. } if bytes == ANSWER_BYTES_MAX + 1), "{reader}");
         assert_eq!(error.class(), Final);
     }
 }
@@ -148,14 +151,17 @@ fn no_amount_that_must_be_guessed_is_taken_for_money() {
     for amount in odd {
         for (reader, answer) in read(amount) {
             let error = answer.expect_err(reader);
-            assert!(matches!(&error, CallError::Odd { wanted, .. } if wanted.contains("amount")), "{reader}: {error}");
+            assert!(
+                matches!(&error, AnswerError::Odd { wanted, .. } if wanted.contains("amount")),
+                "{reader}: {error}"
+            );
             assert_eq!(error.class(), Final, "{reader}: {amount}");
         }
     }
     // Nor is nothing money.
     for nothing in ["null", "\"\""] {
         for (reader, answer) in read(nothing) {
-            assert!(matches!(answer, Err(CallError::Missing { .. })), "{reader}: {nothing}");
+            assert!(matches!(answer, Err(AnswerError::Missing { .. })), "{reader}: {nothing}");
         }
     }
 }
@@ -214,11 +220,11 @@ fn types_that_are_not_those_of_the_document_are_named_with_their_place() {
     ];
     for (answer, place) in table {
         let error = answer.expect_err(place);
-        assert!(matches!(&error, CallError::Odd { field, .. } if field == place), "{place}: {error:?}");
+        assert!(matches!(&error, AnswerError::Odd { field, .. } if field == place), "{place}: {error:?}");
     }
     let many = format!("\"orderItemVoList\":[{}", "{},".repeat(64));
     let error = read_mall(200, mall.replace("\"orderItemVoList\":[", &many).as_bytes(), None).unwrap_err();
-    assert!(matches!(&error, CallError::Odd { wanted, .. } if *wanted == "a shorter list"), "{error}");
+    assert!(matches!(&error, AnswerError::Odd { wanted, .. } if *wanted == "a shorter list"), "{error}");
 }
 
 #[test]

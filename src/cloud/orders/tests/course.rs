@@ -8,7 +8,7 @@ use crate::cloud::orders::course::{
     TradeNo, Which, read_created, read_order, read_page, read_told,
 };
 use crate::cloud::orders::walk::{ListWalk, PAGES_MAX, Turned, WalkEnd};
-use crate::cloud::orders::{CallError, CloudName, Refusal, Session, Stamp};
+use crate::cloud::orders::{AnswerError, CloudName, Refusal, Session, Stamp};
 use serde_json::json;
 
 const CREATED: &str = include_str!("examples/course_6_1_created.json");
@@ -63,7 +63,7 @@ fn section_6_1_an_order_with_status_0_is_to_be_paid() {
     assert_eq!((order.due, order.amount), (Due::ToPay, Fen(1_250)));
     // What is to be paid needs a name towards the payment system; what is paid already does not.
     let nameless = |status: &str| CREATED.replace("\"5-9996-6d2d\"", "null").replace("\"status\": 2", status);
-    let missing = CallError::Missing { field: "data.items[0].trade_no".to_owned() };
+    let missing = AnswerError::Missing { field: "data.items[0].trade_no".to_owned() };
     assert_eq!(read_created(200, nameless("\"status\": 0").as_bytes()), Err(missing));
     assert!(read_created(200, nameless("\"status\": \"2\"").as_bytes()).is_ok());
 }
@@ -73,17 +73,20 @@ fn section_6_1_any_other_status_of_a_new_order_is_an_error() {
     for status in ["1", "3", "4", "-2", "20", "\"paid\"", "\"02\"", "\"+2\"", "2.0", "true", "[2]"] {
         let body = CREATED.replace("\"status\": 2", &format!("\"status\": {status}"));
         let error = read_created(200, body.as_bytes()).unwrap_err();
-        assert!(matches!(&error, CallError::Odd { field, .. } if field == "data.items[0].status"), "{status}: {error}");
+        assert!(
+            matches!(&error, AnswerError::Odd { field, .. } if field == "data.items[0].status"),
+            "{status}: {error}"
+        );
         assert_eq!(error.class(), RetryClass::Final);
     }
     let missing = read_created(200, CREATED.replace("\"status\": 2", "\"status\": null").as_bytes()).unwrap_err();
-    assert_eq!(missing, CallError::Missing { field: "data.items[0].status".to_owned() });
+    assert_eq!(missing, AnswerError::Missing { field: "data.items[0].status".to_owned() });
 }
 
 #[test]
 fn section_6_1_the_failure_names_the_missing_parameter_and_is_final() {
     let error = read_created(200, CREATE_FAILED.as_bytes()).unwrap_err();
-    let expected = CallError::Refused {
+    let expected = AnswerError::Refused {
         cloud: CloudName::Course,
         status: 200,
         code: 4,
@@ -103,10 +106,14 @@ fn a_success_with_a_number_in_err_desc_carries_the_new_id() {
     assert!(matches!(read_created(200, both.as_bytes()), Ok(Created::Order(order)) if order.id.0.as_str() == "5"));
     for text in ["\"\"", "null"] {
         let body = format!("{{\"code\":0,\"err_desc\":{text}}}");
-        assert_eq!(read_created(200, body.as_bytes()), Err(CallError::Missing { field: "data".to_owned() }), "{text}");
+        assert_eq!(
+            read_created(200, body.as_bytes()),
+            Err(AnswerError::Missing { field: "data".to_owned() }),
+            "{text}"
+        );
     }
     let prose = read_created(200, r#"{"code":0,"err_desc":"成功"}"#.as_bytes()).unwrap_err();
-    assert!(matches!(prose, CallError::Odd { .. }), "{prose}");
+    assert!(matches!(prose, AnswerError::Odd { .. }), "{prose}");
 }
 
 #[test]
@@ -204,12 +211,12 @@ fn section_6_3_every_status_and_servicer_is_known() {
     assert_eq!(read("2", "\"2\""), Ok((PayStatus::Paid, Some(Servicer::Known(PaidWith::Alipay)))));
     assert_eq!(read("\"4\"", "\"\""), Ok((PayStatus::Failed, None)));
     assert_eq!(read("1", "3"), Ok((PayStatus::Unknown(1), Some(Servicer::Unknown(3)))));
-    assert_eq!(read("null", "1"), Err(CallError::Missing { field: "data.items[0].pay_status".to_owned() }));
+    assert_eq!(read("null", "1"), Err(AnswerError::Missing { field: "data.items[0].pay_status".to_owned() }));
 }
 
 #[test]
 fn section_6_3_an_answer_about_another_order_is_no_answer() {
-    let other = |asked: &str, answered: &str| CallError::OtherOrder {
+    let other = |asked: &str, answered: &str| AnswerError::OtherOrder {
         cloud: CloudName::Course,
         asked: asked.to_owned(),
         answered: answered.to_owned(),
@@ -218,15 +225,15 @@ fn section_6_3_an_answer_about_another_order_is_no_answer() {
     let named = ORDER.replace("\"trade_no\": null", "\"trade_no\": \"5-9996-6d2d\"");
     assert!(read_order(200, named.as_bytes(), &by_trade_no("5-9996-6d2d")).is_ok());
     assert_eq!(read_order(200, named.as_bytes(), &by_trade_no("5-9")), Err(other("5-9", "5-9996-6d2d")));
-    let missing = CallError::Missing { field: "data.items[0].trade_no".to_owned() };
+    let missing = AnswerError::Missing { field: "data.items[0].trade_no".to_owned() };
     assert_eq!(read_order(200, ORDER.as_bytes(), &by_trade_no("5-9")), Err(missing));
     let none = ORDER.replace("\"items\": [", "\"items\": [], \"x\": [");
     assert_eq!(
         read_order(200, none.as_bytes(), &by_id("1")),
-        Err(CallError::Missing { field: "data.items[0]".to_owned() })
+        Err(AnswerError::Missing { field: "data.items[0]".to_owned() })
     );
     let two = ORDER.replace("\"items\": [", "\"items\": [{},");
-    assert!(matches!(read_order(200, two.as_bytes(), &by_id("1")), Err(CallError::Odd { .. })));
+    assert!(matches!(read_order(200, two.as_bytes(), &by_id("1")), Err(AnswerError::Odd { .. })));
 }
 
 /// A page of the list with these orders.
@@ -238,7 +245,7 @@ fn page(ids: &[u32], pages: Option<u32>) -> Vec<u8> {
 }
 
 /// A page that came, and was turned.
-fn answered(walk: &mut ListWalk, status: u16, body: &[u8]) -> Result<Turned<Order>, CallError> {
+fn answered(walk: &mut ListWalk, status: u16, body: &[u8]) -> Result<Turned<Order>, AnswerError> {
     read_page(status, body).map(|page| walk.turn(page, |order| &order.id.0))
 }
 

@@ -9,7 +9,7 @@ use crate::cloud::orders::interface::{
 };
 use crate::cloud::orders::platform::Platform;
 use crate::cloud::orders::songshu::{self, OpenId, StatusForm};
-use crate::cloud::orders::{CallError, mall};
+use crate::cloud::orders::{AnswerError, mall};
 use crate::cloud::sign::SigningKey;
 use crate::order::civil::Zone;
 use crate::order::key::MachineNo;
@@ -27,7 +27,11 @@ fn clouds() -> [Box<dyn OrderCloud>; 4] {
     let songshu =
         songshu::Account { app_id: id("wx5"), secret: None, zone: Zone::CHINA, status_form: StatusForm::Number };
     [
-        Box::new(Platform { account, machine_no: MachineNo::parse("16327129").unwrap() }),
+        Box::new(Platform {
+            account,
+            machine_no: MachineNo::parse("16327129").unwrap(),
+            notify_url: "https://merchant.example/notify".to_owned(),
+        }),
         Box::new(songshu),
         Box::new(course::Account { session: None }),
         Box::new(mall::Account { session: None }),
@@ -56,7 +60,7 @@ fn news() -> News {
 fn with_asks(check: impl Fn(&Ask)) {
     let (order, news) = (id("60"), news());
     let asks = [
-        Ask::Create { goods: 2 },
+        Ask::Create { goods: 2, trade_no: &order },
         Ask::Pay { order: &order, name: "可乐", amount: Fen(1_250) },
         Ask::Query { order: Some(&order), trade_no: None },
         Ask::List { page: 1 },
@@ -101,8 +105,9 @@ fn the_same_question_leaves_in_each_clouds_own_words() {
     assert_eq!(said(0, &Ask::Notify(&news)), "PUT /api/openapi/v1/orders/60");
     assert_eq!(said(1, &Ask::Notify(&news)), "POST /v1/wx5/order/60");
     assert_eq!(said(2, &Ask::Notify(&news)), "POST /orders/alipay");
-    assert_eq!(said(2, &Ask::Create { goods: 2 }), "POST /orders/create?album_id=2");
-    assert_eq!(said(3, &Ask::Create { goods: 6_806 }), "POST /orders");
+    assert_eq!(said(0, &Ask::Create { goods: 2, trade_no: &order }), "POST /api/openapi/v1/orders");
+    assert_eq!(said(2, &Ask::Create { goods: 2, trade_no: &order }), "POST /orders/create?album_id=2");
+    assert_eq!(said(3, &Ask::Create { goods: 6_806, trade_no: &order }), "POST /orders");
 }
 
 #[test]
@@ -149,9 +154,12 @@ fn one_word_alone_lets_an_order_be_served() {
         ("", Unclear),
     ];
     for (word, expected) in platform {
-        let body = format!("{{\"data\":{{\"order_id\":60,\"status\":\"{word}\"}}}}");
+        let body = format!("{{\"data\":{{\"order_id\":60,\"amount\":\"3.00\",\"status\":\"{word}\"}}}}");
         assert_eq!(state(0, &body), expected, "{word}");
     }
+    let body = br#"{"data":{"order_id":60,"amount":"3.00","trade_id":"5-9","status":"SUCCESS"}}"#;
+    let seen = Seen { order: id("60"), trade_no: Some(id("5-9")), amount: Some(Fen(300)), state: Paid };
+    assert_eq!(clouds()[0].read(&ask, 200, body), Ok(Said::Order(seen)));
     for (number, expected) in [(0, Unpaid), (2, Paid), (4, Failed), (1, Unclear), (20, Unclear)] {
         let items = format!("[{{\"id\":60,\"amount\":1,\"pay_status\":{number}}}]");
         assert_eq!(state(2, &format!("{{\"code\":0,\"data\":{{\"items\":{items}}}}}")), expected, "{number}");
@@ -166,11 +174,13 @@ fn one_word_alone_lets_an_order_be_served() {
 
 #[test]
 fn a_new_order_says_what_it_costs_and_whether_it_is_paid_or_only_its_number() {
-    let ask = Ask::Create { goods: 2 };
+    let name = id("60");
+    let ask = Ask::Create { goods: 2, trade_no: &name };
     let created = |cloud: usize, body: &str| clouds()[cloud].read(&ask, 200, body.as_bytes());
     let free = Seen { order: id("5"), trade_no: Some(id("5-9996-6d2d")), amount: Some(Fen(0)), state: PayState::Paid };
     assert_eq!(created(2, include_str!("examples/course_6_1_created.json")), Ok(Said::Created(id("5"), Some(free))));
     assert_eq!(created(2, r#"{"code":0,"err_desc":"6"}"#), Ok(Said::Created(id("6"), None)));
+    assert_eq!(created(0, r#"{"code":0,"message":"ok","data":{"order_id":60}}"#), Ok(Said::Created(id("60"), None)));
     let number = id("1612438083648");
     let seen = Seen { order: number.clone(), trade_no: None, amount: Some(Fen(409_800)), state: PayState::Unpaid };
     assert_eq!(created(3, include_str!("examples/mall_orders.json")), Ok(Said::Created(number, Some(seen))));
@@ -189,7 +199,7 @@ fn pay_codes_pages_and_what_is_done_are_heard() {
         assert_eq!(clouds()[cloud].read(&Ask::Notify(&news), 200, body.as_bytes()), Ok(Said::Done), "{cloud}");
     }
     let refused = clouds()[2].read(&Ask::Notify(&news), 200, br#"{"code":4}"#).unwrap_err();
-    assert!(matches!(&refused, Failure::Call(CallError::Refused { code: 4, .. })), "{refused}");
+    assert!(matches!(&refused, Failure::Answer(AnswerError::Refused { code: 4, .. })), "{refused}");
     assert!(matches!(clouds()[0].read(&Ask::Close { order: &order }, 401, b""), Err(Failure::Api(_))));
 }
 

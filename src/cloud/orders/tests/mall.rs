@@ -6,7 +6,7 @@ use crate::cloud::open_platform::Fen;
 use crate::cloud::orders::mall::{
     Account, Item, Order, OrderNo, PayType, PaymentType, ShippingId, Status, read_order, read_pay_code,
 };
-use crate::cloud::orders::{CallError, CloudName, Refusal, Session, Stamp};
+use crate::cloud::orders::{AnswerError, CloudName, Refusal, Session, Stamp};
 
 const CREATED: &str = include_str!("examples/mall_orders.json");
 const TEST_DATA: &str = include_str!("examples/mall_test_data.json");
@@ -125,15 +125,15 @@ fn a_page_or_an_endless_text_is_no_pay_code() {
     for content in odd {
         let body = format!("{{\"status\":0,\"data\":{{\"content\":\"{content}\"}}}}");
         let error = read_pay_code(200, body.as_bytes()).unwrap_err();
-        assert!(matches!(&error, CallError::Odd { field, .. } if field == "data.content"), "{content}: {error}");
+        assert!(matches!(&error, AnswerError::Odd { field, .. } if field == "data.content"), "{content}: {error}");
         assert_eq!(error.class(), RetryClass::Final);
     }
     for content in ["7", "true", "{}"] {
         let body = format!("{{\"status\":0,\"data\":{{\"content\":{content}}}}}");
-        assert!(matches!(read_pay_code(200, body.as_bytes()), Err(CallError::Odd { .. })), "{content}");
+        assert!(matches!(read_pay_code(200, body.as_bytes()), Err(AnswerError::Odd { .. })), "{content}");
     }
     for body in [r#"{"status":0}"#, r#"{"status":0,"data":null}"#, r#"{"status":0,"data":{"content":""}}"#] {
-        assert!(matches!(read_pay_code(200, body.as_bytes()), Err(CallError::Missing { .. })), "{body}");
+        assert!(matches!(read_pay_code(200, body.as_bytes()), Err(AnswerError::Missing { .. })), "{body}");
     }
 }
 
@@ -169,9 +169,9 @@ fn every_status_is_known_and_only_one_says_paid() {
     for (text, status) in table {
         assert_eq!(read(text), Ok(status), "{text}");
     }
-    assert_eq!(read("null"), Err(CallError::Missing { field: "data.status".to_owned() }));
+    assert_eq!(read("null"), Err(AnswerError::Missing { field: "data.status".to_owned() }));
     for text in ["20.0", "\"paid\"", "99999999999999999999", "true"] {
-        assert!(matches!(read(text), Err(CallError::Odd { field, .. }) if field == "data.status"), "{text}");
+        assert!(matches!(read(text), Err(AnswerError::Odd { field, .. }) if field == "data.status"), "{text}");
     }
 }
 
@@ -211,15 +211,15 @@ fn every_response_status_has_its_class() {
 fn items_of_both_shapes_at_once_or_of_another_order_are_no_answer() {
     let both = QUERIED.replace("\"imageHost\": null", "\"orderItemList\": [{}]");
     assert!(
-        matches!(read_order(200, both.as_bytes(), None), Err(CallError::Odd { field, .. }) if field == "data.orderItemList")
+        matches!(read_order(200, both.as_bytes(), None), Err(AnswerError::Odd { field, .. }) if field == "data.orderItemList")
     );
     let other = QUERIED.replacen("\"orderNo\": 1612438083648,\n\"productId\"", "\"orderNo\": 7,\n\"productId\"", 1);
     let expected =
-        CallError::OtherOrder { cloud: CloudName::Mall, asked: "1612438083648".to_owned(), answered: "7".to_owned() };
+        AnswerError::OtherOrder { cloud: CloudName::Mall, asked: "1612438083648".to_owned(), answered: "7".to_owned() };
     assert_eq!(read_order(200, other.as_bytes(), None), Err(expected.clone()));
     assert_eq!(
         read_order(200, QUERIED.as_bytes(), Some(OrderNo(7))),
-        Err(CallError::OtherOrder {
+        Err(AnswerError::OtherOrder {
             cloud: CloudName::Mall,
             asked: "7".to_owned(),
             answered: "1612438083648".to_owned()
@@ -235,7 +235,7 @@ fn what_is_left_out_is_absent_and_what_proves_an_order_is_not() {
     assert_eq!((order.created, order.payment_type, order.shipping), (Stamp::Absent, None, None));
     for name in ["orderNo", "payment", "status"] {
         let body = bare.replace(&format!("\"{name}\":"), "\"x\":").replace("{\"x\":0,", "{\"status\":0,");
-        let missing = CallError::Missing { field: format!("data.{name}") };
+        let missing = AnswerError::Missing { field: format!("data.{name}") };
         assert_eq!(read_order(200, body.as_bytes(), None), Err(missing), "{body}");
     }
     for list in ["orderItemVoList", "orderItemList"] {

@@ -7,7 +7,7 @@ use crate::cloud::orders::songshu::{
     Account, BadOpenId, BadQuestion, EmptySecret, Notice, OpenId, Payment, SIGNATURE_HEADER, Secret, StatusForm,
     read_notified,
 };
-use crate::cloud::orders::{CallError, CloudName, Refusal};
+use crate::cloud::orders::{AnswerError, CloudName, Refusal};
 use crate::order::civil::Zone;
 use crate::order::time::UnixMs;
 use proptest::prelude::*;
@@ -212,7 +212,7 @@ fn the_documents_codes_have_their_meaning() {
         |code: i64| read_notified(200, format!("{{\"errcode\":{code},\"msg\":\"签名错误\"}}").as_bytes()).unwrap_err();
     let error = refusal(401_000);
     assert!(
-        matches!(&error, CallError::Refused { cloud: CloudName::Songshu, code: 401_000, text, .. } if text == "签名错误")
+        matches!(&error, AnswerError::Refused { cloud: CloudName::Songshu, code: 401_000, text, .. } if text == "签名错误")
     );
     assert!(error.to_string().contains("check the secret"), "{error}");
     let table = [
