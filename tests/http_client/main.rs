@@ -16,7 +16,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use vend::config::host::HostPattern;
 use vend::io::http::client::{
-    Answer, BODY_BYTES_MAX, Client, Failure, Kind, Parts, Phase, REPORT_BODY_BYTES_MAX, Request, TimeOuts,
+    Answer, BODY_BYTES_MAX, CATALOGUE_BYTES_MAX, Client, Failure, Kind, Parts, Phase, REPORT_BODY_BYTES_MAX, Request,
+    TimeOuts,
 };
 use vend::io::http::proxy::Proxies;
 use vend::io::http::resolver::System;
@@ -275,16 +276,18 @@ async fn ten_megabytes_settle_a_report_by_their_status_and_are_cut_off_for_the_c
 
 #[tokio::test]
 async fn a_body_at_the_limit_is_whole_and_one_byte_more_is_too_large() {
-    let (port, _) = serve(None, |request: &SeenRequest| {
-        let length = if request.uri.contains("more") { BODY_BYTES_MAX + 1 } else { BODY_BYTES_MAX };
-        Response::new(Full::from(vec![b'x'; length]))
-    })
-    .await;
-    let client = client();
-    let answer = send(&client, post(plain(port), Kind::Cloud)).await.unwrap();
-    assert_eq!(answer.body.len(), BODY_BYTES_MAX);
-    let more = send(&client, post(format!("http://127.0.0.1:{port}/more"), Kind::Cloud)).await;
-    assert_eq!(more, Err(Failure::TooLarge { limit_bytes: BODY_BYTES_MAX }));
+    for (kind, limit_bytes) in [(Kind::Cloud, BODY_BYTES_MAX), (Kind::Catalogue, CATALOGUE_BYTES_MAX)] {
+        let (port, _) = serve(None, move |request: &SeenRequest| {
+            let length = if request.uri.contains("more") { limit_bytes + 1 } else { limit_bytes };
+            Response::new(Full::from(vec![b'x'; length]))
+        })
+        .await;
+        let client = client();
+        let answer = send(&client, post(plain(port), kind)).await.unwrap();
+        assert_eq!(answer.body.len(), limit_bytes);
+        let more = send(&client, post(format!("http://127.0.0.1:{port}/more"), kind)).await;
+        assert_eq!(more, Err(Failure::TooLarge { limit_bytes }));
+    }
 }
 
 /// Sends a head and then chunks of `chunk_bytes` without end, as fast as they are taken.

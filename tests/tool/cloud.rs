@@ -5,7 +5,7 @@ use crate::mosquitto::Mosquitto;
 use crate::support::{Ended, Machine, Process, run, vend, wait_for};
 use rustix::process::Signal;
 use serde_json::Value;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Stdio;
@@ -195,6 +195,27 @@ fn every_call_is_answered_by_the_stand_in_and_nothing_is_changed_unasked() {
     for secret in ["hush", "kva", code, "sign"] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
+}
+
+#[test]
+fn on_a_terminal_a_change_waits_for_a_yes() {
+    let shop = open(Machine::new(), &["--slot", "5"]);
+    for (typed, code) in [("no\n", 9), ("\n", 9), ("yes\n", 0)] {
+        let ours = rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
+        rustix::pty::grantpt(&ours).unwrap();
+        rustix::pty::unlockpt(&ours).unwrap();
+        let name = rustix::pty::ptsname(&ours, Vec::new()).unwrap();
+        let theirs = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+        // The terminal keeps the line until somebody reads it.
+        File::from(ours.try_clone().unwrap()).write_all(typed.as_bytes()).unwrap();
+        let mut command = vend(["cloud", "restock", "--full"]);
+        command.args(shop.machine.place()).stdin(theirs);
+        let ended = run(command);
+        assert_eq!(ended.code, Some(code), "{typed:?}: {}", ended.err);
+        assert!(ended.err.starts_with("the platform takes every slot for full. Type yes to go on: "), "{}", ended.err);
+    }
+    let asked = shop.platform.log().matches("/replenishments").count();
+    assert_eq!(asked, 1, "only the yes reached the platform");
 }
 
 #[test]
