@@ -79,18 +79,20 @@ impl SimCloud {
         if self.sales.values().any(|sale| sale.trade_id == trade_id) {
             return Err(TRADE_ID_USED);
         }
+        // A product may stand in two lines: what counts is their sum.
+        let mut wanted: BTreeMap<u64, u64> = BTreeMap::new();
         for (product, quantity) in lines {
-            let product = self.products.get(product).ok_or(NO_PRODUCT)?;
-            if *quantity == 0 || lines.is_empty() {
-                return Err(BAD_FORM);
-            }
-            if product.stock < *quantity {
-                return Err(STOCK_LOW);
-            }
+            let sum = wanted.entry(*product).or_default();
+            *sum = sum.checked_add(*quantity).filter(|_| *quantity > 0).ok_or(BAD_FORM)?;
         }
-        for (product, quantity) in lines {
-            if let Some(product) = self.products.get_mut(product) {
-                product.stock -= quantity;
+        let mut left = BTreeMap::new();
+        for (id, quantity) in wanted {
+            let product = self.products.get(&id).ok_or(NO_PRODUCT)?;
+            left.insert(id, product.stock.checked_sub(quantity).ok_or(STOCK_LOW)?);
+        }
+        for (id, stock) in left {
+            if let Some(product) = self.products.get_mut(&id) {
+                product.stock = stock;
             }
         }
         let order_id = self.orders.keys().max().map_or(FIRST_ORDER_ID, |last| FIRST_ORDER_ID.max(last + 1));
