@@ -162,6 +162,7 @@ fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Star
                 Some(config::file::VerifyOrders::Never) | None => VerifyOrders::Never,
             },
             refund_failed: cloud.is_some_and(|c| c.refund_failed),
+            sync_results: cloud.is_some_and(|c| c.sync == config::file::Sync::Results),
         },
         profile: config.board.profile.clone(),
         lock_slot_after_unknown: config.board.lock_slot_after_unknown,
@@ -464,7 +465,7 @@ fn told_by_journal(told: JournalEvent) -> Event {
 fn answer(core: &Core, clock: &mut Clock, services: &mut Services, asked: Asked) -> Option<Event> {
     let document = match asked.ask {
         Ask::Status => serde_json::to_vec(&Versioned::of(&core.status(clock.now()))),
-        Ask::Orders => serde_json::to_vec(&Versioned::of(&Orders { orders: core.open_orders() })),
+        Ask::Orders => serde_json::to_vec(&Versioned::of(&Orders { orders: core.listed_orders() })),
         Ask::Service(service) => return Some(Event::Serve { token: services.begin(asked.answer), service }),
     };
     // Whoever asked may have left; the types have no key or value that JSON lacks.

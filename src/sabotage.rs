@@ -228,6 +228,16 @@ clauses! {
     42 R42SubjectInOrder,
     /// Open calls are bounded.
     43 R43CallsBounded,
+    /// After a result the cloud is asked whether it agrees.
+    44 R44ResultsAsked,
+    /// The questions about results are spread.
+    45 R45Spread,
+    /// What is asked about results survives a restart.
+    46 R46SyncSurvives,
+    /// A report that may mend a difference is published once more.
+    47 R47ReportRepeated,
+    /// No refund when another record of the platform's order was or may have been dispensed.
+    48 R48WholeOrder,
 }
 
 /// Whether this clause is taken out.

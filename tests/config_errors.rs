@@ -127,7 +127,7 @@ fn a_misspelt_key_is_set_right() {
   |
 8 | ap_id = "ds0000000000000000"
   | ^^^^^
-  = did you mean `app_id`? There are: url, allow_plaintext, app_id, verify_orders, refund_failed, ca_file, client_certificate, client_key"#,
+  = did you mean `app_id`? There are: url, allow_plaintext, app_id, verify_orders, refund_failed, sync, ca_file, client_certificate, client_key"#,
     );
 }
 

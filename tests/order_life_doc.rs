@@ -18,7 +18,7 @@ const BEGIN: &str = "<!-- printed from order::life::step: begin -->\n";
 const END: &str = "<!-- printed from order::life::step: end -->\n";
 const RULES: usize = 29;
 /// The last of the rules that calls and sync begin at 40.
-const RULES_OF_CALLS: usize = 43;
+const RULES_OF_CALLS: usize = 49;
 
 /// `AttemptFailed` as `attempt failed`.
 fn words(event: Event) -> String {

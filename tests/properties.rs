@@ -21,6 +21,7 @@ use vend::order::motor::{Address, FloorType, Reference, Slot};
 use vend::order::outcome::{DropSensor, Motor, Reason, UnitOutcome};
 use vend::order::record::{decode_order, encode_order};
 use vend::order::report::{Copy, DeadReason, Report};
+use vend::order::sync::{Difference, Sync};
 use vend::order::time::{BootId, BootMs, UnixMs};
 
 /// Changed inputs for each decoder: all decoders together take half a minute at most in a debug build on two cores.
@@ -232,6 +233,11 @@ fn any_refund() -> impl Strategy<Value = Refund> {
     prop_oneof![Just(Refund::No), Just(Refund::Asked), Just(Refund::Owed)]
 }
 
+fn any_sync() -> impl Strategy<Value = Sync> {
+    let differs = proptest::sample::select(&Difference::ALL[..]).prop_map(Sync::Differs);
+    prop_oneof![Just(Sync::No), any::<u8>().prop_map(|answers| Sync::Asking { answers }), Just(Sync::Agreed), differs]
+}
+
 fn any_order() -> impl Strategy<Value = Order> {
     let echo = (any_text(ECHO_BYTES_MAX), any_text(ECHO_BYTES_MAX), any_text(ECHO_BYTES_MAX), any_text(ECHO_BYTES_MAX))
         .prop_map(|(delivery_id, trade_id, machine_id, msg_id)| Echo { delivery_id, trade_id, machine_id, msg_id });
@@ -246,8 +252,15 @@ fn any_order() -> impl Strategy<Value = Order> {
     let texts = (any_id(), any_id(), any_text(NOTIFY_URL_BYTES_MAX), echo);
     let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<[u8; 16]>());
     let work = (option::of(any_turns()), vec(any_unit(), 1..=usize::from(QUANTITY_MAX)), vec(any_report(), 0..3));
-    (texts, numbers, arrival, work, any_refund(), any::<(bool, bool)>()).prop_map(
-        |((order_id, record_id, notify_url, echo), numbers, arrival, (turns, units, reports), refund, flags)| Order {
+    (texts, numbers, arrival, work, (any_refund(), any_sync()), any::<(bool, bool)>()).prop_map(
+        |(
+            (order_id, record_id, notify_url, echo),
+            numbers,
+            arrival,
+            (turns, units, reports),
+            (refund, sync),
+            flags,
+        )| Order {
             key: Key { order_id, record_id },
             arrival_number: numbers.0,
             arrival,
@@ -260,6 +273,7 @@ fn any_order() -> impl Strategy<Value = Order> {
             units,
             reports,
             refund,
+            sync,
             resolved_by_person: flags.0,
             shrunk: flags.1,
         },

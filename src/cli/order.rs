@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 /// What to do with orders.
 #[derive(Debug, Clone, Subcommand)]
 pub enum OrderCommand {
-    /// The orders that are not settled, oldest first
+    /// The orders that are not settled or not as the platform's books say, oldest first
     List(ListArgs),
 }
 
@@ -67,7 +67,12 @@ pub(super) fn table(orders: &[OrderLine], out: &mut Output<'_>) -> std::io::Resu
         vec![
             order.order_id.clone(),
             order.record_id.clone(),
-            order.state.clone(),
+            match &order.difference {
+                Some(difference) => {
+                    format!("{}, {}: {difference}", order.state, out.lang.say("differs", "与平台不一致"))
+                }
+                None => order.state.clone(),
+            },
             joined(order.units.iter().map(unit).collect()),
             joined(order.reports.iter().map(report).collect()),
         ]

@@ -15,6 +15,9 @@ use std::path::PathBuf;
 /// The last events that fit on a screen of 24 lines beside the rest; `--json` has them all.
 const EVENTS_SHOWN: usize = 6;
 
+/// So many differences and dead calls are named on the screen; `vend order list` and `--json` have more.
+const NAMED_MAX: usize = 3;
+
 /// The daemon's socket, for the commands that talk to it.
 #[derive(Debug, Clone, Args)]
 pub struct SocketArgs {
@@ -88,13 +91,8 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
                 format!("{} 份待接收", status.reports_open),
             ),
         ),
-        (
-            lang.say("calls", "平台通知"),
-            lang.say(
-                format!("{} not yet taken, {} refused for good", status.calls_open, status.calls_dead),
-                format!("{} 条待平台接收，{} 条被平台永久拒绝", status.calls_open, status.calls_dead),
-            ),
-        ),
+        (lang.say("calls", "平台通知"), calls(status, lang)),
+        (lang.say("the platform's books", "与平台核对"), books(status, lang)),
         (lang.say("counters", "计数"), counters(&status.counters, lang)),
     ];
     let certificates = status.certificates.iter();
@@ -105,6 +103,27 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
     let events = status.recent.iter().skip(skipped);
     rows.extend(events.map(|e| (lang.say("event", "事件"), format!("{}: {}: {}", e.level, e.what, e.text))));
     rows.into_iter().map(|(key, value)| vec![key.to_owned(), value]).collect()
+}
+
+/// What the platform is told, and what it refused.
+fn calls(status: &Status, lang: Lang) -> String {
+    let mut parts = vec![lang.say(
+        format!("{} not yet taken, {} refused for good", status.calls_open, status.calls_dead),
+        format!("{} 条待平台接收，{} 条被平台永久拒绝", status.calls_open, status.calls_dead),
+    )];
+    parts.extend(status.dead_calls.iter().take(NAMED_MAX).cloned());
+    parts.join(lang.say("; ", "；"))
+}
+
+/// Whether the platform's books agree with our results.
+fn books(status: &Status, lang: Lang) -> String {
+    let mut parts = vec![lang.say(
+        format!("{} results to compare, {} differ", status.results_open, status.differences),
+        format!("{} 个结果待核对，{} 个不一致", status.results_open, status.differences),
+    )];
+    let differing = status.differing.iter().take(NAMED_MAX);
+    parts.extend(differing.map(|it| format!("{}:{} {}", it.order_id, it.record_id, it.difference)));
+    parts.join(lang.say("; ", "；"))
 }
 
 /// The phase with what it means, where that is bad news.
@@ -203,6 +222,7 @@ fn counters(counters: &Counters, lang: Lang) -> String {
         reports_settled,
         calls_settled,
         calls_left_out,
+        differences,
         commits,
         // These three stand with the line.
         line_faults: _,
@@ -221,6 +241,7 @@ fn counters(counters: &Counters, lang: Lang) -> String {
         (reports_settled, "reports taken", "已接收上报"),
         (calls_settled, "calls taken", "平台已接收通知"),
         (calls_left_out, "calls left out", "未保存通知"),
+        (differences, "differences", "不一致"),
         (commits, "commits", "提交"),
     ];
     let counted: Vec<String> = all

@@ -2,10 +2,12 @@
 //!
 //! A command's way in: [`envelope::open`] (is it a flat JSON object?) → [`envelope::verify`] (did the platform sign
 //! it?) → [`device::decode`] (what does it ask for?). The way out is [`device`]'s messages and the
-//! [`report`] → [`envelope::seal`]; [`call`] is what a stored call becomes. [`open_platform`] asks the cloud itself, over HTTP.
+//! [`report`] → [`envelope::seal`]; [`call`] is what a stored call becomes; [`agreement`] compares books.
+//! [`open_platform`] asks the cloud itself, over HTTP.
 //!
 //! [`orders`] speaks with other clouds about the orders that a machine sells.
 
+pub mod agreement;
 pub mod api_codes;
 pub mod call;
 pub mod device;

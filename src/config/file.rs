@@ -48,6 +48,17 @@ pub enum VerifyOrders {
     Never,
 }
 
+/// What is compared with the platform's books.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sync {
+    /// Every result, until they agree (order-life, rule 44).
+    #[default]
+    Results,
+    /// Nothing.
+    Never,
+}
+
 /// The setting by which the open API is called with the merchant's keys, if any.
 #[must_use]
 pub const fn cloud_asked_by(verify_orders: VerifyOrders, refund_failed: bool) -> Option<&'static str> {
@@ -159,6 +170,8 @@ pub struct CloudSection {
     pub verify_orders: VerifyOrders,
     /// Ask for a refund after a failed vend.
     pub refund_failed: bool,
+    /// Ask after a result whether the platform agrees.
+    pub sync: Sync,
     /// Trust these certificates instead of the system's.
     pub ca_file: Option<Spanned<PathBuf>>,
     /// The client's own certificate.

@@ -15,7 +15,7 @@ use crate::board::profile::Profile;
 use crate::excerpt::Source;
 use crate::order::key::MachineNo;
 use endpoint::Endpoint;
-use file::{File, Protocol, TimeTrust, VerifyOrders};
+use file::{File, Protocol, Sync, TimeTrust, VerifyOrders};
 use host::HostPattern;
 use problem::ConfigError;
 use std::path::{Path, PathBuf};
@@ -85,6 +85,8 @@ pub struct Cloud {
     pub verify_orders: VerifyOrders,
     /// Ask the platform for a refund when nothing came out.
     pub refund_failed: bool,
+    /// Whether results are compared with the platform's books.
+    pub sync: Sync,
     /// Certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// How the client proves who it is, where the platform asks for a certificate.

@@ -218,6 +218,7 @@ impl Check<'_> {
             app_id: app_id?,
             verify_orders: section.verify_orders,
             refund_failed: section.refund_failed,
+            sync: section.sync,
             ca_file,
             client_identity,
         })

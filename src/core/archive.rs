@@ -51,6 +51,11 @@ impl Archive {
         Ok(())
     }
 
+    /// The keys of all tombstones.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.by_key.keys()
+    }
+
     /// The record of a tombstone.
     pub(super) fn record(&self, key: &Key) -> Option<&[u8]> {
         self.by_arrival.get(self.by_key.get(key)?).map(|t| &*t.record)

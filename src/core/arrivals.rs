@@ -420,7 +420,7 @@ impl Core {
     }
 
     /// The stored result goes up again, at most once a minute and key.
-    fn repeat_result(&mut self, now: Now, key: &Key) {
+    pub(super) fn repeat_result(&mut self, now: Now, key: &Key) {
         if self.arrivals.repeats.get(key).is_some_and(|&last| now.boot.since_ms(last) < REPEAT_PAUSE_MS) {
             return;
         }

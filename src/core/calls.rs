@@ -5,6 +5,7 @@ use super::Core;
 use super::commit::After;
 use super::event::{HttpAnswer, Level};
 use super::outbox::Parcel;
+use super::platform::denies_order;
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::call;
 use crate::order::call::{Call, CallRecord, Subject, Way};
@@ -43,6 +44,16 @@ impl Calls {
     /// Calls in the dead letters.
     pub(super) fn dead(&self) -> usize {
         self.all.len().saturating_sub(self.open_count)
+    }
+
+    /// The newest dead ones, for people.
+    pub(super) fn newest_dead(&self) -> impl Iterator<Item = &CallRecord> {
+        self.all.values().rev().filter(|record| !record.is_open())
+    }
+
+    /// Nothing about it is open, and nothing was refused for good.
+    pub(super) fn settled(&self, subject: &Subject) -> bool {
+        !self.open.contains_key(subject) && !self.all.values().any(|record| record.call.subject == *subject)
     }
 
     pub(super) fn get(&self, number: u64) -> Option<&CallRecord> {
@@ -158,15 +169,23 @@ impl Core {
         Some(self.cloud_request(request))
     }
 
-    /// What the cloud's answer means for a call. What was done before is as good as done now.
-    pub(super) fn meaning_for_call(&self, number: u64, answer: &HttpAnswer) -> Answer {
+    /// What the cloud's answer means for a call. What was done before is as good as done now; a refusal that is about us
+    /// (credentials, signature, machine) says nothing about the call, and may pass when a person mends it.
+    pub(super) fn meaning_for_call(&mut self, number: u64, answer: &HttpAnswer) -> Answer {
         let later = Answer::Later { retry_after_s: answer.retry_after_s };
-        let Some(Way::Http(operation)) = self.calls.get(number).map(|record| &record.call.way) else { return later };
-        match call::read(operation, answer.status, &answer.body).map_err(|error| error.class()) {
-            Ok(()) | Err(RetryClass::AlreadyDone) => Answer::Taken,
-            Err(RetryClass::Retry) => later,
-            Err(RetryClass::Final) => Answer::Never(DeadReason::Status(answer.status)),
-        }
+        let Some(record) = self.calls.get(number) else { return later };
+        let Way::Http(operation) = &record.call.way else { return later };
+        let Err(error) = call::read(operation, answer.status, &answer.body) else { return Answer::Taken };
+        let text = format!("{record}: {error}");
+        let reason = DeadReason::Status(answer.status);
+        let meaning = match error.class() {
+            RetryClass::AlreadyDone => Answer::Taken,
+            RetryClass::Retry => later,
+            RetryClass::Final if denies_order(&error) => Answer::Never(reason),
+            RetryClass::Final => Answer::Unwelcome(reason),
+        };
+        self.note(Level::Warn, "call_refused", text);
+        meaning
     }
 
     /// What an answer does to a call.

@@ -12,6 +12,7 @@
 //! | `outbox` | reports and calls until they are taken |
 //! | `calls` | what the platform must be told: durable first, in order, at least once |
 //! | `platform` | what is asked of the cloud: is it paid, what time is it |
+//! | `sync` | what is asked after a result, until the cloud agrees |
 //! | `recover` | what happens when power returns |
 //! | `pace` | how many messages are looked at in what time |
 //! | `certificates` | until when they are good |
@@ -34,6 +35,7 @@ mod platform;
 mod quality;
 mod recover;
 mod status;
+mod sync;
 #[cfg(test)]
 mod tests;
 
@@ -44,7 +46,7 @@ pub use certificates::{CertificateLine, CertificateState, WARN_DAYS};
 pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
 pub use quality::{HOURS_KEPT, LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;
-pub use status::{OrderLine, Recent, ReportLine, Status, UnitLine};
+pub use status::{DifferenceLine, OrderLine, Recent, ReportLine, Status, UnitLine};
 
 use crate::board::driver::Driver;
 use crate::board::profile::Profile;
@@ -142,6 +144,8 @@ pub struct CloudSettings {
     pub verify_orders: VerifyOrders,
     /// PUT status 2 after a failed vend.
     pub refund_failed: bool,
+    /// Ask after each result until the cloud's books agree with it.
+    pub sync_results: bool,
 }
 
 /// Where the whole agent stands.
@@ -180,6 +184,8 @@ pub struct Counters {
     pub calls_settled: u64,
     /// Calls that were not even kept: too many were open, or one was too large.
     pub calls_left_out: u64,
+    /// Results that the cloud's books did not agree with in the end.
+    pub differences: u64,
     /// Commits.
     pub commits: u64,
     /// Frames with a bad check, noise, unexpected frames and time-outs on the line.
@@ -211,6 +217,7 @@ pub struct Core {
     platform: platform::Platform,
     pace: pace::Pace,
     certificates: certificates::Certificates,
+    results: sync::Results,
     commits: commit::Commits,
     effects: Vec<Effect>,
     last_token: u64,
@@ -303,6 +310,7 @@ impl Core {
             self.queue.deadline().filter(|_| at_work),
             self.outbox.deadline().filter(|_| running),
             self.platform.deadline().filter(|_| running),
+            self.results_deadline().filter(|_| running && self.has_room_to_ask()),
         ];
         all.into_iter().flatten().min()
     }

@@ -10,7 +10,7 @@ use crate::cloud::report::Report as Telling;
 use crate::order::backoff::full_jitter;
 use crate::order::call::{Call, CallRecord, Operation, Subject, Way};
 use crate::order::key::Key;
-use crate::order::life::{Order, State};
+use crate::order::life::{Order, Refund, State};
 use crate::order::report::{Answer, Copy, DeadReason, Next, RETRY_BASE_MS, RETRY_MAX_MS, Report};
 use crate::order::time::{BootMs, Now};
 use crate::sabotage::{self, Clause};
@@ -140,7 +140,18 @@ impl Outbox {
         self.hosts.entry(name.to_owned()).or_default()
     }
 
-    fn answered(&mut self, name: &str, failed: bool, now: BootMs, random: u64) {
+    /// From when on another request may go to this host; nothing while it is an answer that must be awaited.
+    pub(super) fn room_from(&self, name: &str) -> Option<BootMs> {
+        let Some(host) = self.hosts.get(name) else { return Some(BootMs(0)) };
+        (host.room(host.closed_until) > 0).then_some(host.closed_until)
+    }
+
+    /// Somebody beside the outbox asks this host something, and will say how it was answered.
+    pub(super) fn begins(&mut self, name: &str) {
+        self.host(name).in_flight += 1;
+    }
+
+    pub(super) fn answered(&mut self, name: &str, failed: bool, now: BootMs, random: u64) {
         let host = self.host(name);
         host.in_flight = host.in_flight.saturating_sub(1);
         if failed {
@@ -160,7 +171,7 @@ impl Outbox {
 }
 
 /// The host of a URL, as the breaker counts; good enough to tell hosts apart, the target rules check it.
-fn host_of(url: &str) -> &str {
+pub(super) fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().unwrap_or(rest)
 }
@@ -173,7 +184,7 @@ impl Core {
         let refunds = self.settings.cloud.refund_failed;
         let Some(order) = self.orders.get_mut(key) else { return };
         let up_to = order.write_report(timestamp_s);
-        if refunds && order.ask_refund() {
+        if refunds && self.owes_refund(key) {
             self.refund(now, key);
         }
         if sabotage::is_out(Clause::R00ReportAfterDurable) {
@@ -184,6 +195,9 @@ impl Core {
 
     /// The platform is to give the money back (rule 25).
     pub(super) fn refund(&mut self, now: Now, key: &Key) {
+        if let Some(order) = self.orders.get_mut(key) {
+            order.refund = Refund::Asked;
+        }
         let order_id = key.order_id.clone();
         let subject = Subject::new("order", &order_id);
         self.call(now, Call { subject, way: Way::Http(Operation::Refund { order_id }), newest_wins: false });
@@ -430,6 +444,10 @@ impl Core {
         }
         let settled = !order.has_open_copy() && order.is_final();
         self.counters.reports_settled += u64::from(answer == Answer::Taken);
+        let is_last = order.reports.last().is_some_and(|last| last.sequence == id.sequence);
+        if id.channel == Channel::Mqtt && answer == Answer::Taken && is_last {
+            self.begin_sync(now, &id.key);
+        }
         self.try_again(now, Parcel::Report(id.clone()), next);
         self.save_lazily(now, &id.key);
         if settled {
@@ -467,6 +485,7 @@ impl Core {
             if !sabotage::is_out(Clause::R12IssueTimeKept) {
                 self.ledger.evicted_issued_at_s = self.ledger.evicted_issued_at_s.max(issued_at_s);
             }
+            self.forget_sync(&key);
             self.save_removal(&key);
         }
     }

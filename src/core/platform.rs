@@ -1,9 +1,10 @@
-//! What is asked of the cloud: may this order be driven (rule 27), and what time is it (rule 28).
+//! What is asked of the cloud: may this order be driven (rule 27), what time is it (rule 28), and, for `sync`, does it
+//! agree with a result (rule 44). One way for all questions.
 
 use super::event::{Audience, Effect, HttpAnswer, HttpFailure, Level, Request, Token};
 use super::{Core, VerifyOrders};
 use crate::cloud::api_codes::RetryClass;
-use crate::cloud::open_platform::{self, ApiError, ApiRequest, Verdict};
+use crate::cloud::open_platform::{self, ApiError, ApiRequest, Order, Verdict};
 use crate::order::backoff::full_jitter;
 use crate::order::key::Key;
 use crate::order::life::State;
@@ -29,9 +30,24 @@ enum Ask {
 }
 
 #[derive(Debug, Clone)]
-enum Question {
+pub(super) enum Question {
+    /// May it be driven?
     Order(Key),
+    /// Do the books agree with its result?
+    Result(Key),
+    /// What time is it?
     Time,
+}
+
+/// What an answer to a question about an order means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The cloud's books.
+    Order(Order),
+    /// The cloud says that there is no such order, or that nothing of it is open.
+    Denied,
+    /// Nothing about the order: no answer, trouble there, or something that is wrong with us.
+    Nothing,
 }
 
 #[derive(Debug, Default)]
@@ -86,7 +102,7 @@ impl Core {
             }
         }
         self.platform.asks.retain(|key, _| self.orders.get(key).is_some_and(|o| !o.is_final()));
-        while self.platform.questions.len() < ASKED_AT_ONCE_MAX {
+        while self.has_room_to_ask() {
             let due =
                 self.platform.asks.iter_mut().find(|(_, (ask, _))| matches!(ask, Ask::From(at) if *at <= now.boot));
             let Some((key, (ask, _))) = due else { break };
@@ -99,9 +115,15 @@ impl Core {
             };
             self.ask(Question::Order(key), call);
         }
+        self.ask_about_results(now);
     }
 
-    fn ask(&mut self, question: Question, call: ApiRequest) {
+    /// Another question may leave.
+    pub(super) fn has_room_to_ask(&self) -> bool {
+        self.platform.questions.len() < ASKED_AT_ONCE_MAX
+    }
+
+    pub(super) fn ask(&mut self, question: Question, call: ApiRequest) {
         let token = self.next_token();
         let request = self.cloud_request(call);
         self.platform.questions.insert(token, question);
@@ -136,26 +158,15 @@ impl Core {
                 }
             }
             Question::Order(key) => self.on_order_answered(now, &key, answer),
+            Question::Result(key) => self.on_result_answered(now, &key, answer),
         }
     }
 
     fn on_order_answered(&mut self, now: Now, key: &Key, answer: Result<HttpAnswer, HttpFailure>) {
-        let verdict = match answer {
-            Ok(answer) => match open_platform::read_order(answer.status, &answer.body, &key.order_id) {
-                Ok(order) => open_platform::may_drive(&order, &key.record_id),
-                Err(error) => {
-                    self.note(Level::Warn, "cloud_error", format!("order {key}: {error}"));
-                    match error.class() {
-                        RetryClass::Final if denies_order(&error) => Verdict::Refuse(Reason::Closed),
-                        RetryClass::AlreadyDone => Verdict::Refuse(Reason::Closed),
-                        RetryClass::Final | RetryClass::Retry => Verdict::AskAgain,
-                    }
-                }
-            },
-            Err(failure) => {
-                self.note(Level::Warn, "cloud_unreachable", format!("order {key}: {}", failure.why));
-                Verdict::AskAgain
-            }
+        let verdict = match self.meaning_of_order(key, answer) {
+            Meaning::Order(order) => open_platform::may_drive(&order, &key.record_id),
+            Meaning::Denied => Verdict::Refuse(Reason::Closed),
+            Meaning::Nothing => Verdict::AskAgain,
         };
         let Some((ask, tries)) = self.platform.asks.get_mut(key) else { return };
         match verdict {
@@ -181,6 +192,30 @@ impl Core {
         }
     }
 
+    /// Reads an answer to a question about an order.
+    pub(super) fn meaning_of_order(&mut self, key: &Key, answer: Result<HttpAnswer, HttpFailure>) -> Meaning {
+        let (what, text) = match answer {
+            Ok(answer) => match open_platform::read_order(answer.status, &answer.body, &key.order_id) {
+                Ok(order) => return Meaning::Order(order),
+                Err(error) => {
+                    let is_denied = match error.class() {
+                        RetryClass::Final => denies_order(&error),
+                        RetryClass::AlreadyDone => true,
+                        RetryClass::Retry => false,
+                    };
+                    if is_denied {
+                        self.note(Level::Warn, "cloud_error", format!("order {key}: {error}"));
+                        return Meaning::Denied;
+                    }
+                    ("cloud_error", error.to_string())
+                }
+            },
+            Err(failure) => ("cloud_unreachable", failure.why),
+        };
+        self.note(Level::Warn, what, format!("order {key}: {text}"));
+        Meaning::Nothing
+    }
+
     /// For people: when orders are asked about.
     pub(super) const fn verifies(&self) -> bool {
         !matches!(self.settings.cloud.verify_orders, VerifyOrders::Never)
@@ -189,6 +224,6 @@ impl Core {
 
 /// The cloud knows the order and says no, or says that there is no such order (cloud 1.8). Other final answers are
 /// about us (credentials, signature) and say nothing about the order.
-const fn denies_order(error: &ApiError) -> bool {
+pub(super) const fn denies_order(error: &ApiError) -> bool {
     matches!(error, ApiError::Refused { code: 404 | 4004 | 80002 | 40005 | 40006 | 6042 | 6043, .. })
 }

@@ -11,6 +11,7 @@ use super::gate::Queue;
 use super::outbox::Outbox;
 use super::pace::Pace;
 use super::platform::Platform;
+use super::sync::Results;
 use super::{Core, Counters, Phase, Start};
 use crate::cloud::device::ReceivedState;
 use crate::order::key::Key;
@@ -70,6 +71,7 @@ impl Core {
             platform: Platform::default(),
             pace: Pace::default(),
             certificates: Certificates::default(),
+            results: Results::default(),
             commits: Commits::default(),
             effects: Vec::new(),
             last_token: 0,
@@ -104,6 +106,7 @@ impl Core {
                 order.refund = Refund::Asked;
                 self.refund(now, &key);
             }
+            self.resume_sync(now, &order);
             match order.state() {
                 State::Tombstone => {
                     if let Err(error) = self.archive.keep(&order) {

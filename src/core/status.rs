@@ -4,9 +4,14 @@ use super::arrivals::RingEntry;
 use super::event::Level;
 use super::{CertificateLine, Core, Counters, LineQuality, Phase};
 use crate::board::driver::LineState;
+use crate::order::key::Key;
 use crate::order::life::Order;
+use crate::order::sync::{Difference, Sync};
 use crate::order::time::Now;
 use serde::{Deserialize, Serialize};
+
+/// So many dead calls, and so many differences, are in the status: a screen of each.
+const SHOWN_MAX: usize = 32;
 
 /// One screen of the agent's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +42,14 @@ pub struct Status {
     pub calls_open: usize,
     /// Calls that it refused for good.
     pub calls_dead: usize,
+    /// The newest of them, at most 32, in words.
+    pub dead_calls: Vec<String>,
+    /// Results that the cloud's books are still to be compared with.
+    pub results_open: usize,
+    /// Results that the cloud's books do not agree with.
+    pub differences: usize,
+    /// The newest of them, at most 32.
+    pub differing: Vec<DifferenceLine>,
     /// Orders kept to answer duplicates.
     pub orders_settled: usize,
     /// Room on the disk for new orders.
@@ -52,6 +65,17 @@ pub struct Status {
     pub rejected: Vec<RingEntry>,
     /// The last things worth a person's eye, newest last.
     pub recent: Vec<Recent>,
+}
+
+/// A result that the cloud's books do not agree with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DifferenceLine {
+    /// The platform's order.
+    pub order_id: String,
+    /// Its line.
+    pub record_id: String,
+    /// What they do not agree about: a word of `order::sync::Difference`.
+    pub difference: String,
 }
 
 /// One note for a person.
@@ -78,6 +102,9 @@ pub struct OrderLine {
     pub units: Vec<UnitLine>,
     /// The reports.
     pub reports: Vec<ReportLine>,
+    /// What the cloud's books do not agree about, if they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<String>,
 }
 
 /// One unit.
@@ -131,6 +158,10 @@ impl OrderLine {
                     attempts: r.http.attempts().max(r.mqtt.attempts()),
                 })
                 .collect(),
+            difference: match order.sync {
+                Sync::Differs(difference) => Some(difference.as_str().to_owned()),
+                Sync::No | Sync::Asking { .. } | Sync::Agreed => None,
+            },
         }
     }
 }
@@ -157,6 +188,11 @@ impl Core {
             what: note.what.to_owned(),
             text: note.text.clone(),
         };
+        let differing = |(key, difference): (&Key, &Difference)| DifferenceLine {
+            order_id: key.order_id.to_string(),
+            record_id: key.record_id.to_string(),
+            difference: difference.as_str().to_owned(),
+        };
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             machine_no: self.settings.machine_no.to_string(),
@@ -171,6 +207,10 @@ impl Core {
             reports_open: self.outbox.reports(),
             calls_open: self.calls.open(),
             calls_dead: self.calls.dead(),
+            dead_calls: self.calls.newest_dead().take(SHOWN_MAX).map(ToString::to_string).collect(),
+            results_open: self.results.open(),
+            differences: self.results.differences().len(),
+            differing: self.results.differences().iter().rev().take(SHOWN_MAX).map(differing).collect(),
             orders_settled: self.archive.len(),
             has_space: !self.arrivals.lacks_space(),
             verifies_orders: self.verifies(),
@@ -192,6 +232,15 @@ impl Core {
         let mut orders: Vec<&Order> = self.orders.values().collect();
         orders.sort_by_key(|o| o.arrival_number);
         orders.into_iter().map(OrderLine::of).collect()
+    }
+
+    /// Every order that somebody may have to look after, oldest first: not settled, or not as the cloud's books say.
+    #[must_use]
+    pub fn listed_orders(&self) -> Vec<OrderLine> {
+        let differing = self.results.differences().keys().filter_map(|key| self.archive.get(key));
+        let mut orders: Vec<Order> = self.orders.values().cloned().chain(differing).collect();
+        orders.sort_by_key(|o| o.arrival_number);
+        orders.iter().map(OrderLine::of).collect()
     }
 
     /// One line for `systemctl status`.

@@ -5,6 +5,7 @@ use super::command::{BodyDigest, Echo, Turns};
 use super::key::Key;
 use super::life::{Arrival, Order, Refund, Unit};
 use super::report::{Copy, Report};
+use super::sync::Sync;
 use serde::Deserialize;
 
 /// An order whose refund was kept in its own record.
@@ -46,6 +47,7 @@ impl From<Order1> for Order {
             units: order.units,
             reports: order.reports,
             refund,
+            sync: Sync::No,
             resolved_by_person: order.resolved_by_person,
             shrunk: order.shrunk,
         }

@@ -5,8 +5,9 @@
 
 use super::command::{BodyDigest, Echo, Put, Turns};
 use super::key::Key;
-use super::outcome::{Evidence, OrderOutcome, Reason, UnitOutcome};
+use super::outcome::{Evidence, Reason, UnitOutcome};
 use super::report::{Copy, Report};
+use super::sync::Sync;
 use super::time::{BootId, BootMs, UnixMs};
 use crate::order::motor::{MotorCommand, Reference};
 use crate::sabotage::{self, Clause};
@@ -303,6 +304,8 @@ pub struct Order {
     pub reports: Vec<Report>,
     /// Whether the platform was asked to give the money back (`refund_failed`).
     pub refund: Refund,
+    /// Whether the platform's books agree with the last report.
+    pub sync: Sync,
     /// A person decided; evidence no longer corrects it.
     pub resolved_by_person: bool,
     /// Shrunk to what a repeated report needs.
@@ -328,6 +331,7 @@ impl Order {
             units: vec![Unit::Waiting; units],
             reports: Vec::new(),
             refund: Refund::No,
+            sync: Sync::No,
             resolved_by_person: false,
             shrunk: false,
         }
@@ -512,6 +516,7 @@ impl Order {
         let step = u32::from(!sabotage::is_out(Clause::R24SequenceRises));
         let sequence = self.reports.last().map_or(1, |r| r.sequence.saturating_add(step));
         self.shrunk = false;
+        self.sync = Sync::No;
         self.reports.push(Report {
             sequence,
             timestamp_s,
@@ -520,15 +525,6 @@ impl Order {
             mqtt: Copy::fresh(),
         });
         sequence
-    }
-
-    /// Whether the platform is to be asked for a refund now: once, when rule 25 allows it.
-    pub fn ask_refund(&mut self) -> bool {
-        let asks = self.refund == Refund::No && OrderOutcome::may_refund(&self.outcomes());
-        if asks {
-            self.refund = Refund::Asked;
-        }
-        asks
     }
 
     /// Keeps only what a repeated report needs, and what late evidence or a dead letter needs.

@@ -14,4 +14,5 @@ pub mod motor;
 pub mod outcome;
 pub mod record;
 pub mod report;
+pub mod sync;
 pub mod time;

@@ -169,6 +169,21 @@ fn rule_41_a_call_that_is_refused_for_good_is_kept_and_shown() {
 }
 
 #[test]
+fn rule_41_a_refusal_that_is_about_us_is_tried_ten_times_before_the_call_is_dead() {
+    for (status, body) in [(401, ""), (200, r#"{"code":4006,"message":"payload sign invalid"}"#)] {
+        let mut w = World::new();
+        w.call(refund("1", "1"));
+        for attempt in 1..=10 {
+            assert_eq!((w.requests.len(), w.core.status(w.now).calls_dead), (1, 0), "{status}: attempt {attempt}");
+            w.answer(status, body);
+            w.pass_s(601);
+        }
+        let status = w.core.status(w.now);
+        assert_eq!((w.requests.len(), status.dead_calls), (0, vec!["call 1 about order 1: to be refunded".to_owned()]));
+    }
+}
+
+#[test]
 fn rule_41_what_the_cloud_has_done_before_is_done() {
     let mut w = World::new();
     for code in [6034, 6049] {

@@ -12,4 +12,5 @@ mod review;
 mod rules;
 mod security;
 mod service;
+mod sync;
 mod world;

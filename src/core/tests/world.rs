@@ -135,6 +135,7 @@ pub(super) fn settings() -> Settings {
             }),
             verify_orders: VerifyOrders::Never,
             refund_failed: false,
+            sync_results: false,
         },
         profile: Profile::find("tcn-00ff", Path::new(".")).unwrap(),
         lock_slot_after_unknown: false,

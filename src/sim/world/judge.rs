@@ -138,6 +138,16 @@ pub enum Broken {
     /// The money was to be given back, and the platform was never told (rule 41).
     #[error("order {0} failed as a whole, and no refund was ever asked for")]
     NotRefunded(Key),
+    /// The cloud's books say something else than the last report, and the agent does not show it (rule 44).
+    #[error("order {key}: reported as {said:?}, on the books as {books}, and no difference is shown")]
+    OutOfStep {
+        /// The order.
+        key: Key,
+        /// Its units in the last report.
+        said: Vec<String>,
+        /// The words of the books.
+        books: String,
+    },
     /// More is kept than may be.
     #[error("{found} {what}, at most {limit} may be")]
     Unbounded {
@@ -158,7 +168,7 @@ pub enum Broken {
         hours: u64,
         /// Orders not final.
         open_orders: usize,
-        /// Copies and calls not taken.
+        /// Copies and calls not taken, results not compared.
         open_reports: usize,
     },
     /// Woken again and again without effect.
@@ -395,6 +405,23 @@ impl Judge {
             }
         }
         Ok(())
+    }
+
+    /// What the platform heard last × what it has on its books: `order` and `record` are its words.
+    pub(super) fn hold_against_the_books(&self, key: &Key, (order, record): &(String, String)) -> Result<(), Broken> {
+        let heard = self.reports.get(&(Channel::Mqtt, key.clone())).and_then(|reports| reports.last_key_value());
+        let Some((_, last)) = heard.filter(|_| self.acknowledged.contains(key)) else { return Ok(()) };
+        let dispensed = last.units.iter().filter(|said| said.starts_with("dispensed")).count();
+        let (is_booked, is_refunded) = (record == "IS_SUCCESS", order == "REFUND");
+        let is_in_step = match dispensed {
+            0 => !is_booked,
+            all if all == last.units.len() => is_booked && !is_refunded && order != "NOTPAY",
+            _ => !is_booked && !is_refunded && order != "NOTPAY",
+        };
+        if is_in_step {
+            return Ok(());
+        }
+        Err(Broken::OutOfStep { key: key.clone(), said: last.units.clone(), books: format!("{order} {record}") })
     }
 
     fn dropped(&self, key: &Key) -> bool {

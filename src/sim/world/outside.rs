@@ -33,7 +33,12 @@ pub(super) fn notify_url(host: u8) -> String {
 /// Everyone whom the agent speaks to beside the broker.
 pub(super) struct Outside {
     cloud: SimCloud,
+    /// When each command is given up, by the platform's order, in ms of the run.
+    given_up_at_ms: BTreeMap<u64, u64>,
 }
+
+/// The platform gives a command up so long after it was issued, in ms (cloud 1.7).
+const GIVEN_UP_AFTER_MS: u64 = 120_000;
 
 /// An answer and when it is there, in ms.
 pub(super) type Answered = (u64, Result<HttpAnswer, HttpFailure>);
@@ -46,7 +51,33 @@ impl Outside {
             let records = BTreeMap::from([(RECORD, "WAITING_PICKED_UP".to_owned())]);
             cloud.orders.insert(order.order_id, SimOrder { status, records });
         }
-        Outside { cloud }
+        let gives_up = |order: &&Placed| plan.gives_up && order.paid;
+        let at_ms = |order: &Placed| (order.order_id, order.issued_at_ms + GIVEN_UP_AFTER_MS);
+        let given_up_at_ms = plan.orders.iter().filter(gives_up).map(at_ms).collect();
+        Outside { cloud, given_up_at_ms }
+    }
+
+    /// What the platform has waited for long enough is given up; the books say so from then on.
+    pub(super) fn give_up(&mut self, now_ms: u64) {
+        let over = self.given_up_at_ms.iter().filter(|(_, at_ms)| **at_ms <= now_ms).map(|(id, _)| *id);
+        for order_id in over.collect::<Vec<_>>() {
+            self.given_up_at_ms.remove(&order_id);
+            self.book(order_id, "IS_TIMEOUT");
+        }
+    }
+
+    /// The platform's books about an order's record; what it has given up stays so.
+    fn book(&mut self, order_id: u64, word: &str) {
+        let record = self.cloud.orders.get_mut(&order_id).and_then(|order| order.records.get_mut(&RECORD));
+        if let Some(record) = record.filter(|record| *record != "IS_TIMEOUT") {
+            word.clone_into(record);
+        }
+    }
+
+    /// The words of the books about an order and its record.
+    pub(super) fn books(&self, order: &Placed) -> Option<(String, String)> {
+        let order = self.cloud.orders.get(&order.order_id)?;
+        Some((order.status.clone(), order.records.get(&RECORD)?.clone()))
     }
 
     /// The merchant's account at the cloud.
@@ -117,7 +148,7 @@ impl Outside {
     }
 
     /// A message arrives at the platform.
-    pub(super) fn hear(payload: &[u8], judge: &mut Judge) -> Result<(), Broken> {
+    pub(super) fn hear(&mut self, payload: &[u8], judge: &mut Judge) -> Result<(), Broken> {
         let unreadable = |why: &str| Broken::ReportUnreadable(why.to_owned());
         let fields = envelope::open(payload).map_err(|e| unreadable(&e.to_string()))?;
         if fields.get("method") != Some(REPORT_METHOD) {
@@ -127,7 +158,12 @@ impl Outside {
         let key = key(field("order_id")?, field("record_id")?)?;
         let sequence = field("sequence")?.parse().map_err(|_| unreadable("sequence"))?;
         let units: Value = serde_json::from_str(field("units")?).map_err(|e| unreadable(&e.to_string()))?;
-        judge.heard(Channel::Mqtt, &key, sequence, &units, payload)
+        judge.heard(Channel::Mqtt, &key, sequence, &units, payload)?;
+        if let Ok(order_id) = key.order_id.as_str().parse() {
+            self.given_up_at_ms.remove(&order_id);
+            self.book(order_id, if field("deliver_status")? == "1" { "IS_SUCCESS" } else { "IS_FAILED" });
+        }
+        Ok(())
     }
 }
 

@@ -135,6 +135,10 @@ pub struct Plan {
     pub(super) turn_ms: u64,
     pub(super) verify_orders: VerifyOrders,
     pub(super) refund_failed: bool,
+    /// Results are compared with the cloud's books.
+    pub(super) sync_results: bool,
+    /// The platform gives a command up 120 s after it was issued (cloud 1.7), and then takes no result any more.
+    pub(super) gives_up: bool,
     pub(super) lock_slot_after_unknown: bool,
     pub(super) trust_system_clock: bool,
     pub(super) limits: Limits,
@@ -202,6 +206,9 @@ impl Plan {
             orders,
             sendings,
             faults,
+            // Last, so that the rest of a seed's life is what it was.
+            sync_results: chance.u8(..4) > 0,
+            gives_up: chance.bool(),
         };
         plan.keep_possible();
         plan

@@ -205,6 +205,7 @@ impl<'p> Stage<'p> {
                     account: Some(account),
                     verify_orders: plan.verify_orders,
                     refund_failed: plan.refund_failed,
+                    sync_results: plan.sync_results,
                 },
                 profile,
                 lock_slot_after_unknown: plan.lock_slot_after_unknown,
@@ -271,7 +272,8 @@ impl<'p> Stage<'p> {
                 self.wake()?;
             }
         }
-        self.judge.judge(&self.placed, self.plan.refund_failed, &self.outside.refunded(&self.placed))
+        self.judge.judge(&self.placed, self.plan.refund_failed, &self.outside.refunded(&self.placed))?;
+        self.hold_against_the_books()
     }
 
     /// The core's own deadline: it must do something, or want to be woken later.

@@ -10,7 +10,7 @@ use crate::order::key::Key;
 use crate::order::motor::Slot;
 use crate::sim::world::broker::Sent;
 use crate::sim::world::judge::Broken;
-use crate::sim::world::outside::{Outside, manner_now, notify_url};
+use crate::sim::world::outside::{manner_now, notify_url};
 use crate::sim::world::plan::{Beat, Fault, Message, Oddity, Placed};
 
 impl Stage<'_> {
@@ -134,7 +134,8 @@ impl Stage<'_> {
         let is_on = self.broker.is_on(connection);
         // A lost journal's word that arrives only now stands for nothing that this one said.
         if (is_on || self.still_arrives(connection)) && life >= self.first_life {
-            Outside::hear(payload, &mut self.judge)?;
+            self.outside.give_up(self.now_ms);
+            self.outside.hear(payload, &mut self.judge)?;
         }
         if is_on {
             let event = Event::Published(token);
@@ -156,6 +157,7 @@ impl Stage<'_> {
         self.beat(Beat::AtReceiver, true);
         let faults: &[Fault] = if self.is_calm { &[] } else { &self.plan.faults };
         let manner = manner_now(faults, request, self.now_ms);
+        self.outside.give_up(self.now_ms);
         let (delay_ms, true_ms) = (self.chance.u64(1..300), self.true_ms());
         let (after_ms, answer) = self.outside.take(request, manner, true_ms, delay_ms, &mut self.judge)?;
         self.after(after_ms, Happening::ToCore { life, connection: None, event: Event::Answered { token, answer } });

@@ -5,9 +5,10 @@ use crate::cloud::device::DRIVE_WITHIN_S;
 use crate::core::event::Event;
 use crate::core::{Core, RING_MAX, TOMBSTONE_AGE_MIN_S};
 use crate::order::command::QUANTITY_MAX;
+use crate::order::key::Key;
 use crate::order::time::Now;
 use crate::sim::world::judge::Broken;
-use crate::sim::world::plan::{Fault, When};
+use crate::sim::world::plan::{Fault, Life, When};
 use std::collections::BTreeSet;
 
 /// Two channels for a report and for one correction a unit.
@@ -90,7 +91,8 @@ impl Stage<'_> {
         let begun = self.plan.sendings.iter().all(|s| s.at_ms < self.now_ms);
         if let Some(core) = self.core.as_ref().filter(|_| begun && !self.disk.is_damaged()) {
             let status = core.status(now);
-            let (open_orders, open_reports) = (core.open_orders().len(), status.reports_open + status.calls_open);
+            let open_reports = status.reports_open + status.calls_open + status.results_open;
+            let open_orders = core.open_orders().len();
             self.is_over = open_orders == 0 && open_reports == 0 && self.broker.is_empty();
             self.find_what_grows(core, now)?;
             let latest_ms = self.plan.calm_at_ms.max(self.started_at_ms) + PATIENCE_H * HOUR_MS;
@@ -99,6 +101,22 @@ impl Stage<'_> {
             }
         }
         self.after(LOOK_MS, Happening::Look);
+        Ok(())
+    }
+
+    /// The end: the cloud's books agree with what was reported last, or the agent shows that they do not (rule 44).
+    pub(super) fn hold_against_the_books(&self) -> Result<(), Broken> {
+        // After a month the agent has forgotten what it showed.
+        let Some(core) = self.core.as_ref().filter(|_| self.plan.sync_results && self.plan.life != Life::Month) else {
+            return Ok(());
+        };
+        let shown = core.status(self.now()).differing;
+        let is_shown = |key: &Key| shown.iter().any(|line| line.order_id == key.order_id.as_str());
+        for (key, order) in self.placed.iter().filter(|(key, _)| !is_shown(key)) {
+            if let Some(books) = self.outside.books(order) {
+                self.judge.hold_against_the_books(key, &books)?;
+            }
+        }
         Ok(())
     }
 
