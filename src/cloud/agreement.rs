@@ -110,17 +110,18 @@ pub const fn compare(ours: Ours, theirs: Theirs, refund_asked: bool) -> Agreemen
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::open_platform::OrderRecord;
+    use crate::cloud::open_platform::read_order;
     use crate::order::outcome::{DropSensor, Motor, Reason};
 
-    fn theirs(order: &str, record: &str) -> Theirs {
-        let records = vec![OrderRecord {
-            id: "78".to_owned(),
-            status: Some(record).filter(|word| !word.is_empty()).map(RecordStatus::parse),
-        }];
+    /// What an answer about order 60 says of its record 78.
+    fn read(data: &serde_json::Value) -> Theirs {
+        let body = serde_json::json!({"code": 0, "message": "ok", "data": data}).to_string();
         let id = |text| Id::parse(text).unwrap();
-        let order = Order { order_id: id("60"), status: OrderStatus::parse(order), records };
-        Theirs::of(&order, &id("78"))
+        Theirs::of(&read_order(200, body.as_bytes(), &id("60")).unwrap(), &id("78"))
+    }
+
+    fn theirs(order: &str, record: &str) -> Theirs {
+        read(&serde_json::json!({"order_id": 60, "status": order, "records": [{"id": 78, "status": record}]}))
     }
 
     #[test]
@@ -147,8 +148,7 @@ mod tests {
         ] {
             assert_eq!(theirs(order, record), expected, "{order} {record}");
         }
-        let order = Order { order_id: Id::parse("60").unwrap(), status: OrderStatus::Success, records: vec![] };
-        assert_eq!(Theirs::of(&order, &Id::parse("78").unwrap()), Theirs::NoRecord);
+        assert_eq!(read(&serde_json::json!({"order_id": 60, "status": "SUCCESS"})), Theirs::NoRecord);
     }
 
     #[test]

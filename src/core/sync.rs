@@ -19,18 +19,18 @@ use crate::sabotage::{self, Clause};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The first question comes so long after the platform took the report, in ms: it books within seconds.
-const FIRST_MS: u64 = 15_000;
+const FIRST_MS: u64 = 10_000;
 /// The pause doubles with each answer that decides nothing, up to this, in ms.
 const PAUSE_MAX_MS: u64 = 600_000;
 /// After so many answers that decide nothing, whatever may mend it is done once more: the report published, the refund
-/// asked for. By then the platform has had two minutes, as long as it waits itself (cloud 1.7).
-pub(super) const MENDED_AFTER: u8 = 3;
-/// So many answers that decide nothing are a difference: with the pauses above about half an hour, longer than an order
-/// can be open at the platform (20 minutes, cloud 1.7).
-pub const ANSWERS_MAX: u8 = 8;
+/// asked for. By then the platform has had about two minutes, as long as it waits itself (cloud 1.7).
+pub(super) const MENDED_AFTER: u8 = 4;
+/// So many answers that decide nothing are a difference: with the pauses above half an hour, and never less than the 20
+/// minutes for which an order can be open at the platform (cloud 1.7).
+pub(super) const ANSWERS_MAX: u8 = 9;
 /// The cloud is tried for so long after the report, in s: a week, as long as the broker keeps our session unless
 /// configured otherwise. Then nobody compares the books any more without a person.
-pub const ASKED_WITHIN_S: u64 = 7 * 86_400;
+pub(super) const ASKED_WITHIN_S: u64 = 7 * 86_400;
 /// Questions about results under way at once; two of the platform's four stay free for customers who wait.
 const AT_ONCE_MAX: usize = 2;
 /// One question in this time, in ms, after a burst of [`BURST`]: twenty a minute. A thousand results of an offline day

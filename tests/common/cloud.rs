@@ -45,7 +45,12 @@ impl Cloud {
 
     /// Puts an order on the books: paid as `status` says, its one record waiting.
     pub fn has_order(&self, order_id: u64, record_id: u64, status: &str) {
-        let records = BTreeMap::from([(record_id, "WAITING_PICKED_UP".to_owned())]);
+        self.has_on_its_books(order_id, record_id, status, "WAITING_PICKED_UP");
+    }
+
+    /// The books say this of an order and its one record.
+    pub fn has_on_its_books(&self, order_id: u64, record_id: u64, status: &str, record: &str) {
+        let records = BTreeMap::from([(record_id, record.to_owned())]);
         self.books().orders.insert(order_id, SimOrder { status: status.to_owned(), records });
     }
 

@@ -54,6 +54,8 @@ pub struct Setup {
     pub verify_orders: &'static str,
     /// `[cloud] refund_failed`.
     pub refund_failed: bool,
+    /// `[cloud] sync`.
+    pub sync: &'static str,
     /// `[report] allow_private_targets`.
     pub private_targets: bool,
     /// The journal began so many seconds ago.
@@ -114,6 +116,8 @@ impl World {
             trust: "system",
             verify_orders: "never",
             refund_failed: false,
+            // Whoever counts questions wants only those that he caused.
+            sync: "never",
             private_targets: true,
             journal_age_s: None,
             state: None,
@@ -245,8 +249,13 @@ impl World {
 
     /// `vend board …` on the control socket.
     pub fn board(&self, arguments: &[&str]) -> Told {
+        self.tool("board", arguments)
+    }
+
+    /// A command of the tool that asks the daemon.
+    pub fn tool(&self, command: &str, arguments: &[&str]) -> Told {
         let socket = self.socket();
-        let mut command = vend(&["board"]);
+        let mut command = vend(&[command]);
         let output = command.args(arguments).arg("--socket").arg(socket).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Told { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
@@ -415,7 +424,7 @@ fn profile_of(setup: &Setup, directory: &Path) -> Profile {
 }
 
 fn write_config(setup: &Setup, directory: &Path, memory: &Path, broker_port: u16, cloud_url: &str) {
-    let Setup { profile, port, protocol, trust, verify_orders, refund_failed, private_targets, .. } = setup;
+    let Setup { profile, port, protocol, trust, verify_orders, refund_failed, sync, private_targets, .. } = setup;
     let broker = match setup.secure_broker {
         true => {
             let identity = match setup.client_certificate_days {
@@ -441,6 +450,7 @@ url = "{cloud_url}"
 app_id = "{APP_ID}"
 verify_orders = "{verify_orders}"
 refund_failed = {refund_failed}
+sync = "{sync}"
 [board]
 profile = "{profile}"
 port = "{port}"

@@ -1,7 +1,9 @@
 //! What the platform's open API says about an order, and what it is told.
 
 use crate::common::command::put;
+use crate::common::record::wait_until;
 use crate::common::world::World;
+use serde_json::Value;
 use vend::sim::cloud::Mishap;
 
 /// Late enough to be asked about, early enough to be driven.
@@ -80,4 +82,28 @@ fn a_failed_vend_is_refunded_and_a_good_one_is_not() {
     let told: Vec<_> = [60, 61, 62, 63].map(|o| (world.cloud.calls("PUT", o), world.cloud.order_status(o))).into();
     let expected = [(0, "SUCCESS"), (1, "REFUND"), (0, "SUCCESS"), (2, "REFUND")].map(|(n, s)| (n, s.to_owned()));
     assert_eq!(told, expected);
+}
+
+#[test]
+fn what_the_books_do_not_agree_with_is_shown_and_what_they_do_is_not() {
+    let world = World::with("tcn-00ff", |s| (s.verify_orders, s.sync, s.turn_ms) = ("always", "results", 50));
+    for order in [60, 61] {
+        world.cloud.has_order(order, 1, "SUCCESS");
+        world.send(put(&order.to_string(), "1"));
+        world.one_truth(&order.to_string(), "1", "dispensed");
+    }
+    world.cloud.has_on_its_books(60, 1, "SUCCESS", "IS_SUCCESS");
+    world.cloud.has_on_its_books(61, 1, "REFUND", "IS_REFUND");
+    wait_until("comparison of both results", || {
+        let status = world.status();
+        (status["results_open"] == 0 && status["differences"] == 1).then_some(())
+    });
+    let told = world.tool("order", &["list", "--json"]);
+    let listed: Value = serde_json::from_str(&told.out).unwrap();
+    let orders = listed["orders"].as_array().unwrap();
+    assert_eq!(orders.len(), 1, "{listed}");
+    assert_eq!((&orders[0]["order_id"], &orders[0]["difference"]), (&"61".into(), &"served_refunded".into()));
+    let told = world.tool("status", &[]);
+    assert!(told.out.contains("61:1 served_refunded"), "{}", told.out);
+    assert_eq!((world.cloud.calls("PUT", 61), world.board.turned_slots().len()), (0, 2), "nothing is undone");
 }

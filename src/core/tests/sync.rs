@@ -2,7 +2,7 @@
 
 use super::world::{DISPENSED, OPEN, World, settings};
 use crate::board::driver::{Address, Finding, LineState};
-use crate::core::sync::{ANSWERS_MAX, ASKED_WITHIN_S};
+use crate::core::sync::{ANSWERS_MAX, ASKED_WITHIN_S, MENDED_AFTER};
 use crate::core::{Settings, VerifyOrders};
 use crate::order::record::Records;
 use crate::order::sync::{Difference, Sync};
@@ -303,7 +303,8 @@ fn rule_47_what_may_mend_a_difference_is_done_once_more_and_then_it_stands() {
             reports.push(w.count_said("device.delivery.response"));
         }
         let again = usize::from(difference.may_be_mended_by_the_report());
-        let expected: Vec<usize> = (1..=usize::from(ANSWERS_MAX)).map(|n| 1 + again * usize::from(n >= 3)).collect();
+        let expected: Vec<usize> =
+            (1..=usize::from(ANSWERS_MAX)).map(|n| 1 + again * usize::from(n >= usize::from(MENDED_AFTER))).collect();
         assert_eq!(reports, expected, "{record}");
         assert_eq!(w.differing(), [format!("1 {}", difference.as_str())]);
         let said: BTreeMap<_, _> = w.said.iter().map(|said| (&said["method"], &said["sign"])).collect();
@@ -314,7 +315,7 @@ fn rule_47_what_may_mend_a_difference_is_done_once_more_and_then_it_stands() {
     // A platform that lost the report has it now.
     let mut w = World::with(syncing());
     w.vend("1");
-    for _ in 0..3 {
+    for _ in 0..MENDED_AFTER {
         w.booked("SUCCESS", "IS_TIMEOUT");
     }
     w.booked("SUCCESS", "IS_SUCCESS");
@@ -332,7 +333,7 @@ fn rule_47_a_refund_that_was_not_booked_is_asked_for_once_more() {
     let mut w = failed();
     assert_eq!(w.asked(), ["PUT 1"]);
     w.answer(200, OK);
-    for _ in 0..3 {
+    for _ in 0..MENDED_AFTER {
         w.booked("SUCCESS", "IS_FAILED");
     }
     assert_eq!(w.asked(), ["PUT 1"], "once more");
@@ -345,8 +346,8 @@ fn rule_47_a_refund_that_was_not_booked_is_asked_for_once_more() {
     w.answer(200, OK);
     for answer in 1..=ANSWERS_MAX {
         w.booked("SUCCESS", "IS_FAILED");
-        assert_eq!(w.requests.len(), usize::from(answer == 3));
-        if answer == 3 {
+        assert_eq!(w.requests.len(), usize::from(answer == MENDED_AFTER));
+        if answer == MENDED_AFTER {
             w.answer(200, r#"{"code":6034,"message":"order already delivered"}"#);
         }
     }
