@@ -18,12 +18,12 @@ use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
 use crate::config::{self, ClientIdentity, Config, MqttSigning};
-use crate::control::{Answer, Ask, Asked, Orders, Refusal, Versioned};
+use crate::control::{Answer, Ask, Asked, Codes, LastTest, Orders, Refusal, Testing, Versioned};
 use crate::core::event::{
     Audience, CertificateNews, CertificateOf, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure,
     Level, Request, Token,
 };
-use crate::core::{CloudSettings, Core, Limits, Recovered, Settings, Start, VerifyOrders};
+use crate::core::{CloudSettings, Core, Limits, Recovered, Reply, Settings, Start, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, BrokerFault, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
 use crate::io::control;
@@ -288,6 +288,7 @@ async fn serve(
                     }
                 }
                 Effect::Served { token, result } => services.end(token, result),
+                Effect::Reply { token, reply } => services.reply(token, reply),
                 Effect::End(Ending::Stopped) => break 'life Ended::Stopped,
                 Effect::End(Ending::JournalFailed) => break 'life Ended::Failed,
                 other => hands.carry_out(other),
@@ -402,7 +403,11 @@ impl Hands {
                 Level::Warn => tracing::warn!(what = note.what, "{}", note.text),
                 Level::Error => tracing::error!(what = note.what, "{}", note.text),
             },
-            Effect::Http { .. } | Effect::Served { .. } | Effect::Mark(_) | Effect::End(_) => {}
+            Effect::Http { .. }
+            | Effect::Served { .. }
+            | Effect::Reply { .. }
+            | Effect::Mark(_)
+            | Effect::End(_) => {}
         }
     }
 
@@ -466,6 +471,10 @@ fn answer(core: &Core, clock: &mut Clock, services: &mut Services, asked: Asked)
     let document = match asked.ask {
         Ask::Status => serde_json::to_vec(&Versioned::of(&core.status(clock.now()))),
         Ask::Orders => serde_json::to_vec(&Versioned::of(&Orders { orders: core.listed_orders() })),
+        Ask::Codes => serde_json::to_vec(&Versioned::of(&Codes { codes: core.code_lines(clock.now()) })),
+        Ask::LastTest => serde_json::to_vec(&Versioned::of(&LastTest { last: core.test_line() })),
+        Ask::Pickup(digits) => return Some(Event::CodeEntered { token: services.begin(asked.answer), digits }),
+        Ask::Test(test) => return Some(Event::TestSlot { token: services.begin(asked.answer), test }),
         Ask::Service(service) => return Some(Event::Serve { token: services.begin(asked.answer), service }),
     };
     // Whoever asked may have left; the types have no key or value that JSON lacks.
@@ -473,8 +482,8 @@ fn answer(core: &Core, clock: &mut Clock, services: &mut Services, asked: Asked)
     None
 }
 
-/// Those who wait for the board to do something beside a vend. The core takes one at a time and refuses the others at
-/// once, so there are no more than it has effects to come.
+/// Those who wait for the board to do something beside a vend, or for what they entered to be durable. They are no more
+/// than the clients that the control socket takes at once.
 #[derive(Default)]
 struct Services {
     waiting: HashMap<Token, oneshot::Sender<Answer>>,
@@ -498,6 +507,20 @@ impl Services {
             Ok(reading) => Ok(serde_json::to_vec(&Versioned::of(&reading)).unwrap_or_default()),
             Err(error) => Err(Refusal::by_board(error, &self.lacks)),
         };
+        self.answer(token, answer);
+    }
+
+    fn reply(&mut self, token: Token, reply: Reply) {
+        // The types have no key or value that JSON lacks.
+        let answer = match reply {
+            Reply::Entered(entry) => Ok(serde_json::to_vec(&Versioned::of(&entry)).unwrap_or_default()),
+            Reply::Testing(Ok(test)) => Ok(serde_json::to_vec(&Versioned::of(&Testing { test })).unwrap_or_default()),
+            Reply::Testing(Err(error)) => Err(Refusal::by_board(error, &self.lacks)),
+        };
+        self.answer(token, answer);
+    }
+
+    fn answer(&mut self, token: Token, answer: Answer) {
         if let Some(waiting) = self.waiting.remove(&token) {
             // Whoever asked may have left.
             let _ = waiting.send(answer);

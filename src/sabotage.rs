@@ -220,6 +220,34 @@ clauses! {
     28 R28HighestStands,
     /// A pause before the next try runs on the boot clock.
     29 R29PausesOnBoot,
+    /// No message names an order of the machine's own.
+    30 R30OwnUnnamed,
+    /// What is for somebody who stands there is not driven when he has gone.
+    30 R30NotForTheAbsent,
+    /// A code is used in the very batch that carries its order.
+    31 R31UsedWithOrder,
+    /// Nothing is driven or told of it before that is durable.
+    31 R31ToldWhenDurable,
+    /// A used code stays used, whatever the platform sends.
+    31 R31UsedForEver,
+    /// An older word about a code changes nothing.
+    31 R31OlderIgnored,
+    /// A code is not believed after its time, nor when nobody knows the time.
+    32 R32Expires,
+    /// A code that may be older than the journal is not believed.
+    32 R32NotOfAFormerLife,
+    /// After some wrong codes nothing is believed for a while.
+    33 R33WrongCodesPause,
+    /// A restart does not end the pause.
+    33 R33PauseOutlivesRestart,
+    /// A used code is told with what became of its order.
+    34 R34UsedIsTold,
+    /// A test vend is refused while an order waits.
+    35 R35OrdersFirst,
+    /// A test vend ends with the life that began it.
+    35 R35EndsWithItsLife,
+    /// A test vend is reported to nobody.
+    35 R35ToldToNobody,
     /// A call leaves only when it is durable.
     40 R40CallAfterDurable,
     /// Calls that were not taken are sent again after a restart.

@@ -169,6 +169,9 @@ pub enum ServiceError {
     /// The profile has no such address.
     #[error("the profile has no board at this address; vend board show NAME says how many it has")]
     NoSuchBoard,
+    /// The profile has no such slot.
+    #[error("the profile has no such slot; vend board show NAME says which it has")]
+    NoSuchSlot,
     /// An order is on the line or waits for it, or something else is asked.
     #[error("an order is being served, or something else is asked; try again when the line is idle")]
     Busy,

@@ -81,7 +81,7 @@ impl Failure {
             Failure::Ask(AskError::NotRunning { .. }) => Exit::NotRunning,
             Failure::Ask(AskError::NoPermission { .. }) => Exit::NoPermission,
             Failure::Ask(AskError::Refused { status, refusal }) => match refusal.why {
-                Some(ServiceError::NotOffered | ServiceError::NoSuchBoard) => Exit::NotFound,
+                Some(ServiceError::NotOffered | ServiceError::NoSuchBoard | ServiceError::NoSuchSlot) => Exit::NotFound,
                 Some(ServiceError::Busy | ServiceError::Unavailable | ServiceError::Refused) => Exit::Refused,
                 Some(ServiceError::Away | ServiceError::NoAnswer | ServiceError::TookTooLong) => Exit::Device,
                 None if *status == StatusCode::FORBIDDEN => Exit::NoPermission,
@@ -144,7 +144,7 @@ fn ask_text(error: &AskError) -> Both {
         AskError::Refused { refusal: Refusal { why: Some(why), lacks, .. }, .. } => service_text(*why, lacks),
         AskError::Refused { status, .. } if *status == StatusCode::FORBIDDEN => Both::new(
             format!("{error}\n  = use sudo"),
-            "没有权限：开关、控温与复位仅限 root 与守护进程的用户\n  = 请使用 sudo".to_owned(),
+            "没有权限：开关、控温、复位与货道测试仅限 root 与守护进程的用户\n  = 请使用 sudo".to_owned(),
         ),
         AskError::Refused { .. } | AskError::Io(_) => {
             Both::new(error.to_string(), format!("询问守护进程失败：{error}"))
@@ -157,6 +157,7 @@ fn service_text(why: ServiceError, lacks: &[String]) -> Both {
     let chinese = match why {
         ServiceError::NotOffered => "板卡的协议没有此项；vend board show NAME 会列出所缺功能",
         ServiceError::NoSuchBoard => "板卡配置中没有此地址；vend board show NAME 会列出地址数",
+        ServiceError::NoSuchSlot => "板卡配置中没有此货道；vend board show NAME 会列出货道",
         ServiceError::Busy => "正在处理订单，或另有询问；请在线路空闲时重试",
         ServiceError::Away => "板卡未就绪：串口未打开，或尚未稳定；请看 vend status",
         ServiceError::Unavailable => "守护进程此时不使用板卡：正在启动或停止，或日志已失败；请看 vend status",

@@ -1,6 +1,7 @@
 //! The command line: one file per command. Results go to standard output, everything else to standard error, and
 //! the process ends with a code of [`exit::Exit`].
 
+mod ask_person;
 pub mod board;
 pub mod cloud;
 pub mod completions;
@@ -13,11 +14,13 @@ pub mod journal;
 pub mod lang;
 pub mod order;
 pub mod output;
+pub mod pickup;
 pub mod run;
 pub mod send;
 pub mod service;
 pub mod sign;
 pub mod simulate;
+pub mod slot;
 pub mod status;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
@@ -64,6 +67,12 @@ pub enum Command {
     /// The platform's open API, with the configuration's credentials
     #[command(subcommand)]
     Cloud(cloud::CloudCommand),
+    /// Slots: see one turn
+    #[command(subcommand)]
+    Slot(slot::SlotCommand),
+    /// Pickup codes: enter one, see which there are
+    #[command(subcommand)]
+    Pickup(pickup::PickupCommand),
     /// Sign a JSON object from standard input
     Sign(sign::SignArgs),
     /// Send a signed command to a machine, for tests
@@ -137,6 +146,8 @@ fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
         Command::Order(command) => with_output(command.output(), lang, |out| order::run(&command, out)),
         Command::Journal(command) => with_output(command.output(), lang, |out| journal::run(&command, out)),
         Command::Cloud(command) => with_output(command.output(), lang, |out| cloud::run(&command, out)),
+        Command::Slot(command) => with_output(command.output(), lang, |out| slot::run(&command, out)),
+        Command::Pickup(command) => with_output(command.output(), lang, |out| pickup::run(&command, out)),
         Command::Sign(args) => {
             with_output(OutputArgs::default(), lang, |out| sign::run(&args, std::io::stdin().lock(), out))
         }

@@ -102,7 +102,7 @@ pub enum Mode {
     Off,
 }
 
-fn address(text: &str) -> Result<Address, String> {
+pub(super) fn address(text: &str) -> Result<Address, String> {
     let number = text.parse().ok().and_then(Address::new);
     number.ok_or_else(|| format!("an address is 1 to {}", Address::MAX))
 }

@@ -5,14 +5,15 @@
 //! then an outcome under its key. Everything else is [`Inbound::Get`] or [`Inbound::Other`].
 
 use super::envelope::{self, Fields, Rejected, Value, shown};
+use super::body::{Body, digest_of_unreadable, digits};
+use super::pickup;
 use super::sign::{SIGN_FIELD, SigningKey};
-use crate::board::driver::{Address, FloorType};
 use crate::board::profile::Profile;
-use crate::order::command::{BodyDigest, ECHO_BYTES_MAX, Echo, NOTIFY_URL_BYTES_MAX, Put, QUANTITY_MAX, Turns};
+use crate::order::command::{ECHO_BYTES_MAX, Echo, NOTIFY_URL_BYTES_MAX, Put};
 use crate::order::key::{Id, IdError, Key, MachineNo};
 use crate::order::outcome::Reason;
+use crate::order::pickup::CodeWord;
 use crate::sabotage::{self, Clause};
-use md5::{Digest, Md5};
 
 /// The paid dispense command.
 pub const PUT_METHOD: &str = "device.delivery.put";
@@ -24,9 +25,6 @@ pub const RECEIVED_METHOD: &str = "device.delivery.received";
 pub const OFFLINE_METHOD: &str = "client.offline";
 /// The platform neither drives nor refunds later than this after the payment (cloud 1.7), in seconds.
 pub const DRIVE_WITHIN_S: u64 = 1_200;
-/// Slots an address where a profile counts so; the platform's code holds the cabinet in its hundreds (cloud 1.9).
-const SLOTS_AN_ADDRESS: u16 = 100;
-
 /// The names with a meaning in our messages and in the platform's common fields: after `&` and before `=` inside a
 /// value they could have been a field of their own when the message was signed.
 const KNOWN_FIELDS: [&str; 20] = [
@@ -52,9 +50,6 @@ const KNOWN_FIELDS: [&str; 20] = [
     "paid_at",
 ];
 
-/// The fields that make two commands of one key the same (order-life, rule 10).
-const BODY_FIELDS: [&str; 6] = ["code", "addr", "quantity", "floor_type", "is_lp", "is_dc"];
-
 /// The one topic on which all machines speak to the platform (cloud 1.9).
 pub const UP_TOPIC: &str = "/server/app";
 
@@ -74,6 +69,8 @@ pub enum Inbound {
         /// The order.
         key: Key,
     },
+    /// A pickup code comes, or goes.
+    Code(CodeWord),
     /// Any other method. It turns no motor.
     Other {
         /// The method.
@@ -101,7 +98,9 @@ pub fn decode(
         Some(id) if id == machine_no.as_str() => {}
         Some(other) => return Err(Rejected::NotForThisMachine { found: shown(other) }),
         // The merchant's key signs for all its machines: without client_id a command for one would drive another.
-        None if [PUT_METHOD, GET_METHOD].contains(&method) => return Err(Rejected::NoMachine),
+        None if [PUT_METHOD, GET_METHOD, pickup::CREATE_METHOD, pickup::DELETE_METHOD].contains(&method) => {
+            return Err(Rejected::NoMachine);
+        }
         // The vendor's own examples of other methods leave it out (cloud 1.9).
         None => {}
     }
@@ -111,6 +110,8 @@ pub fn decode(
             Some(name) => Err(Rejected::Ambiguous { name: shown(name) }),
             None => Ok(Inbound::Get { key: order_key(&fields)? }),
         },
+        pickup::CREATE_METHOD => pickup::create(&fields, profile).map(Inbound::Code),
+        pickup::DELETE_METHOD => pickup::delete(&fields).map(Inbound::Code),
         other => Ok(Inbound::Other { method: other.to_owned() }),
     }
 }
@@ -126,7 +127,13 @@ fn order_key(fields: &Fields) -> Result<Key, Rejected> {
 /// The first field that the same signed bytes could also have spelled as two fields: `&` and a known name in its
 /// value, or `&` or `=` in its name, which could have swallowed a field before it.
 fn ambiguous(fields: &Fields) -> Option<&str> {
-    let hides_a_field = |part: &str| part.split_once('=').is_some_and(|(name, _)| KNOWN_FIELDS.contains(&name));
+    ambiguous_beside(fields, &[])
+}
+
+/// The same where these names are known too.
+pub(super) fn ambiguous_beside<'f>(fields: &'f Fields, more: &[&str]) -> Option<&'f str> {
+    let is_known = |name: &str| KNOWN_FIELDS.contains(&name) || more.contains(&name);
+    let hides_a_field = |part: &str| part.split_once('=').is_some_and(|(name, _)| is_known(name));
     fields
         .iter()
         .find(|(name, value)| name.contains(['&', '=']) || value.split('&').skip(1).any(hides_a_field))
@@ -162,7 +169,7 @@ fn put(fields: &Fields, profile: &Profile) -> Result<Put, Rejected> {
     let within_s = if sabotage::is_out(Clause::R27TwentyMinutes) { u64::from(u32::MAX) } else { DRIVE_WITHIN_S };
     let latest_s = paid_at_s.unwrap_or(issued_at_s).saturating_add(within_s);
 
-    let body = Body::read(fields, profile);
+    let body = Body::read(fields, "code", profile);
     let turns = match &body {
         _ if ambiguous(fields).is_some() => Err(Reason::Ambiguous),
         Some(body) if all_usable => body.turns(profile),
@@ -180,119 +187,9 @@ fn put(fields: &Fields, profile: &Profile) -> Result<Put, Rejected> {
     })
 }
 
-/// Decimal digits only: no sign, no blank, no fraction.
-fn digits(text: &str) -> Option<&str> {
-    (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then_some(text)
-}
-
-fn unix_seconds(text: &str) -> Option<u64> {
+/// A whole number of decimal digits only.
+pub(super) fn unix_seconds(text: &str) -> Option<u64> {
     digits(text)?.parse().ok()
-}
-
-fn flag(text: &str) -> Option<bool> {
-    match text {
-        "0" => Some(false),
-        "1" => Some(true),
-        _ => None,
-    }
-}
-
-fn floor_type(text: &str) -> Option<FloorType> {
-    match text {
-        "1" => Some(FloorType::Spring),
-        "2" => Some(FloorType::Lock),
-        "3" => Some(FloorType::Belt),
-        _ => None,
-    }
-}
-
-const fn floor_type_digit(floor_type: FloorType) -> u8 {
-    match floor_type {
-        FloorType::Spring => 1,
-        FloorType::Lock => 2,
-        FloorType::Belt => 3,
-    }
-}
-
-/// What is to be turned, after defaults, before it is held against the board.
-struct Body<'a> {
-    /// Without leading zeros. Text, since a code too large for any board is still a code.
-    code: &'a str,
-    address: Address,
-    address_given: bool,
-    quantity: u8,
-    floor_type: FloorType,
-    lift: bool,
-    drop_check: bool,
-}
-
-impl<'a> Body<'a> {
-    /// `None` when a field is missing or out of its range.
-    fn read(fields: &'a Fields, profile: &Profile) -> Option<Body<'a>> {
-        /// Absent is the default; present but unreadable is nothing.
-        fn read<T>(text: Option<&str>, parse: fn(&str) -> Option<T>, default: T) -> Option<T> {
-            text.map_or(Some(default), parse)
-        }
-        // "1" but not "01": a number as the platform writes it.
-        let small = |text: &str| digits(text).filter(|text| !text.starts_with('0'))?.parse::<u8>().ok();
-        let code = digits(fields.get("code")?)?;
-        let defaults = profile.defaults;
-        Some(Body {
-            code: match code.trim_start_matches('0') {
-                "" => "0",
-                code => code,
-            },
-            address: Address::new(read(fields.get("addr"), small, 1)?)?,
-            address_given: fields.get("addr").is_some(),
-            quantity: read(fields.get("quantity"), small, 1).filter(|n| (1..=QUANTITY_MAX).contains(n))?,
-            floor_type: read(fields.get("floor_type"), floor_type, defaults.floor_type)?,
-            lift: read(fields.get("is_lp"), flag, defaults.lift)?,
-            drop_check: read(fields.get("is_dc"), flag, defaults.drop_check)?,
-        })
-    }
-
-    fn digest(&self) -> BodyDigest {
-        let Body { code, address, quantity, floor_type, lift, drop_check, .. } = self;
-        let (addr, floor_type) = (address.get(), floor_type_digit(*floor_type));
-        let (lift, drop_check) = (u8::from(*lift), u8::from(*drop_check));
-        let canonical = format!(
-            "code={code}&addr={addr}&quantity={quantity}&floor_type={floor_type}&is_lp={lift}&is_dc={drop_check}"
-        );
-        BodyDigest(Md5::digest(canonical).into())
-    }
-
-    /// Holds it against the board: [`Reason::Slot`] when the board has no such address or slot.
-    fn turns(&self, profile: &Profile) -> Result<Turns, Reason> {
-        let number: u16 = self.code.parse().map_err(|_| Reason::Slot)?;
-        let number = match number {
-            // Which board the hundreds mean depends on the machine's wiring: only with addr is it said.
-            SLOTS_AN_ADDRESS.. if profile.slots.hundred_an_address && self.address_given => number % SLOTS_AN_ADDRESS,
-            _ => number,
-        };
-        let slot = profile.slots.slot_of(number).ok_or(Reason::Slot)?;
-        if self.address.get() > profile.addresses.count {
-            return Err(Reason::Slot);
-        }
-        Ok(Turns {
-            address: self.address,
-            slot,
-            floor_type: self.floor_type,
-            lift: self.lift,
-            drop_check: self.drop_check,
-            quantity: self.quantity,
-        })
-    }
-}
-
-/// The digest of a body that cannot be read: over the texts as they came, each with its length, so that a repeated
-/// command is known as such. It meets no readable body's, which has `=` where this has `:`.
-fn digest_of_unreadable(fields: &Fields) -> BodyDigest {
-    let mut hash = Md5::new();
-    for name in BODY_FIELDS {
-        let text = fields.get(name).unwrap_or_default();
-        hash.update(format!("{name}:{}:{text};", text.len()));
-    }
-    BodyDigest(hash.finalize().into())
 }
 
 /// What `device.delivery.received` says about a command or a question.
@@ -384,7 +281,8 @@ pub fn offline(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::driver::Slot;
+    use crate::board::driver::{Address, FloorType, Slot};
+    use crate::order::command::Turns;
     use crate::order::key::IdError;
     use proptest::prelude::*;
 

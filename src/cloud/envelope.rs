@@ -113,6 +113,12 @@ pub enum Rejected {
         /// What it says; empty if it is missing.
         found: String,
     },
+    /// A field without which the message means nothing. What it says may be a secret, and is not shown.
+    #[error("field {name:?} is missing, or out of its range")]
+    BadField {
+        /// The field.
+        name: &'static str,
+    },
     /// A question whose signature would fit other fields as well. (A dispense command with this fault and a usable
     /// key is not turned away but refused, see [`super::device::Inbound::Put`].)
     #[error("field {name:?} could be read as two fields under the same signature")]

@@ -9,10 +9,12 @@
 
 pub mod agreement;
 pub mod api_codes;
+mod body;
 pub mod call;
 pub mod device;
 pub mod envelope;
 pub mod open_platform;
 pub mod orders;
+pub mod pickup;
 pub mod report;
 pub mod sign;

@@ -59,13 +59,16 @@ impl Report<'_> {
     /// list as text, the way the platform writes lists (cloud 1.9, `product_ids`), and so it is signed here.
     #[must_use]
     pub fn mqtt_payload(&self, signing: &SigningKey) -> Vec<u8> {
-        let units = String::from_utf8_lossy(&to_json(&self.unit_lines())).into_owned();
         let common = common(REPORT_METHOD, self.machine_no, self.echo.machine_id.as_deref(), self.timestamp_s);
-        let fields = common
-            .chain(self.result(|id| id.as_str().into()))
+        envelope::seal(common.chain(self.flat()), signing)
+    }
+
+    /// The result as flat texts.
+    pub(super) fn flat(&self) -> impl Iterator<Item = (&'static str, Value<'_>)> {
+        let units = String::from_utf8_lossy(&to_json(&self.unit_lines())).into_owned();
+        self.result(|id| id.as_str().into())
             .chain(self.ours(self.sequence.to_string().into()))
-            .chain([("units", units.into())]);
-        envelope::seal(fields, signing)
+            .chain([("units", units.into())])
     }
 
     /// The fields that the platform documents.

@@ -1,7 +1,8 @@
 //! What the control socket understands, and what it answers. HTTP and JSON, so that `curl --unix-socket` works too.
 
 use crate::board::service::{HOLD_C, Service, ServiceError};
-use crate::core::OrderLine;
+use crate::core::{CodeLine, OrderLine, SlotTest, TestLine};
+use crate::order::pickup::Digits;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -18,11 +19,27 @@ pub enum Place {
     Orders,
     /// `POST /v1/service` with a [`Service`]: one [`crate::board::service::Reading`].
     Service,
+    /// `POST /v1/pickup` with `{"code":"…"}`: one [`crate::core::Entry`].
+    Pickup,
+    /// `GET /v1/pickup/codes`: the [`Codes`], without their digits.
+    Codes,
+    /// `POST /v1/slot/test` with a [`SlotTest`]: the [`Testing`], once the motor may turn.
+    Test,
+    /// `GET /v1/slot/last-test`: the [`LastTest`].
+    LastTest,
 }
 
 impl Place {
     /// All of them.
-    pub const ALL: [Place; 3] = [Place::Status, Place::Orders, Place::Service];
+    pub const ALL: [Place; 7] = [
+        Place::Status,
+        Place::Orders,
+        Place::Service,
+        Place::Pickup,
+        Place::Codes,
+        Place::Test,
+        Place::LastTest,
+    ];
 
     /// Its path.
     #[must_use]
@@ -31,6 +48,10 @@ impl Place {
             Place::Status => "/v1/status",
             Place::Orders => "/v1/orders",
             Place::Service => "/v1/service",
+            Place::Pickup => "/v1/pickup",
+            Place::Codes => "/v1/pickup/codes",
+            Place::Test => "/v1/slot/test",
+            Place::LastTest => "/v1/slot/last-test",
         }
     }
 
@@ -38,8 +59,8 @@ impl Place {
     #[must_use]
     pub const fn method(self) -> &'static str {
         match self {
-            Place::Status | Place::Orders => "GET",
-            Place::Service => "POST",
+            Place::Status | Place::Orders | Place::Codes | Place::LastTest => "GET",
+            Place::Service | Place::Pickup | Place::Test => "POST",
         }
     }
 }
@@ -53,6 +74,14 @@ pub enum Ask {
     Orders,
     /// At [`Place::Service`].
     Service(Service),
+    /// At [`Place::Pickup`].
+    Pickup(Digits),
+    /// At [`Place::Codes`].
+    Codes,
+    /// At [`Place::Test`].
+    Test(SlotTest),
+    /// At [`Place::LastTest`].
+    LastTest,
 }
 
 impl Ask {
@@ -63,6 +92,23 @@ impl Ask {
             Ask::Status => Place::Status,
             Ask::Orders => Place::Orders,
             Ask::Service(_) => Place::Service,
+            Ask::Pickup(_) => Place::Pickup,
+            Ask::Codes => Place::Codes,
+            Ask::Test(_) => Place::Test,
+            Ask::LastTest => Place::LastTest,
+        }
+    }
+
+    /// What stands in the body of the request.
+    ///
+    /// # Errors
+    /// Never; the types have no key or value that JSON lacks.
+    pub fn body(&self) -> Result<Vec<u8>, serde_json::Error> {
+        match self {
+            Ask::Service(service) => serde_json::to_vec(service),
+            Ask::Test(test) => serde_json::to_vec(test),
+            Ask::Pickup(digits) => serde_json::to_vec(&Entered { code: digits.reveal() }),
+            Ask::Status | Ask::Orders | Ask::Codes | Ask::LastTest => Ok(Vec::new()),
         }
     }
 }
@@ -79,6 +125,31 @@ pub fn read_service(body: &[u8]) -> Result<Service, String> {
         }
         service => Ok(service),
     }
+}
+
+/// What somebody entered, as it travels.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entered {
+    code: String,
+}
+
+/// Reads what stands in the body of a request for [`Place::Pickup`].
+///
+/// # Errors
+/// What is wrong with it, for people; never what it says, since that may be a code with one digit too many.
+pub fn read_pickup(body: &[u8]) -> Result<Digits, String> {
+    let entered: Option<Entered> = serde_json::from_slice(body).ok();
+    let digits = entered.and_then(|entered| Digits::parse(&entered.code));
+    digits.ok_or_else(|| "the body is not {\"code\":\"…\"} with eight digits".to_owned())
+}
+
+/// Reads what stands in the body of a request for [`Place::Test`].
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn read_test(body: &[u8]) -> Result<SlotTest, String> {
+    serde_json::from_slice(body).map_err(|e| format!("the body is no slot to test: {e}"))
 }
 
 /// A [`Versioned`] JSON document, or why there is none.
@@ -98,6 +169,27 @@ pub struct Asked {
 pub struct Orders {
     /// The orders.
     pub orders: Vec<OrderLine>,
+}
+
+/// Every pickup code that is kept, without its digits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Codes {
+    /// The codes.
+    pub codes: Vec<CodeLine>,
+}
+
+/// A test vend has begun: its intent is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Testing {
+    /// Its number.
+    pub test: u64,
+}
+
+/// The test vend that runs, or the last one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastTest {
+    /// Nothing if there never was one.
+    pub last: Option<TestLine>,
 }
 
 /// Why the socket does not answer with a document.
@@ -175,6 +267,25 @@ mod tests {
         ] {
             let told = read_service(body.as_bytes()).unwrap_err();
             assert!(told.contains(why), "{body}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_pickup_code_is_read_as_it_is_written_and_what_is_none_is_not_repeated() {
+        let digits = Digits::parse("16327138").unwrap();
+        assert_eq!(read_pickup(&Ask::Pickup(digits).body().unwrap()), Ok(digits));
+        for body in ["", "16327138", r#"{"code":16327138}"#, r#"{"code":"163271380"}"#, r#"{"code":"16327138","x":1}"#] {
+            let told = read_pickup(body.as_bytes()).unwrap_err();
+            assert!(told.contains("eight digits") && !told.contains("16327"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_slot_to_test_is_read_as_it_is_written_and_nothing_else_is() {
+        let test = SlotTest { address: Address::new(2).unwrap(), slot: crate::board::driver::Slot(5) };
+        assert_eq!(read_test(&Ask::Test(test).body().unwrap()), Ok(test));
+        for body in ["", r#"{"slot":5}"#, r#"{"address":9,"slot":5}"#, r#"{"address":1,"slot":5,"quantity":2}"#] {
+            assert!(read_test(body.as_bytes()).is_err(), "{body}");
         }
     }
 

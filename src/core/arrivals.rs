@@ -11,6 +11,7 @@ use crate::order::command::{Echo, Put};
 use crate::order::key::Key;
 use crate::order::life::{Arrival, Order};
 use crate::order::outcome::Reason;
+use crate::order::pickup::CodeWord;
 use crate::order::record::Birth;
 use crate::order::report::Answer;
 use crate::order::time::{BootMs, Now, UnixMs};
@@ -64,6 +65,7 @@ struct Held {
 enum Wanted {
     Put(Put),
     Get(Key),
+    Code(CodeWord),
 }
 
 #[derive(Debug, Default)]
@@ -96,6 +98,16 @@ impl Arrivals {
 
     pub(super) fn is_under_way(&self, parcel: &Parcel) -> bool {
         self.in_flight.values().flatten().any(|flying| flying == parcel)
+    }
+
+    /// A message waits for the first commit, or for room.
+    pub(super) fn holds_any(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// The connection's session is older than this journal (rule 6).
+    pub(super) const fn session_is_older(&self) -> bool {
+        self.session_was_present
     }
 
     pub(super) fn has_room_to_publish(&self) -> bool {
@@ -148,7 +160,7 @@ impl Core {
         let decoded =
             catch_unwind(AssertUnwindSafe(|| device::decode(payload, machine_no, signing, &self.settings.profile)));
         match decoded {
-            Ok(Ok(Inbound::Put(_))) if self.phase == Phase::Quarantine => {
+            Ok(Ok(Inbound::Put(_) | Inbound::Code(_))) if self.phase == Phase::Quarantine => {
                 if sabotage::is_out(Clause::R05NothingAcknowledged) {
                     self.ack_when_due(tag);
                 }
@@ -157,6 +169,7 @@ impl Core {
                 self.reject(now, tag, payload.len(), format!("method {method} is not served"));
             }
             Ok(Ok(Inbound::Put(put))) => self.on_asked(now, tag, Wanted::Put(put), redelivered),
+            Ok(Ok(Inbound::Code(word))) => self.on_asked(now, tag, Wanted::Code(word), redelivered),
             Ok(Ok(Inbound::Get { key })) => self.on_asked(now, tag, Wanted::Get(key), redelivered),
             Ok(Err(rejected)) => self.reject(now, tag, payload.len(), rejected.to_string()),
             Err(_) => self.reject(now, tag, payload.len(), "the decoder failed on it; please report this".to_owned()),
@@ -172,6 +185,10 @@ impl Core {
                 self.on_get(now, &key);
                 self.ack_when_due(tag);
             }
+            Wanted::Code(word) if self.arrivals.no_space && !sabotage::is_out(Clause::R07SpaceAwaited) => {
+                self.hold(tag, Wanted::Code(word), redelivered);
+            }
+            Wanted::Code(word) => self.on_code(now, tag, word, redelivered),
         }
     }
 
@@ -202,7 +219,7 @@ impl Core {
         }
     }
 
-    fn keep_in_ring(&mut self, now: Now, bytes: usize, why: String) {
+    pub(super) fn keep_in_ring(&mut self, now: Now, bytes: usize, why: String) {
         if self.arrivals.ring.len() >= RING_MAX && !sabotage::is_out(Clause::R11RingBounded) {
             self.arrivals.ring.pop_front();
         }
@@ -377,6 +394,11 @@ impl Core {
             // A reboot before this is durable would date the birth anew, and bar what was bought meanwhile.
             self.save_ledger();
         }
+    }
+
+    /// One more order may be taken.
+    pub(super) fn has_room_for_orders(&self) -> bool {
+        self.limit() == Limit::Room
     }
 
     fn limit(&self) -> Limit {

@@ -2,7 +2,8 @@
 //! before the commit that carries its reason.
 
 use super::Core;
-use super::event::{Batch, Effect, Level, Tag};
+use super::event::{Batch, Effect, Level, Tag, Token};
+use super::own::Reply;
 use crate::order::key::Key;
 use crate::order::record::{self, RecordKey};
 use crate::order::time::{BootMs, Now};
@@ -38,6 +39,8 @@ pub(super) enum After {
     Offer { key: Key, up_to: u32 },
     /// The call of this number is durable: it may leave.
     OfferCall(u64),
+    /// Tell whoever stands there.
+    Reply { token: Token, reply: Reply },
 }
 
 #[derive(Debug, Default)]
@@ -186,6 +189,8 @@ impl Core {
                 None => Ok(self.archive.record(key).map(<[u8]>::to_vec)),
             },
             RecordKey::Call(number) => self.calls.get(*number).map(record::encode_call).transpose(),
+            RecordKey::Code(id) => self.codes.record(id),
+            RecordKey::CodeBook => self.codes.book_record(),
         }
     }
 
@@ -219,6 +224,7 @@ impl Core {
             After::Release => self.release(now),
             After::Offer { key, up_to } => self.offer(now, &key, up_to),
             After::OfferCall(number) => self.offer_call(now, number),
+            After::Reply { token, reply } => self.effects.push(Effect::Reply { token, reply }),
         }
     }
 }

@@ -305,18 +305,18 @@ impl Core {
             // Late since the intent was made: the cloud is asked first; nothing was sent, so it may wait.
             Verdict::Ask => {
                 self.ask_about(now, &key);
-                self.put_off();
+                self.put_off(now);
                 return;
             }
             Verdict::NeverDrive | Verdict::Hold => {
-                self.put_off();
+                self.put_off(now);
                 return;
             }
             Verdict::Go => {}
         }
         if self.line.driver.state() != LineState::Idle {
             if self.stopping {
-                self.put_off();
+                self.put_off(now);
             }
             return;
         }
@@ -334,7 +334,12 @@ impl Core {
     }
 
     /// Nothing of the intended unit was sent: it waits again, and leaves the line to others or to the next life.
-    fn put_off(&mut self) {
+    fn put_off(&mut self, now: Now) {
+        // A test vend has nothing to wait for (rule 35).
+        if let Some(key) = self.line.active.as_ref().map(|active| active.key.clone()).filter(Key::is_test) {
+            self.refuse_rest(now, &key, Reason::Expired);
+            return;
+        }
         let Some(active) = self.line.active.take() else { return };
         let Some(order) = self.orders.get_mut(&active.key) else { return };
         match order.not_taken(Reason::BoardOffline, true) {
@@ -388,7 +393,7 @@ impl Core {
                 self.queue.look_no_later(number, again);
                 return;
             }
-            if self.may_be_of_a_former_life(order.issued_at_s) {
+            if !key.is_own() && self.may_be_of_a_former_life(order.issued_at_s) {
                 self.end_undriven(now, &key);
             } else {
                 self.refuse_rest(now, &key, Reason::BoardOffline);
@@ -439,7 +444,12 @@ impl Core {
     fn on_finding(&mut self, now: Now, finding: Finding) {
         match finding {
             Finding::Taken => self.note(Level::Debug, "taken", "the board took the command".to_owned()),
-            Finding::Progress(code) => self.note(Level::Debug, "progress", format!("board code {code:#04x}")),
+            Finding::Progress(code) => {
+                if self.line.active.as_ref().is_some_and(|active| active.key.is_test()) {
+                    self.note_test_progress(code);
+                }
+                self.note(Level::Debug, "progress", format!("board code {code:#04x}"));
+            }
             Finding::Outcome(evidence) => self.on_outcome(now, evidence),
             Finding::NotTaken(reason) => self.on_not_taken(now, reason),
             Finding::Unproven(why) => self.end_unit(now, why, Order::unproven),
@@ -489,8 +499,10 @@ impl Core {
     fn on_not_taken(&mut self, now: Now, reason: Reason) {
         let Some(active) = self.line.active.take() else { return };
         let Some(order) = self.orders.get_mut(&active.key) else { return };
-        let recovering = active.stage == Stage::Recovering;
-        match order.not_taken(reason, recovering) {
+        // After a restart it may wait again; a test vend ends with the life that began it (rule 35).
+        let ends = active.key.is_test() && !sabotage::is_out(Clause::R35EndsWithItsLife);
+        let waits_again = active.stage == Stage::Recovering && !ends;
+        match order.not_taken(reason, waits_again) {
             Ok(()) => {
                 self.take_back_intent(active.former);
                 self.note(Warn, "not_taken", format!("order {}: {}", active.key, reason.as_str()));
@@ -507,6 +519,7 @@ impl Core {
         match end(order) {
             Ok(()) => {
                 if self.settings.lock_slot_after_unknown
+                    && !active.key.is_test()
                     && let Some(turns) = order.turns
                 {
                     self.lock_slot(turns.address, turns.slot);

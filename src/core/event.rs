@@ -1,7 +1,9 @@
 //! What reaches the core, and what it wants done. Plain data: the daemon, the simulation and the tests speak this.
 
+use super::own::{Reply, SlotTest};
 use crate::board::driver::{Write, Written};
 use crate::board::service::{Reading, Service, ServiceError};
+use crate::order::pickup::Digits;
 use crate::order::time::{BootMs, UnixMs};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -163,6 +165,20 @@ pub enum Event {
     },
     /// A certificate was met or renewed, or could not be.
     Certificate(CertificateNews),
+    /// Somebody entered a pickup code; answered by [`Effect::Reply`].
+    CodeEntered {
+        /// For the answer.
+        token: Token,
+        /// What was entered.
+        digits: Digits,
+    },
+    /// Somebody wants to see a slot turn; answered by [`Effect::Reply`].
+    TestSlot {
+        /// For the answer.
+        token: Token,
+        /// Which slot.
+        test: SlotTest,
+    },
     /// Something beside the core needs a person's hand.
     Fault {
         /// A stable word.
@@ -323,6 +339,13 @@ pub enum Effect {
     },
     /// The machine's certificate for the broker is about to end: connect anew if its files hold a newer one.
     RenewBrokerTls,
+    /// Tell whoever stands there.
+    Reply {
+        /// To what.
+        token: Token,
+        /// What.
+        reply: Reply,
+    },
     /// Raise the motor mark to this, before the next [`Effect::Commit`] is begun. It is never lowered.
     Mark(u64),
     /// Put bytes on the line; for a motor frame write its intent into the motor mark just before, and say

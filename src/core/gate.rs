@@ -3,7 +3,7 @@
 use super::{Core, VerifyOrders};
 use crate::cloud::device::DRIVE_WITHIN_S;
 use crate::order::key::Key;
-use crate::order::life::Order;
+use crate::order::life::{Arrival, Order};
 use crate::order::outcome::Reason;
 use crate::order::record::Birth;
 use crate::order::time::{BootMs, Now, UnixMs};
@@ -108,16 +108,24 @@ pub(super) enum Verdict {
 impl Core {
     /// What time it is for this order: by the boot clock since a trusted arrival in this boot, otherwise trusted time.
     fn time_for(&self, order: &Order, now: Now) -> Option<UnixMs> {
-        let same_boot = order.arrival.boot_id == self.settings.boot_id || sabotage::is_out(Clause::R28RebootForgets);
-        match order.arrival.trusted {
+        self.time_since(&order.arrival, now)
+    }
+
+    /// What time it is for something that arrived so.
+    pub(super) fn time_since(&self, arrival: &Arrival, now: Now) -> Option<UnixMs> {
+        let same_boot = arrival.boot_id == self.settings.boot_id || sabotage::is_out(Clause::R28RebootForgets);
+        match arrival.trusted {
             Some(_) if sabotage::is_out(Clause::R28AgeByBoot) => Some(now.wall),
-            Some(then) if same_boot => Some(UnixMs(then.0.saturating_add(now.boot.since_ms(order.arrival.boot)))),
+            Some(then) if same_boot => Some(UnixMs(then.0.saturating_add(now.boot.since_ms(arrival.boot)))),
             _ => self.time.trusted(now),
         }
     }
 
     /// May the order's next unit be driven now?
     pub(super) fn gate(&self, order: &Order, now: Now) -> Verdict {
+        if let Some(own) = order.key.made_for() {
+            return self.gate_own(own, order, now);
+        }
         if order.turns.is_some_and(|t| self.ledger.locked.contains(&(t.address, t.slot))) {
             return Verdict::Refuse(Reason::Locked);
         }
@@ -163,6 +171,9 @@ impl Core {
 
     /// When the queue must look at an order again without any other cause: just after its time is over.
     pub(super) fn look_at(&self, order: &Order, now: Now) -> BootMs {
+        if let Some(own) = order.key.made_for() {
+            return self.own_wait_ends(own, order).map_or(now.boot, |end| end.plus_ms(1));
+        }
         match self.time_for(order, now) {
             Some(time) => {
                 let left_s = order.drive_until_s.saturating_add(1).saturating_sub(time.seconds());

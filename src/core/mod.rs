@@ -11,6 +11,8 @@
 //! | `drive` | the line: one unit at a time, from intent to outcome |
 //! | `outbox` | reports and calls until they are taken |
 //! | `calls` | what the platform must be told: durable first, in order, at least once |
+//! | `own` | orders of the machine's own: for whoever stands there; test vends |
+//! | `pickup` | pickup codes: kept, entered, used once |
 //! | `platform` | what is asked of the cloud: is it paid, what time is it |
 //! | `sync` | what is asked after a result, until the cloud agrees |
 //! | `recover` | what happens when power returns |
@@ -30,7 +32,9 @@ mod drive;
 pub mod event;
 mod gate;
 mod outbox;
+mod own;
 mod pace;
+mod pickup;
 mod platform;
 mod quality;
 mod recover;
@@ -44,6 +48,10 @@ pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REFUSAL_RESERVE, REPORTS_OPEN_MAX,
 pub use calls::{CALLS_DEAD_MAX, CALLS_OPEN_MAX};
 pub use certificates::{CertificateLine, CertificateState, WARN_DAYS};
 pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
+pub use own::{PICKUP_WAIT_MS, Reply, SlotTest, TEST_WAIT_MS, TestLine};
+pub use pickup::{
+    CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS,
+};
 pub use quality::{HOURS_KEPT, LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;
 pub use status::{DifferenceLine, OrderLine, Recent, ReportLine, Status, UnitLine};
@@ -176,6 +184,12 @@ pub struct Counters {
     pub duplicates: u64,
     /// Keys that came again with another body.
     pub conflicts: u64,
+    /// Pickup codes used.
+    pub codes_used: u64,
+    /// Wrong pickup codes entered.
+    pub codes_wrong: u64,
+    /// Test vends begun.
+    pub tests: u64,
     /// Motor commands sent.
     pub driven: u64,
     /// Reports taken by their receiver.
@@ -214,6 +228,8 @@ pub struct Core {
     line: drive::Line,
     outbox: outbox::Outbox,
     calls: calls::Calls,
+    codes: pickup::Codes,
+    tests: own::Tests,
     platform: platform::Platform,
     pace: pace::Pace,
     certificates: certificates::Certificates,
@@ -263,6 +279,8 @@ impl Core {
             Event::Answered { token, answer } => self.on_answered(now, token, answer),
             Event::Serve { token, service } => self.on_serve(now, token, &service),
             Event::Certificate(news) => self.on_certificate(now, news),
+            Event::CodeEntered { token, digits } => self.on_code_entered(now, token, digits),
+            Event::TestSlot { token, test } => self.on_test_slot(now, token, test),
             Event::Fault { what, text } => self.note(Level::Error, what, text),
             Event::Stop => {
                 self.stopping = true;

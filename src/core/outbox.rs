@@ -6,6 +6,7 @@
 use super::Core;
 use super::commit::After;
 use super::event::{Audience, Effect, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token};
+use crate::cloud::pickup;
 use crate::cloud::report::Report as Telling;
 use crate::order::backoff::full_jitter;
 use crate::order::call::{Call, CallRecord, Operation, Subject, Way};
@@ -181,7 +182,14 @@ impl Core {
     /// the commit that carries it.
     pub(super) fn report(&mut self, now: Now, key: &Key) {
         let timestamp_s = self.told_time_s(now);
-        let refunds = self.settings.cloud.refund_failed;
+        if key.is_test() && !sabotage::is_out(Clause::R35ToldToNobody)
+            || key.is_own() && sabotage::is_out(Clause::R34UsedIsTold)
+        {
+            self.end_test(now, key);
+            return;
+        }
+        // Nobody paid the machine for an order of its own.
+        let refunds = self.settings.cloud.refund_failed && !key.is_own();
         let Some(order) = self.orders.get_mut(key) else { return };
         let up_to = order.write_report(timestamp_s);
         if refunds && self.owes_refund(key) {
@@ -348,7 +356,11 @@ impl Core {
 
     /// The copy that goes up over MQTT.
     pub(super) fn mqtt_report(&self, order: &Order, report: &Report) -> Vec<u8> {
-        self.telling(order, report).mqtt_payload(&self.settings.mqtt_key)
+        let telling = self.telling(order, report);
+        match order.key.pickup_code() {
+            Some(code_id) => pickup::used(code_id, &telling, &self.settings.mqtt_key),
+            None => telling.mqtt_payload(&self.settings.mqtt_key),
+        }
     }
 
     fn http_report(&self, order: &Order, report: &Report) -> Option<Request> {
@@ -482,7 +494,8 @@ impl Core {
         if let Some((key, issued_at_s)) =
             self.archive.forget_one(self.settings.limits.tombstones, time.seconds(), expiry_s)
         {
-            if !sabotage::is_out(Clause::R12IssueTimeKept) {
+            // No message names an order of the machine's own, so none becomes stale by it.
+            if !key.is_own() && !sabotage::is_out(Clause::R12IssueTimeKept) {
                 self.ledger.evicted_issued_at_s = self.ledger.evicted_issued_at_s.max(issued_at_s);
             }
             self.forget_sync(&key);

@@ -9,7 +9,9 @@ use super::drive::Line;
 use super::event::{Effect, Level};
 use super::gate::Queue;
 use super::outbox::Outbox;
+use super::own::Tests;
 use super::pace::Pace;
+use super::pickup::Codes;
 use super::platform::Platform;
 use super::sync::Results;
 use super::{Core, Counters, Phase, Start};
@@ -68,6 +70,8 @@ impl Core {
             line: Line::new(driver, now.boot),
             outbox: Outbox::default(),
             calls: Calls::default(),
+            codes: Codes::default(),
+            tests: Tests::default(),
             platform: Platform::default(),
             pace: Pace::default(),
             certificates: Certificates::default(),
@@ -112,6 +116,9 @@ impl Core {
                     if let Err(error) = self.archive.keep(&order) {
                         self.journal_failed(now, format!("order {key} could not be kept: {error}"));
                     }
+                    if key.is_test() {
+                        self.recall_test(&key);
+                    }
                     continue;
                 }
                 State::Settled => {
@@ -122,6 +129,9 @@ impl Core {
                         self.journal_failed(now, format!("order {key} could not be kept: {error}"));
                     }
                     self.save_lazily(now, &key);
+                    if key.is_test() {
+                        self.recall_test(&key);
+                    }
                     continue;
                 }
                 State::Intent => {
@@ -156,12 +166,16 @@ impl Core {
         if let Some((sequence, key, unit)) = last {
             self.ledger.intents = self.ledger.intents.max(sequence);
             let unwritten = written.is_some_and(|written| sequence > written);
-            if unwritten || sabotage::is_out(Clause::R00NotDrivenAgain) {
+            if unwritten && key.is_test() && !sabotage::is_out(Clause::R35EndsWithItsLife) {
+                self.refuse_rest(now, &key, Reason::Expired);
+            } else if unwritten || sabotage::is_out(Clause::R00NotDrivenAgain) {
                 self.wait_again(&key, unit);
             } else {
                 self.recover_unit(now, key, unit, sequence);
             }
         }
+        self.end_tests_of_former_lives(now);
+        self.recall_codes(now, records.codes, records.code_book);
         if sabotage::is_out(Clause::R01NothingBefore) {
             self.begin(now, self.ledger.arrivals);
             return;
@@ -195,7 +209,7 @@ impl Core {
             match (reported, self.orders.get(&key)) {
                 (Some(_), _) if sabotage::is_out(Clause::R00OutboxKept) => {}
                 (Some(up_to), _) => self.offer(now, &key, up_to),
-                (None, Some(order)) if !order.is_final() => {
+                (None, Some(order)) if !order.is_final() && !key.is_own() => {
                     let said = self.received(now, &key, &order.echo, ReceivedState::Accepted);
                     self.say(said);
                 }

@@ -203,7 +203,7 @@ impl Core {
             line: self.line.state(),
             line_quality: self.line.quality.report(now.boot),
             time_trusted: self.time.trusted(now).is_some(),
-            orders_open: self.queue.len(),
+            orders_open: self.orders_open(),
             reports_open: self.outbox.reports(),
             calls_open: self.calls.open(),
             calls_dead: self.calls.dead(),
@@ -229,7 +229,7 @@ impl Core {
     /// Every order that is not settled, oldest first.
     #[must_use]
     pub fn open_orders(&self) -> Vec<OrderLine> {
-        let mut orders: Vec<&Order> = self.orders.values().collect();
+        let mut orders: Vec<&Order> = self.orders.values().filter(|order| !order.key.is_test()).collect();
         orders.sort_by_key(|o| o.arrival_number);
         orders.into_iter().map(OrderLine::of).collect()
     }
@@ -252,7 +252,7 @@ impl Core {
             LineState::Idle | LineState::Busy | LineState::Held => "board ready",
         };
         let broker = if self.arrivals.is_connected() { "broker connected" } else { "broker away" };
-        let open = self.queue.len();
+        let open = self.orders_open();
         let trouble = match self.phase {
             Phase::Quarantine => "QUARANTINE, ",
             _ if self.failed.is_some() => "JOURNAL FAILED, ",

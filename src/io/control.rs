@@ -7,8 +7,8 @@
 //! to a socket of mode 0660. What only reads is for all of them; what changes something on the board is for root and
 //! the daemon's user, and leaves a line in the log with the peer's user.
 
-use crate::board::service::{SERVICE_MS_MAX, Service, ServiceError};
-use crate::control::{Ask, Asked, Place, Refusal, Versioned, read_service};
+use crate::board::service::{SERVICE_MS_MAX, ServiceError};
+use crate::control::{Ask, Asked, Place, Refusal, Versioned, read_pickup, read_service, read_test};
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -185,9 +185,28 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
             }
             Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
         },
+        Place::Codes => Ask::Codes,
+        Place::LastTest => Ask::LastTest,
+        Place::Pickup => match read_pickup(&body.to_bytes()) {
+            Ok(digits) => {
+                // Who, and never what.
+                tracing::info!(what = "pickup_entered", uid = peer.uid);
+                Ask::Pickup(digits)
+            }
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
+        },
+        Place::Test => match read_test(&body.to_bytes()) {
+            Ok(test) if !peer.may_act => return refuse_to_act(peer, &test),
+            Ok(test) => {
+                tracing::warn!(what = "slot_test", uid = peer.uid, "{test:?}");
+                Ask::Test(test)
+            }
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
+        },
     };
     let (sender, document) = oneshot::channel();
-    peer.is_waiting.set(matches!(ask, Ask::Service(_)));
+    // For the board, or for the disk, which may be slow.
+    peer.is_waiting.set(matches!(ask, Ask::Service(_) | Ask::Pickup(_) | Ask::Test(_)));
     let asked = asks.send(Asked { ask, answer: sender }).await;
     let answered = match asked {
         Ok(()) => document.await.ok(),
@@ -201,16 +220,16 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
     }
 }
 
-fn refuse_to_act(peer: &Peer, service: &Service) -> Response<Full<Bytes>> {
+fn refuse_to_act(peer: &Peer, service: &impl std::fmt::Debug) -> Response<Full<Bytes>> {
     tracing::warn!(what = "service_refused", uid = peer.uid, "{service:?}");
-    let error = "switching, holding a temperature and resetting are for root and the daemon's user";
+    let error = "switching, holding a temperature, resetting and testing a slot are for root and the daemon's user";
     refuse(StatusCode::FORBIDDEN, Refusal::of(error.to_owned()))
 }
 
 const fn status_of(why: ServiceError) -> StatusCode {
     match why {
         ServiceError::NotOffered => StatusCode::NOT_IMPLEMENTED,
-        ServiceError::NoSuchBoard => StatusCode::NOT_FOUND,
+        ServiceError::NoSuchBoard | ServiceError::NoSuchSlot => StatusCode::NOT_FOUND,
         ServiceError::Busy => StatusCode::CONFLICT,
         ServiceError::Away | ServiceError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ServiceError::Refused => StatusCode::UNPROCESSABLE_ENTITY,

@@ -16,7 +16,7 @@ use tokio::net::UnixStream;
 
 /// From connecting to the last byte. Longer than a daemon waits for clients that hang and were before us.
 const TIME_OUT: Duration = Duration::from_secs(10);
-/// The same for what the board must answer first. Longer than the daemon waits for it.
+/// The same for what the board or a slow disk must answer first. Longer than the daemon waits for it.
 const BOARD_TIME_OUT: Duration = Duration::from_secs(80);
 /// Most bytes of an answer: 1,024 orders of 10 units each, four times over.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
@@ -78,7 +78,8 @@ struct Version {
 /// See [`AskError`].
 pub fn ask<T: DeserializeOwned>(socket: &Path, question: Ask) -> Result<T, AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let after = if matches!(question, Ask::Service(_)) { BOARD_TIME_OUT } else { TIME_OUT };
+    let waits = matches!(question, Ask::Service(_) | Ask::Pickup(_) | Ask::Test(_));
+    let after = if waits { BOARD_TIME_OUT } else { TIME_OUT };
     let asked = async { tokio::time::timeout(after, exchange(socket, question)).await };
     let (status, body) =
         runtime.block_on(asked).unwrap_or_else(|_| Err(AskError::TimeOut { socket: socket.to_owned(), after }))?;
@@ -106,10 +107,7 @@ async fn exchange(socket: &Path, question: Ask) -> Result<(StatusCode, Bytes), A
     })?;
     let unreadable = |error: &dyn Error| AskError::Unreadable { socket: socket.to_owned(), why: error.to_string() };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| unreadable(&e))?;
-    let body = match question {
-        Ask::Service(service) => serde_json::to_vec(&service).map_err(|e| unreadable(&e))?,
-        Ask::Status | Ask::Orders => Vec::new(),
-    };
+    let body = question.body().map_err(|e| unreadable(&e))?;
     let place = question.place();
     let request = Request::builder()
         .method(place.method())

@@ -1,12 +1,17 @@
 //! What names an order: machine_no + order_id + record_id.
 
+use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Longest order_id or record_id, in characters (contract, section 2).
 pub const ID_CHARS_MAX: usize = 64;
 
-/// An order_id or record_id: 1–64 of `0-9 A-Z a-z _ . -`, kept as text ("060" is not 60).
+/// With this begins an id that the machine made itself. No message can name one: [`Id::parse`] refuses it (rule 30).
+const OWN: char = '~';
+
+/// An order_id or record_id: 1–64 of `0-9 A-Z a-z _ . -`, kept as text ("060" is not 60). One that the machine made
+/// begins with `~`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Id(Box<str>);
@@ -26,11 +31,35 @@ pub enum IdError {
 }
 
 impl Id {
-    /// Reads an id, refusing what could not be told apart later.
+    /// Reads an id from a message, refusing what could not be told apart later and what only the machine makes.
     ///
     /// # Errors
     /// [`IdError`] says which rule of the contract was broken.
     pub fn parse(text: &str) -> Result<Self, IdError> {
+        if sabotage::is_out(Clause::R30OwnUnnamed) {
+            return Id::read(text);
+        }
+        Id::checked(text, text)
+    }
+
+    /// Reads an id from the journal, or from this machine's own JSON: one of its own too.
+    ///
+    /// # Errors
+    /// [`IdError`] says which rule of the contract was broken.
+    pub fn read(text: &str) -> Result<Self, IdError> {
+        Id::checked(text, text.strip_prefix(OWN).unwrap_or(text))
+    }
+
+    /// An id that the machine makes itself: `~` and this.
+    ///
+    /// # Errors
+    /// When with the `~` it is no id.
+    pub fn own(text: &str) -> Result<Self, IdError> {
+        Id::read(&format!("{OWN}{text}"))
+    }
+
+    /// The whole text is an id if the part of it is made of an id's characters.
+    fn checked(whole: &str, text: &str) -> Result<Self, IdError> {
         if text.is_empty() {
             return Err(IdError::Empty);
         }
@@ -38,10 +67,10 @@ impl Id {
         if let Some(c) = text.chars().find(|&c| !allowed(c)) {
             return Err(IdError::Character(c));
         }
-        if text.len() > ID_CHARS_MAX {
-            return Err(IdError::TooLong(text.len()));
+        if whole.len() > ID_CHARS_MAX {
+            return Err(IdError::TooLong(whole.len()));
         }
-        Ok(Id(text.into()))
+        Ok(Id(whole.into()))
     }
 
     /// The text as it came.
@@ -61,7 +90,7 @@ impl Id {
 impl TryFrom<String> for Id {
     type Error = IdError;
     fn try_from(s: String) -> Result<Self, IdError> {
-        Id::parse(&s)
+        Id::read(&s)
     }
 }
 
@@ -92,7 +121,69 @@ pub struct Key {
     pub record_id: Id,
 }
 
+/// What an order of the machine's own is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Own {
+    /// Somebody entered a pickup code.
+    Pickup,
+    /// Somebody tests a slot: it turns a motor and is told to nobody.
+    Test,
+}
+
+/// What stands behind the `~` of a pickup's order, before the code's id.
+const PICKUP: &str = "p-";
+/// What stands behind the `~` of a test vend, before its number.
+const TEST: &str = "t-";
+/// Every order of the machine's own has one line.
+const OWN_RECORD: &str = "1";
+
 impl Key {
+    /// The key of the order that a pickup code with this id becomes: always the same, so that a code can never become
+    /// two orders (rule 31).
+    ///
+    /// # Errors
+    /// When the id is too long.
+    pub fn of_pickup(code_id: &Id) -> Result<Key, IdError> {
+        Key::own(&format!("{PICKUP}{code_id}"))
+    }
+
+    /// The key of the test vend with this number.
+    ///
+    /// # Errors
+    /// Never; a number is short.
+    pub fn of_test(number: u64) -> Result<Key, IdError> {
+        Key::own(&format!("{TEST}{number}"))
+    }
+
+    fn own(text: &str) -> Result<Key, IdError> {
+        Ok(Key { order_id: Id::own(text)?, record_id: Id::parse(OWN_RECORD)? })
+    }
+
+    /// What the order is for, if the machine made it itself.
+    #[must_use]
+    pub fn made_for(&self) -> Option<Own> {
+        let text = self.order_id.0.strip_prefix(OWN)?;
+        if text.starts_with(TEST) { Some(Own::Test) } else { Some(Own::Pickup) }
+    }
+
+    /// The machine made it itself: no message can name it (rule 30).
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.made_for().is_some()
+    }
+
+    /// It is a test vend: never an order to anybody outside (rule 35).
+    #[must_use]
+    pub fn is_test(&self) -> bool {
+        self.made_for() == Some(Own::Test)
+    }
+
+    /// The id of the pickup code that became this order.
+    #[must_use]
+    pub fn pickup_code(&self) -> Option<&str> {
+        self.order_id.0.strip_prefix(OWN)?.strip_prefix(PICKUP)
+    }
+
     /// The bytes under which the journal keeps the order: `order_id 00 record_id`. Neither id can hold 00.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -188,6 +279,26 @@ mod tests {
         assert_eq!(Id::parse("單"), Err(IdError::Character('單')));
         assert_eq!(Id::parse(&"x".repeat(65)), Err(IdError::TooLong(65)));
         assert!(Id::parse(&"x".repeat(64)).is_ok());
+    }
+
+    #[test]
+    fn rule_30_no_message_can_name_what_the_machine_made_itself() {
+        let pickup = Key::of_pickup(&Id::parse("1").unwrap()).unwrap();
+        let test = Key::of_test(7).unwrap();
+        assert_eq!((pickup.to_string(), test.to_string()), ("~p-1:1".to_owned(), "~t-7:1".to_owned()));
+        assert_eq!((pickup.made_for(), test.made_for()), (Some(Own::Pickup), Some(Own::Test)));
+        assert_eq!((pickup.pickup_code(), test.pickup_code()), (Some("1"), None));
+        for key in [pickup, test] {
+            let text = key.order_id.as_str();
+            assert_eq!(Id::parse(text), Err(IdError::Character(OWN)));
+            assert_eq!(serde_json::from_value::<Id>(text.into()).unwrap(), key.order_id, "the journal reads it");
+        }
+        let from_a_message = Key { order_id: Id::parse("p-1").unwrap(), record_id: Id::parse("1").unwrap() };
+        assert!(!from_a_message.is_own() && from_a_message.pickup_code().is_none());
+        for bad in ["~", "~~p-1", "p~1", ""] {
+            assert!(Id::read(bad).is_err(), "{bad}");
+        }
+        assert_eq!(Key::of_pickup(&Id::parse(&"9".repeat(62)).unwrap()), Err(IdError::TooLong(65)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod life;
 pub mod mark;
 pub mod motor;
 pub mod outcome;
+pub mod pickup;
 pub mod record;
 pub mod report;
 pub mod sync;

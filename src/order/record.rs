@@ -5,9 +5,10 @@
 
 use super::call::CallRecord;
 use super::format_1::Order1;
-use super::key::{Key, MachineNo};
+use super::key::{Id, Key, MachineNo};
 use super::life::Order;
 use super::mark::MarkId;
+use super::pickup::{CodeBook, PickupCode};
 use super::time::{BootId, BootMs, UnixMs};
 use crate::order::motor::{Address, Reference, Slot};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -105,7 +106,16 @@ pub enum RecordKey {
     Order(Key),
     /// The call of this number.
     Call(u64),
+    /// The pickup code with this id.
+    Code(Id),
+    /// What is known of pickup codes beside them.
+    CodeBook,
 }
+
+/// Before the id in the key of [`RecordKey::Code`].
+const CODE_KIND: u8 = 0x20;
+/// The whole key of [`RecordKey::CodeBook`].
+const CODE_BOOK_KEY: &[u8] = &[0x21];
 
 impl RecordKey {
     /// The bytes under which the journal keeps the record.
@@ -114,6 +124,8 @@ impl RecordKey {
         match self {
             RecordKey::Order(key) => key.to_bytes(),
             RecordKey::Call(number) => [&[CALL_KIND][..], &number.to_be_bytes()].concat(),
+            RecordKey::Code(id) => [&[CODE_KIND][..], id.as_str().as_bytes()].concat(),
+            RecordKey::CodeBook => CODE_BOOK_KEY.to_vec(),
         }
     }
 }
@@ -125,6 +137,10 @@ pub struct Records {
     pub orders: Vec<Order>,
     /// Calls that were not yet taken, oldest first.
     pub calls: Vec<CallRecord>,
+    /// Every pickup code.
+    pub codes: Vec<PickupCode>,
+    /// What is known beside them, if there ever was one.
+    pub code_book: Option<CodeBook>,
 }
 
 impl Records {
@@ -153,6 +169,14 @@ impl Records {
                 }
                 self.calls.push(call);
             }
+            Some(&CODE_KIND) => {
+                let code: PickupCode = decode(bytes)?;
+                if RecordKey::Code(code.id.clone()).to_bytes() != key {
+                    return Err(RecordError::MisplacedCode { inside: code.id });
+                }
+                self.codes.push(code);
+            }
+            _ if key == CODE_BOOK_KEY => self.code_book = Some(decode(bytes)?),
             _ => self.orders.push(decode_order(key, bytes)?),
         }
         Ok(())
@@ -182,6 +206,12 @@ pub enum RecordError {
     MisplacedCall {
         /// The number inside.
         inside: u64,
+    },
+    /// The pickup code is not the one that it lies under.
+    #[error("the record of pickup code {inside} lies under another key")]
+    MisplacedCode {
+        /// The id inside.
+        inside: Id,
     },
     /// Too large for one record.
     #[error("record of {bytes} bytes, at most {RECORD_BYTES_MAX} are kept")]
@@ -249,6 +279,22 @@ pub fn decode_order(key: &[u8], bytes: &[u8]) -> Result<Order, RecordError> {
 /// [`RecordError::TooLarge`], when its fields are too long.
 pub fn encode_call(call: &CallRecord) -> Result<Vec<u8>, RecordError> {
     encode(call)
+}
+
+/// A pickup code as bytes.
+///
+/// # Errors
+/// [`RecordError::TooLarge`]; cannot happen within the limits of `order::pickup`.
+pub fn encode_code(code: &PickupCode) -> Result<Vec<u8>, RecordError> {
+    encode(code)
+}
+
+/// What is known beside the pickup codes, as bytes.
+///
+/// # Errors
+/// Never; it has a fixed size.
+pub fn encode_code_book(book: &CodeBook) -> Result<Vec<u8>, RecordError> {
+    encode(book)
 }
 
 /// The ledger as bytes.

@@ -11,6 +11,7 @@ use vend::cloud::device::{self, DRIVE_WITHIN_S, GET_METHOD, Inbound, PUT_METHOD,
 use vend::cloud::envelope::{self, FIELD_BYTES_MAX, FIELDS_MAX, Fields, MESSAGE_BYTES_MAX, Rejected};
 use vend::cloud::open_platform::{self, ApiError, OrderStatus, Verdict, may_drive};
 use vend::cloud::sign::{SIGN_FIELD, SigningKey, signed_bytes};
+use vend::order::pickup::{CODE_QUANTITY_MAX, CodeSays};
 use vend::order::command::{ECHO_BYTES_MAX, NOTIFY_URL_BYTES_MAX, Put, QUANTITY_MAX};
 use vend::order::key::{Id, MachineNo};
 use vend::order::life::{Arrival, Order};
@@ -177,6 +178,15 @@ pub fn device_message(data: &[u8]) {
             assert_eq!(Some(key.order_id.as_str()), field("order_id"));
             assert_eq!(Some(key.record_id.as_str()), field("record_id"));
             assert_eq!(hidden_fields(&fields), 0, "a question that could be another one");
+        }
+        Inbound::Code(word) => {
+            assert_eq!(field("client_id"), Some(MACHINE), "a code that is good at every machine");
+            assert_eq!(Some(word.id.as_str()), field("id"));
+            assert_eq!(hidden_fields(&fields), 0, "a word that could be another one");
+            if let CodeSays::Create(code) = word.says {
+                assert_eq!(Some(code.digits.reveal().as_str()), field("code"));
+                assert!((1..=CODE_QUANTITY_MAX).contains(&code.quantity));
+            }
         }
         Inbound::Other { method } => assert_eq!(Some(method.as_str()), field("method")),
     }

@@ -7,7 +7,7 @@ use crate::cloud::envelope;
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::core::event::{Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Request, Tag, Token};
-use crate::core::{CloudSettings, Core, Limits, OrderLine, Recovered, Settings, Start, VerifyOrders};
+use crate::core::{CloudSettings, Core, Limits, OrderLine, Recovered, Reply, Settings, Start, VerifyOrders};
 use crate::order::key::MachineNo;
 use crate::order::mark::Mark;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
@@ -119,6 +119,8 @@ pub(super) struct World {
     messages: u64,
     /// The motor mark, where there is one.
     pub(super) mark: Option<Mark>,
+    /// What whoever stands there was told.
+    pub(super) replies: Vec<Reply>,
 }
 
 pub(super) fn settings() -> Settings {
@@ -199,6 +201,7 @@ impl World {
             epoch: 0,
             messages: 0,
             mark: None,
+            replies: Vec::new(),
         };
         world.begin(false);
         world
@@ -295,6 +298,10 @@ impl World {
                 self.requests.push_back((token, request));
             }
             Effect::Served { result, .. } => self.story.push(format!("served {result:?}")),
+            Effect::Reply { reply, .. } => {
+                self.story.push("reply".to_owned());
+                self.replies.push(reply);
+            }
             Effect::Mark(written) => {
                 if let Some(mark) = &mut self.mark {
                     mark.written = mark.written.max(written);

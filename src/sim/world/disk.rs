@@ -141,6 +141,11 @@ impl Disk {
         self.durable.records.contains_key(key)
     }
 
+    /// A record that no loss of power can take any more.
+    pub(super) fn durable(&self, key: &[u8]) -> Option<&Vec<u8>> {
+        self.durable.records.get(key)
+    }
+
     /// The orders with a durable intent and no outcome.
     pub(super) fn on_line(&self) -> impl Iterator<Item = Order> {
         orders_of(&self.durable.records).into_iter().filter(|order| order.unit_on_line().is_some())

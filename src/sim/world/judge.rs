@@ -56,6 +56,21 @@ pub enum Broken {
     /// An acknowledgement out of the order of receipt, twice, or on another connection.
     #[error("an acknowledgement out of order or on the wrong connection")]
     AckMisplaced,
+    /// Somebody was told that a code is used now, and it is not durable.
+    #[error("order {0}: its code was told to be used before that was durable")]
+    UsedBeforeDurable(Key),
+    /// A code was believed after its time.
+    #[error("order {0}: its code was believed after its time")]
+    CodeLate(Key),
+    /// One code was accepted twice.
+    #[error("order {0}: its code was accepted a second time")]
+    CodeTwice(Key),
+    /// A test vend began while an order was open.
+    #[error("a test vend began while an order was open")]
+    TestBeforeOrders,
+    /// A test vend was driven in a later life than the one that it was for.
+    #[error("test vend {0} was driven in a later life")]
+    TestResumed(Key),
     /// Two commits at once.
     #[error("two commits are under way at once")]
     TwoCommits,
@@ -227,6 +242,8 @@ pub(super) struct Judge {
     unwelcome: BTreeMap<Key, u32>,
     /// Orders of which the cloud said for good that they cannot be changed.
     cloud_refused: BTreeSet<Key>,
+    /// Codes that somebody was told to have been accepted, in whatever journal.
+    accepted_codes: BTreeSet<Key>,
     pub(super) doubt: Doubt,
     /// Whoever vouches for the time vouched for a wrong one.
     pub(super) clock_lied: bool,
@@ -270,6 +287,11 @@ impl Judge {
     /// The cloud refuses for good to change an order.
     pub(super) fn cloud_refused(&mut self, key: Key) {
         self.cloud_refused.insert(key);
+    }
+
+    /// Somebody was told that a code is accepted.
+    pub(super) fn code_accepted(&mut self, key: Key) -> Result<(), Broken> {
+        if self.accepted_codes.insert(key.clone()) { Ok(()) } else { Err(Broken::CodeTwice(key)) }
     }
 
     pub(super) fn unwelcome(&mut self, key: Key) {
@@ -370,7 +392,8 @@ impl Judge {
         refunded: &BTreeSet<Key>,
     ) -> Result<(), Broken> {
         let keys: BTreeSet<&Key> = placed.iter().map(|(key, _)| key).collect();
-        if let Some((_, stranger)) = self.reports.keys().find(|(_, key)| !keys.contains(key)) {
+        let is_strange = |key: &Key| !keys.contains(key) && key.pickup_code().is_none();
+        if let Some((_, stranger)) = self.reports.keys().find(|(_, key)| is_strange(key)) {
             return Err(Broken::Stranger(stranger.clone()));
         }
         for (key, order) in placed {
@@ -422,6 +445,21 @@ impl Judge {
             return Ok(());
         }
         Err(Broken::OutOfStep { key: key.clone(), said: last.units.clone(), books: format!("{order} {record}") })
+    }
+
+    /// The same for pickup codes: a used one is told at last, and truly. With each comes whether the journal says that
+    /// it is used.
+    pub(super) fn judge_codes(&self, codes: &[(Key, bool)]) -> Result<(), Broken> {
+        for (key, is_used) in codes {
+            self.hold_all_against_the_board(key)?;
+            let last = self.reports.get(&(Channel::Mqtt, key.clone())).and_then(|reports| reports.last_key_value());
+            match last {
+                Some((_, last)) => self.find_groundless_doubt(key, &last.units)?,
+                None if *is_used => return Err(Broken::NotReported { key: key.clone(), channel: "MQTT" }),
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     fn dropped(&self, key: &Key) -> bool {

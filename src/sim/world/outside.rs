@@ -4,6 +4,7 @@ use super::judge::{Broken, Channel, Judge};
 use super::plan::{Fault, Manner, Placed, Plan};
 use crate::cloud::envelope;
 use crate::cloud::open_platform::{Account, AppSecret};
+use crate::cloud::pickup::PUT_METHOD;
 use crate::cloud::report::REPORT_METHOD;
 use crate::cloud::sign::SigningKey;
 use crate::core::event::{Audience, FailureKind, HttpAnswer, HttpFailure, Request};
@@ -144,14 +145,14 @@ impl Outside {
 
     /// The message tells a result.
     pub(super) fn is_report(payload: &[u8]) -> bool {
-        envelope::open(payload).is_ok_and(|fields| fields.get("method") == Some(REPORT_METHOD))
+        envelope::open(payload).is_ok_and(|fields| fields.get("method").is_some_and(tells_a_result))
     }
 
     /// A message arrives at the platform.
     pub(super) fn hear(&mut self, payload: &[u8], judge: &mut Judge) -> Result<(), Broken> {
         let unreadable = |why: &str| Broken::ReportUnreadable(why.to_owned());
         let fields = envelope::open(payload).map_err(|e| unreadable(&e.to_string()))?;
-        if fields.get("method") != Some(REPORT_METHOD) {
+        if !fields.get("method").is_some_and(tells_a_result) {
             return Ok(());
         }
         let field = |name| fields.get(name).ok_or_else(|| unreadable(name));
@@ -167,8 +168,12 @@ impl Outside {
     }
 }
 
+fn tells_a_result(method: &str) -> bool {
+    [REPORT_METHOD, PUT_METHOD].contains(&method)
+}
+
 fn key(order_id: &str, record_id: &str) -> Result<Key, Broken> {
-    let id = |text| Id::parse(text).map_err(|e| Broken::ReportUnreadable(e.to_string()));
+    let id = |text| Id::read(text).map_err(|e| Broken::ReportUnreadable(e.to_string()));
     Ok(Key { order_id: id(order_id)?, record_id: id(record_id)? })
 }
 

@@ -1,8 +1,10 @@
 //! What a run is made of: the machine, the orders, what the platform sends, and what goes wrong. All of it follows from
 //! the seed, and is data, so that a failing run can be told again with less of it.
 
+mod desk;
 mod fault;
 
+pub(super) use desk::{Act, CodeMessage, Desk, PlacedCode};
 pub(super) use fault::LONG_NIGHT_MS;
 pub use fault::{Beat, BootClock, Damage, Fault, Manner, When, Whom};
 
@@ -147,6 +149,8 @@ pub struct Plan {
     pub(super) synchronised_within_ms: u64,
     pub(super) orders: Vec<Placed>,
     pub(super) sendings: Vec<Sending>,
+    /// What people do at the machine.
+    pub(super) desk: Desk,
     /// What goes wrong; a shorter story has less.
     pub faults: Vec<Fault>,
     /// From then on nothing goes wrong any more.
@@ -189,6 +193,7 @@ impl Plan {
             Life::Storm => storm(chance, last_ms),
             Life::Month => month(chance, &mut orders, &mut sendings),
         };
+        let desk = Desk::of_seed(seed, profile == ONE_SLOT);
         let storm_ms = if life == Life::Storm { count_ms(faults.len(), STORM_CUT_MS) } else { 0 };
         let mut plan = Plan {
             seed,
@@ -202,9 +207,10 @@ impl Plan {
             limits: if chance.u8(..3) == 0 { small_limits(chance) } else { Limits::default() },
             first_clock: fault::boot_clock(chance),
             synchronised_within_ms: one_of(chance, &[20_000, 400_000, 400_000, 3_000_000]),
-            calm_at_ms: last(&sendings) + storm_ms + chance.u64(60_000..=200_000),
+            calm_at_ms: last(&sendings).max(desk.last_ms()) + storm_ms + chance.u64(60_000..=200_000),
             orders,
             sendings,
+            desk,
             faults,
             // Last, so that the rest of a seed's life is what it was.
             sync_results: chance.u8(..4) > 0,

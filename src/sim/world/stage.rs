@@ -1,5 +1,6 @@
 //! The run itself: an agenda of what will happen, the real core, and what carries its effects out.
 
+mod desk;
 mod host;
 mod net;
 mod trouble;
@@ -75,6 +76,10 @@ enum Happening {
     AtReceiver { life: u32, token: Token, request: Request },
     /// The platform sends.
     Send(usize),
+    /// The platform says something about a pickup code.
+    SendCode(usize),
+    /// Somebody does something at the machine.
+    Visit(usize),
     /// A fault begins, or ends.
     Fault { fault: usize, begins: bool },
     /// A person accepts that the journal is lost.
@@ -145,6 +150,8 @@ pub(super) struct Stage<'p> {
     is_first_connection: bool,
     /// The first life of this journal: what older ones sent is told about another.
     first_life: u32,
+    /// In which life somebody last wanted a slot tested.
+    last_test_life: u32,
     is_calm: bool,
     is_over: bool,
     wakes: (u64, u32),
@@ -224,6 +231,7 @@ impl<'p> Stage<'p> {
             person_called: false,
             is_first_connection: false,
             first_life: 0,
+            last_test_life: 0,
             is_calm: false,
             is_over: false,
             wakes: (0, 0),
@@ -234,6 +242,12 @@ impl<'p> Stage<'p> {
         stage.at(1, Happening::Start);
         for (n, sending) in plan.sendings.iter().enumerate() {
             stage.at(sending.at_ms, Happening::Send(n));
+        }
+        for (n, sending) in plan.desk.sendings.iter().enumerate() {
+            stage.at(sending.at_ms, Happening::SendCode(n));
+        }
+        for (n, visit) in plan.desk.visits.iter().enumerate() {
+            stage.at(visit.at_ms, Happening::Visit(n));
         }
         for (n, fault) in plan.faults.iter().enumerate() {
             match *fault {
@@ -272,6 +286,7 @@ impl<'p> Stage<'p> {
                 self.wake()?;
             }
         }
+        self.judge.judge_codes(&self.codes_at_the_end())?;
         self.judge.judge(&self.placed, self.plan.refund_failed, &self.outside.refunded(&self.placed))?;
         self.hold_against_the_books()
     }
@@ -362,6 +377,8 @@ impl<'p> Stage<'p> {
             }
             Happening::AtReceiver { life, token, request } => self.at_receiver(life, token, &request)?,
             Happening::Send(n) => self.send(n),
+            Happening::SendCode(n) => self.send_code(n),
+            Happening::Visit(n) => self.visit(n)?,
             Happening::Fault { fault, begins } => {
                 if !self.is_calm {
                     self.fault(fault, begins)?;

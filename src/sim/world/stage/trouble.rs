@@ -88,7 +88,8 @@ impl Stage<'_> {
         for _ in 0..self.placed.len() {
             self.tell(Event::Wake)?;
         }
-        let begun = self.plan.sendings.iter().all(|s| s.at_ms < self.now_ms);
+        let begun = self.plan.sendings.iter().all(|s| s.at_ms < self.now_ms)
+            && self.plan.desk.sendings.iter().all(|s| s.at_ms < self.now_ms);
         if let Some(core) = self.core.as_ref().filter(|_| begun && !self.disk.is_damaged()) {
             let status = core.status(now);
             let open_reports = status.reports_open + status.calls_open + status.results_open;
@@ -125,6 +126,8 @@ impl Stage<'_> {
         let (status, limits) = (core.status(now), self.plan.limits);
         let kept = core.open_orders().len() + status.orders_settled;
         let calls = status.calls_open + status.calls_dead;
+        // Each code may be an order, and the last test vend is kept.
+        let own = self.plan.desk.codes.len() + 1;
         // They go in the order of arrival: behind what came lately nothing goes.
         let since_ms = self.now_ms.saturating_sub((TOMBSTONE_AGE_MIN_S + DRIVE_WITHIN_S) * 1_000);
         let lately = self.plan.sendings.iter().filter(|sending| sending.at_ms >= since_ms).map(|sending| sending.order);
@@ -134,11 +137,11 @@ impl Stage<'_> {
         for (what, found, limit) in [
             ("orders open", status.orders_open, limits.orders_open),
             ("orders not settled", core.open_orders().len(), limits.reports_open + limits.refusal_reserve),
-            ("tombstones", status.orders_settled, limits.tombstones.max(young)),
+            ("tombstones", status.orders_settled, limits.tombstones.max(young) + own),
             // One goes from memory with each event and from the disk with the next commit.
-            ("records", self.disk.records(), kept + calls + 2 * self.placed.len()),
+            ("records", self.disk.records(), kept + calls + 2 * self.placed.len() + 2 * own),
             ("calls", calls, self.placed.len()),
-            ("orders", kept, self.placed.len()),
+            ("orders", kept, self.placed.len() + own),
             ("rejected messages", status.rejected.len(), RING_MAX),
             ("copies", status.reports_open, kept * COPIES_AN_ORDER_MAX),
         ] {

@@ -80,8 +80,12 @@ impl Stage<'_> {
         let (Some((unit, intent)), Some(turns)) = (order.unit_on_line(), order.turns) else {
             return Err(Broken::NoIntent("a motor frame"));
         };
-        let paid = self.placed.iter().any(|(key, placed)| *key == order.key && placed.paid);
-        self.judge.driven(&order, self.plan.verify_orders, paid, self.true_ms())?;
+        if order.key.is_own() {
+            self.own_is_driven(&order)?;
+        } else {
+            let paid = self.placed.iter().any(|(key, placed)| *key == order.key && placed.paid);
+            self.judge.driven(&order, self.plan.verify_orders, paid, self.true_ms())?;
+        }
         let (key, sequence) = (order.key.clone(), intent.sequence);
         let family = self.settings.profile.family;
         if self.plan.faults.iter().any(|fault| hides_a_result(fault, turns.slot.0, family)) {

@@ -28,6 +28,7 @@ impl Stage<'_> {
                 | Effect::RenewBrokerTls
                 | Effect::LineWrite { .. }
                 | Effect::Served { .. }
+                | Effect::Reply { .. }
                 | Effect::Note(_)
                 | Effect::End(_) => None,
             };
@@ -104,6 +105,7 @@ impl Stage<'_> {
             Effect::Mark(written) => self.write_the_mark(written),
             Effect::LineWrite { write, intent } => self.write(write, intent)?,
             Effect::Served { .. } => {}
+            Effect::Reply { reply, .. } => self.replied(&reply)?,
             Effect::Note(note) => {
                 if note.level >= Level::Info {
                     self.story.tell(self.now_ms, || format!("  {}: {}", note.what, note.text));

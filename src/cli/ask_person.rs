@@ -1,0 +1,73 @@
+//! What a command asks of the person before it, on the terminal that standard input is.
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::io::{self, BufRead as _, IsTerminal as _, Stdin, Write as _};
+
+/// Longest line that is read, in bytes: many times a code or a slot number.
+const LINE_BYTES_MAX: u64 = 256;
+
+/// Somebody can be asked.
+pub(super) fn can_ask() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Asks on standard error, so that standard output holds the result only, and reads one line.
+///
+/// # Errors
+/// When standard input or standard error fails.
+pub(super) fn ask(question: &str) -> io::Result<String> {
+    let mut stderr = io::stderr();
+    write!(stderr, "{question}")?;
+    stderr.flush()?;
+    read_line()
+}
+
+/// Reads one line of standard input: what stands before its end, without the end.
+///
+/// # Errors
+/// When standard input fails.
+pub(super) fn read_line() -> io::Result<String> {
+    let mut line = String::new();
+    io::Read::take(io::stdin().lock(), LINE_BYTES_MAX).read_line(&mut line)?;
+    Ok(line.trim().to_owned())
+}
+
+/// Asks for a secret: on a terminal nobody sees what is typed, from a pipe nothing is asked.
+///
+/// # Errors
+/// When standard input or standard error fails.
+pub(super) fn ask_secretly(question: &str) -> io::Result<String> {
+    if !can_ask() {
+        return read_line();
+    }
+    let stdin = io::stdin();
+    let silence = Silence::over(&stdin)?;
+    let line = ask(question);
+    drop(silence);
+    // The line end that was typed was not shown either.
+    writeln!(io::stderr())?;
+    line
+}
+
+/// The terminal shows nothing of what is typed while this lives.
+struct Silence<'a> {
+    stdin: &'a Stdin,
+    before: Termios,
+}
+
+impl<'a> Silence<'a> {
+    fn over(stdin: &'a Stdin) -> io::Result<Silence<'a>> {
+        let before = tcgetattr(stdin)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(stdin, OptionalActions::Flush, &silent)?;
+        Ok(Silence { stdin, before })
+    }
+}
+
+impl Drop for Silence<'_> {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no echo.
+        let _ = tcsetattr(self.stdin, OptionalActions::Flush, &self.before);
+    }
+}
