@@ -180,6 +180,10 @@ impl Core {
     /// The test vend has ended: nobody is told of it. It is kept until the next one, since the board may still say
     /// something about it.
     pub(super) fn end_test(&mut self, now: Now, key: &Key) {
+        // Late evidence may have brought it back.
+        if let Some(order) = self.orders.get_mut(key) {
+            order.shrunk = false;
+        }
         self.settle(now, key);
         if let Some(former) = self.tests.last.replace(key.clone()).filter(|former| former != key) {
             self.forget_test(&former);
