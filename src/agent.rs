@@ -403,11 +403,7 @@ impl Hands {
                 Level::Warn => tracing::warn!(what = note.what, "{}", note.text),
                 Level::Error => tracing::error!(what = note.what, "{}", note.text),
             },
-            Effect::Http { .. }
-            | Effect::Served { .. }
-            | Effect::Reply { .. }
-            | Effect::Mark(_)
-            | Effect::End(_) => {}
+            Effect::Http { .. } | Effect::Served { .. } | Effect::Reply { .. } | Effect::Mark(_) | Effect::End(_) => {}
         }
     }
 

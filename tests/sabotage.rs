@@ -164,16 +164,10 @@ const TABLE: &[(Clause, By)] = &[
     (Clause::R31UsedWithOrder, Simulation),
     (Clause::R31ToldWhenDurable, Simulation),
     (Clause::R31UsedForEver, Simulation),
-    (
-        Clause::R31OlderIgnored,
-        Test("rule_31_the_newest_word_about_a_code_counts_and_an_older_one_changes_nothing"),
-    ),
+    (Clause::R31OlderIgnored, Test("rule_31_the_newest_word_about_a_code_counts_and_an_older_one_changes_nothing")),
     (Clause::R32Expires, Simulation),
     (Clause::R32NotOfAFormerLife, Test("rule_32_a_code_that_may_be_of_a_former_life_is_not_believed")),
-    (
-        Clause::R33WrongCodesPause,
-        Test("rule_33_after_five_wrong_codes_nothing_is_looked_at_for_a_growing_while"),
-    ),
+    (Clause::R33WrongCodesPause, Test("rule_33_after_five_wrong_codes_nothing_is_looked_at_for_a_growing_while")),
     (Clause::R33PauseOutlivesRestart, Test("rule_33_a_restart_gives_no_further_try_and_begins_the_pause_anew")),
     (Clause::R34UsedIsTold, Simulation),
     (Clause::R35OrdersFirst, Simulation),

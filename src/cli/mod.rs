@@ -21,6 +21,7 @@ pub mod service;
 pub mod sign;
 pub mod simulate;
 pub mod slot;
+pub mod slot_test;
 pub mod status;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};

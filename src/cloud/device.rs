@@ -4,8 +4,8 @@
 //! nothing else. A dispense command with a usable key is a [`Put`], even if it can never be driven: the refusal is
 //! then an outcome under its key. Everything else is [`Inbound::Get`] or [`Inbound::Other`].
 
-use super::envelope::{self, Fields, Rejected, Value, shown};
 use super::body::{Body, digest_of_unreadable, digits};
+use super::envelope::{self, Fields, Rejected, Value, shown};
 use super::pickup;
 use super::sign::{SIGN_FIELD, SigningKey};
 use crate::board::profile::Profile;

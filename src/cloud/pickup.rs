@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn a_code_that_is_used_or_deleted_is_gone() {
-        for changes in [&[("used", "1")][..], &[("method", DELETE_METHOD)], &[("method", DELETE_METHOD), ("code", "")]] {
+        for changes in [&[("used", "1")][..], &[("method", DELETE_METHOD)], &[("method", DELETE_METHOD), ("code", "")]]
+        {
             let word = CodeWord { id: Id::parse("1").unwrap(), issued_at_s: 1_748_330_699, says: CodeSays::Gone };
             assert_eq!(read(changes), Ok(Inbound::Code(word)), "{changes:?}");
         }
@@ -232,7 +233,8 @@ mod tests {
         let (machine, order) = (machine(), Key::of_pickup(&Id::parse("7").unwrap()).unwrap());
         let units = [UnitOutcome::Dispensed(Motor::Ok), UnitOutcome::Refused(Reason::Expired)];
         let echo = Echo { machine_id: Some("10009".into()), ..Echo::default() };
-        let report = Report { machine_no: &machine, key: &order, echo: &echo, units: &units, sequence: 1, timestamp_s: 9 };
+        let report =
+            Report { machine_no: &machine, key: &order, echo: &echo, units: &units, sequence: 1, timestamp_s: 9 };
         let fields = envelope::open(&used("7", &report, &key())).unwrap();
         envelope::verify(&fields, &key()).unwrap();
         for (name, value) in [

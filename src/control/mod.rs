@@ -31,15 +31,8 @@ pub enum Place {
 
 impl Place {
     /// All of them.
-    pub const ALL: [Place; 7] = [
-        Place::Status,
-        Place::Orders,
-        Place::Service,
-        Place::Pickup,
-        Place::Codes,
-        Place::Test,
-        Place::LastTest,
-    ];
+    pub const ALL: [Place; 7] =
+        [Place::Status, Place::Orders, Place::Service, Place::Pickup, Place::Codes, Place::Test, Place::LastTest];
 
     /// Its path.
     #[must_use]
@@ -274,7 +267,8 @@ mod tests {
     fn a_pickup_code_is_read_as_it_is_written_and_what_is_none_is_not_repeated() {
         let digits = Digits::parse("16327138").unwrap();
         assert_eq!(read_pickup(&Ask::Pickup(digits).body().unwrap()), Ok(digits));
-        for body in ["", "16327138", r#"{"code":16327138}"#, r#"{"code":"163271380"}"#, r#"{"code":"16327138","x":1}"#] {
+        for body in ["", "16327138", r#"{"code":16327138}"#, r#"{"code":"163271380"}"#, r#"{"code":"16327138","x":1}"#]
+        {
             let told = read_pickup(body.as_bytes()).unwrap_err();
             assert!(told.contains("eight digits") && !told.contains("16327"), "{told}");
         }

@@ -49,9 +49,7 @@ pub use calls::{CALLS_DEAD_MAX, CALLS_OPEN_MAX};
 pub use certificates::{CertificateLine, CertificateState, WARN_DAYS};
 pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
 pub use own::{PICKUP_WAIT_MS, Reply, SlotTest, TEST_WAIT_MS, TestLine};
-pub use pickup::{
-    CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS,
-};
+pub use pickup::{CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS};
 pub use quality::{HOURS_KEPT, LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;
 pub use status::{DifferenceLine, OrderLine, Recent, ReportLine, Status, UnitLine};

@@ -33,6 +33,16 @@ pub fn get(order_id: &str, record_id: &str) -> Command {
     Command::new("device.delivery.get", order_id, record_id)
 }
 
+/// A pickup code for one unit from slot 5.
+pub fn pickup_code(id: &str, digits: &str) -> Command {
+    Command::new("client.pickup_codes.create", "", "")
+        .with("id", id)
+        .with("code", digits)
+        .with("product_id", "20001")
+        .with("quantity", "1")
+        .with("channel_code", "5")
+}
+
 impl Command {
     fn new(method: &str, order_id: &str, record_id: &str) -> Command {
         let timestamp = now_s().to_string();

@@ -15,7 +15,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Child, ExitStatus, Stdio};
 use tempfile::TempDir;
 use vend::board::profile::Profile;
 use vend::io::journal::{Batch, Opened, Store};
@@ -249,16 +249,24 @@ impl World {
 
     /// `vend board …` on the control socket.
     pub fn board(&self, arguments: &[&str]) -> Told {
-        self.tool("board", arguments)
+        self.tool(&[&["board"], arguments].concat(), "")
     }
 
-    /// A command of the tool that asks the daemon.
-    pub fn tool(&self, command: &str, arguments: &[&str]) -> Told {
-        let socket = self.socket();
-        let mut command = vend(&[command]);
-        let output = command.args(arguments).arg("--socket").arg(socket).output().unwrap();
+    /// `vend …` on the control socket, with this on its standard input, which is no terminal.
+    pub fn tool(&self, arguments: &[&str], typed: &str) -> Told {
+        let mut child = self.begin_tool(arguments);
+        // A command that reads nothing may have ended by now.
+        let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
+        let output = child.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Told { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// The same, not waited for.
+    pub fn begin_tool(&self, arguments: &[&str]) -> Child {
+        let mut command = vend(arguments);
+        command.arg("--socket").arg(self.socket()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
     }
 
     /// Waits until the line is in this state.

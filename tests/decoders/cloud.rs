@@ -11,11 +11,11 @@ use vend::cloud::device::{self, DRIVE_WITHIN_S, GET_METHOD, Inbound, PUT_METHOD,
 use vend::cloud::envelope::{self, FIELD_BYTES_MAX, FIELDS_MAX, Fields, MESSAGE_BYTES_MAX, Rejected};
 use vend::cloud::open_platform::{self, ApiError, OrderStatus, Verdict, may_drive};
 use vend::cloud::sign::{SIGN_FIELD, SigningKey, signed_bytes};
-use vend::order::pickup::{CODE_QUANTITY_MAX, CodeSays};
 use vend::order::command::{ECHO_BYTES_MAX, NOTIFY_URL_BYTES_MAX, Put, QUANTITY_MAX};
 use vend::order::key::{Id, MachineNo};
 use vend::order::life::{Arrival, Order};
 use vend::order::outcome::Reason;
+use vend::order::pickup::{CODE_QUANTITY_MAX, CodeSays};
 use vend::order::record::{RECORD_BYTES_MAX, encode_order};
 use vend::order::time::{BootId, BootMs, UnixMs};
 

@@ -98,12 +98,12 @@ fn what_the_books_do_not_agree_with_is_shown_and_what_they_do_is_not() {
         let status = world.status();
         (status["results_open"] == 0 && status["differences"] == 1).then_some(())
     });
-    let told = world.tool("order", &["list", "--json"]);
+    let told = world.tool(&["order", "list", "--json"], "");
     let listed: Value = serde_json::from_str(&told.out).unwrap();
     let orders = listed["orders"].as_array().unwrap();
     assert_eq!(orders.len(), 1, "{listed}");
     assert_eq!((&orders[0]["order_id"], &orders[0]["difference"]), (&"61".into(), &"served_refunded".into()));
-    let told = world.tool("status", &[]);
+    let told = world.tool(&["status"], "");
     assert!(told.out.contains("61:1 served_refunded"), "{}", told.out);
     assert_eq!((world.cloud.calls("PUT", 61), world.board.turned_slots().len()), (0, 2), "nothing is undone");
 }

@@ -12,6 +12,7 @@ mod common;
 mod bad_input;
 mod brokers;
 mod clouds;
+mod desk;
 mod families;
 mod journals;
 mod kills;

@@ -9,6 +9,7 @@ mod support;
 
 mod cloud;
 mod control;
+mod desk;
 mod journal;
 mod send;
 mod simulate;
