@@ -115,7 +115,6 @@ fn help(id: &str) -> Option<&'static str> {
         "code" => "货道，按平台编号（通常即板卡自身编号）",
         "addr" => "驱动板，从 1 数起",
         "address" => "驱动板，从 1 数起",
-        "yes" => "不再询问：电机立即转动",
         "no_wait" => "不等待结果",
         "slot" => "货道，按板卡自身编号",
         "device" => "light（灯）、cooler（制冷）、heater（加热）、glass-heater（玻璃加热）或 fan（风扇）",

@@ -282,7 +282,7 @@ impl Core {
 
     /// Somebody entered a code.
     pub(super) fn on_code_entered(&mut self, now: Now, token: Token, digits: Digits) {
-        let entry = match self.enter(now, token, digits) {
+        let entry = match self.try_code(now, token, digits) {
             Ok(()) => return,
             Err(entry) => entry,
         };
@@ -312,7 +312,7 @@ impl Core {
     }
 
     /// Uses the code, if it may be used now. Whatever stands against that leaves the code as it was.
-    fn enter(&mut self, now: Now, token: Token, digits: Digits) -> Result<(), Entry> {
+    fn try_code(&mut self, now: Now, token: Token, digits: Digits) -> Result<(), Entry> {
         if self.phase != Phase::Running || self.failed.is_some() || self.stopping || self.arrivals.lacks_space() {
             return Err(Entry::Unavailable);
         }

@@ -113,9 +113,9 @@ pub enum RecordKey {
 }
 
 /// Before the id in the key of [`RecordKey::Code`].
-const CODE_KIND: u8 = 0x20;
+const CODE_KIND: u8 = 0x28;
 /// The whole key of [`RecordKey::CodeBook`].
-const CODE_BOOK_KEY: &[u8] = &[0x21];
+const CODE_BOOK_KEY: &[u8] = &[0x29];
 
 impl RecordKey {
     /// The bytes under which the journal keeps the record.
