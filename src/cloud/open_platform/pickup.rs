@@ -5,6 +5,7 @@ use super::answer::{Answer, ApiError, text, whole, word};
 use super::number::{PickupCodeId, ProductId};
 use super::order::{Order, checked_notify_url, order, order_id_in};
 use super::status::PickupCodeStatus;
+use crate::order::constant_time;
 use crate::order::key::{Id, MachineNo};
 use serde_json::Value;
 use std::fmt;
@@ -36,8 +37,16 @@ pub enum BadPickup {
 }
 
 /// What a customer types: 6 to 10 digits, worth a product. Shown only where a person asked for it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PickupCode(Box<str>);
+
+impl PartialEq for PickupCode {
+    fn eq(&self, other: &Self) -> bool {
+        constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl Eq for PickupCode {}
 
 impl PickupCode {
     /// The digits.

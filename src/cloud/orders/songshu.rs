@@ -11,6 +11,7 @@ use super::request::{escape, request};
 use crate::cloud::envelope::to_json;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::civil::{Civil, Zone};
+use crate::order::constant_time;
 use crate::order::key::Id;
 use crate::order::time::UnixMs;
 use hmac::{Hmac, Mac};
@@ -29,8 +30,16 @@ pub const QUESTION_AGE_MAX_S: u64 = 300;
 const OPENID_CHARS_MAX: usize = 128;
 
 /// The secret that was agreed on with the platform. Never shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Secret(Box<str>);
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl Eq for Secret {}
 
 /// A secret must not be empty: everyone could sign with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
