@@ -312,6 +312,7 @@ impl Core {
     }
 
     /// Uses the code, if it may be used now. Whatever stands against that leaves the code as it was.
+    #[allow(clippy::result_large_err, reason = "it is made once for each code that a person enters")]
     fn try_code(&mut self, now: Now, token: Token, digits: Digits) -> Result<(), Entry> {
         if self.phase != Phase::Running || self.failed.is_some() || self.stopping || self.arrivals.lacks_space() {
             return Err(Entry::Unavailable);
@@ -351,6 +352,7 @@ impl Core {
     }
 
     /// The slot that its product is taken from.
+    #[allow(clippy::result_large_err, reason = "it is made once for each code that a person enters")]
     fn where_it_lies(&self, code: &OpenCode) -> Result<Turns, Entry> {
         let turns = code.turns.ok_or(Entry::NoSlot)?;
         if self.ledger.locked.contains(&(turns.address, turns.slot)) {

@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// What the journal held.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "a life has one of them, and gives it away at once")]
 pub enum Recovered {
     /// A sound journal. Without a ledger it is new.
     Journal {

@@ -106,7 +106,8 @@ impl Core {
 
     /// The platform has taken the order's last report: from now on it is asked whether it agrees.
     pub(super) fn begin_sync(&mut self, now: Now, key: &Key) {
-        if !self.settings.cloud.sync_results || self.settings.cloud.account.is_none() {
+        // Of an order of the machine's own the platform has no book under that name.
+        if !self.settings.cloud.sync_results || self.settings.cloud.account.is_none() || key.is_own() {
             return;
         }
         if sabotage::is_out(Clause::R44ResultsAsked) {

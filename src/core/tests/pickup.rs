@@ -4,8 +4,8 @@ use super::world::{DISPENSED, OPEN, Put, T0_S, World};
 use crate::board::driver::{Finding, LineState};
 use crate::core::event::{Event, Token};
 use crate::core::{
-    CODES_MAX, Entry, PICKUP_WAIT_MS, Recovered, Reply, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS,
-    WRONG_PAUSE_MS,
+    CODES_MAX, Entry, PICKUP_WAIT_MS, Recovered, Reply, VerifyOrders, WRONG_FORGOTTEN_MS, WRONG_FREE,
+    WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS,
 };
 use crate::order::pickup::Digits;
 use crate::order::record::Records;
@@ -338,6 +338,20 @@ fn rule_34_a_used_code_is_told_until_the_platform_took_it() {
     w.pass_s(40);
     w.restart();
     assert_eq!(w.used_words().len(), 2);
+}
+
+#[test]
+fn the_platform_is_not_asked_about_an_order_that_the_machine_made_itself() {
+    let mut w = World::new();
+    w.settings.cloud.sync_results = true;
+    w.settings.cloud.refund_failed = true;
+    w.settings.cloud.verify_orders = VerifyOrders::Always;
+    w.restart();
+    w.deliver(&w.code("7", DIGITS));
+    assert!(w.is_accepted(DIGITS));
+    w.board_ends(OPEN);
+    w.pass_s(3_600);
+    assert_eq!((w.driven(), w.used_words().len(), w.requests.len()), (1, 1, 0), "{:?}", w.requests);
 }
 
 #[test]
