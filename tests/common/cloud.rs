@@ -63,6 +63,11 @@ impl Cloud {
         self.books().mishaps.extend(mishaps);
     }
 
+    /// From now on nothing is amiss.
+    pub fn recovers(&self) {
+        self.books().mishaps.clear();
+    }
+
     /// Waits for so many calls about this order, by one method.
     pub fn wait_for_calls(&self, method: &str, order_id: u64, count: usize) {
         let path = format!("/orders/{order_id}");

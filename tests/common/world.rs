@@ -274,11 +274,11 @@ impl World {
         wait_until("state of the line", || (self.status()["line"] == state).then_some(()));
     }
 
-    /// Waits until every order has ended and every report is taken or dead.
+    /// Waits until every order has ended and every report and call is taken or dead.
     pub fn wait_until_settled(&self) {
         wait_until("end of all orders and reports", || {
             let status = self.status();
-            (status["orders_open"] == 0 && status["reports_open"] == 0).then_some(())
+            ["orders_open", "reports_open", "calls_open"].iter().all(|open| status[open] == 0).then_some(())
         });
     }
 

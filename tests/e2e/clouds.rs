@@ -107,3 +107,22 @@ fn what_the_books_do_not_agree_with_is_shown_and_what_they_do_is_not() {
     assert!(told.out.contains("61:1 served_refunded"), "{}", told.out);
     assert_eq!((world.cloud.calls("PUT", 61), world.board.turned_slots().len()), (0, 2), "nothing is undone");
 }
+
+#[test]
+fn a_refund_that_the_cloud_did_not_take_survives_a_kill_and_is_the_same_to_the_byte() {
+    let mut world = World::with("tcn-00ff", |s| (s.refund_failed, s.turn_ms, s.faults) = (true, 50, vec!["jam:6"]));
+    world.cloud.has_order(60, 1, "SUCCESS");
+    world.cloud.meets(vec![Mishap::Status(503); 1_000]);
+    world.send(put("60", "1").code("6"));
+    world.cloud.wait_for_calls("PUT", 60, 1);
+    world.kill9();
+    world.cloud.recovers();
+    world.start_agent();
+    wait_until("refund after the kill", || (world.cloud.order_status(60) == "REFUND").then_some(()));
+    world.one_truth("60", "1", "not_dispensed");
+    world.wait_until_settled();
+    let all = world.cloud.server.requests().all();
+    let bodies: Vec<_> = all.iter().filter(|r| r.method == "PUT").map(|r| &r.body).collect();
+    assert!(bodies.len() >= 2 && bodies.windows(2).all(|two| two[0] == two[1]), "{} bodies differ", bodies.len());
+    assert_eq!(world.board.turned_slots(), [6]);
+}

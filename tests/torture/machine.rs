@@ -517,7 +517,7 @@ impl<'a> Machine<'a> {
             let lags = |order: &Sent| !order.is_told() || order.merchant_lags() || order.platform_lags();
             if !self.orders.iter().any(lags) {
                 let status = self.world.status();
-                if status["orders_open"] == 0 && status["reports_open"] == 0 {
+                if ["orders_open", "reports_open", "calls_open"].iter().all(|open| status[open] == 0) {
                     // A correction may have left just before.
                     self.look();
                     return;
