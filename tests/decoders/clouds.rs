@@ -8,14 +8,14 @@ use vend::cloud::api_codes::RetryClass;
 use vend::cloud::open_platform::Fen;
 use vend::cloud::orders::course::{self, Created, Due, PayStatus, Which};
 use vend::cloud::orders::mall::{self, ITEMS_MAX, OrderNo, PAY_CODE_BYTES_MAX, Status};
-use vend::cloud::orders::songshu::{self, BadQuestion, Secret};
+use vend::cloud::orders::songshu::{self, BadQuestion, NoticeSecret};
 use vend::cloud::orders::walk::ListWalk;
 use vend::cloud::orders::{AnswerError, Refusal};
 use vend::order::key::Id;
 use vend::order::time::UnixMs;
 
 /// The vendor's printed sample; any text would do.
-static SECRET: LazyLock<Secret> = LazyLock::new(|| Secret::new("kva").expect("not empty"));
+static SECRET: LazyLock<NoticeSecret> = LazyLock::new(|| NoticeSecret::new("kva").expect("not empty"));
 /// Longest error, in bytes: a few lines of a log.
 const ERROR_BYTES_MAX: usize = 1_000;
 

@@ -2,7 +2,7 @@
 //!
 //! Out goes one POST for each order and state ([`Account::notify`]); [`read_notified`] reads what came back. When it
 //! goes is decided by [`super::batch`]. The platform's own questions about orders are signed as well:
-//! [`Secret::check_question`] says whether one may be answered.
+//! [`NoticeSecret::check_question`] says whether one may be answered.
 
 use super::answer::{AnswerError, CloudName, Dialect, Refusal};
 use super::interface::{Ask, Failure, OrderCloud, Said, Unfit, Verb};
@@ -11,7 +11,6 @@ use super::request::{escape, request};
 use crate::cloud::envelope::to_json;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::civil::{Civil, Zone};
-use crate::order::constant_time;
 use crate::order::key::Id;
 use crate::order::time::UnixMs;
 use hmac::{Hmac, Mac};
@@ -31,24 +30,16 @@ const OPENID_CHARS_MAX: usize = 128;
 
 /// The secret that was agreed on with the platform. Never shown.
 #[derive(Clone)]
-pub struct Secret(Box<str>);
-
-impl PartialEq for Secret {
-    fn eq(&self, other: &Self) -> bool {
-        constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
-    }
-}
-
-impl Eq for Secret {}
+pub struct NoticeSecret(Box<str>);
 
 /// A secret must not be empty: everyone could sign with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret is empty; put the text that was agreed on with the platform into its credentials file")]
 pub struct EmptySecret;
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for NoticeSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(hidden)")
+        f.write_str("NoticeSecret(hidden)")
     }
 }
 
@@ -84,13 +75,13 @@ impl BadQuestion {
     }
 }
 
-impl Secret {
+impl NoticeSecret {
     /// Takes the secret exactly as given; whoever reads it from a file cuts the line end off first.
     ///
     /// # Errors
     /// When it is empty.
-    pub fn new(text: &str) -> Result<Secret, EmptySecret> {
-        if text.is_empty() { Err(EmptySecret) } else { Ok(Secret(text.into())) }
+    pub fn new(text: &str) -> Result<NoticeSecret, EmptySecret> {
+        if text.is_empty() { Err(EmptySecret) } else { Ok(NoticeSecret(text.into())) }
     }
 
     #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
@@ -212,7 +203,7 @@ pub struct Account {
     /// The AppId of the operator's WeChat account.
     pub app_id: Id,
     /// Signs, when one was agreed on.
-    pub secret: Option<Secret>,
+    pub secret: Option<NoticeSecret>,
     /// In which zone times are written.
     pub zone: Zone,
     /// How `pay_status` is written.

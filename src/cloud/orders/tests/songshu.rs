@@ -4,7 +4,7 @@ use super::{header, id};
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::open_platform::Fen;
 use crate::cloud::orders::songshu::{
-    Account, BadOpenId, BadQuestion, EmptySecret, Notice, OpenId, Payment, SIGNATURE_HEADER, Secret, StatusForm,
+    Account, BadOpenId, BadQuestion, EmptySecret, Notice, NoticeSecret, OpenId, Payment, SIGNATURE_HEADER, StatusForm,
     read_notified,
 };
 use crate::cloud::orders::{AnswerError, CloudName, Refusal};
@@ -114,21 +114,21 @@ fn a_title_in_any_script_is_kept_and_none_is_left_out() {
 /// The digits were computed apart, with Python's hmac and with openssl.
 #[test]
 fn the_body_is_signed_when_a_secret_was_agreed_on() {
-    let signing = Account { secret: Some(Secret::new("kva").unwrap()), ..account() };
+    let signing = Account { secret: Some(NoticeSecret::new("kva").unwrap()), ..account() };
     let call = signing.notify(&notice());
     assert_eq!(header(&call, SIGNATURE_HEADER), Some("sha1=3d221ee2961ac085739067ff5eb6605dc126cef2"));
     // RFC 2202, test case 2.
-    let secret = Secret::new("Jefe").unwrap();
+    let secret = NoticeSecret::new("Jefe").unwrap();
     let signature = "sha1=effcdf6ae5eb2fa2d27416d5f184df9c259a7c79";
     assert_eq!(secret.sign(b"what do ya want for nothing?"), signature);
     assert!(secret.signs(b"what do ya want for nothing?", signature));
-    assert_eq!(Secret::new(""), Err(EmptySecret));
+    assert_eq!(NoticeSecret::new("").err(), Some(EmptySecret));
     assert!(!format!("{signing:?} {call:?}").contains("kva"));
 }
 
 #[test]
 fn only_the_whole_signature_signs() {
-    let secret = Secret::new("kva").unwrap();
+    let secret = NoticeSecret::new("kva").unwrap();
     let good = secret.sign(b"x");
     assert!(secret.signs(b"x", &good) && secret.signs(b"x", &good.to_uppercase().replace("SHA1", "sha1")));
     let wrong = [
@@ -143,7 +143,7 @@ fn only_the_whole_signature_signs() {
         &format!(" {good}"),
         &format!("sha1={}", "g".repeat(40)),
         &format!("sha1={}", "é".repeat(20)),
-        &Secret::new("kvb").unwrap().sign(b"x"),
+        &NoticeSecret::new("kvb").unwrap().sign(b"x"),
         &secret.sign(b"y"),
     ];
     for header in wrong {
@@ -156,7 +156,7 @@ fn only_the_whole_signature_signs() {
 fn a_question_is_answered_when_it_is_signed_and_of_now() {
     const ASKED: &str = "/v1/wx570bc396a51b8ff8/users?time=1575883879&openid=oP7TW1X--NjWFwpApzzsS75vVHuI,\
                          oP7TW1Q2eC0T-p3TI5j5cQakwbcs";
-    let secret = Secret::new("kva").unwrap();
+    let secret = NoticeSecret::new("kva").unwrap();
     let signature = "sha1=0c23ee5eaa6451aee6e88375c9c0b06f8127a1ae";
     assert_eq!(secret.sign(ASKED.as_bytes()), signature);
     let at = |s| UnixMs::from_seconds(s);
