@@ -18,10 +18,10 @@ use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
 use crate::config::{self, ClientIdentity, Config, MqttSigning};
-use crate::control::{Answer, Ask, Asked, Codes, LastTest, Orders, Refusal, Testing, Versioned};
+use crate::control::{Answer, Ask, Asked, Audit, Codes, LastTest, Orders, Refusal, Testing, Versioned};
 use crate::core::event::{
     Audience, CertificateNews, CertificateOf, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure,
-    Level, Request, Token,
+    Level, MachineRequest, MachineTold, Request, Token,
 };
 use crate::core::{CloudSettings, Core, Limits, Recovered, Reply, Settings, Start, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, BrokerFault, FromBroker, ToBroker};
@@ -31,6 +31,7 @@ use crate::io::http::supply::{Listener, TlsFiles, TlsSupply};
 use crate::io::http::{client, proxy::Proxies, resolver, target::TargetRules, tls::Identity};
 use crate::io::journal::{self, JournalEvent, Opened, Store};
 use crate::io::line::{self, FromLine, LineConfig, ToLine};
+use crate::io::machine;
 use crate::io::mark::MotorMark;
 use crate::io::systemd::Notifier;
 use crate::order::mark::Mark;
@@ -168,6 +169,7 @@ fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Star
         lock_slot_after_unknown: config.board.lock_slot_after_unknown,
         trust_system_clock: config.time_trust == config::file::TimeTrust::System,
         session_expiry_s: config.broker.session_expiry_s.into(),
+        allow: config.remote_allow.clone(),
         boot_id: clock::boot_id()?,
         seed: fastrand::u64(..),
         limits: Limits::default(),
@@ -194,7 +196,7 @@ fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<S
             )))
         }
         (Ok(None), Ok(_)) if held => Ok((quarantined(store, "the journal has records and no ledger".to_owned()), None)),
-        (Ok(ledger), Ok(records)) => Ok((Recovered::Journal { ledger, records }, Some(store))),
+        (Ok(ledger), Ok(records)) => Ok((Recovered::Journal { ledger: ledger.map(Box::new), records }, Some(store))),
         (Err(error), _) | (_, Err(error)) => Ok((quarantined(store, error.to_string()), None)),
     }
 }
@@ -270,6 +272,8 @@ async fn serve(
         writes: 0,
         motor_write: None,
     };
+    let machine = machine::Requests::beside(&config.control_socket);
+    let mut told_by_machine = VecDeque::new();
     let mut systemd = Notifier::new();
     let mut effects = Vec::new();
     let mut event = Event::Wake;
@@ -289,6 +293,7 @@ async fn serve(
                 }
                 Effect::Served { token, result } => services.end(token, result),
                 Effect::Reply { token, reply } => services.reply(token, reply),
+                Effect::Machine(request) => told_by_machine.push_back(carry_out(&machine, request)),
                 Effect::End(Ending::Stopped) => break 'life Ended::Stopped,
                 Effect::End(Ending::JournalFailed) => break 'life Ended::Failed,
                 other => hands.carry_out(other),
@@ -296,6 +301,10 @@ async fn serve(
         }
         systemd.tell(&core, now);
         let deadline = core.deadline().into_iter().chain(systemd.deadline()).min();
+        if let Some(told) = told_by_machine.pop_front() {
+            event = told;
+            continue;
+        }
         event = loop {
             tokio::select! {
                 // The board first: it may have given us 100 ms. Then what is durable, then what leaves, then what is
@@ -329,6 +338,22 @@ async fn serve(
     drop(broker_room);
     end(hands, broker, journal).await;
     Ok(ended)
+}
+
+/// A file in memory: nothing that the core would have to wait for.
+fn carry_out(machine: &machine::Requests, request: MachineRequest) -> Event {
+    let (number, told) = match request {
+        MachineRequest::Ask { number, act } => (
+            number,
+            machine.ask(act).map_or_else(|error| MachineTold::NotAsked(error.to_string()), |()| MachineTold::Asked),
+        ),
+        MachineRequest::Withdraw { number } => match machine.withdraw() {
+            Ok(true) => (number, MachineTold::Withdrawn),
+            // What cannot be taken back may be taken.
+            Ok(false) | Err(_) => (number, MachineTold::Gone),
+        },
+    };
+    Event::Machine { number, told }
 }
 
 /// Without a mark the vend goes on, and a crash between intent and first byte ends *unknown*.
@@ -403,7 +428,12 @@ impl Hands {
                 Level::Warn => tracing::warn!(what = note.what, "{}", note.text),
                 Level::Error => tracing::error!(what = note.what, "{}", note.text),
             },
-            Effect::Http { .. } | Effect::Served { .. } | Effect::Reply { .. } | Effect::Mark(_) | Effect::End(_) => {}
+            Effect::Http { .. }
+            | Effect::Served { .. }
+            | Effect::Reply { .. }
+            | Effect::Mark(_)
+            | Effect::Machine(_)
+            | Effect::End(_) => {}
         }
     }
 
@@ -471,6 +501,7 @@ fn answer(core: &Core, clock: &mut Clock, services: &mut Services, asked: Asked)
         Ask::LastTest => serde_json::to_vec(&Versioned::of(&LastTest { last: core.test_line() })),
         Ask::Pickup(digits) => return Some(Event::CodeEntered { token: services.begin(asked.answer), digits }),
         Ask::Test(test) => return Some(Event::TestSlot { token: services.begin(asked.answer), test }),
+        Ask::Audit => serde_json::to_vec(&Versioned::of(&Audit { entries: core.audit_lines() })),
         Ask::Service(service) => return Some(Event::Serve { token: services.begin(asked.answer), service }),
     };
     // Whoever asked may have left; the types have no key or value that JSON lacks.

@@ -9,8 +9,8 @@ use std::cell::Cell;
 
 macro_rules! clauses {
     ($($(#[doc = $doc:literal])+ $rule:literal $name:ident,)+) => {
-        /// What a rule of `docs/order-life.md` demands, named by the number of the rule (00: the states that stand
-        /// above all rules) and by what holds while it is in.
+        /// What a rule of `docs/order-life.md` demands, named by the number of the rule (00: the states and
+        /// the machine itself, which stand above all rules) and by what holds while it is in.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Clause {
             $($(#[doc = $doc])+ $name,)+
@@ -58,6 +58,24 @@ clauses! {
     0 R00MarkBeginsHigh,
     /// The mark is written before the first byte.
     0 R00MarkBeforeFrame,
+    /// What the platform may have the machine do to itself stands in the configuration.
+    0 R00InstructionAllowed,
+    /// An instruction that is no longer fresh is not followed.
+    0 R00InstructionFresh,
+    /// An instruction that is not newer than the last of its kind is not followed.
+    0 R00InstructionNewer,
+    /// A factory reset waits until nothing is owed.
+    0 R00ResetWhenSettled,
+    /// The machine does nothing to itself while an order is open.
+    0 R00ActWaitsForOrders,
+    /// While the machine is about to go, no motor is driven.
+    0 R00ActHoldsTheLine,
+    /// An act leaves only after its audit entry is durable.
+    0 R00ActAfterDurable,
+    /// An order that came while the entry was written goes first.
+    0 R00ActAskedWhenDurable,
+    /// An act that may have left in an earlier life is not asked for again.
+    0 R00ActOnce,
     /// What was seen after a restart is written again.
     1 R01WrittenAgain,
     /// Nothing follows from it before it is durable.

@@ -141,7 +141,7 @@ fn a_section_that_does_not_exist_is_refused() {
    |
 10 | [bord]
    |  ^^^^
-   = did you mean `board`? There are: machine_no, broker, cloud, signing, board, report, time, state, control"#,
+   = did you mean `board`? There are: machine_no, broker, cloud, signing, board, report, time, remote, state, control"#,
     );
 }
 
@@ -170,6 +170,20 @@ fn a_word_that_is_no_value_is_set_right() {
 8 | verify_orders = "allways"
   |                 ^^^^^^^^^
   = did you mean `always`? There are: always, late, never"#,
+    );
+}
+
+#[test]
+fn a_permission_that_does_not_exist_is_set_right() {
+    wrong(
+        "port = \"/dev/vend-dispenser\"",
+        "port = \"/dev/vend-dispenser\"\n[remote]\nallow = [\"reboot\", \"shut_down\"]",
+        r#"
+/etc/vend/vend.toml:14:20: `shut_down` is not a value of this key
+   |
+14 | allow = ["reboot", "shut_down"]
+   |                    ^^^^^^^^^^^
+   = did you mean `shutdown`? There are: reboot, shutdown, schedule, configuration, factory_reset"#,
     );
 }
 

@@ -40,6 +40,8 @@ fn about(path: &str) -> Option<&'static str> {
         "vend status" => "守护进程的状态：消息服务器、板卡、订单、最近事件",
         "vend order" => "订单",
         "vend order list" => "未了结的订单，最早的在前",
+        "vend audit" => "平台在出货之外对本机下达的指令",
+        "vend audit list" => "平台的指令及各自的结果，最早的在前",
         "vend journal" => "日志（守护进程未运行时）",
         "vend journal dump" => "显示无人使用的状态目录中的订单，不作任何更改；有损坏则以 1 退出",
         "vend journal accept-loss" => "结束隔离：移开已损坏的日志，下次启动建立新日志",

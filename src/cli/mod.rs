@@ -2,6 +2,7 @@
 //! the process ends with a code of [`exit::Exit`].
 
 mod ask_person;
+pub mod audit;
 pub mod board;
 pub mod cloud;
 pub mod completions;
@@ -59,6 +60,9 @@ pub enum Command {
     /// Orders
     #[command(subcommand)]
     Order(order::OrderCommand),
+    /// What the platform wanted of the machine beside vending
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// The journal of a daemon that does not run
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -145,6 +149,7 @@ fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
         Command::Board(command) => with_output(command.output(), lang, |out| board::run(&command, out)),
         Command::Status(args) => with_output(args.output, lang, |out| status::run(&args, out)),
         Command::Order(command) => with_output(command.output(), lang, |out| order::run(&command, out)),
+        Command::Audit(command) => with_output(command.output(), lang, |out| audit::run(&command, out)),
         Command::Journal(command) => with_output(command.output(), lang, |out| journal::run(&command, out)),
         Command::Cloud(command) => with_output(command.output(), lang, |out| cloud::run(&command, out)),
         Command::Slot(command) => with_output(command.output(), lang, |out| slot::run(&command, out)),

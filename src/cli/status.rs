@@ -97,6 +97,11 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
     ];
     let certificates = status.certificates.iter();
     rows.extend(certificates.map(|line| (lang.say("certificate", "证书"), certificate(line, lang))));
+    // On the platform's clock, GMT+8.
+    rows.extend(status.schedule.iter().map(|plan| (lang.say("schedule (GMT+8)", "定时开关机 (GMT+8)"), plan.clone())));
+    rows.extend(
+        status.settings.iter().map(|(name, value)| (lang.say("setting", "平台设置"), format!("{name} = {value}"))),
+    );
     let rejected = status.rejected.last();
     rows.extend(rejected.map(|last| (lang.say("last rejected", "最近拒收"), last.why.clone())));
     let skipped = status.recent.len().saturating_sub(EVENTS_SHOWN);

@@ -6,10 +6,12 @@
 
 use super::body::{Body, digest_of_unreadable, digits};
 use super::envelope::{self, Fields, Rejected, Value, shown};
+use super::instruction;
 use super::pickup;
 use super::sign::{SIGN_FIELD, SigningKey};
 use crate::board::profile::Profile;
 use crate::order::command::{ECHO_BYTES_MAX, Echo, NOTIFY_URL_BYTES_MAX, Put};
+use crate::order::instruction::Instruction;
 use crate::order::key::{Id, IdError, Key, MachineNo};
 use crate::order::outcome::Reason;
 use crate::order::pickup::CodeWord;
@@ -71,6 +73,15 @@ pub enum Inbound {
     },
     /// A pickup code comes, or goes.
     Code(CodeWord),
+    /// The machine is to do something beside vending.
+    Instruction(Instruction),
+    /// What the platform keeps about the machine has changed.
+    Refresh,
+    /// Something for a screen that this machine's agent does not have.
+    Advertisement {
+        /// The method.
+        method: String,
+    },
     /// Any other method. It turns no motor.
     Other {
         /// The method.
@@ -98,7 +109,9 @@ pub fn decode(
         Some(id) if id == machine_no.as_str() => {}
         Some(other) => return Err(Rejected::NotForThisMachine { found: shown(other) }),
         // The merchant's key signs for all its machines: without client_id a command for one would drive another.
-        None if [PUT_METHOD, GET_METHOD, pickup::CREATE_METHOD, pickup::DELETE_METHOD].contains(&method) => {
+        None if [PUT_METHOD, GET_METHOD, pickup::CREATE_METHOD, pickup::DELETE_METHOD].contains(&method)
+            || instruction::must_name_its_machine(method) =>
+        {
             return Err(Rejected::NoMachine);
         }
         // The vendor's own examples of other methods leave it out (cloud 1.9).
@@ -112,7 +125,10 @@ pub fn decode(
         },
         pickup::CREATE_METHOD => pickup::create(&fields, profile).map(Inbound::Code),
         pickup::DELETE_METHOD => pickup::delete(&fields).map(Inbound::Code),
-        other => Ok(Inbound::Other { method: other.to_owned() }),
+        other => match instruction::read(other, &fields) {
+            Some(read) => read,
+            None => Ok(Inbound::Other { method: other.to_owned() }),
+        },
     }
 }
 

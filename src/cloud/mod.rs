@@ -13,6 +13,7 @@ mod body;
 pub mod call;
 pub mod device;
 pub mod envelope;
+pub mod instruction;
 pub mod open_platform;
 pub mod orders;
 pub mod pickup;

@@ -3,7 +3,9 @@
 
 use super::problem::{Complaint, ConfigError, Problem};
 use crate::excerpt::Source;
+use crate::order::instruction::Permission;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use toml::Spanned;
@@ -110,6 +112,8 @@ pub struct File {
     pub report: ReportSection,
     /// Time.
     pub time: TimeSection,
+    /// What the platform may have the machine do to itself.
+    pub remote: RemoteSection,
     /// The journal.
     pub state: StateSection,
     /// The daemon's socket.
@@ -222,6 +226,14 @@ pub struct TimeSection {
     pub trust: TimeTrust,
 }
 
+/// `[remote]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RemoteSection {
+    /// Words for what is allowed.
+    pub allow: BTreeSet<Permission>,
+}
+
 /// `[state]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -277,7 +289,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use serde_json::Value;
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
     use std::path::Path;
 
     /// Every key of the code with its default: an empty file, serialised.

@@ -13,11 +13,13 @@ mod resolve;
 
 use crate::board::profile::Profile;
 use crate::excerpt::Source;
+use crate::order::instruction::Permission;
 use crate::order::key::MachineNo;
 use endpoint::Endpoint;
 use file::{File, Protocol, Sync, TimeTrust, VerifyOrders};
 use host::HostPattern;
 use problem::ConfigError;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Where the configuration is, unless `--config` says otherwise.
@@ -40,6 +42,8 @@ pub struct Config {
     pub report: Report,
     /// When time counts.
     pub time_trust: TimeTrust,
+    /// What the platform may have the machine do to itself.
+    pub remote_allow: BTreeSet<Permission>,
     /// The journal's directory.
     pub state_directory: PathBuf,
     /// The Unix socket on which the daemon answers the tool.

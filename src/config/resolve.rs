@@ -37,6 +37,7 @@ pub(super) fn resolve(source: &Source<'_>, mut file: File) -> Result<Loaded, Con
                 board,
                 report,
                 time_trust: file.time.trust,
+                remote_allow: file.remote.allow.clone(),
                 state_directory: file.state.directory.clone(),
                 control_socket: file.control.socket.clone(),
             };

@@ -1,7 +1,7 @@
 //! What the control socket understands, and what it answers. HTTP and JSON, so that `curl --unix-socket` works too.
 
 use crate::board::service::{HOLD_C, Service, ServiceError};
-use crate::core::{CodeLine, OrderLine, SlotTest, TestLine};
+use crate::core::{AuditLine, CodeLine, OrderLine, SlotTest, TestLine};
 use crate::order::pickup::Digits;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -17,6 +17,8 @@ pub enum Place {
     Status,
     /// `GET /v1/orders`: the [`Orders`].
     Orders,
+    /// `GET /v1/audit`: the [`Audit`].
+    Audit,
     /// `POST /v1/service` with a [`Service`]: one [`crate::board::service::Reading`].
     Service,
     /// `POST /v1/pickup` with `{"code":"…"}`: one [`crate::core::Entry`].
@@ -31,8 +33,16 @@ pub enum Place {
 
 impl Place {
     /// All of them.
-    pub const ALL: [Place; 7] =
-        [Place::Status, Place::Orders, Place::Service, Place::Pickup, Place::Codes, Place::Test, Place::LastTest];
+    pub const ALL: [Place; 8] = [
+        Place::Status,
+        Place::Orders,
+        Place::Audit,
+        Place::Service,
+        Place::Pickup,
+        Place::Codes,
+        Place::Test,
+        Place::LastTest,
+    ];
 
     /// Its path.
     #[must_use]
@@ -40,6 +50,7 @@ impl Place {
         match self {
             Place::Status => "/v1/status",
             Place::Orders => "/v1/orders",
+            Place::Audit => "/v1/audit",
             Place::Service => "/v1/service",
             Place::Pickup => "/v1/pickup",
             Place::Codes => "/v1/pickup/codes",
@@ -52,7 +63,7 @@ impl Place {
     #[must_use]
     pub const fn method(self) -> &'static str {
         match self {
-            Place::Status | Place::Orders | Place::Codes | Place::LastTest => "GET",
+            Place::Status | Place::Orders | Place::Audit | Place::Codes | Place::LastTest => "GET",
             Place::Service | Place::Pickup | Place::Test => "POST",
         }
     }
@@ -65,6 +76,8 @@ pub enum Ask {
     Status,
     /// At [`Place::Orders`].
     Orders,
+    /// At [`Place::Audit`].
+    Audit,
     /// At [`Place::Service`].
     Service(Service),
     /// At [`Place::Pickup`].
@@ -84,6 +97,7 @@ impl Ask {
         match self {
             Ask::Status => Place::Status,
             Ask::Orders => Place::Orders,
+            Ask::Audit => Place::Audit,
             Ask::Service(_) => Place::Service,
             Ask::Pickup(_) => Place::Pickup,
             Ask::Codes => Place::Codes,
@@ -101,7 +115,7 @@ impl Ask {
             Ask::Service(service) => serde_json::to_vec(service),
             Ask::Test(test) => serde_json::to_vec(test),
             Ask::Pickup(digits) => serde_json::to_vec(&Entered { code: digits.reveal() }),
-            Ask::Status | Ask::Orders | Ask::Codes | Ask::LastTest => Ok(Vec::new()),
+            Ask::Status | Ask::Orders | Ask::Audit | Ask::Codes | Ask::LastTest => Ok(Vec::new()),
         }
     }
 }
@@ -183,6 +197,13 @@ pub struct Testing {
 pub struct LastTest {
     /// Nothing if there never was one.
     pub last: Option<TestLine>,
+}
+
+/// What the platform wanted of the machine beside vending, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// One line for each.
+    pub entries: Vec<AuditLine>,
 }
 
 /// Why the socket does not answer with a document.

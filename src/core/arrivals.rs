@@ -8,6 +8,7 @@ use super::outbox::Parcel;
 use super::{Core, Phase};
 use crate::cloud::device::{self, Inbound, ReceivedState};
 use crate::order::command::{Echo, Put};
+use crate::order::instruction::Instruction;
 use crate::order::key::Key;
 use crate::order::life::{Arrival, Order};
 use crate::order::outcome::Reason;
@@ -66,6 +67,8 @@ enum Wanted {
     Put(Put),
     Get(Key),
     Code(CodeWord),
+    Instruction(Instruction),
+    Refresh,
 }
 
 #[derive(Debug, Default)]
@@ -165,6 +168,16 @@ impl Core {
                     self.ack_when_due(tag);
                 }
             }
+            Ok(Ok(Inbound::Instruction(_) | Inbound::Refresh)) if self.phase == Phase::Quarantine => {
+                self.reject(now, tag, payload.len(), "in quarantine no instruction is followed".to_owned());
+            }
+            Ok(Ok(Inbound::Instruction(instruction))) => {
+                self.on_asked(now, tag, Wanted::Instruction(instruction), redelivered);
+            }
+            Ok(Ok(Inbound::Refresh)) => self.on_asked(now, tag, Wanted::Refresh, redelivered),
+            Ok(Ok(Inbound::Advertisement { method })) => {
+                self.reject(now, tag, payload.len(), format!("{method}: this machine's agent shows no advertisements"));
+            }
             Ok(Ok(Inbound::Other { method })) => {
                 self.reject(now, tag, payload.len(), format!("method {method} is not served"));
             }
@@ -180,6 +193,8 @@ impl Core {
         match wanted {
             // What the index says now was only seen (rule 1).
             wanted if self.phase == Phase::Opening => self.hold(tag, wanted, redelivered),
+            Wanted::Instruction(instruction) => self.on_instruction(now, tag, instruction),
+            Wanted::Refresh => self.on_refresh_asked(now, tag),
             Wanted::Put(put) => self.on_put(now, tag, put, redelivered),
             Wanted::Get(key) => {
                 self.on_get(now, &key);

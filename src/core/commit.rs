@@ -34,6 +34,8 @@ pub(super) enum After {
     Drive(u64),
     /// The outcome is durable: the board may forget it.
     Release,
+    /// The audit entry of this number says *under way*: have the machine do it.
+    Act(u64),
     /// The order's reports up to this sequence are durable: they may leave. A correction that was written while this
     /// commit was under way waits for its own.
     Offer { key: Key, up_to: u32 },
@@ -191,6 +193,8 @@ impl Core {
             RecordKey::Call(number) => self.calls.get(*number).map(record::encode_call).transpose(),
             RecordKey::Code(id) => self.codes.record(id),
             RecordKey::CodeBook => self.codes.book_record(),
+            RecordKey::Instructions => record::encode_instructions(&self.instructions.memory).map(Some),
+            RecordKey::Audit(number) => self.audit_entry(*number).map(record::encode_audit).transpose(),
         }
     }
 
@@ -216,12 +220,13 @@ impl Core {
                 self.intent_is_durable(now, sequence)
             }
             // Rule 7, for a disk that answers after it was given up: what the board says now could not be kept.
-            After::Begin { .. } | After::Drive(_) | After::Release if self.failed.is_some() => {}
+            After::Begin { .. } | After::Drive(_) | After::Release | After::Act(_) if self.failed.is_some() => {}
             After::Begin { recovered } => self.begin(now, recovered),
             After::Ack(tag) => self.ack_when_due(tag),
             After::Received(payload) => self.say(payload),
             After::Drive(sequence) => self.intent_is_durable(now, sequence),
             After::Release => self.release(now),
+            After::Act(number) => self.act_is_durable(now, number),
             After::Offer { key, up_to } => self.offer(now, &key, up_to),
             After::OfferCall(number) => self.offer_call(now, number),
             After::Reply { token, reply } => self.effects.push(Effect::Reply { token, reply }),

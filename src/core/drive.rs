@@ -167,7 +167,7 @@ impl Core {
         if !self.line.driver.serves(service) {
             return Err(ServiceError::NotOffered);
         }
-        if self.stopping || !self.may_use_the_line() {
+        if self.stopping || self.machine_is_going() || !self.may_use_the_line() {
             return Err(ServiceError::Unavailable);
         }
         if self.line.active.is_some() || self.line.serving.is_some() || self.queue.len() > 0 {
@@ -241,7 +241,12 @@ impl Core {
 
     /// Starts the next unit if the line is idle: its intent goes into the next commit, the command follows it.
     pub(super) fn start_next(&mut self, now: Now) {
-        if self.stopping || self.line.active.is_some() || self.failed.is_some() || self.phase != Phase::Running {
+        if self.stopping
+            || self.machine_is_going()
+            || self.line.active.is_some()
+            || self.failed.is_some()
+            || self.phase != Phase::Running
+        {
             return;
         }
         if self.line.driver.state() != LineState::Idle || !self.queue.take_changed() {
@@ -277,7 +282,7 @@ impl Core {
         }
     }
 
-    const fn board_wait_ms(&self) -> u64 {
+    pub(super) const fn board_wait_ms(&self) -> u64 {
         self.settings.profile.timing.longest_vend_ms.saturating_add(BOARD_WAIT_MS)
     }
 

@@ -3,6 +3,7 @@
 use super::own::{Reply, SlotTest};
 use crate::board::driver::{Write, Written};
 use crate::board::service::{Reading, Service, ServiceError};
+use crate::order::instruction::Act;
 use crate::order::pickup::Digits;
 use crate::order::time::{BootMs, UnixMs};
 use bytes::Bytes;
@@ -179,6 +180,13 @@ pub enum Event {
         /// Which slot.
         test: SlotTest,
     },
+    /// What became of a [`MachineRequest`].
+    Machine {
+        /// Which one.
+        number: u64,
+        /// What is known.
+        told: MachineTold,
+    },
     /// Something beside the core needs a person's hand.
     Fault {
         /// A stable word.
@@ -190,6 +198,36 @@ pub enum Event {
     Stop,
     /// Nothing; time has passed.
     Wake,
+}
+
+/// What the machine is asked to do to itself. Each is answered by [`Event::Machine`], as long as the process lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MachineRequest {
+    /// Whoever may is to do this, once.
+    Ask {
+        /// Names the request.
+        number: u64,
+        /// What.
+        act: Act,
+    },
+    /// The request is taken back, if nobody has taken it yet.
+    Withdraw {
+        /// Which one.
+        number: u64,
+    },
+}
+
+/// What is known of a [`MachineRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MachineTold {
+    /// It lies where it is waited for.
+    Asked,
+    /// It could not be made: nothing will be done.
+    NotAsked(String),
+    /// It was taken back: nothing will be done.
+    Withdrawn,
+    /// It is not there any more: somebody took it, or it never was.
+    Gone,
 }
 
 /// An HTTP answer as far as we read it.
@@ -356,6 +394,8 @@ pub enum Effect {
         /// The sequence of the intent, for a motor frame.
         intent: Option<u64>,
     },
+    /// Have the machine do something to itself, then say [`Event::Machine`].
+    Machine(MachineRequest),
     /// Log it.
     Note(Note),
     /// End the process.

@@ -6,6 +6,7 @@
 //!
 //! | file | subject |
 //! |---|---|
+//! | `acts` | what the machine does to itself: start anew, switch off |
 //! | `arrivals` | a message came: who may say what, keys, duplicates, limits |
 //! | `gate` | may this order be driven now? The one place that decides it |
 //! | `drive` | the line: one unit at a time, from intent to outcome |
@@ -13,6 +14,7 @@
 //! | `calls` | what the platform must be told: durable first, in order, at least once |
 //! | `own` | orders of the machine's own: for whoever stands there; test vends |
 //! | `pickup` | pickup codes: kept, entered, used once |
+//! | `instructions` | what the platform wants beside vending, and the audit of it |
 //! | `platform` | what is asked of the cloud: is it paid, what time is it |
 //! | `sync` | what is asked after a result, until the cloud agrees |
 //! | `recover` | what happens when power returns |
@@ -23,6 +25,7 @@
 //! | `quality` | how good the line is, by the hour |
 //! | `status` | what a person may see |
 
+mod acts;
 mod archive;
 mod arrivals;
 mod calls;
@@ -31,6 +34,7 @@ mod commit;
 mod drive;
 pub mod event;
 mod gate;
+mod instructions;
 mod outbox;
 mod own;
 mod pace;
@@ -43,10 +47,12 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
+pub use acts::{ACT_TAKES_MS, ACT_WAIT_MS};
 pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
 pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REFUSAL_RESERVE, REPORTS_OPEN_MAX, RING_MAX, RingEntry};
 pub use calls::{CALLS_DEAD_MAX, CALLS_OPEN_MAX};
 pub use certificates::{CertificateLine, CertificateState, WARN_DAYS};
+pub use instructions::{AUDIT_KEPT, AuditLine, FRESH_WITHIN_S, REFRESH_PAUSE_MS, REFUSAL_PAUSE_MS};
 pub use own::{PICKUP_WAIT_MS, Reply, SlotTest, TEST_WAIT_MS, TestLine};
 pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
 pub use pickup::{CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS};
@@ -59,6 +65,7 @@ use crate::board::profile::Profile;
 use crate::board::service::ServiceError;
 use crate::cloud::open_platform::Account;
 use crate::cloud::sign::SigningKey;
+use crate::order::instruction::Permission;
 use crate::order::key::{Key, MachineNo};
 use crate::order::life::{Forbidden, Order};
 use crate::order::mark::Mark;
@@ -66,7 +73,7 @@ use crate::order::record::Ledger;
 use crate::order::time::{BootId, BootMs, Now, TimeKeeper};
 use crate::sabotage::{self, Clause};
 use event::{Effect, Ending, Event, Level, Note, Token};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How long reports that are already durable may still leave after the journal failed, in ms, before the process
 /// ends and starts anew.
@@ -100,6 +107,8 @@ pub struct Settings {
     pub trust_system_clock: bool,
     /// How long the broker keeps our session, in s.
     pub session_expiry_s: u64,
+    /// What the platform may have the machine do to itself.
+    pub allow: BTreeSet<Permission>,
     /// This boot.
     pub boot_id: BootId,
     /// Seeds the jitter of back-offs.
@@ -232,6 +241,7 @@ pub struct Core {
     pace: pace::Pace,
     certificates: certificates::Certificates,
     results: sync::Results,
+    instructions: instructions::Instructions,
     commits: commit::Commits,
     effects: Vec<Effect>,
     last_token: u64,
@@ -279,6 +289,7 @@ impl Core {
             Event::Certificate(news) => self.on_certificate(now, news),
             Event::CodeEntered { token, digits } => self.on_code_entered(now, token, digits),
             Event::TestSlot { token, test } => self.on_test_slot(now, token, test),
+            Event::Machine { number, told } => self.on_machine_told(now, number, told),
             Event::Fault { what, text } => self.note(Level::Error, what, text),
             Event::Stop => {
                 self.stopping = true;
@@ -297,6 +308,7 @@ impl Core {
             self.serve_the_held(now);
             self.mind_the_line(now);
             self.expire_the_waiting(now);
+            self.mind_the_machine(now);
             self.start_next(now);
         }
         if self.phase == Phase::Running {
@@ -327,6 +339,7 @@ impl Core {
             self.outbox.deadline().filter(|_| running),
             self.platform.deadline().filter(|_| running),
             self.results_deadline().filter(|_| running && self.has_room_to_ask()),
+            self.machine_deadline(),
         ];
         all.into_iter().flatten().min()
     }

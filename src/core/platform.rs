@@ -88,6 +88,12 @@ impl Core {
         }
     }
 
+    /// What the cloud said of orders may no longer hold: those that wait are asked about again.
+    pub(super) fn forget_what_the_cloud_said(&mut self) {
+        self.platform.asks.retain(|_, (ask, _)| *ask != Ask::Confirmed);
+        self.queue.look_again();
+    }
+
     pub(super) fn ask_the_platform(&mut self, now: Now) {
         if self.platform.time_from.is_some_and(|at| at <= now.boot) {
             self.platform.time_from = None;

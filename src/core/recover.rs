@@ -8,6 +8,7 @@ use super::commit::{After, Commits};
 use super::drive::Line;
 use super::event::{Effect, Level};
 use super::gate::Queue;
+use super::instructions::Instructions;
 use super::outbox::Outbox;
 use super::own::Tests;
 use super::pace::Pace;
@@ -31,7 +32,7 @@ pub enum Recovered {
     /// A sound journal. Without a ledger it is new.
     Journal {
         /// The ledger.
-        ledger: Option<Ledger>,
+        ledger: Option<Box<Ledger>>,
         /// Everything beside it.
         records: Records,
     },
@@ -50,7 +51,7 @@ impl Core {
         let Start { settings, driver, mark } = start;
         let born = |boot_id: BootId| Birth::Untimed { boot_id, boot: now.boot };
         let (phase, ledger, records, why) = match recovered {
-            Recovered::Journal { ledger, records } => (Phase::Opening, ledger, records, None),
+            Recovered::Journal { ledger, records } => (Phase::Opening, ledger.map(|ledger| *ledger), records, None),
             Recovered::Quarantine { why } => (Phase::Quarantine, None, Records::default(), Some(why)),
         };
         let fresh = ledger.is_none();
@@ -77,6 +78,7 @@ impl Core {
             pace: Pace::default(),
             certificates: Certificates::default(),
             results: Results::default(),
+            instructions: Instructions::default(),
             commits: Commits::default(),
             effects: Vec::new(),
             last_token: 0,
@@ -101,7 +103,8 @@ impl Core {
     }
 
     /// `written`: of no intent above it a byte was written, if the motor mark says so.
-    fn take_stock(&mut self, now: Now, records: Records, written: Option<u64>) {
+    fn take_stock(&mut self, now: Now, mut records: Records, written: Option<u64>) {
+        self.take_stock_of_instructions(now, &mut records);
         let mut on_line: Vec<(u64, Key, usize)> = Vec::new();
         self.take_calls(now, records.calls);
         for mut order in records.orders {

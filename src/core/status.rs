@@ -9,6 +9,7 @@ use crate::order::life::Order;
 use crate::order::sync::{Difference, Sync};
 use crate::order::time::Now;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// So many dead calls, and so many differences, are in the status: a screen of each.
 const SHOWN_MAX: usize = 32;
@@ -59,6 +60,12 @@ pub struct Status {
     /// The certificates in use.
     #[serde(default)]
     pub certificates: Vec<CertificateLine>,
+    /// When the machine is switched off and on, on the platform's clock.
+    #[serde(default)]
+    pub schedule: Vec<String>,
+    /// What the platform has set of the machine's screen.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
     /// Since the process started.
     pub counters: Counters,
     /// Messages that were not accepted, newest last.
@@ -215,6 +222,8 @@ impl Core {
             has_space: !self.arrivals.lacks_space(),
             verifies_orders: self.verifies(),
             certificates: self.certificate_lines(now),
+            schedule: self.instructions.memory.schedule.shown(),
+            settings: self.instructions.settings_shown(),
             counters: Counters {
                 line_faults: self.line.quality.total().faults(),
                 line_opened: self.line.quality.openings(),

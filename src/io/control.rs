@@ -177,6 +177,7 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
     let ask = match place {
         Place::Status => Ask::Status,
         Place::Orders => Ask::Orders,
+        Place::Audit => Ask::Audit,
         Place::Service => match read_service(&body.to_bytes()) {
             Ok(service) if service.acts() && !peer.may_act => return refuse_to_act(peer, &service),
             Ok(service) => {

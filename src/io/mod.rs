@@ -8,5 +8,6 @@ pub mod http;
 pub mod journal;
 pub mod line;
 pub mod log;
+pub mod machine;
 pub mod mark;
 pub mod systemd;

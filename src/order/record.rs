@@ -5,6 +5,7 @@
 
 use super::call::CallRecord;
 use super::format_1::Order1;
+use super::instruction::{AuditEntry, Memory};
 use super::key::{Id, Key, MachineNo};
 use super::life::Order;
 use super::mark::MarkId;
@@ -110,12 +111,20 @@ pub enum RecordKey {
     Code(Id),
     /// What is known of pickup codes beside them.
     CodeBook,
+    /// What instructions have left behind.
+    Instructions,
+    /// The audit entry of this number.
+    Audit(u64),
 }
 
 /// Before the id in the key of [`RecordKey::Code`].
 const CODE_KIND: u8 = 0x28;
 /// The whole key of [`RecordKey::CodeBook`].
 const CODE_BOOK_KEY: &[u8] = &[0x29];
+/// The whole key of [`RecordKey::Instructions`].
+const INSTRUCTIONS_KEY: &[u8] = &[0x10];
+/// Before the number in the key of [`RecordKey::Audit`].
+const AUDIT_KIND: u8 = 0x11;
 
 impl RecordKey {
     /// The bytes under which the journal keeps the record.
@@ -126,6 +135,8 @@ impl RecordKey {
             RecordKey::Call(number) => [&[CALL_KIND][..], &number.to_be_bytes()].concat(),
             RecordKey::Code(id) => [&[CODE_KIND][..], id.as_str().as_bytes()].concat(),
             RecordKey::CodeBook => CODE_BOOK_KEY.to_vec(),
+            RecordKey::Instructions => INSTRUCTIONS_KEY.to_vec(),
+            RecordKey::Audit(number) => [&[AUDIT_KIND][..], &number.to_be_bytes()].concat(),
         }
     }
 }
@@ -141,6 +152,10 @@ pub struct Records {
     pub codes: Vec<PickupCode>,
     /// What is known beside them, if there ever was one.
     pub code_book: Option<CodeBook>,
+    /// What instructions have left behind, if there ever was one.
+    pub instructions: Option<Box<Memory>>,
+    /// The audit, oldest first.
+    pub audit: Vec<AuditEntry>,
 }
 
 impl Records {
@@ -177,6 +192,14 @@ impl Records {
                 self.codes.push(code);
             }
             _ if key == CODE_BOOK_KEY => self.code_book = Some(decode(bytes)?),
+            Some(&AUDIT_KIND) => {
+                let entry: AuditEntry = decode(bytes)?;
+                if RecordKey::Audit(entry.number).to_bytes() != key {
+                    return Err(RecordError::MisplacedAudit { inside: entry.number });
+                }
+                self.audit.push(entry);
+            }
+            _ if key == INSTRUCTIONS_KEY => self.instructions = Some(Box::new(decode(bytes)?)),
             _ => self.orders.push(decode_order(key, bytes)?),
         }
         Ok(())
@@ -212,6 +235,12 @@ pub enum RecordError {
     MisplacedCode {
         /// The id inside.
         inside: Id,
+    },
+    /// The audit entry's number is not the one that it lies under.
+    #[error("the audit entry {inside} lies under another key")]
+    MisplacedAudit {
+        /// The number inside.
+        inside: u64,
     },
     /// Too large for one record.
     #[error("record of {bytes} bytes, at most {RECORD_BYTES_MAX} are kept")]
@@ -295,6 +324,22 @@ pub fn encode_code(code: &PickupCode) -> Result<Vec<u8>, RecordError> {
 /// Never; it has a fixed size.
 pub fn encode_code_book(book: &CodeBook) -> Result<Vec<u8>, RecordError> {
     encode(book)
+}
+
+/// What instructions have left behind, as bytes.
+///
+/// # Errors
+/// [`RecordError::TooLarge`]; cannot happen within the limits of `cloud::instruction`.
+pub fn encode_instructions(memory: &Memory) -> Result<Vec<u8>, RecordError> {
+    encode(memory)
+}
+
+/// An audit entry as bytes.
+///
+/// # Errors
+/// [`RecordError::TooLarge`]; cannot happen, since its detail is bounded.
+pub fn encode_audit(entry: &AuditEntry) -> Result<Vec<u8>, RecordError> {
+    encode(entry)
 }
 
 /// The ledger as bytes.

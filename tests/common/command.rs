@@ -43,6 +43,12 @@ pub fn pickup_code(id: &str, digits: &str) -> Command {
         .with("channel_code", "5")
 }
 
+/// Something beside an order, by its method.
+#[allow(dead_code, reason = "not every test that sends commands sends these")]
+pub fn instruction(method: &str) -> Command {
+    Command::new(method, "", "").without("order_id").without("record_id")
+}
+
 impl Command {
     fn new(method: &str, order_id: &str, record_id: &str) -> Command {
         let timestamp = now_s().to_string();

@@ -56,6 +56,8 @@ pub struct Setup {
     pub refund_failed: bool,
     /// `[cloud] sync`.
     pub sync: &'static str,
+    /// `[remote] allow`.
+    pub remote_allow: &'static str,
     /// `[report] allow_private_targets`.
     pub private_targets: bool,
     /// The journal began so many seconds ago.
@@ -118,6 +120,7 @@ impl World {
             refund_failed: false,
             // Whoever counts questions wants only those that he caused.
             sync: "never",
+            remote_allow: "[]",
             private_targets: true,
             journal_age_s: None,
             state: None,
@@ -245,6 +248,11 @@ impl World {
             let (_, body) = answer.split_once("\r\n\r\n")?;
             serde_json::from_str(body).ok()
         })
+    }
+
+    /// Where the agent leaves what it wants root to do.
+    pub fn request(&self) -> PathBuf {
+        self.memory.path().join(vend::io::machine::REQUEST_FILE)
     }
 
     /// `vend board …` on the control socket.
@@ -432,7 +440,9 @@ fn profile_of(setup: &Setup, directory: &Path) -> Profile {
 }
 
 fn write_config(setup: &Setup, directory: &Path, memory: &Path, broker_port: u16, cloud_url: &str) {
-    let Setup { profile, port, protocol, trust, verify_orders, refund_failed, sync, private_targets, .. } = setup;
+    let Setup {
+        profile, port, protocol, trust, verify_orders, refund_failed, remote_allow, sync, private_targets, ..
+    } = setup;
     let broker = match setup.secure_broker {
         true => {
             let identity = match setup.client_certificate_days {
@@ -467,6 +477,8 @@ allow_private_targets = {private_targets}
 {ca_file}
 [time]
 trust = "{trust}"
+[remote]
+allow = {remote_allow}
 [state]
 directory = "{}"
 [control]

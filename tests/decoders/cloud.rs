@@ -188,7 +188,13 @@ pub fn device_message(data: &[u8]) {
                 assert!((1..=CODE_QUANTITY_MAX).contains(&code.quantity));
             }
         }
-        Inbound::Other { method } => assert_eq!(Some(method.as_str()), field("method")),
+        Inbound::Instruction(read) => {
+            assert_eq!(field("timestamp").and_then(|text| text.parse().ok()), Some(read.issued_at_s));
+        }
+        Inbound::Refresh => assert!(field("method").is_some_and(|method| method.starts_with("client.machine."))),
+        Inbound::Advertisement { method } | Inbound::Other { method } => {
+            assert_eq!(Some(method.as_str()), field("method"));
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod brokers;
 mod clouds;
 mod desk;
 mod families;
+mod instructions;
 mod journals;
 mod kills;
 mod peers;

@@ -4,6 +4,7 @@ mod calls;
 mod edges;
 mod faults;
 mod found;
+mod instructions;
 mod limits;
 mod mark;
 mod matrix;

@@ -126,7 +126,7 @@ fn rule_31_a_use_that_was_only_seen_is_written_again() {
     w.commit();
     // The process dies; its successor sees the batch, but the disk does not have it yet.
     let seen = Recovered::Journal {
-        ledger: w.ledger.as_deref().map(|bytes| crate::order::record::decode_ledger(bytes).unwrap()),
+        ledger: w.ledger.as_deref().map(|bytes| crate::order::record::decode_ledger(bytes).unwrap()).map(Box::new),
         records: Records::read(&w.disk).unwrap(),
     };
     (w.disk, w.ledger) = before;

@@ -13,7 +13,7 @@ use crate::order::mark::Mark;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::record::{self, Records};
 use crate::order::time::{BootId, BootMs, Now, UnixMs};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -143,6 +143,7 @@ pub(super) fn settings() -> Settings {
         lock_slot_after_unknown: false,
         trust_system_clock: false,
         session_expiry_s: 604_800,
+        allow: BTreeSet::new(),
         boot_id: BootId([1; 16]),
         seed: 7,
         // Tests that bring thousands at once are about other limits.
@@ -216,7 +217,7 @@ impl World {
         let recovered = match &self.ledger {
             None => Recovered::Journal { ledger: None, records: Records::default() },
             Some(bytes) => Recovered::Journal {
-                ledger: Some(record::decode_ledger(bytes).unwrap()),
+                ledger: Some(Box::new(record::decode_ledger(bytes).unwrap())),
                 records: Records::read(&self.disk).unwrap(),
             },
         };
@@ -309,6 +310,7 @@ impl World {
             }
             Effect::LineWrite { .. } => self.story.push("write".to_owned()),
             Effect::RenewBrokerTls => self.story.push("renew".to_owned()),
+            Effect::Machine(request) => self.story.push(format!("machine {request:?}")),
             Effect::Note(_) => {}
             Effect::End(ending) => self.ended = Some(ending),
         }

@@ -9,6 +9,7 @@ use super::plan::Damage;
 use crate::core::Recovered;
 use crate::core::event::Batch;
 use crate::order::call::CallRecord;
+use crate::order::instruction::AuditEntry;
 use crate::order::life::Order;
 use crate::order::record::{self, Ledger, RecordError, Records};
 use std::collections::BTreeMap;
@@ -119,7 +120,7 @@ impl Disk {
 
     /// Orders and tombstones, as the next process will find them.
     pub(super) fn records(&self) -> usize {
-        self.seen.records.len()
+        orders_of(&self.seen.records).len()
     }
 
     /// What a new process finds.
@@ -128,12 +129,22 @@ impl Disk {
             return Ok(Recovered::Quarantine { why: format!("{damage:?}") });
         }
         let ledger = self.seen.ledger.as_deref().map(record::decode_ledger).transpose()?;
-        Ok(Recovered::Journal { ledger, records: Records::read(&self.seen.records)? })
+        Ok(Recovered::Journal { ledger: ledger.map(Box::new), records: Records::read(&self.seen.records)? })
     }
 
     /// The ledger that no loss of power can take any more.
     pub(super) fn durable_ledger(&self) -> Option<Ledger> {
         record::decode_ledger(self.durable.ledger.as_deref()?).ok()
+    }
+
+    /// An audit entry that no loss of power can take any more.
+    pub(super) fn durable_audit(&self, number: u64) -> Option<AuditEntry> {
+        all_of(&self.durable.records).audit.into_iter().find(|entry| entry.number == number)
+    }
+
+    /// Orders that are not final, and no loss of power can take any more.
+    pub(super) fn open_orders(&self) -> usize {
+        orders_of(&self.durable.records).iter().filter(|order| !order.is_final()).count()
     }
 
     /// An order that no loss of power can take any more.

@@ -6,6 +6,7 @@ use super::plan::Placed;
 use crate::cloud::device::DRIVE_WITHIN_S;
 use crate::core::VerifyOrders;
 use crate::core::event::Batch;
+use crate::order::instruction::{AuditEntry, Became, Kind};
 use crate::order::key::Key;
 use crate::order::life::Order;
 use crate::order::record::{self, Records};
@@ -71,6 +72,25 @@ pub enum Broken {
     /// A test vend was driven in a later life than the one that it was for.
     #[error("test vend {0} was driven in a later life")]
     TestResumed(Key),
+    /// The machine is asked to do something to itself, and what says so is not durable.
+    #[error("act {0} leaves before its audit entry is durable")]
+    ActBeforeDurable(u64),
+    /// The same instruction is followed twice.
+    #[error("the {kind} that was issued at {issued_at_s} is done twice")]
+    ActTwice {
+        /// Its kind.
+        kind: &'static str,
+        /// When it was issued.
+        issued_at_s: u64,
+    },
+    /// The machine goes while an order is open.
+    #[error("the machine {what} while {open} orders are open")]
+    ActOnOpenOrder {
+        /// What it does.
+        what: &'static str,
+        /// How many.
+        open: usize,
+    },
     /// Two commits at once.
     #[error("two commits are under way at once")]
     TwoCommits,
@@ -245,6 +265,8 @@ pub(super) struct Judge {
     /// Codes that somebody was told to have been accepted, in whatever journal.
     accepted_codes: BTreeSet<Key>,
     pub(super) doubt: Doubt,
+    /// Instructions of this journal that the machine was asked to follow.
+    followed: BTreeSet<(Kind, u64)>,
     /// Whoever vouches for the time vouched for a wrong one.
     pub(super) clock_lied: bool,
 }
@@ -275,9 +297,21 @@ impl Judge {
     pub(super) fn journal_lost(&mut self) {
         self.acknowledged.clear();
         self.unwelcome.clear();
+        self.followed.clear();
         self.doubt.journal_lost();
         let former = std::mem::take(&mut self.reports);
         self.former_reports.extend(former.into_iter().map(|((_, key), reports)| (key, reports)));
+    }
+
+    /// The machine is asked to do something to itself: once for an instruction, and never before that is durable.
+    pub(super) fn acts(&mut self, number: u64, entry: Option<AuditEntry>, open: usize) -> Result<(), Broken> {
+        let Some(entry) = entry.filter(|entry| entry.became == Became::UnderWay) else {
+            return Err(Broken::ActBeforeDurable(number));
+        };
+        if !self.followed.insert((entry.kind, entry.issued_at_s)) {
+            return Err(Broken::ActTwice { kind: entry.kind.as_str(), issued_at_s: entry.issued_at_s });
+        }
+        if open > 0 { Err(Broken::ActOnOpenOrder { what: "is asked to go", open }) } else { Ok(()) }
     }
 
     pub(super) fn acknowledged(&mut self, key: Key) {

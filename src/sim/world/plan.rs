@@ -111,6 +111,23 @@ pub(super) struct Sending {
     pub(super) message: Message,
 }
 
+/// What the platform wants the machine to do to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Instruct {
+    Reboot,
+    Shutdown,
+    FactoryReset,
+}
+
+/// One instruction at its time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Instructed {
+    pub(super) at_ms: u64,
+    pub(super) what: Instruct,
+    /// When it was issued: a recorded message comes later, or more than once.
+    pub(super) issued_at_ms: u64,
+}
+
 /// What kind of life a seed means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
@@ -151,6 +168,8 @@ pub struct Plan {
     pub(super) sendings: Vec<Sending>,
     /// What people do at the machine.
     pub(super) desk: Desk,
+    /// What the platform wants of the machine beside vending.
+    pub(super) instructions: Vec<Instructed>,
     /// What goes wrong; a shorter story has less.
     pub faults: Vec<Fault>,
     /// From then on nothing goes wrong any more.
@@ -208,6 +227,7 @@ impl Plan {
             first_clock: fault::boot_clock(chance),
             synchronised_within_ms: one_of(chance, &[20_000, 400_000, 400_000, 3_000_000]),
             calm_at_ms: last(&sendings).max(desk.last_ms()) + storm_ms + chance.u64(60_000..=200_000),
+            instructions: instructions(seed, last(&sendings)),
             orders,
             sendings,
             desk,
@@ -243,6 +263,24 @@ impl Plan {
             }
         }
     }
+}
+
+/// One life in three has some. They have a stream of chance of their own, so that all else is as without them.
+fn instructions(seed: u64, last_ms: u64) -> Vec<Instructed> {
+    let mut chance = fastrand::Rng::with_seed(seed ^ 0x0001_2570_0C71_0725);
+    let mut all = Vec::new();
+    if chance.u8(..3) > 0 {
+        return all;
+    }
+    for _ in 0..chance.usize(1..=3) {
+        let what =
+            one_of(&mut chance, &[Instruct::Reboot, Instruct::Reboot, Instruct::Shutdown, Instruct::FactoryReset]);
+        let issued_at_ms = chance.u64(FIRST_COMMAND_MS..=last_ms.min(FIRST_COMMAND_MS + 2 * ISSUED_WITHIN_MS));
+        for _ in 0..chance.usize(1..=3) {
+            all.push(Instructed { at_ms: issued_at_ms + chance.u64(10..=100_000), what, issued_at_ms });
+        }
+    }
+    all
 }
 
 /// So many times so long, in ms.

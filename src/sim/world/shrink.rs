@@ -18,6 +18,7 @@ pub fn shortened(plan: &Plan) -> Plan {
         let before = shrinker.size();
         shrinker.thin_out(|plan| plan.faults.len(), |plan, range| drop(plan.faults.drain(range)));
         shrinker.thin_out(|plan| plan.sendings.len(), |plan, range| drop(plan.sendings.drain(range)));
+        shrinker.thin_out(|plan| plan.instructions.len(), |plan, range| drop(plan.instructions.drain(range)));
         if shrinker.size() == before {
             return shrinker.shortest;
         }
@@ -35,8 +36,8 @@ struct Shrinker {
 }
 
 impl Shrinker {
-    fn size(&self) -> (usize, usize) {
-        (self.shortest.faults.len(), self.shortest.sendings.len())
+    fn size(&self) -> (usize, usize, usize) {
+        (self.shortest.faults.len(), self.shortest.sendings.len(), self.shortest.instructions.len())
     }
 
     /// Takes out as much of one list as can go.

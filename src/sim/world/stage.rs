@@ -1,5 +1,6 @@
 //! The run itself: an agenda of what will happen, the real core, and what carries its effects out.
 
+mod acts;
 mod desk;
 mod host;
 mod net;
@@ -18,6 +19,7 @@ use crate::board::profile::Profile;
 use crate::cloud::sign::SigningKey;
 use crate::core::event::{Event, Request, Token};
 use crate::core::{CloudSettings, Core, Settings};
+use crate::order::instruction::{Act, Permission};
 use crate::order::key::{Key, MachineNo};
 use crate::order::mark::Mark;
 use crate::order::time::{BootId, BootMs, Now, UnixMs};
@@ -80,6 +82,10 @@ enum Happening {
     SendCode(usize),
     /// Somebody does something at the machine.
     Visit(usize),
+    /// The platform wants something of the machine.
+    Instruct(usize),
+    /// Whoever acts on requests looks for one.
+    Requested { boot: u8 },
     /// A fault begins, or ends.
     Fault { fault: usize, begins: bool },
     /// A person accepts that the journal is lost.
@@ -106,6 +112,10 @@ struct Host {
     /// The motor marks at the two places where the configuration may have them, and which one it is now.
     marks: [Option<Mark>; 2],
     mark_at: usize,
+    /// What the agent wants the machine to do to itself, as long as nobody has taken it.
+    request: Option<Act>,
+    /// What the machine is doing to itself.
+    going: Option<Act>,
     /// Units of which nothing was written when the agent died: the mark knows it.
     unwritten: Vec<UnitId>,
 }
@@ -197,6 +207,8 @@ impl<'p> Stage<'p> {
                 reboots: None,
                 marks: [None; 2],
                 mark_at: 0,
+                request: None,
+                going: None,
                 unwritten: Vec::new(),
             },
             disk: Disk::default(),
@@ -218,6 +230,7 @@ impl<'p> Stage<'p> {
                 lock_slot_after_unknown: plan.lock_slot_after_unknown,
                 trust_system_clock: plan.trust_system_clock,
                 session_expiry_s: SESSION_EXPIRY_S,
+                allow: [Permission::Reboot, Permission::Shutdown, Permission::FactoryReset].into(),
                 boot_id: BootId([0; 16]),
                 seed: plan.seed,
                 limits: plan.limits,
@@ -248,6 +261,9 @@ impl<'p> Stage<'p> {
         }
         for (n, visit) in plan.desk.visits.iter().enumerate() {
             stage.at(visit.at_ms, Happening::Visit(n));
+        }
+        for (n, instruction) in plan.instructions.iter().enumerate() {
+            stage.at(instruction.at_ms, Happening::Instruct(n));
         }
         for (n, fault) in plan.faults.iter().enumerate() {
             match *fault {
@@ -379,6 +395,8 @@ impl<'p> Stage<'p> {
             Happening::Send(n) => self.send(n),
             Happening::SendCode(n) => self.send_code(n),
             Happening::Visit(n) => self.visit(n)?,
+            Happening::Instruct(n) => self.instruct(n),
+            Happening::Requested { boot } => self.requested(boot)?,
             Happening::Fault { fault, begins } => {
                 if !self.is_calm {
                     self.fault(fault, begins)?;

@@ -71,6 +71,8 @@ impl Stage<'_> {
 
     pub(super) fn boot(&mut self, clock: BootClock) {
         self.host.boot += 1;
+        // Both are in memory.
+        (self.host.request, self.host.going) = (None, None);
         for mark in &mut self.host.marks {
             // Harsher than a tmpfs: what is left of it may be older than what was written last.
             match mark {
@@ -189,7 +191,7 @@ impl Stage<'_> {
     }
 
     /// Power goes, and the plan says that the journal does not survive it.
-    fn spoil_the_journal(&mut self) {
+    pub(super) fn spoil_the_journal(&mut self) {
         for fault in &self.plan.faults {
             if let Fault::Damage { at_ms, damage, .. } = *fault
                 && at_ms <= self.now_ms

@@ -3,7 +3,7 @@
 use super::{HOUR_MS, Happening, LOOK_MS, PATIENCE_H, Stage};
 use crate::cloud::device::DRIVE_WITHIN_S;
 use crate::core::event::Event;
-use crate::core::{Core, RING_MAX, TOMBSTONE_AGE_MIN_S};
+use crate::core::{AUDIT_KEPT, Core, RING_MAX, TOMBSTONE_AGE_MIN_S};
 use crate::order::command::QUANTITY_MAX;
 use crate::order::key::Key;
 use crate::order::time::Now;
@@ -143,6 +143,7 @@ impl Stage<'_> {
             ("calls", calls, self.placed.len()),
             ("orders", kept, self.placed.len() + own),
             ("rejected messages", status.rejected.len(), RING_MAX),
+            ("audit entries", core.audit_lines().len(), AUDIT_KEPT),
             ("copies", status.reports_open, kept * COPIES_AN_ORDER_MAX),
         ] {
             if found > limit {

@@ -29,6 +29,7 @@ impl Stage<'_> {
                 | Effect::LineWrite { .. }
                 | Effect::Served { .. }
                 | Effect::Reply { .. }
+                | Effect::Machine(_)
                 | Effect::Note(_)
                 | Effect::End(_) => None,
             };
@@ -106,6 +107,7 @@ impl Stage<'_> {
             Effect::LineWrite { write, intent } => self.write(write, intent)?,
             Effect::Served { .. } => {}
             Effect::Reply { reply, .. } => self.replied(&reply)?,
+            Effect::Machine(request) => self.carry_out_request(request)?,
             Effect::Note(note) => {
                 if note.level >= Level::Info {
                     self.story.tell(self.now_ms, || format!("  {}: {}", note.what, note.text));
@@ -116,6 +118,9 @@ impl Stage<'_> {
             Effect::End(ending) => {
                 self.story.tell(self.now_ms, || format!("AGENT ends: {ending:?}"));
                 self.leave_the_line_alone();
+                if self.host.going.is_some() {
+                    return self.go();
+                }
                 self.disk.process_dies(&mut self.chance);
                 self.end_life();
                 self.after(RESTART_MS, Happening::Start);

@@ -1,0 +1,352 @@
+//! Instructions: what the platform wants of the machine beside vending (cloud 1.9), and the audit of them.
+//!
+//! The journal keeps both: the [`Memory`] that makes a repeated instruction harmless, and one [`AuditEntry`] for each
+//! that was carried out, or refused.
+
+use super::schedule::{Cycle, Once, Schedule};
+use super::time::{BootId, BootMs};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What kind of instruction it is. Each kind has its own memory of what was taken last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// `client.machine.reboot`.
+    Reboot,
+    /// `client.machine.shutdown`, and what a schedule switches off.
+    Shutdown,
+    /// `client.power.schedule.once`, `.cycle` and `.clear`: the later word wins, whichever it is.
+    Schedule,
+    /// `client.machine.password.modified`.
+    Password,
+    /// `client.machine.config.push`.
+    Configuration,
+    /// `client.channel.fault.clear`.
+    FaultClear,
+    /// `client.factory.reset`.
+    FactoryReset,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 7] = [
+        Kind::Reboot,
+        Kind::Shutdown,
+        Kind::Schedule,
+        Kind::Password,
+        Kind::Configuration,
+        Kind::FaultClear,
+        Kind::FactoryReset,
+    ];
+
+    /// Its word, also in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Reboot => "reboot",
+            Kind::Shutdown => "shutdown",
+            Kind::Schedule => "schedule",
+            Kind::Password => "password",
+            Kind::Configuration => "configuration",
+            Kind::FaultClear => "fault_clear",
+            Kind::FactoryReset => "factory_reset",
+        }
+    }
+
+    /// What the configuration must allow for it.
+    #[must_use]
+    pub const fn needs(self) -> Option<Permission> {
+        match self {
+            Kind::Reboot => Some(Permission::Reboot),
+            Kind::Shutdown => Some(Permission::Shutdown),
+            Kind::Schedule => Some(Permission::Schedule),
+            Kind::Configuration => Some(Permission::Configuration),
+            Kind::FactoryReset => Some(Permission::FactoryReset),
+            // One never happens, the other changes nothing but our own locks.
+            Kind::Password | Kind::FaultClear => None,
+        }
+    }
+}
+
+/// A word of `[remote] allow`: without it the platform cannot have the machine do such a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// Start the machine anew.
+    Reboot,
+    /// Switch it off, for good.
+    Shutdown,
+    /// Set, change and clear the times at which it is switched off and on.
+    Schedule,
+    /// Set what the machine's screen shows and how long it waits ([`Setting`]).
+    Configuration,
+    /// Forget schedule and settings.
+    FactoryReset,
+}
+
+/// What the platform may set by `client.machine.config.push` (cloud 1.9): the settings of the machine's screen that the
+/// vendor documents, and nothing else. No credential, no address of ours and nothing of the board is among them, so that
+/// nothing that is pushed can change what vend pays attention to, whom it believes or what it drives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Setting {
+    /// Digits after the point of a price, 0 to 4.
+    PriceDigits,
+    /// Thousands are set apart, 0 or 1.
+    PriceThousands,
+    /// The former price is shown struck through, 0 or 1.
+    PriceLine,
+    /// The screen's language, like `zh_CN`.
+    Language,
+    /// Those that can be chosen, with commas.
+    Languages,
+    /// Seconds without a touch before advertisements, 30 to 180.
+    IdleTimeout,
+    /// Seconds a payment is waited for, 30 to 180.
+    PaymentWaitTimeout,
+    /// Advertisements while nobody is there, 0 or 1.
+    StandbyAdsEnabled,
+    /// They begin by themselves, 0 or 1.
+    StandbyAdsAutoplay,
+    /// A picture's URL.
+    AppNavbarLogo,
+    /// A picture's URL.
+    AppHomeBackground,
+}
+
+impl Setting {
+    /// All of them.
+    pub const ALL: [Setting; 11] = [
+        Setting::PriceDigits,
+        Setting::PriceThousands,
+        Setting::PriceLine,
+        Setting::Language,
+        Setting::Languages,
+        Setting::IdleTimeout,
+        Setting::PaymentWaitTimeout,
+        Setting::StandbyAdsEnabled,
+        Setting::StandbyAdsAutoplay,
+        Setting::AppNavbarLogo,
+        Setting::AppHomeBackground,
+    ];
+
+    /// The field's name in the platform's messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Setting::PriceDigits => "price_digits",
+            Setting::PriceThousands => "price_thousands",
+            Setting::PriceLine => "price_line",
+            Setting::Language => "language",
+            Setting::Languages => "languages",
+            Setting::IdleTimeout => "idle_timeout",
+            Setting::PaymentWaitTimeout => "payment_wait_timeout",
+            Setting::StandbyAdsEnabled => "standby_ads_enabled",
+            Setting::StandbyAdsAutoplay => "standby_ads_autoplay",
+            Setting::AppNavbarLogo => "app_navbar_logo",
+            Setting::AppHomeBackground => "app_home_background",
+        }
+    }
+}
+
+/// The settings that were pushed, with their values as they came and were found right.
+pub type Settings = BTreeMap<Setting, Box<str>>;
+
+/// What an instruction wants, read and found right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// Start the machine anew.
+    Reboot,
+    /// Switch it off.
+    Shutdown,
+    /// Off and on again, once.
+    Once(Once),
+    /// Off and on every week.
+    Cycle(Cycle),
+    /// No schedule any more.
+    ClearSchedule,
+    /// The screen's password. What it is, is not kept.
+    Password,
+    /// Settings of the screen.
+    Configure(Settings),
+    /// Slots of these products are in order again.
+    ClearFaults(Vec<u64>),
+    /// As it came from the factory.
+    FactoryReset,
+}
+
+/// A verified instruction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instruction {
+    /// Its kind.
+    pub kind: Kind,
+    /// When the platform issued it, in Unix s.
+    pub issued_at_s: u64,
+    /// What it wants, or the field that is missing or wrong.
+    pub wish: Result<Wish, &'static str>,
+}
+
+/// Who wanted it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// The platform, by an instruction.
+    Platform,
+    /// The schedule, which the platform set.
+    Schedule,
+}
+
+/// Why an instruction was not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refused {
+    /// `[remote] allow` does not name it.
+    NotAllowed,
+    /// Nobody knows what time it is, so nobody knows how old it is.
+    TimeUnknown,
+    /// Issued too long ago.
+    Stale,
+    /// Issued in the future.
+    Future,
+    /// Not newer than one of its kind that was taken before.
+    Replayed,
+    /// A field is missing or wrong.
+    Invalid,
+    /// This machine has nothing of the kind.
+    NotOffered,
+    /// Another act is under way or waits.
+    Busy,
+    /// Orders are not final.
+    OrdersOpen,
+    /// Results have not been taken by their receivers.
+    ReportsOpen,
+}
+
+impl Refused {
+    /// Its word, also in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Refused::NotAllowed => "not_allowed",
+            Refused::TimeUnknown => "time_unknown",
+            Refused::Stale => "stale",
+            Refused::Future => "future",
+            Refused::Replayed => "replayed",
+            Refused::Invalid => "invalid",
+            Refused::NotOffered => "not_offered",
+            Refused::Busy => "busy",
+            Refused::OrdersOpen => "orders_open",
+            Refused::ReportsOpen => "reports_open",
+        }
+    }
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Became {
+    /// It waits until no order is open.
+    Waiting,
+    /// It is being done, or the power went while it was.
+    UnderWay,
+    /// Done.
+    Done,
+    /// Tried, and certainly not done.
+    Failed,
+    /// Nothing proves whether it was done. It is not tried again.
+    Unknown,
+    /// The machine had started anew before it was its turn.
+    Overtaken,
+    /// Orders were open for too long.
+    GivenUp,
+    /// Not followed.
+    Refused(Refused),
+}
+
+impl Became {
+    /// Its word, also in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Became::Waiting => "waiting",
+            Became::UnderWay => "under_way",
+            Became::Done => "done",
+            Became::Failed => "failed",
+            Became::Unknown => "unknown",
+            Became::Overtaken => "overtaken",
+            Became::GivenUp => "given_up",
+            Became::Refused(_) => "refused",
+        }
+    }
+
+    /// Nothing follows any more.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Became::Waiting | Became::UnderWay)
+    }
+}
+
+/// Longest [`AuditEntry::detail`], in bytes: a record stays far below its limit.
+pub const DETAIL_BYTES_MAX: usize = 240;
+
+/// One line of the audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Rises from 1; never used twice in a journal.
+    pub number: u64,
+    /// Who wanted it.
+    pub who: Who,
+    /// What kind.
+    pub kind: Kind,
+    /// When the platform issued it, in Unix s; for a schedule the time that was set.
+    pub issued_at_s: u64,
+    /// When it came, in Unix s, by trusted time where there was one.
+    pub came_at_s: u64,
+    /// In which boot.
+    pub boot_id: BootId,
+    /// And when in it.
+    pub boot: BootMs,
+    /// What became of it.
+    pub became: Became,
+    /// When it is wanted on again, in Unix s, where it is switched off by a schedule.
+    pub on_at_s: Option<u64>,
+    /// In words, never a secret.
+    pub detail: Box<str>,
+}
+
+/// What the machine does to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Act {
+    /// Start anew.
+    Reboot,
+    /// Switch off, and on again at this time (Unix s) where one is set.
+    PowerOff {
+        /// When the real-time clock is to wake the machine.
+        wake_at_s: Option<u64>,
+    },
+}
+
+impl AuditEntry {
+    /// What is to be done for it, where it is something that the machine does to itself.
+    #[must_use]
+    pub const fn act(&self) -> Option<Act> {
+        match self.kind {
+            Kind::Reboot => Some(Act::Reboot),
+            Kind::Shutdown => Some(Act::PowerOff { wake_at_s: self.on_at_s }),
+            _ => None,
+        }
+    }
+}
+
+/// What the journal remembers so that instructions hold and are harmless when they come again. One record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// The issue time, in Unix s, of the last one that was taken of each kind.
+    pub last_taken_s: BTreeMap<Kind, u64>,
+    /// The number of the last audit entry.
+    pub entries: u64,
+    /// When the machine is switched off and on.
+    pub schedule: Schedule,
+    /// What was pushed.
+    pub settings: Settings,
+}
