@@ -157,7 +157,8 @@ impl Core {
         if !self.settings.profile.has_slot(slot) {
             return Err(ServiceError::NoSuchSlot);
         }
-        let is_ready = self.phase == Phase::Running && self.failed.is_none() && !self.stopping;
+        let is_ready =
+            self.phase == Phase::Running && self.failed.is_none() && !self.stopping && !self.machine_is_going();
         if !is_ready || self.arrivals.lacks_space() {
             return Err(ServiceError::Unavailable);
         }

@@ -314,7 +314,12 @@ impl Core {
     /// Uses the code, if it may be used now. Whatever stands against that leaves the code as it was.
     #[allow(clippy::result_large_err, reason = "it is made once for each code that a person enters")]
     fn try_code(&mut self, now: Now, token: Token, digits: Digits) -> Result<(), Entry> {
-        if self.phase != Phase::Running || self.failed.is_some() || self.stopping || self.arrivals.lacks_space() {
+        if self.phase != Phase::Running
+            || self.failed.is_some()
+            || self.stopping
+            || self.machine_is_going()
+            || self.arrivals.lacks_space()
+        {
             return Err(Entry::Unavailable);
         }
         if now.boot < self.codes.paused_until {
