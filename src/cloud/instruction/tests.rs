@@ -251,7 +251,10 @@ proptest! {
                 prop_assert!(!settings.is_empty() && settings.values().all(|value| value.len() <= super::PICTURE_BYTES_MAX));
             }
             Ok(_) => {}
-            Err(field) => prop_assert!(field == "settings" || fields.contains_key(field) || values.iter().any(String::is_empty)),
+            Err(field) => {
+                let mut names = super::FIELDS.into_iter().chain(Setting::ALL.map(Setting::as_str)).chain(["settings"]);
+                prop_assert!(names.any(|name| name == field), "{field} is the name of a field");
+            }
         }
     }
 }
