@@ -122,6 +122,10 @@ impl Core {
                     }
                     if key.is_test() {
                         self.recall_test(&key);
+                        // Its end and its outcome are one commit, which may only have been seen (rule 1).
+                        if !sabotage::is_out(Clause::R01WrittenAgain) {
+                            self.save(&key, None);
+                        }
                     }
                     continue;
                 }
@@ -135,6 +139,10 @@ impl Core {
                     self.save_lazily(now, &key);
                     if key.is_test() {
                         self.recall_test(&key);
+                        // Its end and its outcome are one commit, which may only have been seen (rule 1).
+                        if !sabotage::is_out(Clause::R01WrittenAgain) {
+                            self.save(&key, None);
+                        }
                     }
                     continue;
                 }

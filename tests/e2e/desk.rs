@@ -130,7 +130,6 @@ fn a_slot_is_tested_while_no_order_is_open_and_nobody_is_told() {
     // This board takes a missing drop for a motor that did not stop.
     assert!(failed.out.contains("motor\ttimeout\ndrop sensor\tnot_seen"), "{}", failed.out);
     assert_eq!(world.tool(&["slot", "test", "9999", "--yes"], "").code, Some(6));
-    assert_eq!(world.tool(&["slot", "test", "5", "--address", "8", "--yes"], "").code, Some(6));
 
     world.wait_until_line_is("idle");
     // Open for long: ten turns.

@@ -5,6 +5,7 @@ use crate::board::driver::{Address, Finding, LineState, Slot};
 use crate::board::service::ServiceError;
 use crate::core::event::{Event, Token};
 use crate::core::{Recovered, Reply, SlotTest, TEST_WAIT_MS};
+use crate::order::record::{Records, decode_ledger};
 
 fn address(n: u8) -> Address {
     Address::new(n).unwrap()
@@ -142,6 +143,24 @@ fn rule_14_what_the_board_holds_of_a_test_is_no_orders_result() {
     assert_eq!(w.outcome_on_disk("60", "78"), ["unknown"], "it is the test's");
     assert_eq!(w.tested(), ended("dispensed"));
     assert_eq!(w.said.iter().filter(|f| f["method"] == "device.delivery.response").count(), 1);
+}
+
+#[test]
+fn rule_01_the_end_of_a_test_that_was_only_seen_is_written_again() {
+    let mut w = World::new();
+    let number = w.test(6).unwrap();
+    w.disk_is_quick = false;
+    let before = (w.disk.clone(), w.ledger.clone());
+    w.board_ends(DISPENSED);
+    w.commit();
+    let seen = Recovered::Journal {
+        ledger: w.ledger.as_deref().map(|bytes| Box::new(decode_ledger(bytes).unwrap())),
+        records: Records::read(&w.disk).unwrap(),
+    };
+    (w.disk, w.ledger) = before;
+    w.live_again(seen, true);
+    w.commit();
+    assert_eq!(w.outcome_on_disk(&format!("~t-{number}"), "1"), ["dispensed"]);
 }
 
 #[test]
