@@ -212,7 +212,8 @@ impl Line {
     fn written(&mut self, written: Written) {
         self.write_pending = false;
         if let Some(running) = &mut self.running {
-            running.given = written != Written::Nothing;
+            // A board that answered has heard the command, whatever the kernel says (order-life, rule 18).
+            running.given = written != Written::Nothing || running.heard_since;
             running.written = written != Written::Nothing;
         }
         self.driver.motor_written(self.now, written);

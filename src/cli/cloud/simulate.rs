@@ -74,7 +74,7 @@ pub struct SimulateArgs {
     /// Also speak the device side, at the broker that --broker names.
     #[command(flatten)]
     pub broker: BrokerArgs,
-    /// A fault, KIND[:VALUE][@TIMES], like html, code:40006@3, slow:5 or down@all; may be repeated
+    /// A fault, KIND or KIND:VALUE, perhaps with @TIMES, like html, code:40006@3, slow:5 or down@all; may be repeated
     ///
     /// KIND is one of code:N, code-zero, status:N, html, half-body, slow:S, down, wrong-date:S, unauthorized, busy:S.
     /// While it runs: POST /faults with the same words, DELETE /faults.

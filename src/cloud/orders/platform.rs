@@ -1,5 +1,5 @@
 //! The platform behind the interface of all order clouds. Its own words stand in
-//! [`open_platform`](crate::cloud::open_platform).
+//! [`open_platform`].
 
 use super::interface::{Ask, Failure, OrderCloud, PayState, Said, Seen, Unfit, Verb};
 use crate::cloud::open_platform::{self, Account, ApiRequest, NewOrder, NewStatus, OrderLine, OrderStatus, ProductId};
