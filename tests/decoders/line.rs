@@ -31,6 +31,8 @@ struct Running {
     /// The kernel took some of it.
     written: bool,
     heard_since: bool,
+    /// A board that answers before the kernel says that nothing was written has heard it (order-life, rule 18).
+    heard_first: bool,
 }
 
 /// One driver and what it owes.
@@ -111,7 +113,8 @@ impl Line {
     fn resume(&mut self, script: &mut Script) {
         let command = self.command(script);
         let reference = Reference(script.piece().iter().copied().take(Reference::BYTES_MAX).collect());
-        self.running = Some(Running { resumed: true, given: false, written: false, heard_since: false });
+        self.running =
+            Some(Running { resumed: true, given: false, written: false, heard_since: false, heard_first: false });
         self.driver.last_reference(&reference);
         self.driver.resume(self.now, &command, &reference);
     }
@@ -147,7 +150,13 @@ impl Line {
                     let command = self.command(script);
                     let reference = self.driver.reference(&command);
                     assert!(reference.0.len() <= Reference::BYTES_MAX, "{reference:?}");
-                    self.running = Some(Running { resumed: false, given: false, written: false, heard_since: false });
+                    self.running = Some(Running {
+                        resumed: false,
+                        given: false,
+                        written: false,
+                        heard_since: false,
+                        heard_first: false,
+                    });
                     self.driver.drive(self.now, &command, &reference);
                 }
             }
@@ -212,8 +221,8 @@ impl Line {
     fn written(&mut self, written: Written) {
         self.write_pending = false;
         if let Some(running) = &mut self.running {
-            // A board that answered has heard the command, whatever the kernel says (order-life, rule 18).
-            running.given = written != Written::Nothing || running.heard_since;
+            running.given = written != Written::Nothing;
+            running.heard_first |= written == Written::Nothing && running.heard_since;
             running.written = written != Written::Nothing;
         }
         self.driver.motor_written(self.now, written);
@@ -267,7 +276,8 @@ impl Line {
             Finding::Taken | Finding::Progress(_) => assert!(self.running.is_some(), "{finding:?} without a command"),
             Finding::Outcome(_) => {
                 let running = self.running.take().expect("an outcome without a command");
-                assert!(running.given || running.resumed, "an outcome of a command that was never given out");
+                let may_have_heard = running.given || running.resumed || running.heard_first;
+                assert!(may_have_heard, "an outcome of a command that was never given out");
                 assert!(running.heard_since, "an outcome that nobody told");
                 self.release_pending = true;
             }
