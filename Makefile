@@ -41,8 +41,8 @@ TEST_THREADS := $(shell echo $$((3 * $$(nproc))))
 # Optimised, with all checks of a debug build (profile.simulation): ten times the lives in the same time.
 # With the switches of `make sabotage`, all off, so that one build serves both; a plain `cargo test` is without them.
 SIMULATION := $(CARGO) test --profile simulation --features sabotage --test simulation -- --nocapture
-# With its build two to three minutes of two cores; a plain `cargo test` runs a few hundred lives in debug.
-SEEDS_IN_TEST := 20000
+# With its build two to three minutes of two cores; a plain `cargo test` runs a hundred lives in debug.
+SEEDS_IN_TEST := 8000
 SEEDS ?= 100000
 .PHONY: sim
 sim: build-needs ## SEEDS simulated lives of a machine (100,000), from FROM on; SEED=n tells one
