@@ -166,8 +166,9 @@ impl Core {
             }
             Err(why) => {
                 self.keep_in_ring(now, 0, format!("pickup code {id}: {why}"));
-                // What it says anew may not be durable yet: the acknowledgement waits for what is under way.
-                self.after_next_commit(After::Ack(tag));
+                // What it says anew may only have been seen by this life (rule 1): it is written again before the
+                // acknowledgement.
+                self.save_record(RecordKey::Code(id), [After::Ack(tag)]);
             }
         }
     }
