@@ -18,15 +18,16 @@ use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
 use crate::config::{self, ClientIdentity, Config, MqttSigning};
-use crate::control::{Answer, Ask, Asked, Audit, Codes, LastTest, Orders, Refusal, Testing, Versioned};
+use crate::control::{Answer, Ask, Asked, Audit, Codes, LastTest, Orders, Refusal, Slots, Testing, Versioned};
 use crate::core::event::{
     Audience, CertificateNews, CertificateOf, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure,
     Level, MachineRequest, MachineTold, Request, Token,
 };
-use crate::core::{CloudSettings, Core, Limits, Recovered, Reply, Settings, Start, VerifyOrders};
+use crate::core::{CloudSettings, Core, Limits, Recovered, Reply, Settings, Start, TelemetrySettings, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, BrokerFault, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
 use crate::io::control;
+use crate::io::host::HostFiles;
 use crate::io::http::supply::{Listener, TlsFiles, TlsSupply};
 use crate::io::http::{client, proxy::Proxies, resolver, target::TargetRules, tls::Identity};
 use crate::io::journal::{self, JournalEvent, Opened, Store};
@@ -164,6 +165,7 @@ fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Star
             },
             refund_failed: cloud.is_some_and(|c| c.refund_failed),
             sync_results: cloud.is_some_and(|c| c.sync == config::file::Sync::Results),
+            catalogue: cloud.is_some_and(|c| c.catalogue),
         },
         profile: config.board.profile.clone(),
         lock_slot_after_unknown: config.board.lock_slot_after_unknown,
@@ -172,6 +174,10 @@ fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Star
         allow: config.remote_allow.clone(),
         boot_id: clock::boot_id()?,
         seed: fastrand::u64(..),
+        telemetry: TelemetrySettings {
+            heartbeat_ms: config.telemetry.heartbeat_s.saturating_mul(1_000),
+            climate_ms: config.telemetry.climate_s.map(|s| s.saturating_mul(1_000)),
+        },
         limits: Limits::default(),
     })
 }
@@ -274,6 +280,8 @@ async fn serve(
     };
     let machine = machine::Requests::beside(&config.control_socket);
     let mut told_by_machine = VecDeque::new();
+    let host_files = HostFiles::default();
+    let mut host = None;
     let mut systemd = Notifier::new();
     let mut effects = Vec::new();
     let mut event = Event::Wake;
@@ -294,12 +302,17 @@ async fn serve(
                 Effect::Served { token, result } => services.end(token, result),
                 Effect::Reply { token, reply } => services.reply(token, reply),
                 Effect::Machine(request) => told_by_machine.push_back(carry_out(&machine, request)),
+                Effect::LookAtHost => host = Some(host_files.look()),
                 Effect::End(Ending::Stopped) => break 'life Ended::Stopped,
                 Effect::End(Ending::JournalFailed) => break 'life Ended::Failed,
                 other => hands.carry_out(other),
             }
         }
         systemd.tell(&core, now);
+        if let Some(host) = host.take() {
+            event = Event::Host(host);
+            continue;
+        }
         let deadline = core.deadline().into_iter().chain(systemd.deadline()).min();
         if let Some(told) = told_by_machine.pop_front() {
             event = told;
@@ -431,6 +444,7 @@ impl Hands {
             Effect::Http { .. }
             | Effect::Served { .. }
             | Effect::Reply { .. }
+            | Effect::LookAtHost
             | Effect::Mark(_)
             | Effect::Machine(_)
             | Effect::End(_) => {}
@@ -502,15 +516,17 @@ fn answer(core: &Core, clock: &mut Clock, services: &mut Services, asked: Asked)
         Ask::Pickup(digits) => return Some(Event::CodeEntered { token: services.begin(asked.answer), digits }),
         Ask::Test(test) => return Some(Event::TestSlot { token: services.begin(asked.answer), test }),
         Ask::Audit => serde_json::to_vec(&Versioned::of(&Audit { entries: core.audit_lines() })),
+        Ask::Slots => serde_json::to_vec(&Versioned::of(&Slots { slots: core.slots() })),
         Ask::Service(service) => return Some(Event::Serve { token: services.begin(asked.answer), service }),
+        Ask::SlotAct(act) => return Some(Event::SlotAct { token: services.begin(asked.answer), act }),
     };
     // Whoever asked may have left; the types have no key or value that JSON lacks.
     let _ = asked.answer.send(Ok(document.unwrap_or_default()));
     None
 }
 
-/// Those who wait for the board to do something beside a vend, or for what they entered to be durable. They are no more
-/// than the clients that the control socket takes at once.
+/// Those who wait for the core to have something done, at the board or in the journal. The control socket lets so many
+/// in, and each is answered, refused or left when the daemon ends.
 #[derive(Default)]
 struct Services {
     waiting: HashMap<Token, oneshot::Sender<Answer>>,
@@ -542,6 +558,8 @@ impl Services {
         let answer = match reply {
             Reply::Entered(entry) => Ok(serde_json::to_vec(&Versioned::of(&entry)).unwrap_or_default()),
             Reply::Testing(Ok(test)) => Ok(serde_json::to_vec(&Versioned::of(&Testing { test })).unwrap_or_default()),
+            Reply::Slots(Ok(slots)) => Ok(serde_json::to_vec(&Versioned::of(&Slots { slots })).unwrap_or_default()),
+            Reply::Slots(Err(error)) => Err(Refusal::at_slot(error)),
             Reply::Testing(Err(error)) => Err(Refusal::by_board(error, &self.lacks)),
         };
         self.answer(token, answer);

@@ -144,6 +144,13 @@ pub enum Reading {
     },
 }
 
+/// Tenths as a decimal number: "-2.0".
+#[must_use]
+pub fn tenths(value: i32) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    format!("{sign}{}.{}", value.unsigned_abs() / 10, value.unsigned_abs() % 10)
+}
+
 impl Reading {
     /// Two answers to one wish together: what the second knows more, and the first of two faults.
     #[must_use]

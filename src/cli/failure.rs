@@ -8,6 +8,7 @@ use crate::board::service::ServiceError;
 use crate::config::credentials::CredentialError;
 use crate::config::problem::{Both, ConfigError};
 use crate::control::Refusal;
+use crate::core::SlotError;
 use crate::io::control_client::AskError;
 use crate::io::journal::OpenError;
 use http::StatusCode;
@@ -80,6 +81,10 @@ impl Failure {
             Failure::Output(_) | Failure::Toml(_) => Exit::Failed,
             Failure::Ask(AskError::NotRunning { .. }) => Exit::NotRunning,
             Failure::Ask(AskError::NoPermission { .. }) => Exit::NoPermission,
+            Failure::Ask(AskError::Refused { refusal: Refusal { slot: Some(why), .. }, .. }) => match why {
+                SlotError::NoSuchSlot => Exit::NotFound,
+                SlotError::NoCapacity | SlotError::Unavailable => Exit::Refused,
+            },
             Failure::Ask(AskError::Refused { status, refusal }) => match refusal.why {
                 Some(ServiceError::NotOffered | ServiceError::NoSuchBoard | ServiceError::NoSuchSlot) => Exit::NotFound,
                 Some(ServiceError::Busy | ServiceError::Unavailable | ServiceError::Refused) => Exit::Refused,
@@ -142,9 +147,17 @@ fn ask_text(error: &AskError) -> Both {
             format!("应答无法读取：{error}\n  = 升级后请重启守护进程：systemctl restart vend"),
         ),
         AskError::Refused { refusal: Refusal { why: Some(why), lacks, .. }, .. } => service_text(*why, lacks),
+        AskError::Refused { refusal: Refusal { slot: Some(why), .. }, .. } => {
+            let chinese = match why {
+                SlotError::NoSuchSlot => "板卡配置中没有此货道；vend board show NAME 会列出货道",
+                SlotError::NoCapacity => "不知道货道容量：平台尚未告知；请给出现有件数",
+                SlotError::Unavailable => "守护进程此时不保存数据：正在启动或停止，或日志已失败；请看 vend status",
+            };
+            Both::new(why.to_string(), chinese)
+        }
         AskError::Refused { status, .. } if *status == StatusCode::FORBIDDEN => Both::new(
             format!("{error}\n  = use sudo"),
-            "没有权限：开关、控温、复位与货道测试仅限 root 与守护进程的用户\n  = 请使用 sudo".to_owned(),
+            "没有权限：会改变机器的操作仅限 root 与守护进程的用户\n  = 请使用 sudo".to_owned(),
         ),
         AskError::Refused { .. } | AskError::Io(_) => {
             Both::new(error.to_string(), format!("询问守护进程失败：{error}"))

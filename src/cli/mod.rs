@@ -63,6 +63,9 @@ pub enum Command {
     /// What the platform wanted of the machine beside vending
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Slots: what lies in them; they were filled, or looked at; turn one for a test
+    #[command(subcommand)]
+    Slot(slot::SlotCommand),
     /// The journal of a daemon that does not run
     #[command(subcommand)]
     Journal(journal::JournalCommand),
@@ -72,9 +75,6 @@ pub enum Command {
     /// The platform's open API, with the configuration's credentials
     #[command(subcommand)]
     Cloud(cloud::CloudCommand),
-    /// Slots: see one turn
-    #[command(subcommand)]
-    Slot(slot::SlotCommand),
     /// Pickup codes: enter one, see which there are
     #[command(subcommand)]
     Pickup(pickup::PickupCommand),

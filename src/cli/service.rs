@@ -8,7 +8,7 @@ use super::status::SocketArgs;
 use crate::board::driver::{Address, Slot};
 use crate::board::driver_for;
 use crate::board::profile::Profile;
-use crate::board::service::{ClimateMode, Device, HOLD_C, Reading, Service};
+use crate::board::service::{ClimateMode, Device, HOLD_C, Reading, Service, tenths};
 use crate::control::Ask;
 use crate::io::control_client;
 use clap::{Args, Subcommand, ValueEnum};
@@ -223,12 +223,6 @@ fn rows(reading: &Reading, lang: Lang) -> Vec<Vec<String>> {
             vec![row(lang.say("temperature", "温度"), &temperature), row(lang.say("humidity", "湿度"), &humidity)]
         }
     }
-}
-
-/// Tenths as a decimal number.
-fn tenths(value: i32) -> String {
-    let sign = if value < 0 { "-" } else { "" };
-    format!("{sign}{}.{}", value.unsigned_abs() / 10, value.unsigned_abs() % 10)
 }
 
 /// What the profile's family serves, in the words of the command line.

@@ -7,9 +7,6 @@ use crate::order::command::{BodyDigest, QUANTITY_MAX, Turns};
 use crate::order::outcome::Reason;
 use md5::{Digest, Md5};
 
-/// Slots an address where a profile counts so; the platform's code holds the cabinet in its hundreds (cloud 1.9).
-const SLOTS_AN_ADDRESS: u16 = 100;
-
 /// The fields that make two commands of one key the same (order-life, rule 10).
 const BODY_FIELDS: [&str; 6] = ["code", "addr", "quantity", "floor_type", "is_lp", "is_dc"];
 
@@ -93,12 +90,7 @@ impl<'a> Body<'a> {
     /// Holds it against the board: [`Reason::Slot`] when the board has no such address or slot.
     pub(super) fn turns(&self, profile: &Profile) -> Result<Turns, Reason> {
         let number: u16 = self.code.parse().map_err(|_| Reason::Slot)?;
-        let number = match number {
-            // Which board the hundreds mean depends on the machine's wiring: only with addr is it said.
-            SLOTS_AN_ADDRESS.. if profile.slots.hundred_an_address && self.address_given => number % SLOTS_AN_ADDRESS,
-            _ => number,
-        };
-        let slot = profile.slots.slot_of(number).ok_or(Reason::Slot)?;
+        let slot = profile.slots.slot_of_given(number, self.address_given).ok_or(Reason::Slot)?;
         if self.address.get() > profile.addresses.count {
             return Err(Reason::Slot);
         }

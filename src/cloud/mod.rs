@@ -19,3 +19,4 @@ pub mod orders;
 pub mod pickup;
 pub mod report;
 pub mod sign;
+pub mod telemetry;

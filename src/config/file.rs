@@ -20,6 +20,14 @@ pub const KEEP_ALIVE_DEFAULT_S: i64 = 60;
 pub const SESSION_EXPIRY_S: RangeInclusive<i64> = 1_200..=31_536_000;
 /// A week: a machine that stood dark over a holiday still gets what was sent.
 pub const SESSION_EXPIRY_DEFAULT_S: i64 = 604_800;
+/// Seconds between heartbeats. The platform takes a machine for offline after 600 s without one: two must fit into that
+/// time and a lost one between them. More often than once a minute it would only cost traffic.
+pub const HEARTBEAT_S: RangeInclusive<i64> = 60..=300;
+/// Every five minutes, as the vendor asks.
+pub const HEARTBEAT_DEFAULT_S: i64 = 300;
+/// Seconds between questions for the climate. Each takes the line for a moment, in which an order waits; goods warm up in
+/// tens of minutes, and a day is the longest that says anything.
+pub const CLIMATE_S: RangeInclusive<i64> = 300..=86_400;
 /// Where the journal is unless the file says otherwise.
 pub const STATE_DIRECTORY_DEFAULT: &str = "/var/lib/vend";
 /// Where the daemon listens unless the file says otherwise.
@@ -110,6 +118,8 @@ pub struct File {
     pub board: BoardSection,
     /// Where results may be POSTed.
     pub report: ReportSection,
+    /// What the machine tells of itself.
+    pub telemetry: TelemetrySection,
     /// Time.
     pub time: TimeSection,
     /// What the platform may have the machine do to itself.
@@ -161,7 +171,7 @@ impl Default for BrokerSection {
 }
 
 /// `[cloud]`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CloudSection {
     /// Base of /api/openapi/v1.
@@ -176,12 +186,31 @@ pub struct CloudSection {
     pub refund_failed: bool,
     /// Ask after a result whether the platform agrees.
     pub sync: Sync,
+    /// Ask what is sold at this machine.
+    pub catalogue: bool,
     /// Trust these certificates instead of the system's.
     pub ca_file: Option<Spanned<PathBuf>>,
     /// The client's own certificate.
     pub client_certificate: Option<Spanned<PathBuf>>,
     /// Its key.
     pub client_key: Option<Spanned<PathBuf>>,
+}
+
+impl Default for CloudSection {
+    fn default() -> Self {
+        CloudSection {
+            url: None,
+            allow_plaintext: false,
+            app_id: None,
+            verify_orders: VerifyOrders::default(),
+            refund_failed: false,
+            sync: Sync::default(),
+            catalogue: true,
+            ca_file: None,
+            client_certificate: None,
+            client_key: None,
+        }
+    }
 }
 
 /// `[signing]`.
@@ -216,6 +245,22 @@ pub struct ReportSection {
     pub allow_plaintext: bool,
     /// Trust these certificates instead of the system's.
     pub ca_file: Option<Spanned<PathBuf>>,
+}
+
+/// `[telemetry]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetrySection {
+    /// See [`HEARTBEAT_S`].
+    pub heartbeat_s: Spanned<i64>,
+    /// See [`CLIMATE_S`]; never without it.
+    pub climate_s: Option<Spanned<i64>>,
+}
+
+impl Default for TelemetrySection {
+    fn default() -> Self {
+        TelemetrySection { heartbeat_s: Spanned::new(0..0, HEARTBEAT_DEFAULT_S), climate_s: None }
+    }
 }
 
 /// `[time]`.
@@ -336,13 +381,12 @@ mod tests {
             })
             .collect();
         assert_eq!(documented, coded());
-        for (key, range) in [("keep_alive_s", KEEP_ALIVE_S), ("session_expiry_s", SESSION_EXPIRY_S)] {
-            let row = format!(
-                "`broker.{key}` | `{}` | {} to {} |",
-                coded()[&format!("broker.{key}")],
-                range.start(),
-                range.end()
-            );
+        for (key, range) in [
+            ("broker.keep_alive_s", KEEP_ALIVE_S),
+            ("broker.session_expiry_s", SESSION_EXPIRY_S),
+            ("telemetry.heartbeat_s", HEARTBEAT_S),
+        ] {
+            let row = format!("`{key}` | `{}` | {} to {} |", coded()[key], range.start(), range.end());
             assert!(include_str!("../../docs/configuration.md").contains(&row), "{row}");
         }
     }
@@ -369,7 +413,7 @@ mod tests {
             *path = None;
         }
         (cloud.client_certificate, cloud.client_key) = (None, None);
-        (with.cloud.ca_file, with.report.ca_file) = (None, None);
+        (with.cloud.ca_file, with.report.ca_file, with.telemetry.climate_s) = (None, None, None);
         assert_eq!(with.to_toml().unwrap(), without.to_toml().unwrap());
     }
 }

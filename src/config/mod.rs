@@ -40,6 +40,8 @@ pub struct Config {
     pub board: Board,
     /// Where results may be POSTed.
     pub report: Report,
+    /// How often the machine tells of itself.
+    pub telemetry: Telemetry,
     /// When time counts.
     pub time_trust: TimeTrust,
     /// What the platform may have the machine do to itself.
@@ -91,10 +93,21 @@ pub struct Cloud {
     pub refund_failed: bool,
     /// Whether results are compared with the platform's books.
     pub sync: Sync,
+    /// Ask what the platform sells at this machine.
+    pub catalogue: bool,
     /// Certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// How the client proves who it is, where the platform asks for a certificate.
     pub client_identity: Option<ClientIdentity>,
+}
+
+/// How often the machine tells of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Telemetry {
+    /// From one heartbeat to the next, in s.
+    pub heartbeat_s: u64,
+    /// From one question for the climate to the next, in s; nothing if it is never asked.
+    pub climate_s: Option<u64>,
 }
 
 /// The key of signatures over MQTT.

@@ -5,7 +5,7 @@ use super::file::{self, File, MqttKey, cloud_asked_by};
 use super::host::HostPattern;
 use super::pem::{self, PemFault};
 use super::problem::{Both, Complaint, ConfigError, Problem};
-use super::{Board, Broker, ClientIdentity, Cloud, Config, Loaded, MqttSigning, Report};
+use super::{Board, Broker, ClientIdentity, Cloud, Config, Loaded, MqttSigning, Report, Telemetry};
 use crate::board::profile::Profile;
 use crate::excerpt::Source;
 use crate::order::key::MachineNo;
@@ -25,10 +25,13 @@ pub(super) fn resolve(source: &Source<'_>, mut file: File) -> Result<Loaded, Con
     let mqtt_signing = check.mqtt_signing(&file);
     let board = check.board(&file.board, base);
     let report = check.report(&file.report);
+    let telemetry = check.telemetry(&file.telemetry);
 
     let wrong = |problems| ConfigError::Wrong { path: source.path.to_owned(), problems };
-    match (machine_no, broker, cloud, mqtt_signing, board) {
-        (Some(machine_no), Some(broker), cloud, Some(mqtt_signing), Some(board)) if check.problems.is_empty() => {
+    match (machine_no, broker, cloud, mqtt_signing, board, telemetry) {
+        (Some(machine_no), Some(broker), cloud, Some(mqtt_signing), Some(board), Some(telemetry))
+            if check.problems.is_empty() =>
+        {
             let config = Config {
                 machine_no,
                 broker,
@@ -36,6 +39,7 @@ pub(super) fn resolve(source: &Source<'_>, mut file: File) -> Result<Loaded, Con
                 mqtt_signing,
                 board,
                 report,
+                telemetry,
                 time_trust: file.time.trust,
                 remote_allow: file.remote.allow.clone(),
                 state_directory: file.state.directory.clone(),
@@ -220,6 +224,7 @@ impl Check<'_> {
             verify_orders: section.verify_orders,
             refund_failed: section.refund_failed,
             sync: section.sync,
+            catalogue: section.catalogue,
             ca_file,
             client_identity,
         })
@@ -284,6 +289,15 @@ impl Check<'_> {
             allow_plaintext: section.allow_plaintext,
             ca_file: self.ca_file(&section.ca_file, "report.ca_file"),
         }
+    }
+
+    fn telemetry(&mut self, section: &file::TelemetrySection) -> Option<Telemetry> {
+        let heartbeat_s = self.number(&section.heartbeat_s, "telemetry.heartbeat_s", file::HEARTBEAT_S);
+        let climate_s = match &section.climate_s {
+            None => Some(None),
+            Some(written) => self.number(written, "telemetry.climate_s", file::CLIMATE_S).map(Some),
+        };
+        Some(Telemetry { heartbeat_s: heartbeat_s?, climate_s: climate_s? })
     }
 
     /// A client certificate and its key: both or none, each good, and of one pair.

@@ -1,8 +1,9 @@
 //! What the control socket understands, and what it answers. HTTP and JSON, so that `curl --unix-socket` works too.
 
 use crate::board::service::{HOLD_C, Service, ServiceError};
-use crate::core::{AuditLine, CodeLine, OrderLine, SlotTest, TestLine};
+use crate::core::{AuditLine, CodeLine, OrderLine, SlotAct, SlotError, SlotLine, SlotTest, TestLine};
 use crate::order::pickup::Digits;
+use crate::order::stock::COUNT_MAX;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -29,11 +30,15 @@ pub enum Place {
     Test,
     /// `GET /v1/slot/last-test`: the [`LastTest`].
     LastTest,
+    /// `GET /v1/slots`: the [`Slots`].
+    Slots,
+    /// `POST /v1/slots/act` with a [`SlotAct`]: the [`Slots`] after it, durable.
+    SlotAct,
 }
 
 impl Place {
     /// All of them.
-    pub const ALL: [Place; 8] = [
+    pub const ALL: [Place; 10] = [
         Place::Status,
         Place::Orders,
         Place::Audit,
@@ -42,6 +47,8 @@ impl Place {
         Place::Codes,
         Place::Test,
         Place::LastTest,
+        Place::Slots,
+        Place::SlotAct,
     ];
 
     /// Its path.
@@ -56,15 +63,17 @@ impl Place {
             Place::Codes => "/v1/pickup/codes",
             Place::Test => "/v1/slot/test",
             Place::LastTest => "/v1/slot/last-test",
+            Place::Slots => "/v1/slots",
+            Place::SlotAct => "/v1/slots/act",
         }
     }
 
-    /// How it is asked: what only reads the daemon's own memory by GET, what wants something of the board by POST.
+    /// How it is asked: what only reads the daemon's own memory by GET, what wants something done by POST.
     #[must_use]
     pub const fn method(self) -> &'static str {
         match self {
-            Place::Status | Place::Orders | Place::Audit | Place::Codes | Place::LastTest => "GET",
-            Place::Service | Place::Pickup | Place::Test => "POST",
+            Place::Status | Place::Orders | Place::Audit | Place::Codes | Place::LastTest | Place::Slots => "GET",
+            Place::Service | Place::Pickup | Place::Test | Place::SlotAct => "POST",
         }
     }
 }
@@ -88,6 +97,10 @@ pub enum Ask {
     Test(SlotTest),
     /// At [`Place::LastTest`].
     LastTest,
+    /// At [`Place::Slots`].
+    Slots,
+    /// At [`Place::SlotAct`].
+    SlotAct(SlotAct),
 }
 
 impl Ask {
@@ -103,6 +116,8 @@ impl Ask {
             Ask::Codes => Place::Codes,
             Ask::Test(_) => Place::Test,
             Ask::LastTest => Place::LastTest,
+            Ask::Slots => Place::Slots,
+            Ask::SlotAct(_) => Place::SlotAct,
         }
     }
 
@@ -114,8 +129,9 @@ impl Ask {
         match self {
             Ask::Service(service) => serde_json::to_vec(service),
             Ask::Test(test) => serde_json::to_vec(test),
+            Ask::SlotAct(act) => serde_json::to_vec(act),
             Ask::Pickup(digits) => serde_json::to_vec(&Entered { code: digits.reveal() }),
-            Ask::Status | Ask::Orders | Ask::Audit | Ask::Codes | Ask::LastTest => Ok(Vec::new()),
+            Ask::Status | Ask::Orders | Ask::Audit | Ask::Codes | Ask::LastTest | Ask::Slots => Ok(Vec::new()),
         }
     }
 }
@@ -157,6 +173,20 @@ pub fn read_pickup(body: &[u8]) -> Result<Digits, String> {
 /// What is wrong with it, for people.
 pub fn read_test(body: &[u8]) -> Result<SlotTest, String> {
     serde_json::from_slice(body).map_err(|e| format!("the body is no slot to test: {e}"))
+}
+
+/// Reads what stands in the body of a request for [`Place::SlotAct`].
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn read_slot_act(body: &[u8]) -> Result<SlotAct, String> {
+    let act: SlotAct = serde_json::from_slice(body).map_err(|e| format!("the body is no act at a slot: {e}"))?;
+    match act {
+        SlotAct::Restock { count: Some(count), .. } if count > COUNT_MAX => {
+            Err(format!("count is {count}, and a slot holds at most {COUNT_MAX}"))
+        }
+        act => Ok(act),
+    }
 }
 
 /// A [`Versioned`] JSON document, or why there is none.
@@ -206,6 +236,13 @@ pub struct Audit {
     pub entries: Vec<AuditLine>,
 }
 
+/// Every slot of which anything is known, by address and slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slots {
+    /// The slots.
+    pub slots: Vec<SlotLine>,
+}
+
 /// Why the socket does not answer with a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
@@ -214,6 +251,9 @@ pub struct Refusal {
     /// Why the board did not do what it was asked, where it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<ServiceError>,
+    /// Why an act at a slot was not taken, where that was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<SlotError>,
     /// What the board's profile says that board and protocol lack, where that may be why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
@@ -223,14 +263,20 @@ impl Refusal {
     /// A refusal that has nothing to do with the board.
     #[must_use]
     pub const fn of(error: String) -> Refusal {
-        Refusal { error, why: None, lacks: Vec::new() }
+        Refusal { error, why: None, slot: None, lacks: Vec::new() }
+    }
+
+    /// An act at a slot was not taken.
+    #[must_use]
+    pub fn at_slot(why: SlotError) -> Refusal {
+        Refusal { slot: Some(why), ..Refusal::of(why.to_string()) }
     }
 
     /// The board was asked, or could not be.
     #[must_use]
     pub fn by_board(why: ServiceError, lacks: &[String]) -> Refusal {
         let lacks = if why == ServiceError::NotOffered { lacks.to_vec() } else { Vec::new() };
-        Refusal { error: why.to_string(), why: Some(why), lacks }
+        Refusal { why: Some(why), lacks, ..Refusal::of(why.to_string()) }
     }
 }
 
@@ -301,6 +347,30 @@ mod tests {
         assert_eq!(read_test(&Ask::Test(test).body().unwrap()), Ok(test));
         for body in ["", r#"{"slot":5}"#, r#"{"address":9,"slot":5}"#, r#"{"address":1,"slot":5,"quantity":2}"#] {
             assert!(read_test(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_act_at_a_slot_is_read_as_it_is_written_and_nothing_else_is() {
+        use crate::order::motor::Slot;
+        let (address, slot) = (Address::new(2).unwrap(), Slot(5));
+        for act in [
+            SlotAct::Restock { address, slot, count: Some(COUNT_MAX) },
+            SlotAct::Restock { address, slot, count: None },
+            SlotAct::RestockAll,
+            SlotAct::Clear { address, slot },
+        ] {
+            assert_eq!(read_slot_act(&serde_json::to_vec(&act).unwrap()), Ok(act));
+        }
+        for (body, why) in [
+            ("", "EOF"),
+            (r#"{"act":"turn","address":1,"slot":5}"#, "unknown variant"),
+            (r#"{"act":"clear","address":9,"slot":5}"#, "1 to 8"),
+            (r#"{"act":"restock","address":1,"slot":5,"count":-1}"#, "no act"),
+            (r#"{"act":"restock","address":1,"slot":5,"count":1000}"#, "at most 999"),
+        ] {
+            let told = read_slot_act(body.as_bytes()).unwrap_err();
+            assert!(told.contains(why), "{body}: {told}");
         }
     }
 

@@ -128,6 +128,7 @@ impl Core {
             self.save_ledger();
         }
         self.arrivals.connection = Some(epoch);
+        self.telemetry.connected(now.boot);
         self.note(Level::Info, "broker_connected", format!("session present: {session_present}"));
         if self.phase != Phase::Quarantine {
             self.say_what_waits();
@@ -139,6 +140,7 @@ impl Core {
         if self.arrivals.connection.take().is_none() {
             return;
         }
+        self.telemetry.disconnected();
         // What this journal was given from here on, it was given itself (rule 6).
         self.ledger.first_connection_over = true;
         // Unacknowledged messages come again on the next connection; an old acknowledgement must not (crates.md).
@@ -504,12 +506,19 @@ impl Core {
     }
 
     pub(super) fn publish(&mut self, payload: Vec<u8>, parcel: Option<Parcel>) {
+        self.hand_up(payload, parcel);
+    }
+
+    /// The same, for one who wants to know when it is taken.
+    pub(super) fn hand_up(&mut self, payload: Vec<u8>, parcel: Option<Parcel>) -> Token {
         let token = self.next_token();
         self.arrivals.in_flight.insert(token, parcel);
         self.effects.push(Effect::Publish { token, payload });
+        token
     }
 
     pub(super) fn on_published(&mut self, now: Now, token: Token) {
+        self.telemetry.taken(token);
         if let Some(Some(parcel)) = self.arrivals.in_flight.remove(&token) {
             self.on_parcel_answered(now, &parcel, Answer::Taken);
         }
@@ -519,6 +528,7 @@ impl Core {
     /// What the broker refused holds no place of the window: a report is tried again later, a saying is asked for again.
     pub(super) fn on_not_published(&mut self, now: Now, token: Token, why: String) {
         self.note(Level::Error, "publish_refused", why);
+        self.telemetry.refused(token);
         if let Some(Some(parcel)) = self.arrivals.in_flight.remove(&token) {
             self.on_parcel_answered(now, &parcel, Answer::Later { retry_after_s: None });
         }

@@ -60,6 +60,11 @@ impl Calls {
         self.all.get(&number)
     }
 
+    /// Something about it is not yet taken.
+    pub(super) fn is_open(&self, subject: &Subject) -> bool {
+        self.open.contains_key(subject)
+    }
+
     fn insert(&mut self, record: CallRecord) {
         self.last = self.last.max(record.number);
         if record.is_open() && self.open.entry(record.call.subject.clone()).or_default().insert(record.number) {
@@ -99,19 +104,20 @@ impl Calls {
 impl Core {
     /// The platform is to be told: written in the batch of this step, together with its reason, and sent when that is
     /// durable. At least once; in the order of calls about one subject; with the same bytes each time.
-    pub(super) fn call(&mut self, now: Now, call: Call) {
-        let is_new_subject = !self.calls.open.contains_key(&call.subject);
+    /// False when it was left out.
+    pub(super) fn call(&mut self, now: Now, call: Call) -> bool {
+        let is_new_subject = !self.calls.is_open(&call.subject);
         if call.newest_wins && is_new_subject && self.calls.open() >= self.settings.limits.calls_open {
             self.counters.calls_left_out += 1;
             self.note(Level::Warn, "call_left_out", format!("too many calls are open; not told: {}", call.subject));
-            return;
+            return false;
         }
         let number = self.calls.last.saturating_add(1);
         let record = CallRecord { number, call, timestamp_s: self.told_time_s(now), copy: Copy::fresh() };
         if let Err(error) = record::encode_call(&record) {
             self.counters.calls_left_out += 1;
             self.note(Level::Error, "call_left_out", format!("{record}: {error}"));
-            return;
+            return false;
         }
         let older: Vec<u64> = self.calls.of(&record.call.subject).collect();
         self.calls.insert(record);
@@ -125,6 +131,7 @@ impl Core {
             self.offer_call(now, number);
         }
         self.save_record(RecordKey::Call(number), [After::OfferCall(number)]);
+        true
     }
 
     /// The calls that the journal still had. They are written again like everything that was only seen (rule 1).

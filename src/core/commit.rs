@@ -195,6 +195,7 @@ impl Core {
             RecordKey::CodeBook => self.codes.book_record(),
             RecordKey::Instructions => record::encode_instructions(&self.instructions.memory).map(Some),
             RecordKey::Audit(number) => self.audit_entry(*number).map(record::encode_audit).transpose(),
+            RecordKey::Slot(address, slot) => self.slots.get((*address, *slot)).map(record::encode_slot).transpose(),
         }
     }
 

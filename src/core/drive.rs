@@ -5,6 +5,7 @@ use super::event::Level::{self, Error, Info, Warn};
 use super::event::{Effect, Token};
 use super::gate::Verdict;
 use super::quality::Quality;
+use super::telemetry::OWN;
 use super::{Core, Phase};
 use crate::board::driver::{Address, Driver, Finding, LineFault, LineState, Output, Slot, Written};
 use crate::board::service::{Reading, SERVICE_MS_MAX, Service, ServiceError};
@@ -91,6 +92,11 @@ impl Line {
         self.active.as_ref().is_some_and(|a| a.key == *key && a.stage == Stage::Intended)
     }
 
+    /// The board can tell or do this.
+    pub(super) fn serves(&self, service: &Service) -> bool {
+        self.driver.serves(service)
+    }
+
     pub(super) fn state(&self) -> LineState {
         self.driver.state()
     }
@@ -160,7 +166,7 @@ impl Core {
     }
 
     /// Only while no order wants the line: those that are paid come first.
-    fn may_serve(&self, service: &Service) -> Result<(), ServiceError> {
+    pub(super) fn may_serve(&self, service: &Service) -> Result<(), ServiceError> {
         if service.address().get() > self.settings.profile.addresses.count {
             return Err(ServiceError::NoSuchBoard);
         }
@@ -182,8 +188,10 @@ impl Core {
 
     /// Whoever wanted something beside a vend is told what became of it.
     pub(super) fn served(&mut self, result: Result<Reading, ServiceError>) {
-        if let Some((token, _)) = self.line.serving.take() {
-            self.effects.push(Effect::Served { token, result });
+        match self.line.serving.take() {
+            Some((OWN, _)) => self.telemetry.reading = result.ok(),
+            Some((token, _)) => self.effects.push(Effect::Served { token, result }),
+            None => {}
         }
     }
 
@@ -492,6 +500,7 @@ impl Core {
         match order.board_outcome(evidence) {
             Ok(outcome) => {
                 self.tell_unit(&active, outcome);
+                self.count_unit(now, self.slot_of_order(&active.key), None, outcome);
                 self.after_unit(now, &active.key, Some(After::Release));
                 if sabotage::is_out(Clause::R14ReleasedWhenDurable) {
                     self.line.driver.release(now.boot);
@@ -527,18 +536,21 @@ impl Core {
                     && !active.key.is_test()
                     && let Some(turns) = order.turns
                 {
-                    self.lock_slot(turns.address, turns.slot);
+                    self.lock_slot(now, turns.address, turns.slot);
                 }
                 self.note(Warn, "unknown", format!("order {} unit {}: {why}", active.key, active.unit + 1));
+                self.count_unit(now, self.slot_of_order(&active.key), None, UnitOutcome::Unknown);
                 self.after_unit(now, &active.key, None);
             }
             Err(error) => self.forbidden(&active.key, error),
         }
     }
 
-    fn lock_slot(&mut self, address: Address, slot: Slot) {
+    fn lock_slot(&mut self, now: Now, address: Address, slot: Slot) {
         if self.ledger.locked.len() < LOCKED_SLOTS_MAX {
-            self.ledger.locked.insert((address, slot));
+            if self.ledger.locked.insert((address, slot)) {
+                self.tell_sale(now, (address, slot), false);
+            }
         } else {
             self.note(Error, "lock_full", format!("slot {} of board {} stays in use", slot.0, address.get()));
         }
@@ -616,6 +628,8 @@ impl Core {
             match corrected {
                 Ok(true) => {
                     self.note(Warn, "correction", format!("order {}: {evidence:?}", last.key));
+                    let now_is = UnitOutcome::from_evidence(evidence);
+                    self.count_unit(now, Some((address, last.slot)), Some(UnitOutcome::Unknown), now_is);
                     self.save(&last.key, [After::Release]);
                     self.report(now, &last.key);
                     return;

@@ -1,8 +1,10 @@
 //! What reaches the core, and what it wants done. Plain data: the daemon, the simulation and the tests speak this.
 
 use super::own::{Reply, SlotTest};
+use super::slots::SlotAct;
 use crate::board::driver::{Write, Written};
 use crate::board::service::{Reading, Service, ServiceError};
+use crate::order::host::Host;
 use crate::order::instruction::Act;
 use crate::order::pickup::Digits;
 use crate::order::time::{BootMs, UnixMs};
@@ -187,6 +189,15 @@ pub enum Event {
         /// What is known.
         told: MachineTold,
     },
+    /// A person did something at a slot; answered by [`Effect::Reply`].
+    SlotAct {
+        /// For the answer.
+        token: Token,
+        /// What.
+        act: SlotAct,
+    },
+    /// What the system says of the controller; the answer to [`Effect::LookAtHost`].
+    Host(Host),
     /// Something beside the core needs a person's hand.
     Fault {
         /// A stable word.
@@ -377,6 +388,8 @@ pub enum Effect {
     },
     /// The machine's certificate for the broker is about to end: connect anew if its files hold a newer one.
     RenewBrokerTls,
+    /// Look at the system, then say [`Event::Host`].
+    LookAtHost,
     /// Tell whoever stands there.
     Reply {
         /// To what.

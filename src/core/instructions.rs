@@ -18,6 +18,7 @@ use crate::order::life::Order;
 use crate::order::motor::{Address, Slot};
 use crate::order::record::{RecordKey, Records};
 use crate::order::schedule::Schedule;
+use crate::order::stock::ProductId;
 use crate::order::time::{BootMs, Now};
 use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
@@ -41,8 +42,6 @@ pub(super) struct Instructions {
     audit: BTreeMap<u64, AuditEntry>,
     /// When a refusal was last put into the audit.
     told: BTreeMap<(Kind, Refused), BootMs>,
-    /// In which slot a product lies, as far as that is known.
-    places: BTreeMap<u64, (Address, Slot)>,
     refreshed: Option<BootMs>,
     pub(super) refresh_at: Option<BootMs>,
     pub(super) act: Option<Pending>,
@@ -224,7 +223,7 @@ impl Core {
                 memory.settings.extend(settings);
                 names
             }
-            Wish::ClearFaults(products) => self.unlock(&products),
+            Wish::ClearFaults(products) => self.unlock(now, &products),
             Wish::FactoryReset => {
                 self.may_reset()?;
                 let memory = &mut self.instructions.memory;
@@ -252,20 +251,18 @@ impl Core {
     }
 
     /// The locks of these products' slots are opened, as far as it is known where they lie.
-    fn unlock(&mut self, products: &[u64]) -> String {
-        let places: Vec<_> =
-            products.iter().filter_map(|product| self.instructions.places.get(product)).copied().collect();
-        let opened = places.iter().filter(|place| self.ledger.locked.remove(place)).count();
+    fn unlock(&mut self, now: Now, products: &[u64]) -> String {
+        let lie = products.iter().map(|product| self.slots_of_product(ProductId(*product)));
+        let places: Vec<Vec<(Address, Slot)>> = lie.filter(|places| !places.is_empty()).collect();
+        let (known, before) = (places.len(), self.ledger.locked.len());
+        for place in places.into_iter().flatten() {
+            self.clear_slot(now, place);
+        }
+        let opened = before.saturating_sub(self.ledger.locked.len());
         if opened > 0 {
-            self.save_ledger();
             self.queue.look_again();
         }
-        format!("{} of {} products known, {opened} slots unlocked", places.len(), products.len())
-    }
-
-    /// In which slot each product lies, by the platform's catalogue.
-    pub fn products_lie(&mut self, places: BTreeMap<u64, (Address, Slot)>) {
-        self.instructions.places = places;
+        format!("{known} of {} products known, {opened} slots unlocked", products.len())
     }
 
     #[allow(clippy::too_many_arguments, reason = "they are the fields of one audit entry")]
@@ -349,6 +346,7 @@ impl Core {
         self.note(Level::Info, "refresh", "what the platform said is asked for again".to_owned());
         self.forget_what_the_cloud_said();
         self.begin_asking_for_time(now);
+        self.tell_and_ask_anew(now);
     }
 
     /// The audit, oldest first.

@@ -20,15 +20,19 @@
 //! | `recover` | what happens when power returns |
 //! | `pace` | how many messages are looked at in what time |
 //! | `certificates` | until when they are good |
+//! | `catalogue` | what the platform sells here |
+//! | `telemetry` | what the machine tells of itself |
 //! | `commit` | what follows what into the journal |
 //! | `archive` | settled orders, to answer duplicates |
 //! | `quality` | how good the line is, by the hour |
+//! | `slots` | what lies in the slots |
 //! | `status` | what a person may see |
 
 mod acts;
 mod archive;
 mod arrivals;
 mod calls;
+mod catalogue;
 mod certificates;
 mod commit;
 mod drive;
@@ -42,8 +46,10 @@ mod pickup;
 mod platform;
 mod quality;
 mod recover;
+mod slots;
 mod status;
 mod sync;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 
@@ -58,7 +64,9 @@ pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
 pub use pickup::{CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS};
 pub use quality::{HOURS_KEPT, LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;
+pub use slots::{SlotAct, SlotError, SlotLine};
 pub use status::{DifferenceLine, OrderLine, Recent, ReportLine, Status, UnitLine};
+pub use telemetry::TelemetrySettings;
 
 use crate::board::driver::Driver;
 use crate::board::profile::Profile;
@@ -113,6 +121,8 @@ pub struct Settings {
     pub boot_id: BootId,
     /// Seeds the jitter of back-offs.
     pub seed: u64,
+    /// How often the machine tells of itself.
+    pub telemetry: TelemetrySettings,
     /// How much may be open and how much is remembered.
     pub limits: Limits,
 }
@@ -161,6 +171,8 @@ pub struct CloudSettings {
     pub refund_failed: bool,
     /// Ask after each result until the cloud's books agree with it.
     pub sync_results: bool,
+    /// Ask what is sold at this machine, where there is an account.
+    pub catalogue: bool,
 }
 
 /// Where the whole agent stands.
@@ -242,6 +254,9 @@ pub struct Core {
     certificates: certificates::Certificates,
     results: sync::Results,
     instructions: instructions::Instructions,
+    slots: slots::Slots,
+    catalogue: catalogue::Catalogue,
+    telemetry: telemetry::Telemetry,
     commits: commit::Commits,
     effects: Vec<Effect>,
     last_token: u64,
@@ -290,6 +305,8 @@ impl Core {
             Event::CodeEntered { token, digits } => self.on_code_entered(now, token, digits),
             Event::TestSlot { token, test } => self.on_test_slot(now, token, test),
             Event::Machine { number, told } => self.on_machine_told(now, number, told),
+            Event::SlotAct { token, act } => self.on_slot_act(now, token, act),
+            Event::Host(host) => self.on_host(now, &host),
             Event::Fault { what, text } => self.note(Level::Error, what, text),
             Event::Stop => {
                 self.stopping = true;
@@ -313,6 +330,8 @@ impl Core {
         }
         if self.phase == Phase::Running {
             self.ask_the_platform(now);
+            self.fetch_catalogue(now);
+            self.tell_of_the_machine(now);
             self.send_what_is_due(now);
             self.forget_the_old(now);
         }
@@ -340,6 +359,8 @@ impl Core {
             self.platform.deadline().filter(|_| running),
             self.results_deadline().filter(|_| running && self.has_room_to_ask()),
             self.machine_deadline(),
+            self.catalogue.deadline().filter(|_| running),
+            self.telemetry_deadline().filter(|_| running && !self.stopping),
         ];
         all.into_iter().flatten().min()
     }
@@ -370,6 +391,7 @@ impl Core {
             Some(when) if when <= now.boot => self.effects.push(Effect::End(Ending::JournalFailed)),
             Some(_) => {}
             None if self.stopping && self.line.is_free() && self.commits.is_idle() => {
+                self.say_goodbye(now);
                 self.effects.push(Effect::End(Ending::Stopped));
             }
             None => {}

@@ -5,6 +5,7 @@
 use super::commit::After;
 use super::event::{Effect, Level, Token};
 use super::gate::Verdict;
+use super::slots::{SlotError, SlotLine};
 use super::{Core, Phase};
 use crate::board::driver::{Address, LineState, Slot};
 use crate::board::service::ServiceError;
@@ -59,6 +60,8 @@ pub enum Reply {
     Entered(super::pickup::Entry),
     /// Somebody wants a slot tested: the test's number, once its intent is durable.
     Testing(Result<u64, ServiceError>),
+    /// Somebody did something at a slot: the slots after it, once that is durable.
+    Slots(Result<Vec<SlotLine>, SlotError>),
 }
 
 /// Test vends.

@@ -9,6 +9,7 @@ use super::event::{Effect, Level, Tag, Token};
 use super::own::Reply;
 use super::{Core, OrderLine, Phase};
 use crate::board::driver::LineState;
+use crate::board::profile::Defaults;
 use crate::order::command::Turns;
 use crate::order::key::{Id, Key};
 use crate::order::life::Arrival;
@@ -360,11 +361,18 @@ impl Core {
     /// The slot that its product is taken from.
     #[allow(clippy::result_large_err, reason = "it is made once for each code that a person enters")]
     fn where_it_lies(&self, code: &OpenCode) -> Result<Turns, Entry> {
-        let turns = code.turns.ok_or(Entry::NoSlot)?;
+        let turns = code.turns.or_else(|| self.turns_of_product(code)).ok_or(Entry::NoSlot)?;
         if self.ledger.locked.contains(&(turns.address, turns.slot)) {
             return Err(Entry::SlotLocked);
         }
         Ok(Turns { quantity: code.quantity, ..turns })
+    }
+
+    /// Where the code names only its product, the catalogue knows the slot; of several the one with the most goods.
+    fn turns_of_product(&self, code: &OpenCode) -> Option<Turns> {
+        let (address, slot) = *self.slots_of_product(code.product_id.parse().ok()?).first()?;
+        let Defaults { floor_type, lift, drop_check } = self.settings.profile.defaults;
+        Some(Turns { address, slot, floor_type, lift, drop_check, quantity: code.quantity })
     }
 
     /// The code's use and its order, in one batch.

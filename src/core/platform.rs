@@ -1,5 +1,5 @@
-//! What is asked of the cloud: may this order be driven (rule 27), what time is it (rule 28), and, for `sync`, does it
-//! agree with a result (rule 44). One way for all questions.
+//! What is asked of the cloud: may this order be driven (rule 27), what time is it (rule 28), for `sync`, does it agree with
+//! a result (rule 44), and, for `catalogue`, what is sold. One way for all questions.
 
 use super::event::{Audience, Effect, HttpAnswer, HttpFailure, Level, Request, Token};
 use super::{Core, VerifyOrders};
@@ -37,6 +37,7 @@ pub(super) enum Question {
     Result(Key),
     /// What time is it?
     Time,
+    Products,
 }
 
 /// What an answer to a question about an order means.
@@ -59,12 +60,17 @@ pub(super) struct Platform {
 }
 
 impl Platform {
+    /// No more is asked now.
+    pub(super) fn is_busy(&self) -> bool {
+        self.questions.len() >= ASKED_AT_ONCE_MAX
+    }
+
     pub(super) fn has_confirmed(&self, key: &Key) -> bool {
         matches!(self.asks.get(key), Some((Ask::Confirmed, _)))
     }
 
     pub(super) fn deadline(&self) -> Option<BootMs> {
-        if self.questions.len() >= ASKED_AT_ONCE_MAX {
+        if self.is_busy() {
             return None;
         }
         let orders = self.asks.values().filter_map(|(ask, _)| match ask {
@@ -163,6 +169,7 @@ impl Core {
                     self.note(Level::Warn, "time_unknown", "the cloud did not tell the time either".to_owned());
                 }
             }
+            Question::Products => self.on_products_answered(now, answer),
             Question::Order(key) => self.on_order_answered(now, &key, answer),
             Question::Result(key) => self.on_result_answered(now, &key, answer),
         }

@@ -50,6 +50,27 @@ impl LineCounts {
         self.round_trips_ms.checked_div(self.round_trips)
     }
 
+    /// Each count by its name in messages and in JSON.
+    #[must_use]
+    pub const fn named(&self) -> [(&'static str, u64); 14] {
+        [
+            ("frames_in", self.frames_in),
+            ("frames_out", self.frames_out),
+            ("bytes_in", self.bytes_in),
+            ("bytes_out", self.bytes_out),
+            ("bad_checks", self.bad_checks),
+            ("noise", self.noise),
+            ("unexpected", self.unexpected),
+            ("time_outs", self.time_outs),
+            ("resends", self.resends),
+            ("reopenings", self.reopenings),
+            ("board_restarts", self.board_restarts),
+            ("round_trips", self.round_trips),
+            ("round_trips_ms", self.round_trips_ms),
+            ("longest_round_trip_ms", self.longest_round_trip_ms),
+        ]
+    }
+
     /// Everything that was wrong with bytes or silence on the line.
     #[must_use]
     pub const fn faults(&self) -> u64 {

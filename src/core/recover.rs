@@ -3,6 +3,7 @@
 use super::archive::Archive;
 use super::arrivals::Arrivals;
 use super::calls::Calls;
+use super::catalogue::Catalogue;
 use super::certificates::Certificates;
 use super::commit::{After, Commits};
 use super::drive::Line;
@@ -14,12 +15,14 @@ use super::own::Tests;
 use super::pace::Pace;
 use super::pickup::Codes;
 use super::platform::Platform;
+use super::slots::Slots;
 use super::sync::Results;
+use super::telemetry::Telemetry;
 use super::{Core, Counters, Phase, Start};
 use crate::cloud::device::ReceivedState;
 use crate::order::key::Key;
 use crate::order::life::{Refund, State};
-use crate::order::outcome::Reason;
+use crate::order::outcome::{Reason, UnitOutcome};
 use crate::order::record::{Birth, Ledger, Records};
 use crate::order::time::{BootId, Now, TimeKeeper};
 use crate::sabotage::{self, Clause};
@@ -79,6 +82,9 @@ impl Core {
             certificates: Certificates::default(),
             results: Results::default(),
             instructions: Instructions::default(),
+            slots: Slots::default(),
+            catalogue: Catalogue::default(),
+            telemetry: Telemetry::new(now.boot),
             commits: Commits::default(),
             effects: Vec::new(),
             last_token: 0,
@@ -105,6 +111,7 @@ impl Core {
     /// `written`: of no intent above it a byte was written, if the motor mark says so.
     fn take_stock(&mut self, now: Now, mut records: Records, written: Option<u64>) {
         self.take_stock_of_instructions(now, &mut records);
+        self.recover_slots(std::mem::take(&mut records.slots));
         let mut on_line: Vec<(u64, Key, usize)> = Vec::new();
         self.take_calls(now, records.calls);
         for mut order in records.orders {
@@ -170,6 +177,7 @@ impl Core {
                 if let Err(error) = ended {
                     self.forbidden(&key, error);
                 }
+                self.count_unit(now, self.slot_of_order(&key), None, UnitOutcome::Unknown);
                 let number = self.orders.get(&key).map_or(0, |o| o.arrival_number);
                 self.queue.remove(number);
                 self.report(now, &key);
@@ -217,6 +225,7 @@ impl Core {
             .collect();
         self.begin_on_line(now);
         self.begin_asking_for_time(now);
+        self.begin_fetching(now);
         for (key, reported) in durable {
             match (reported, self.orders.get(&key)) {
                 (Some(_), _) if sabotage::is_out(Clause::R00OutboxKept) => {}

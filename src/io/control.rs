@@ -8,7 +8,8 @@
 //! the daemon's user, and leaves a line in the log with the peer's user.
 
 use crate::board::service::{SERVICE_MS_MAX, ServiceError};
-use crate::control::{Ask, Asked, Place, Refusal, Versioned, read_pickup, read_service, read_test};
+use crate::control::{Ask, Asked, Place, Refusal, Versioned, read_pickup, read_service, read_slot_act, read_test};
+use crate::core::SlotError;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -179,7 +180,7 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
         Place::Orders => Ask::Orders,
         Place::Audit => Ask::Audit,
         Place::Service => match read_service(&body.to_bytes()) {
-            Ok(service) if service.acts() && !peer.may_act => return refuse_to_act(peer, &service),
+            Ok(service) if service.acts() && !peer.may_act => return refuse_to_act(peer, "service_refused", &service),
             Ok(service) => {
                 tracing::info!(what = "service", uid = peer.uid, "{service:?}");
                 Ask::Service(service)
@@ -197,10 +198,19 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
             Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
         },
         Place::Test => match read_test(&body.to_bytes()) {
-            Ok(test) if !peer.may_act => return refuse_to_act(peer, &test),
+            Ok(test) if !peer.may_act => return refuse_to_act(peer, "slot_test_refused", &test),
             Ok(test) => {
                 tracing::warn!(what = "slot_test", uid = peer.uid, "{test:?}");
                 Ask::Test(test)
+            }
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
+        },
+        Place::Slots => Ask::Slots,
+        Place::SlotAct => match read_slot_act(&body.to_bytes()) {
+            Ok(act) if !peer.may_act => return refuse_to_act(peer, "slot_act_refused", &act),
+            Ok(act) => {
+                tracing::info!(what = "slot_act", uid = peer.uid, "{act:?}");
+                Ask::SlotAct(act)
             }
             Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
         },
@@ -216,14 +226,17 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
     peer.is_waiting.set(false);
     match answered {
         Some(Ok(document)) => response(StatusCode::OK, document),
-        Some(Err(refusal)) => refuse(refusal.why.map_or(StatusCode::INTERNAL_SERVER_ERROR, status_of), refusal),
+        Some(Err(refusal)) => {
+            let status = refusal.why.map(status_of).or(refusal.slot.map(status_at_slot));
+            refuse(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), refusal)
+        }
         None => refuse(StatusCode::SERVICE_UNAVAILABLE, Refusal::of("the daemon is stopping".to_owned())),
     }
 }
 
-fn refuse_to_act(peer: &Peer, service: &impl std::fmt::Debug) -> Response<Full<Bytes>> {
-    tracing::warn!(what = "service_refused", uid = peer.uid, "{service:?}");
-    let error = "switching, holding a temperature, resetting and testing a slot are for root and the daemon's user";
+fn refuse_to_act(peer: &Peer, what: &'static str, act: &dyn std::fmt::Debug) -> Response<Full<Bytes>> {
+    tracing::warn!(what, uid = peer.uid, "{act:?}");
+    let error = "what changes something at the machine is for root and the daemon's user";
     refuse(StatusCode::FORBIDDEN, Refusal::of(error.to_owned()))
 }
 
@@ -235,6 +248,14 @@ const fn status_of(why: ServiceError) -> StatusCode {
         ServiceError::Away | ServiceError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ServiceError::Refused => StatusCode::UNPROCESSABLE_ENTITY,
         ServiceError::NoAnswer | ServiceError::TookTooLong => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+const fn status_at_slot(why: SlotError) -> StatusCode {
+    match why {
+        SlotError::NoSuchSlot => StatusCode::NOT_FOUND,
+        SlotError::NoCapacity => StatusCode::UNPROCESSABLE_ENTITY,
+        SlotError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

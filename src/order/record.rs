@@ -10,6 +10,7 @@ use super::key::{Id, Key, MachineNo};
 use super::life::Order;
 use super::mark::MarkId;
 use super::pickup::{CodeBook, PickupCode};
+use super::stock::SlotRecord;
 use super::time::{BootId, BootMs, UnixMs};
 use crate::order::motor::{Address, Reference, Slot};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -115,6 +116,8 @@ pub enum RecordKey {
     Instructions,
     /// The audit entry of this number.
     Audit(u64),
+    /// What lies in a slot.
+    Slot(Address, Slot),
 }
 
 /// Before the id in the key of [`RecordKey::Code`].
@@ -125,6 +128,8 @@ const CODE_BOOK_KEY: &[u8] = &[0x29];
 const INSTRUCTIONS_KEY: &[u8] = &[0x10];
 /// Before the number in the key of [`RecordKey::Audit`].
 const AUDIT_KIND: u8 = 0x11;
+/// Before address and slot in the key of [`RecordKey::Slot`].
+const SLOT_KIND: u8 = 0x21;
 
 impl RecordKey {
     /// The bytes under which the journal keeps the record.
@@ -137,6 +142,10 @@ impl RecordKey {
             RecordKey::CodeBook => CODE_BOOK_KEY.to_vec(),
             RecordKey::Instructions => INSTRUCTIONS_KEY.to_vec(),
             RecordKey::Audit(number) => [&[AUDIT_KIND][..], &number.to_be_bytes()].concat(),
+            RecordKey::Slot(address, slot) => {
+                let [high, low] = slot.0.to_be_bytes();
+                vec![SLOT_KIND, address.get(), high, low]
+            }
         }
     }
 }
@@ -156,6 +165,8 @@ pub struct Records {
     pub instructions: Option<Box<Memory>>,
     /// The audit, oldest first.
     pub audit: Vec<AuditEntry>,
+    /// What lies in the slots, by address and slot.
+    pub slots: Vec<SlotRecord>,
 }
 
 impl Records {
@@ -200,6 +211,7 @@ impl Records {
                 self.audit.push(entry);
             }
             _ if key == INSTRUCTIONS_KEY => self.instructions = Some(Box::new(decode(bytes)?)),
+            Some(&SLOT_KIND) => self.slots.push(decode_slot(key, bytes)?),
             _ => self.orders.push(decode_order(key, bytes)?),
         }
         Ok(())
@@ -241,6 +253,14 @@ pub enum RecordError {
     MisplacedAudit {
         /// The number inside.
         inside: u64,
+    },
+    /// The slot inside is not the one that it lies under.
+    #[error("the record of slot {} of board {} lies under another key", slot.0, address.get())]
+    MisplacedSlot {
+        /// The board inside.
+        address: Address,
+        /// The slot inside.
+        slot: Slot,
     },
     /// Too large for one record.
     #[error("record of {bytes} bytes, at most {RECORD_BYTES_MAX} are kept")]
@@ -342,6 +362,28 @@ pub fn encode_audit(entry: &AuditEntry) -> Result<Vec<u8>, RecordError> {
     encode(entry)
 }
 
+/// What lies in a slot, as bytes.
+///
+/// # Errors
+/// [`RecordError::TooLarge`]; cannot happen, since names are cut.
+pub fn encode_slot(slot: &SlotRecord) -> Result<Vec<u8>, RecordError> {
+    encode(slot)
+}
+
+/// What lies in the slot of this key.
+///
+/// # Errors
+/// When the bytes are not a slot of a known format, or of another key.
+pub fn decode_slot(key: &[u8], bytes: &[u8]) -> Result<SlotRecord, RecordError> {
+    let record: SlotRecord = decode(bytes)?;
+    let (address, slot) = (record.address, record.slot);
+    if RecordKey::Slot(address, slot).to_bytes() == key {
+        Ok(record)
+    } else {
+        Err(RecordError::MisplacedSlot { address, slot })
+    }
+}
+
 /// The ledger as bytes.
 ///
 /// # Errors
@@ -375,6 +417,22 @@ mod tests {
         for bytes in [RECORD_BYTES_MAX + 1, RECORD_BYTES_MAX + 1_000] {
             assert_eq!(encode(&text(bytes)), Err(RecordError::TooLarge { bytes }));
         }
+    }
+
+    #[test]
+    fn a_slot_reads_as_it_was_written_and_only_under_its_own_key() {
+        use crate::order::stock::{COUNT_MAX, Fen, NAME_BYTES_MAX, Product, ProductId};
+        let name = "x".repeat(NAME_BYTES_MAX).into();
+        let mut largest = SlotRecord::new(Address::new(8).unwrap(), Slot(u16::MAX));
+        largest.product = Some(Product { id: ProductId(u64::MAX), name, price: Some(Fen(u64::MAX)) });
+        (largest.count, largest.capacity, largest.doubtful) = (COUNT_MAX, Some(COUNT_MAX), COUNT_MAX);
+        let (key, bytes) = (RecordKey::Slot(largest.address, largest.slot).to_bytes(), encode_slot(&largest).unwrap());
+        let records = Records::read([(key.clone(), bytes.clone())]).unwrap();
+        assert_eq!((records.slots, records.orders), (vec![largest.clone()], vec![]));
+        let other = RecordKey::Slot(largest.address, Slot(1)).to_bytes();
+        let misplaced = RecordError::MisplacedSlot { address: largest.address, slot: largest.slot };
+        assert_eq!(Records::read([(other, bytes.clone())]), Err(misplaced));
+        assert!(Records::read([(b"1\x002".to_vec(), bytes)]).is_err(), "no order");
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use vend::cloud::open_platform::{Account, AppSecret};
 use vend::cloud::sign::SigningKey;
 use vend::order::key::MachineNo;
-use vend::sim::cloud::{Mishap, SimCloud, SimOrder};
+use vend::order::stock::Fen;
+use vend::sim::cloud::{Mishap, SimCloud, SimOrder, SimProduct};
 
 pub const APP_ID: &str = "ds069ed4223ac1660f";
 pub const APP_SECRET: &str = "hush";
@@ -56,6 +57,13 @@ impl Cloud {
 
     pub fn order_status(&self, order_id: u64) -> String {
         self.books().orders[&order_id].status.clone()
+    }
+
+    /// Sells a product from a slot, as the platform numbers both.
+    pub fn sells(&self, product_id: u64, code: &str, stock: u64, capacity: u64) {
+        let (name, channel_name, code) = ("可乐".to_owned(), format!("A{code}"), code.to_owned());
+        let product = SimProduct { name, price: Fen(305), channel_name, code, addr: 1, stock, capacity };
+        self.books().products.insert(product_id, product);
     }
 
     /// What the next calls meet.

@@ -58,6 +58,10 @@ pub struct Setup {
     pub sync: &'static str,
     /// `[remote] allow`.
     pub remote_allow: &'static str,
+    /// `[cloud] catalogue`.
+    pub catalogue: bool,
+    /// `[telemetry] climate_s`.
+    pub climate_s: Option<u32>,
     /// `[report] allow_private_targets`.
     pub private_targets: bool,
     /// The journal began so many seconds ago.
@@ -121,6 +125,8 @@ impl World {
             // Whoever counts questions wants only those that he caused.
             sync: "never",
             remote_allow: "[]",
+            catalogue: false,
+            climate_s: None,
             private_targets: true,
             journal_age_s: None,
             state: None,
@@ -298,6 +304,14 @@ impl World {
         });
     }
 
+    /// Waits for a message of this method that is as it should be.
+    pub fn told_up(&self, method: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        self.platform.up().wait(method, |payloads| {
+            let mut messages = payloads.iter().map(|payload| opened(payload));
+            messages.find(|message| message["method"] == method && is_it(message))
+        })
+    }
+
     // --- orders -----------------------------------------------------------------------------------------------------
 
     fn payload(&self, command: Command) -> Vec<u8> {
@@ -326,22 +340,14 @@ impl World {
         assert_eq!(self.report(order_id, "1")["outcome"], "dispensed");
     }
 
-    /// Waits for a fitting message of the agent over MQTT about this order.
-    fn told_up(&self, method: &str, order_id: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        self.platform.up().wait(&format!("{method} about order {order_id}"), |up| {
-            let mut messages = up.iter().map(|payload| opened(payload));
-            messages.find(|m| m["method"] == method && m["order_id"] == order_id && fits(m))
-        })
-    }
-
     /// Waits for `device.delivery.received` with this state.
     pub fn received(&self, order_id: &str, state: &str) -> Value {
-        self.told_up("device.delivery.received", order_id, |m| m["state"] == state)
+        self.told_up("device.delivery.received", |m| m["order_id"] == order_id && m["state"] == state)
     }
 
     /// Waits for the first report over MQTT.
     pub fn response(&self, order_id: &str, record_id: &str) -> Value {
-        self.told_up("device.delivery.response", order_id, |m| m["record_id"] == record_id)
+        self.told_up("device.delivery.response", |m| m["order_id"] == order_id && m["record_id"] == record_id)
     }
 
     /// Everything that came up about an order, by method and state or outcome.
@@ -441,8 +447,19 @@ fn profile_of(setup: &Setup, directory: &Path) -> Profile {
 
 fn write_config(setup: &Setup, directory: &Path, memory: &Path, broker_port: u16, cloud_url: &str) {
     let Setup {
-        profile, port, protocol, trust, verify_orders, refund_failed, remote_allow, sync, private_targets, ..
+        profile,
+        port,
+        protocol,
+        trust,
+        verify_orders,
+        refund_failed,
+        remote_allow,
+        sync,
+        catalogue,
+        private_targets,
+        ..
     } = setup;
+    let climate = setup.climate_s.map(|s| format!("climate_s = {s}")).unwrap_or_default();
     let broker = match setup.secure_broker {
         true => {
             let identity = match setup.client_certificate_days {
@@ -469,6 +486,9 @@ app_id = "{APP_ID}"
 verify_orders = "{verify_orders}"
 refund_failed = {refund_failed}
 sync = "{sync}"
+catalogue = {catalogue}
+[telemetry]
+{climate}
 [board]
 profile = "{profile}"
 port = "{port}"

@@ -21,4 +21,5 @@ mod peers;
 mod receivers;
 mod security;
 mod services;
+mod telemetry;
 mod vends;

@@ -8,6 +8,9 @@ use super::Mistake;
 use crate::order::motor::Slot;
 use serde::{Deserialize, Serialize};
 
+/// Slots an address where a profile counts so; the platform's code holds the cabinet in its hundreds (cloud 1.9).
+const SLOTS_AN_ADDRESS: u16 = 100;
+
 /// Slots of one address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +109,17 @@ impl Slots {
             Some(codes) => codes.position_of(code).and_then(|position| self.on_board().number_of(position)),
         };
         number.map(Slot).filter(|&slot| self.has(slot))
+    }
+
+    /// The same for a code that came with or without an address. Where the board counts a hundred slots an address, the
+    /// platform's code has the cabinet in its hundreds; which board that is depends on the machine's wiring, and only an
+    /// address says it.
+    #[must_use]
+    pub fn slot_of_given(&self, code: u16, address_given: bool) -> Option<Slot> {
+        match code {
+            SLOTS_AN_ADDRESS.. if self.hundred_an_address && address_given => self.slot_of(code % SLOTS_AN_ADDRESS),
+            _ => self.slot_of(code),
+        }
     }
 
     /// The code by which the platform means a slot.

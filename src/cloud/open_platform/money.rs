@@ -2,12 +2,9 @@
 
 use super::answer::text;
 use crate::cloud::envelope::shown;
+pub use crate::order::stock::Fen;
 use serde_json::Value;
 use std::fmt;
-
-/// An amount in fen, hundredths of the machine's currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Fen(pub u64);
 
 /// An amount that cannot be read without guessing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

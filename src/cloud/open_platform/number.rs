@@ -1,6 +1,7 @@
 //! Ids that the platform counts: numbers, each of its own kind.
 
 use super::answer::whole;
+pub use crate::order::stock::ProductId;
 use serde_json::Value;
 use std::fmt;
 use std::str::FromStr;
@@ -10,12 +11,9 @@ use std::str::FromStr;
 #[error("{0:?} is no id; a whole number from 1 is wanted, as the lists of the cloud show it")]
 pub struct BadNumber(pub String);
 
-macro_rules! ids {
-    ($($(#[$meta:meta])* $name:ident;)+) => { $(
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(pub u64);
-
+/// What all ids have, also those that the journal keeps.
+macro_rules! numbers {
+    ($name:ident) => {
         impl $name {
             /// From an answer; nothing when it is left out, since ids begin with 1.
             pub(super) fn read(value: &Value) -> Option<Self> {
@@ -37,12 +35,22 @@ macro_rules! ids {
                 self.0.fmt(f)
             }
         }
+    };
+}
+
+macro_rules! ids {
+    ($($(#[$meta:meta])* $name:ident;)+) => { $(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+
+        numbers! { $name }
     )+ };
 }
 
+numbers! { ProductId }
+
 ids! {
-    /// A product: what lies in one slot of one machine, and is ordered.
-    ProductId;
     /// A category of one machine's products, often a row.
     CategoryId;
     /// A pickup code on the platform's books; not the code that the customer types.

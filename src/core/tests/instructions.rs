@@ -1,8 +1,9 @@
 //! What the platform wants of the machine beside vending: followed when it is allowed, fresh and new, once, and never
 //! while an order is open.
 
+use super::catalogue::product;
 use super::world::{DISPENSED, Put, World, settings};
-use crate::board::driver::{Address, LineState, Slot};
+use crate::board::driver::LineState;
 use crate::cloud::envelope;
 use crate::core::event::{Event, MachineTold};
 use crate::core::{
@@ -370,6 +371,7 @@ fn a_factory_reset_is_refused_while_anything_is_owed_and_forgets_no_key() {
 fn faults_are_cleared_as_far_as_it_is_known_where_a_product_lies() {
     let mut settings = settings();
     settings.lock_slot_after_unknown = true;
+    settings.cloud.catalogue = true;
     let mut w = World::with(settings);
     w.deliver(&w.put("1", "1"));
     w.pass_s(1_000);
@@ -378,7 +380,7 @@ fn faults_are_cleared_as_far_as_it_is_known_where_a_product_lies() {
     assert_eq!(w.outcome_on_disk("2", "1"), ["refused"], "the slot is locked");
     w.instruct("client.channel.fault.clear", &[("product_ids", "7,8"), ("floor_status", "1")]);
     assert_eq!(w.core.audit_lines()[0].detail, "0 of 2 products known, 0 slots unlocked");
-    w.core.products_lie([(7, (Address::new(1).unwrap(), Slot(5)))].into());
+    w.is_told(&[product(7, "005", 1, 5)]);
     w.pass_s(1);
     w.instruct("client.channel.fault.clear", &[("product_ids", "7,8"), ("floor_status", "1")]);
     assert_eq!(w.core.audit_lines()[1].detail, "1 of 2 products known, 1 slots unlocked");

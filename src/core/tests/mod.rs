@@ -1,6 +1,7 @@
 //! The rules of an order's life, one test each by name, on the whole core with a scripted board and a model journal.
 
 mod calls;
+mod catalogue;
 mod edges;
 mod faults;
 mod found;
@@ -15,5 +16,7 @@ mod rules;
 mod security;
 mod service;
 mod slot_test;
+mod slots;
 mod sync;
+mod telemetry;
 mod world;

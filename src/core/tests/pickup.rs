@@ -42,7 +42,7 @@ impl World {
         assert_eq!(self.replies.len(), before + 1, "one answer");
         match self.replies.last().unwrap() {
             Reply::Entered(entry) => entry.clone(),
-            Reply::Testing(testing) => panic!("{testing:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -415,6 +415,16 @@ fn what_cannot_be_served_now_leaves_the_code_as_it_was() {
     assert_eq!((w.state_of_code("7").as_str(), w.state_of_code("8").as_str(), w.driven()), ("open", "open", 0));
     w.line_is(LineState::Busy);
     assert!(w.is_accepted(DIGITS), "a board that is busy will be free");
+}
+
+#[test]
+fn a_code_that_names_only_its_product_dispenses_from_the_slot_that_the_catalogue_knows() {
+    let mut w = super::catalogue::selling(20_001, "006");
+    w.deliver(&w.code("7", DIGITS).with("channel_code", ""));
+    assert!(w.is_accepted(DIGITS));
+    w.board_ends(DISPENSED);
+    let driven: Vec<u16> = w.script.lock().unwrap().driven.iter().map(|command| command.slot.0).collect();
+    assert_eq!((driven, w.core.slots()[0].count), (vec![6], 4), "and is counted");
 }
 
 #[test]

@@ -7,7 +7,10 @@ use crate::cloud::envelope;
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::core::event::{Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Request, Tag, Token};
-use crate::core::{CloudSettings, Core, Limits, OrderLine, Recovered, Reply, Settings, Start, VerifyOrders};
+use crate::core::{
+    CloudSettings, Core, Limits, OrderLine, Recovered, Reply, Settings, Start, TelemetrySettings, VerifyOrders,
+};
+use crate::order::host::Host;
 use crate::order::key::MachineNo;
 use crate::order::mark::Mark;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
@@ -31,6 +34,8 @@ pub(super) struct Script {
     pub(super) given_up: usize,
     pub(super) opened: usize,
     pub(super) closed: usize,
+    /// The board can tell how warm it is.
+    pub(super) has_climate: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -71,7 +76,11 @@ impl Driver for Scripted {
     }
     fn motor_written(&mut self, _: BootMs, _: Written) {}
     fn serves(&self, service: &Service) -> bool {
-        matches!(service, Service::Door { .. })
+        match service {
+            Service::Door { .. } => true,
+            Service::Climate { .. } => self.script().has_climate,
+            _ => false,
+        }
     }
     fn serve(&mut self, _: BootMs, _: &Service) {
         self.script().state = LineState::Busy;
@@ -121,6 +130,8 @@ pub(super) struct World {
     pub(super) mark: Option<Mark>,
     /// What whoever stands there was told.
     pub(super) replies: Vec<Reply>,
+    /// What the system says of the controller.
+    pub(super) host: Option<Host>,
 }
 
 pub(super) fn settings() -> Settings {
@@ -138,6 +149,7 @@ pub(super) fn settings() -> Settings {
             verify_orders: VerifyOrders::Never,
             refund_failed: false,
             sync_results: false,
+            catalogue: false,
         },
         profile: Profile::find("tcn-00ff", Path::new(".")).unwrap(),
         lock_slot_after_unknown: false,
@@ -146,6 +158,7 @@ pub(super) fn settings() -> Settings {
         allow: BTreeSet::new(),
         boot_id: BootId([1; 16]),
         seed: 7,
+        telemetry: TelemetrySettings { heartbeat_ms: 300_000, climate_ms: None },
         // Tests that bring thousands at once are about other limits.
         limits: Limits { messages_burst: u64::MAX, ..Limits::default() },
     }
@@ -160,6 +173,7 @@ fn script() -> Arc<Mutex<Script>> {
         given_up: 0,
         opened: 0,
         closed: 0,
+        has_climate: false,
         outputs: VecDeque::new(),
     }))
 }
@@ -203,6 +217,7 @@ impl World {
             messages: 0,
             mark: None,
             replies: Vec::new(),
+            host: None,
         };
         world.begin(false);
         world
@@ -298,6 +313,8 @@ impl World {
                 self.story.push(format!("{} {}", request.method, request.url));
                 self.requests.push_back((token, request));
             }
+            // Without a host to look at, nothing is heard of the machine: most tests are about orders.
+            Effect::LookAtHost => todo.extend(self.host.clone().map(Event::Host)),
             Effect::Served { result, .. } => self.story.push(format!("served {result:?}")),
             Effect::Reply { reply, .. } => {
                 self.story.push("reply".to_owned());

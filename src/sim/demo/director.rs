@@ -289,6 +289,9 @@ impl Director {
                 Saying::Offline => {
                     (Role::Broker, "publishes the agent's will: offline".into(), "发布代理程序的遗嘱：离线".into())
                 }
+                Saying::OfItself { method } => {
+                    (Role::Agent, format!("tells of itself: {method}"), format!("上报自身状态：{method}"))
+                }
                 Saying::Strange => {
                     (Role::Agent, "says something that nobody can read".into(), "发出无法识别的消息".into())
                 }

@@ -109,6 +109,11 @@ pub enum Saying {
     },
     /// `client.offline`.
     Offline,
+    /// Any other `client.` message: what the machine tells of itself.
+    OfItself {
+        /// Its method.
+        method: String,
+    },
     /// Unsigned, unreadable, or of a method that nobody expects.
     Strange,
 }
@@ -128,6 +133,7 @@ impl Saying {
                 Saying::Reported { order_id, outcome: of("outcome"), sequence }
             }
             Some(OFFLINE_METHOD) => Saying::Offline,
+            Some(method) if method.starts_with("client.") => Saying::OfItself { method: method.to_owned() },
             _ => Saying::Strange,
         }
     }

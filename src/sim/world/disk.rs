@@ -119,7 +119,7 @@ impl Disk {
     }
 
     /// Orders and tombstones, as the next process will find them.
-    pub(super) fn records(&self) -> usize {
+    pub(super) fn orders(&self) -> usize {
         orders_of(&self.seen.records).len()
     }
 
@@ -172,6 +172,16 @@ impl Disk {
     /// The calls that no loss of power can take any more.
     pub(super) fn durable_calls(&self) -> Vec<CallRecord> {
         all_of(&self.durable.records).calls
+    }
+
+    /// No slot waits for room to be told of.
+    pub(super) fn all_is_told(&self) -> bool {
+        self.beneath().slots.iter().all(|slot| !slot.untold)
+    }
+
+    /// What the journal holds beneath a batch that is about to be handed over.
+    pub(super) fn beneath(&self) -> Records {
+        all_of(&self.seen.records)
     }
 }
 

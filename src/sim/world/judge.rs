@@ -1,6 +1,7 @@
 //! The promise, held against what the board really did and what the world was really told.
 
 mod doubt;
+mod stock;
 
 use super::plan::Placed;
 use crate::cloud::device::DRIVE_WITHIN_S;
@@ -183,6 +184,26 @@ pub enum Broken {
         /// The words of the books.
         books: String,
     },
+    /// The goods of a slot were not counted with the outcomes that the same batch carries.
+    #[error("slot {slot}: {found} goods are kept where {wanted} must be left by the outcomes in the same batch")]
+    Miscounted {
+        /// The slot.
+        slot: u16,
+        /// What the batch says.
+        found: u16,
+        /// What follows from the outcomes.
+        wanted: u16,
+    },
+    /// Nothing goes wrong any more, and the platform believes another count than the machine.
+    #[error("slot {slot} holds {count} goods, the platform was told {told:?}")]
+    StockNotTold {
+        /// The slot.
+        slot: u16,
+        /// What the machine keeps.
+        count: u16,
+        /// What the platform believes.
+        told: Option<u64>,
+    },
     /// More is kept than may be.
     #[error("{found} {what}, at most {limit} may be")]
     Unbounded {
@@ -282,14 +303,14 @@ const LATE_AFTER_S: u64 = 100;
 
 impl Judge {
     /// A batch is handed to the disk: what becomes of units, as the core believes.
-    pub(super) fn observe(&mut self, batch: &Batch, now_ms: u64, true_s: u64) -> Result<(), Broken> {
+    pub(super) fn observe(&mut self, beneath: &Records, batch: &Batch, now_ms: u64, true_s: u64) -> Result<(), Broken> {
         let unreadable = |e: record::RecordError| Broken::Journal(e.to_string());
         let ledger = record::decode_ledger(&batch.ledger).map_err(unreadable)?;
         let records = Records::read(batch.puts.iter().map(|(key, bytes)| (key, bytes))).map_err(unreadable)?;
         for order in &records.orders {
             self.doubt.observe(order, &ledger, now_ms, true_s);
         }
-        Ok(())
+        stock::hold_against_outcomes(beneath, &records)
     }
 
     /// A person accepts that the journal is lost: what was acknowledged may be lost with it, and what is sent once

@@ -2,20 +2,26 @@
 
 use super::judge::{Broken, Channel, Judge};
 use super::plan::{Fault, Manner, Placed, Plan};
+use crate::board::profile::Profile;
 use crate::cloud::envelope;
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::pickup::PUT_METHOD;
 use crate::cloud::report::REPORT_METHOD;
 use crate::cloud::sign::SigningKey;
+use crate::cloud::telemetry::{PRODUCT_METHOD, RESTOCK_METHOD};
 use crate::core::event::{Audience, FailureKind, HttpAnswer, HttpFailure, Request};
 use crate::order::key::{Id, IdError, Key, MachineNo};
+use crate::order::motor::Slot;
+use crate::order::stock::{Fen, SlotRecord};
 use crate::order::time::UnixMs;
-use crate::sim::cloud::{SimCloud, SimOrder};
+use crate::sim::cloud::{SimCloud, SimOrder, SimProduct};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Base of the simulated cloud.
 pub(super) const CLOUD_URL: &str = "https://cloud.example";
+/// Each slot is filled with so many goods, more than any run takes out.
+pub(super) const FILLED_WITH: u16 = 500;
 /// Every order's record.
 pub(super) const RECORD: u64 = 1;
 /// A client gives up on a silent receiver after this time, in ms.
@@ -45,12 +51,27 @@ const GIVEN_UP_AFTER_MS: u64 = 120_000;
 pub(super) type Answered = (u64, Result<HttpAnswer, HttpFailure>);
 
 impl Outside {
-    pub(super) fn new(plan: &Plan, account: Account, machine_no: MachineNo) -> Outside {
+    pub(super) fn new(plan: &Plan, profile: &Profile, account: Account, machine_no: MachineNo) -> Outside {
         let mut cloud = SimCloud::new(account, machine_no);
         for order in &plan.orders {
             let status = if order.paid { "SUCCESS" } else { "NOTPAY" }.to_owned();
             let records = BTreeMap::from([(RECORD, "WAITING_PICKED_UP".to_owned())]);
             cloud.orders.insert(order.order_id, SimOrder { status, records });
+        }
+        for order in &plan.orders {
+            // Its codes are those of the profile, as the platform's are; what is no slot of the board is not sold.
+            let Some(code) = profile.slots.code_of(Slot(order.code)) else { continue };
+            let id = u64::from(order.address) * 10_000 + u64::from(order.code);
+            let product = SimProduct {
+                name: format!("goods {id}"),
+                price: Fen(100),
+                channel_name: format!("A{code}"),
+                code: format!("{code:03}"),
+                addr: order.address,
+                stock: FILLED_WITH.into(),
+                capacity: FILLED_WITH.into(),
+            };
+            cloud.products.insert(id, product);
         }
         let gives_up = |order: &&Placed| plan.gives_up && order.paid;
         let at_ms = |order: &Placed| (order.order_id, order.issued_at_ms + GIVEN_UP_AFTER_MS);
@@ -88,6 +109,18 @@ impl Outside {
             app_secret: AppSecret::new("simulated"),
             app_key: key.clone(),
         }
+    }
+
+    /// At the end platform and machine agree on how many are there.
+    pub(super) fn hold_against_the_slots(&self, slots: &[SlotRecord]) -> Result<(), Broken> {
+        for record in slots {
+            let Some(product) = &record.product else { continue };
+            let told = self.cloud.products.get(&product.id.0).map(|product| product.stock);
+            if told != Some(record.count.into()) {
+                return Err(Broken::StockNotTold { slot: record.slot.0, count: record.count, told });
+            }
+        }
+        Ok(())
     }
 
     /// Orders that the cloud was told to refund.
@@ -148,12 +181,35 @@ impl Outside {
         envelope::open(payload).is_ok_and(|fields| fields.get("method").is_some_and(tells_a_result))
     }
 
-    /// A message arrives at the platform.
-    pub(super) fn hear(&mut self, payload: &[u8], judge: &mut Judge) -> Result<(), Broken> {
+    /// A message arrives at the platform; what is left of an old connection (not `is_on`) changes no stock any more, since
+    /// it is sent again on the new one.
+    pub(super) fn hear(&mut self, payload: &[u8], is_on: bool, judge: &mut Judge) -> Result<(), Broken> {
         let unreadable = |why: &str| Broken::ReportUnreadable(why.to_owned());
         let fields = envelope::open(payload).map_err(|e| unreadable(&e.to_string()))?;
-        if !fields.get("method").is_some_and(tells_a_result) {
-            return Ok(());
+        match fields.get("method") {
+            Some(method) if tells_a_result(method) => {}
+            Some(PRODUCT_METHOD | RESTOCK_METHOD) if !is_on => return Ok(()),
+            Some(PRODUCT_METHOD) => {
+                let number = |name| fields.get(name).and_then(|text| text.parse::<u64>().ok());
+                let (Some(id), Some(count)) = (number("product_id"), number("current_inventory")) else {
+                    return Err(unreadable(PRODUCT_METHOD));
+                };
+                self.cloud.products.get_mut(&id).ok_or_else(|| unreadable("product_id"))?.stock = count;
+                return Ok(());
+            }
+            Some(RESTOCK_METHOD) => {
+                let ids: Vec<String> = fields
+                    .get("product_ids")
+                    .and_then(|text| serde_json::from_str(text).ok())
+                    .ok_or_else(|| unreadable("product_ids"))?;
+                for id in ids {
+                    let product = id.parse().ok().and_then(|id: u64| self.cloud.products.get_mut(&id));
+                    let product = product.ok_or_else(|| unreadable("product_ids"))?;
+                    product.stock = product.capacity;
+                }
+                return Ok(());
+            }
+            _ => return Ok(()),
         }
         let field = |name| fields.get(name).ok_or_else(|| unreadable(name));
         let key = key(field("order_id")?, field("record_id")?)?;

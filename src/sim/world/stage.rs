@@ -18,7 +18,7 @@ use super::story::Story;
 use crate::board::profile::Profile;
 use crate::cloud::sign::SigningKey;
 use crate::core::event::{Event, Request, Token};
-use crate::core::{CloudSettings, Core, Settings};
+use crate::core::{CloudSettings, Core, Settings, TelemetrySettings};
 use crate::order::instruction::{Act, Permission};
 use crate::order::key::{Key, MachineNo};
 use crate::order::mark::Mark;
@@ -34,6 +34,12 @@ use trouble::span;
 const BEGIN_MS: u64 = 1_714_373_688_000;
 /// What the boot clock shows when the agent starts, in ms.
 const BOOTED_MS: u64 = 4_000;
+/// Somebody fills the slots at this time, in ms: before the first command.
+const FILLED_MS: u64 = 10_000;
+/// Signs of life come so often, in ms; more often than in the field, so that they meet what goes wrong.
+const HEARTBEAT_MS: u64 = 60_000;
+/// So does the question for the climate, where the board can tell.
+const CLIMATE_MS: u64 = 45_000;
 /// The broker keeps our session this long, in s: a week.
 const SESSION_EXPIRY_S: u64 = 604_800;
 /// A process that ended is started again after this time, in ms.
@@ -98,6 +104,8 @@ enum Happening {
     Calm,
     /// Is all settled?
     Look,
+    /// A person fills the slots.
+    Fill,
 }
 
 /// What the wall clock does.
@@ -215,7 +223,7 @@ impl<'p> Stage<'p> {
             broker: Broker::default(),
             fallen_silent: BTreeSet::new(),
             line: Line::new(emulator_for(&profile, plan.turn_ms, faults)),
-            outside: Outside::new(plan, account.clone(), machine_no.clone()),
+            outside: Outside::new(plan, &profile, account.clone(), machine_no.clone()),
             settings: Settings {
                 machine_no,
                 mqtt_key: key,
@@ -225,6 +233,7 @@ impl<'p> Stage<'p> {
                     verify_orders: plan.verify_orders,
                     refund_failed: plan.refund_failed,
                     sync_results: plan.sync_results,
+                    catalogue: true,
                 },
                 profile,
                 lock_slot_after_unknown: plan.lock_slot_after_unknown,
@@ -233,6 +242,7 @@ impl<'p> Stage<'p> {
                 allow: [Permission::Reboot, Permission::Shutdown, Permission::FactoryReset].into(),
                 boot_id: BootId([0; 16]),
                 seed: plan.seed,
+                telemetry: TelemetrySettings { heartbeat_ms: HEARTBEAT_MS, climate_ms: Some(CLIMATE_MS) },
                 limits: plan.limits,
             },
             beats: BTreeMap::new(),
@@ -253,6 +263,7 @@ impl<'p> Stage<'p> {
         };
         stage.boot(plan.first_clock);
         stage.at(1, Happening::Start);
+        stage.at(FILLED_MS, Happening::Fill);
         for (n, sending) in plan.sendings.iter().enumerate() {
             stage.at(sending.at_ms, Happening::Send(n));
         }
@@ -302,6 +313,7 @@ impl<'p> Stage<'p> {
                 self.wake()?;
             }
         }
+        self.outside.hold_against_the_slots(&self.disk.beneath().slots)?;
         self.judge.judge_codes(&self.codes_at_the_end())?;
         self.judge.judge(&self.placed, self.plan.refund_failed, &self.outside.refunded(&self.placed))?;
         self.hold_against_the_books()
@@ -417,6 +429,7 @@ impl<'p> Stage<'p> {
             }
             Happening::Calm => self.calm()?,
             Happening::Look => self.look()?,
+            Happening::Fill => self.fill()?,
         }
         Ok(())
     }

@@ -135,7 +135,7 @@ impl Stage<'_> {
         // A lost journal's word that arrives only now stands for nothing that this one said.
         if (is_on || self.still_arrives(connection)) && life >= self.first_life {
             self.outside.give_up(self.now_ms);
-            self.outside.hear(payload, &mut self.judge)?;
+            self.outside.hear(payload, is_on, &mut self.judge)?;
         }
         if is_on {
             let event = Event::Published(token);

@@ -94,7 +94,7 @@ impl Stage<'_> {
             let status = core.status(now);
             let open_reports = status.reports_open + status.calls_open + status.results_open;
             let open_orders = core.open_orders().len();
-            self.is_over = open_orders == 0 && open_reports == 0 && self.broker.is_empty();
+            self.is_over = open_orders == 0 && open_reports == 0 && self.broker.is_empty() && self.disk.all_is_told();
             self.find_what_grows(core, now)?;
             let latest_ms = self.plan.calm_at_ms.max(self.started_at_ms) + PATIENCE_H * HOUR_MS;
             if !self.is_over && self.now_ms > latest_ms {
@@ -139,8 +139,8 @@ impl Stage<'_> {
             ("orders not settled", core.open_orders().len(), limits.reports_open + limits.refusal_reserve),
             ("tombstones", status.orders_settled, limits.tombstones.max(young) + own),
             // One goes from memory with each event and from the disk with the next commit.
-            ("records", self.disk.records(), kept + calls + 2 * self.placed.len() + 2 * own),
-            ("calls", calls, self.placed.len()),
+            ("records of orders", self.disk.orders(), kept + 2 * self.placed.len() + 2 * own),
+            ("calls", calls, 6 * self.placed.len()),
             ("orders", kept, self.placed.len() + own),
             ("rejected messages", status.rejected.len(), RING_MAX),
             ("audit entries", core.audit_lines().len(), AUDIT_KEPT),

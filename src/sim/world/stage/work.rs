@@ -1,13 +1,18 @@
 //! The core at work: what it is told, what it wants done, and the disk that does it.
 
 use super::{Happening, RESTART_MS, SESSION_EXPIRY_S, Stage};
-use crate::core::TOMBSTONE_AGE_MIN_S;
-use crate::core::event::{Audience, Effect, Epoch, Event, Level, Request};
+use crate::cloud::envelope;
+use crate::cloud::telemetry::{CHANNEL_METHOD, PRODUCT_METHOD, RESTOCK_METHOD};
+use crate::core::event::{Audience, Effect, Epoch, Event, Level, Request, Token};
+use crate::core::{SlotAct, TOMBSTONE_AGE_MIN_S};
 use crate::order::call::{CallRecord, Operation, Way};
+use crate::order::host::Host;
+use crate::order::motor::{Address, Slot};
 use crate::sim::world::broker::Sent;
 use crate::sim::world::judge::Broken;
-use crate::sim::world::outside::Outside;
+use crate::sim::world::outside::{FILLED_WITH, Outside};
 use crate::sim::world::plan::{Beat, Fault};
+use std::collections::BTreeSet;
 
 impl Stage<'_> {
     /// Gives the core an event and carries out what it wants. How many effects there were, notes apart.
@@ -30,6 +35,7 @@ impl Stage<'_> {
                 | Effect::Served { .. }
                 | Effect::Reply { .. }
                 | Effect::Machine(_)
+                | Effect::LookAtHost
                 | Effect::Note(_)
                 | Effect::End(_) => None,
             };
@@ -58,7 +64,7 @@ impl Stage<'_> {
                 if self.disk.is_damaged() {
                     return Err(Broken::QuarantineBroken("a commit"));
                 }
-                self.judge.observe(&batch, self.now_ms, self.true_ms() / 1_000)?;
+                self.judge.observe(&self.disk.beneath(), &batch, self.now_ms, self.true_ms() / 1_000)?;
                 if !self.disk.begin(id, batch) {
                     return Err(Broken::TwoCommits);
                 }
@@ -83,6 +89,7 @@ impl Stage<'_> {
                 if self.disk.is_damaged() && Outside::is_report(&payload) {
                     return Err(Broken::QuarantineBroken("a result is told"));
                 }
+                self.hold_message_against_the_calls(&payload)?;
                 if let Some(connection) = self.broker.connection.as_ref().map(|c| c.id) {
                     let on_its_way_ms = if self.chance.u8(..20) == 0 { 900 } else { 10 };
                     let on_its_way_ms = self.broker.arrives_ms(self.now_ms, on_its_way_ms);
@@ -108,6 +115,9 @@ impl Stage<'_> {
             Effect::Served { .. } => {}
             Effect::Reply { reply, .. } => self.replied(&reply)?,
             Effect::Machine(request) => self.carry_out_request(request)?,
+            Effect::LookAtHost => {
+                self.after(0, Happening::ToCore { life, connection: None, event: Event::Host(Host::default()) });
+            }
             Effect::Note(note) => {
                 if note.level >= Level::Info {
                     self.story.tell(self.now_ms, || format!("  {}: {}", note.what, note.text));
@@ -124,6 +134,19 @@ impl Stage<'_> {
                 self.disk.process_dies(&mut self.chance);
                 self.end_life();
                 self.after(RESTART_MS, Happening::Start);
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody fills the slots that will be sold from; their goods are counted from here on.
+    pub(super) fn fill(&mut self) -> Result<(), Broken> {
+        let slots: BTreeSet<(u8, u16)> = self.placed.iter().map(|(_, order)| (order.address, order.code)).collect();
+        for (number, (address, slot)) in slots.into_iter().enumerate() {
+            let token = Token(number.try_into().unwrap_or(u64::MAX));
+            if let Some(address) = Address::new(address) {
+                let act = SlotAct::Restock { address, slot: Slot(slot), count: Some(FILLED_WITH) };
+                self.tell(Event::SlotAct { token, act })?;
             }
         }
         Ok(())
@@ -152,6 +175,25 @@ impl Stage<'_> {
         match self.disk.durable_calls().iter().any(is_this) {
             true => Ok(()),
             false => Err(Broken::CallBeforeDurable(format!("{} {}", request.method, request.url))),
+        }
+    }
+
+    /// The same for what is told of a slot.
+    fn hold_message_against_the_calls(&self, payload: &[u8]) -> Result<(), Broken> {
+        let Ok(message) = envelope::open(payload) else { return Ok(()) };
+        let method = message.get("method").unwrap_or_default();
+        if ![PRODUCT_METHOD, RESTOCK_METHOD, CHANNEL_METHOD].contains(&method) {
+            return Ok(());
+        }
+        let is_this = |call: &CallRecord| match &call.call.way {
+            Way::Publish { method: m, fields } => {
+                **m == *method && fields.iter().all(|(name, text)| message.get(name) == Some(&**text))
+            }
+            Way::Http(_) => false,
+        };
+        match self.disk.durable_calls().iter().any(is_this) {
+            true => Ok(()),
+            false => Err(Broken::CallBeforeDurable(method.to_owned())),
         }
     }
 

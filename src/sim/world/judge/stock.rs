@@ -1,0 +1,43 @@
+//! The goods of a slot change by what ended in the same batch, once for each unit, whatever was cut before.
+
+use super::Broken;
+use crate::order::life::{Order, Unit};
+use crate::order::motor::{Address, Slot};
+use crate::order::outcome::UnitOutcome;
+use crate::order::record::Records;
+use std::collections::BTreeMap;
+
+/// By how much the units of an order change the count of their slot. Judged here anew, from what was on the disk and
+/// what comes upon it; a unit that was never on the line is not counted.
+fn change(before: Option<&Order>, now: &Order) -> i32 {
+    let left = |outcome: UnitOutcome| i32::from(outcome.is_dispensed() || outcome == UnitOutcome::Unknown);
+    let units = now.units.iter().enumerate().map(|(n, unit)| (before.and_then(|order| order.units.get(n)), unit));
+    let changes = units.map(|(before, now)| match (before, now) {
+        (Some(Unit::Intent(_)), Unit::Done(outcome)) => -left(*outcome),
+        (Some(Unit::Done(before)), Unit::Done(outcome)) => left(*before) - left(*outcome),
+        _ => 0,
+    });
+    changes.sum()
+}
+
+/// Holds a batch against what lies beneath it.
+pub(super) fn hold_against_outcomes(beneath: &Records, batch: &Records) -> Result<(), Broken> {
+    let mut changes: BTreeMap<(Address, Slot), i32> = BTreeMap::new();
+    // A test vend is nobody's order, and touches no stock.
+    for order in batch.orders.iter().filter(|order| !order.key.is_test()) {
+        let before = beneath.orders.iter().find(|known| known.key == order.key);
+        if let Some(turns) = order.turns {
+            *changes.entry((turns.address, turns.slot)).or_default() += change(before, order);
+        }
+    }
+    for known in &beneath.slots {
+        let at = (known.address, known.slot);
+        let after = batch.slots.iter().find(|slot| (slot.address, slot.slot) == at).unwrap_or(known);
+        let change = changes.get(&at).copied().unwrap_or(0);
+        let wanted = u16::try_from(i32::from(known.count) + change).unwrap_or(0);
+        if after.count != wanted {
+            return Err(Broken::Miscounted { slot: at.1.0, found: after.count, wanted });
+        }
+    }
+    Ok(())
+}
