@@ -45,7 +45,7 @@ struct Fetch {
     page: u32,
     is_under_way: bool,
     offers: BTreeMap<At, Offer>,
-    /// What was counted here after the platform was asked: its answer may be older.
+    /// Slots whose count the platform did not know yet when it was asked, or that changed since: its answer may be older.
     counted_since: BTreeSet<At>,
     /// Products for slots that this board has not.
     strange: usize,
@@ -97,7 +97,7 @@ impl Core {
         if self.catalogue.fetch.is_none() && self.catalogue.at.is_some_and(|at| at <= now.boot) {
             self.catalogue.at = None;
             let places = places(&self.settings.profile);
-            let (offers, counted_since) = (BTreeMap::new(), BTreeSet::new());
+            let (offers, counted_since) = (BTreeMap::new(), self.counts_on_their_way());
             let fetch = Fetch { places, page: 1, is_under_way: false, offers, counted_since, strange: 0 };
             self.catalogue.fetch = Some(fetch);
         }

@@ -114,6 +114,7 @@ impl Core {
         self.recover_slots(std::mem::take(&mut records.slots));
         let mut on_line: Vec<(u64, Key, usize)> = Vec::new();
         self.take_calls(now, records.calls);
+        self.tell_recovered_slots_anew(now);
         for mut order in records.orders {
             let key = order.key.clone();
             self.ledger.arrivals = self.ledger.arrivals.max(order.arrival_number);

@@ -59,6 +59,11 @@ fn stock_of(at: At) -> Subject {
     Subject::new("slot-stock", &Name(at))
 }
 
+/// The state of a slot.
+fn state_of(at: At) -> Subject {
+    Subject::new("slot-state", &Name(at))
+}
+
 /// What a person did at a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "act")]
@@ -182,8 +187,7 @@ impl Core {
     fn tell_condition(&mut self, now: Now, at: At) {
         let condition = self.slots.get(at).map(|record| record.condition).unwrap_or_default();
         if let Some((product, _)) = self.slots.sold(at) {
-            let subject = Subject::new("slot-state", &Name(at));
-            self.tell_of_slot(now, at, subject, telemetry::channel_status(product, condition));
+            self.tell_of_slot(now, at, state_of(at), telemetry::channel_status(product, condition));
         }
     }
 
@@ -196,12 +200,26 @@ impl Core {
         }
     }
 
+    /// A call that the journal still had may be older than what the platform has heard: that it was taken may have been
+    /// seen and not durable, and is lost with the power. So what is true now takes its place.
+    pub(super) fn tell_recovered_slots_anew(&mut self, now: Now) {
+        let all: Vec<At> = self.slots.records.keys().copied().collect();
+        for at in all {
+            if self.calls.is_open(&stock_of(at)) {
+                self.tell_stock(now, at, telemetry::product);
+            }
+            if self.calls.is_open(&state_of(at)) {
+                self.tell_condition(now, at);
+            }
+        }
+    }
+
     /// What was left out is told, if there is room now.
     pub(super) fn tell_the_untold(&mut self, now: Now) {
         let untold: Vec<At> =
             self.slots.records.iter().filter(|(_, record)| record.untold).map(|(at, _)| *at).collect();
         for at in untold {
-            if self.calls.open() >= self.settings.limits.calls_open.saturating_sub(STATES_OF_A_SLOT) {
+            if self.calls.open().saturating_add(STATES_OF_A_SLOT) > self.settings.limits.calls_open {
                 return;
             }
             if let Some(record) = self.slots.records.get_mut(&at) {
@@ -220,6 +238,11 @@ impl Core {
             let way = telemetry::product(product, count, Some(on_sale)).into_way();
             self.call(now, Call { subject: stock_of(at), way, newest_wins: false });
         }
+    }
+
+    /// Slots whose count the platform may not know yet.
+    pub(super) fn counts_on_their_way(&self) -> BTreeSet<At> {
+        self.slots.records.keys().filter(|at| !self.stock_is_told(**at)).copied().collect()
     }
 
     /// Nothing that was counted here is still on its way to the platform.
@@ -302,7 +325,7 @@ impl Core {
     }
 
     /// The whole catalogue came. What changed is written with the next commit; nothing, if nothing did.
-    /// `counted_since`: slots whose count changed after the platform was asked.
+    /// `counted_since`: slots whose count it did not know when it was asked, or that changed since.
     pub(super) fn take_offers(&mut self, now: Now, offers: BTreeMap<At, Offer>, counted_since: &BTreeSet<At>) {
         // What is sold no more is not counted any more; what only people know of is none of the platform's business.
         let is_gone = |(at, record): (&At, &SlotRecord)| record.product.is_some() && !offers.contains_key(at);

@@ -372,6 +372,7 @@ fn faults_are_cleared_as_far_as_it_is_known_where_a_product_lies() {
     let mut settings = settings();
     settings.lock_slot_after_unknown = true;
     settings.cloud.catalogue = true;
+    settings.profile.addresses.count = 1;
     let mut w = World::with(settings);
     w.deliver(&w.put("1", "1"));
     w.pass_s(1_000);
