@@ -36,10 +36,10 @@ const BEGIN_MS: u64 = 1_714_373_688_000;
 const BOOTED_MS: u64 = 4_000;
 /// Somebody fills the slots at this time, in ms: before the first command.
 const FILLED_MS: u64 = 10_000;
-/// Signs of life come so often, in ms; more often than in the field, so that they meet what goes wrong.
-const HEARTBEAT_MS: u64 = 60_000;
-/// So does the question for the climate, where the board can tell.
-const CLIMATE_MS: u64 = 45_000;
+/// Signs of life come so often, in ms, as in the field: some runs last a month.
+const HEARTBEAT_MS: u64 = 300_000;
+/// So does the question for the climate after the first of each life, where the board can tell.
+const CLIMATE_MS: u64 = 1_800_000;
 /// The broker keeps our session this long, in s: a week.
 const SESSION_EXPIRY_S: u64 = 604_800;
 /// A process that ended is started again after this time, in ms.
