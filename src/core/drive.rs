@@ -629,7 +629,7 @@ impl Core {
                 Ok(true) => {
                     self.note(Warn, "correction", format!("order {}: {evidence:?}", last.key));
                     let now_is = UnitOutcome::from_evidence(evidence);
-                    self.count_unit(now, Some((address, last.slot)), Some(UnitOutcome::Unknown), now_is);
+                    self.count_unit(now, self.slot_of_order(&last.key), Some(UnitOutcome::Unknown), now_is);
                     self.save(&last.key, [After::Release]);
                     self.report(now, &last.key);
                     return;
