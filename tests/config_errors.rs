@@ -127,7 +127,7 @@ fn a_misspelt_key_is_set_right() {
   |
 8 | ap_id = "ds0000000000000000"
   | ^^^^^
-  = did you mean `app_id`? There are: url, allow_plaintext, app_id, verify_orders, refund_failed, sync, ca_file, client_certificate, client_key"#,
+  = did you mean `app_id`? There are: url, allow_plaintext, app_id, verify_orders, refund_failed, sync, catalogue, ca_file, client_certificate, client_key"#,
     );
 }
 
@@ -141,7 +141,7 @@ fn a_section_that_does_not_exist_is_refused() {
    |
 10 | [bord]
    |  ^^^^
-   = did you mean `board`? There are: machine_no, broker, cloud, signing, board, report, time, remote, state, control"#,
+   = did you mean `board`? There are: machine_no, broker, cloud, signing, board, report, telemetry, time, remote, state, control"#,
     );
 }
 
