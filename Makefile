@@ -42,7 +42,7 @@ TEST_THREADS := $(shell echo $$((3 * $$(nproc))))
 # With the switches of `make sabotage`, all off, so that one build serves both; a plain `cargo test` is without them.
 SIMULATION := $(CARGO) test --profile simulation --features sabotage --test simulation -- --nocapture
 # With its build two to three minutes of two cores; a plain `cargo test` runs a hundred lives in debug.
-SEEDS_IN_TEST := 8000
+SEEDS_IN_TEST := 20000
 SEEDS ?= 100000
 .PHONY: sim
 sim: build-needs ## SEEDS simulated lives of a machine (100,000), from FROM on; SEED=n tells one

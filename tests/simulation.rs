@@ -9,8 +9,8 @@ use std::time::Instant;
 use vend::sim::world::plan::PROFILES;
 use vend::sim::world::{Plan, Run, Story, failure_of, run};
 
-/// For a plain `cargo test`, which builds for debugging: a few seconds. `make test` runs 8,000 in another profile.
-const SEEDS: u64 = 100;
+/// For a plain `cargo test`, which builds for debugging: a few seconds. `make test` runs 20,000 in another profile.
+const SEEDS: u64 = 300;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))

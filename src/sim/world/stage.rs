@@ -115,6 +115,8 @@ struct Host {
     booted_at_ms: u64,
     wall_error_ms: i64,
     synchronised: bool,
+    /// Without power until then, in ms.
+    dark_until_ms: u64,
     /// A new boot at the next start, with this clock.
     reboots: Option<BootClock>,
     /// The motor marks at the two places where the configuration may have them, and which one it is now.
@@ -212,6 +214,7 @@ impl<'p> Stage<'p> {
                 booted_at_ms: 0,
                 wall_error_ms: 0,
                 synchronised: false,
+                dark_until_ms: 0,
                 reboots: None,
                 marks: [None; 2],
                 mark_at: 0,

@@ -22,6 +22,10 @@ impl Stage<'_> {
         if self.core.is_some() {
             return Ok(());
         }
+        if self.now_ms < self.host.dark_until_ms {
+            self.at(self.host.dark_until_ms, Happening::Start);
+            return Ok(());
+        }
         if let Some(clock) = self.host.reboots.take() {
             self.boot(clock);
         }
@@ -134,6 +138,13 @@ impl Stage<'_> {
             self.board_cuts += 1;
             return;
         }
+        if whom != Whom::Agent {
+            // A computer that is just starting has no power either: it does not poll a dark board for a month.
+            self.host.dark_until_ms = self.host.dark_until_ms.max(self.now_ms + off_ms);
+        }
+        if off_ms > SESSION_EXPIRY_S * 1_000 {
+            self.broker.lose_session();
+        }
         if self.core.is_none() {
             return;
         }
@@ -151,9 +162,6 @@ impl Stage<'_> {
             }
         }
         self.end_life();
-        if off_ms > SESSION_EXPIRY_S * 1_000 {
-            self.broker.lose_session();
-        }
         self.after(off_ms.max(1), Happening::Start);
     }
 
