@@ -1,6 +1,6 @@
 //! Secrets: one file each, in a directory that only the daemon can read. They are read only if something uses them.
 
-use super::file::cloud_asked_by;
+use super::file::{self, cloud_asked_by};
 use super::problem::Both;
 use super::{Config, MqttSigning};
 use crate::order::constant_time;
@@ -80,11 +80,14 @@ pub enum Credential {
     AppKey,
     /// The password to `broker.username`.
     MqttPassword,
+    /// The log-in at `sale.url`, as the text of a Cookie header.
+    SaleSession,
 }
 
 impl Credential {
     /// All of them.
-    pub const ALL: [Credential; 3] = [Credential::AppSecret, Credential::AppKey, Credential::MqttPassword];
+    pub const ALL: [Credential; 4] =
+        [Credential::AppSecret, Credential::AppKey, Credential::MqttPassword, Credential::SaleSession];
 
     /// The name of its file.
     #[must_use]
@@ -93,18 +96,22 @@ impl Credential {
             Credential::AppSecret => "app_secret",
             Credential::AppKey => "app_key",
             Credential::MqttPassword => "mqtt_password",
+            Credential::SaleSession => "sale_session",
         }
     }
 
     /// The setting that needs it, or `None` when this configuration does without.
     #[must_use]
     pub fn needed_by(self, config: &Config) -> Option<&'static str> {
+        let selling = config.sale.as_ref().map(|sale| sale.cloud);
         let calls = config.cloud.as_ref().and_then(|cloud| cloud_asked_by(cloud.verify_orders, cloud.refund_failed));
+        let calls = calls.or_else(|| selling.and_then(file::sold_by));
         match self {
             Credential::AppSecret => calls,
             Credential::AppKey if config.mqtt_signing == MqttSigning::AppKey => Some("signing.mqtt_key = \"app_key\""),
             Credential::AppKey => calls,
             Credential::MqttPassword => config.broker.username.as_ref().map(|_| "broker.username"),
+            Credential::SaleSession => config.sale.as_ref()?.endpoint.as_ref().map(|_| "sale.url"),
         }
     }
 }
@@ -118,6 +125,8 @@ pub struct Credentials {
     pub app_key: Option<Secret>,
     /// See [`Credential::MqttPassword`].
     pub mqtt_password: Option<Secret>,
+    /// See [`Credential::SaleSession`].
+    pub sale_session: Option<Secret>,
     /// Files that more people than their owner can read.
     pub exposed: Vec<Exposed>,
 }
@@ -244,6 +253,7 @@ impl Credentials {
                 Credential::AppSecret => credentials.app_secret = Some(secret),
                 Credential::AppKey => credentials.app_key = Some(secret),
                 Credential::MqttPassword => credentials.mqtt_password = Some(secret),
+                Credential::SaleSession => credentials.sale_session = Some(secret),
             }
         }
         Ok(credentials)
@@ -367,15 +377,15 @@ mod tests {
     #[test]
     fn only_what_the_configuration_uses_is_asked_for() {
         let needs = |text: &str| Credential::ALL.map(|c| c.needed_by(&config(text)).is_some());
-        assert_eq!(needs(ALONE), [false, false, false]);
+        assert_eq!(needs(ALONE), [false; 4]);
         assert_eq!(Credentials::load(None, &config(ALONE)).unwrap(), Credentials::default());
-        assert_eq!(needs(&ALONE.replace("\"app_id\"", "\"app_key\"")), [false, true, false]);
-        assert_eq!(needs(&ALONE.replace("localhost\"", "localhost\"\nusername = \"u\"")), [false, false, true]);
+        assert_eq!(needs(&ALONE.replace("\"app_id\"", "\"app_key\"")), [false, true, false, false]);
+        assert_eq!(needs(&ALONE.replace("localhost\"", "localhost\"\nusername = \"u\"")), [false, false, true, false]);
         let cloud = "\nurl = \"https://cloud.example\"\nverify_orders = ";
         let asks = ALONE.replace("\nverify_orders = ", cloud);
-        assert_eq!(needs(&asks), [false, false, false]);
-        assert_eq!(needs(&asks.replace("never", "late")), [true, true, false]);
-        assert_eq!(needs(&asks.replace("\"never\"", "\"never\"\nrefund_failed = true")), [true, true, false]);
+        assert_eq!(needs(&asks), [false; 4]);
+        assert_eq!(needs(&asks.replace("never", "late")), [true, true, false, false]);
+        assert_eq!(needs(&asks.replace("\"never\"", "\"never\"\nrefund_failed = true")), [true, true, false, false]);
     }
 
     #[test]

@@ -28,6 +28,13 @@ pub const HEARTBEAT_DEFAULT_S: i64 = 300;
 /// Seconds between questions for the climate. Each takes the line for a moment, in which an order waits; goods warm up in
 /// tens of minutes, and a day is the longest that says anything.
 pub const CLIMATE_S: RangeInclusive<i64> = 300..=86_400;
+/// Seconds of deafness (a power cut, a network that was away) after which a payment that is found is not served any more
+/// but given back. At 0 only a payment that is seen at once is served; nobody waits longer than ten minutes.
+pub const SERVE_AFTER_RESTART_S: RangeInclusive<i64> = 0..=600;
+/// Long enough for a controller that starts anew, short enough for somebody who has paid and sees a dark screen.
+pub const SERVE_AFTER_RESTART_DEFAULT_S: i64 = 60;
+/// Slots with goods of their own in the file: as many as are kept in all.
+pub const GOODS_MAX: usize = crate::order::stock::SLOTS_MAX;
 /// Where the journal is unless the file says otherwise.
 pub const STATE_DIRECTORY_DEFAULT: &str = "/var/lib/vend";
 /// Where the daemon listens unless the file says otherwise.
@@ -80,6 +87,15 @@ pub const fn cloud_asked_by(verify_orders: VerifyOrders, refund_failed: bool) ->
     }
 }
 
+/// The setting by which a sale calls the open API, if it does.
+#[must_use]
+pub const fn sold_by(cloud: SellingCloud) -> Option<&'static str> {
+    match cloud {
+        SellingCloud::Platform => Some("sale.cloud = \"platform\""),
+        SellingCloud::Course | SellingCloud::Mall => None,
+    }
+}
+
 /// Which of the merchant's credentials signs messages over MQTT; the vendor's page and examples disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,6 +105,29 @@ pub enum MqttKey {
     AppKey,
     /// As on the page.
     AppId,
+}
+
+/// The cloud at which orders of sales at the machine are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SellingCloud {
+    /// The platform of `[cloud]`.
+    Platform,
+    /// See [`crate::cloud::orders::course`].
+    Course,
+    /// See [`crate::cloud::orders::mall`].
+    Mall,
+}
+
+/// What is done for a buyer of whose goods nobody knows whether they came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenUnknown {
+    /// The merchant is told, and a person decides.
+    #[default]
+    Report,
+    /// The money goes back.
+    Refund,
 }
 
 /// When time counts (order-life, rule 28).
@@ -118,6 +157,8 @@ pub struct File {
     pub board: BoardSection,
     /// Where results may be POSTed.
     pub report: ReportSection,
+    /// Sales at the machine.
+    pub sale: SaleSection,
     /// What the machine tells of itself.
     pub telemetry: TelemetrySection,
     /// Time.
@@ -245,6 +286,67 @@ pub struct ReportSection {
     pub allow_plaintext: bool,
     /// Trust these certificates instead of the system's.
     pub ca_file: Option<Spanned<PathBuf>>,
+}
+
+/// `[sale]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SaleSection {
+    /// Who makes the orders; without it nothing is sold at the machine.
+    pub cloud: Option<Spanned<SellingCloud>>,
+    /// Base of course or mall.
+    pub url: Option<Spanned<String>>,
+    /// Plain http:// to another host than loopback is meant.
+    pub allow_plaintext: bool,
+    /// Trust these certificates instead of the system's.
+    pub ca_file: Option<Spanned<PathBuf>>,
+    /// What the pay code says where the cloud gives none, with {order}, {trade_no} and {amount}.
+    pub pay_url: Option<Spanned<String>>,
+    /// Who hears how each sale ended.
+    pub notify_url: Option<Spanned<String>>,
+    /// After a vend of which nobody knows how it ended.
+    pub when_unknown: WhenUnknown,
+    /// See [`SERVE_AFTER_RESTART_S`].
+    pub serve_after_restart_s: Spanned<i64>,
+    /// What lies in which slot, where the platform's catalogue does not say it.
+    pub goods: Vec<Spanned<GoodsEntry>>,
+}
+
+impl Default for SaleSection {
+    fn default() -> Self {
+        SaleSection {
+            cloud: None,
+            url: None,
+            allow_plaintext: false,
+            ca_file: None,
+            pay_url: None,
+            notify_url: None,
+            when_unknown: WhenUnknown::default(),
+            serve_after_restart_s: Spanned::new(0..0, SERVE_AFTER_RESTART_DEFAULT_S),
+            goods: Vec::new(),
+        }
+    }
+}
+
+/// One of `sale.goods`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoodsEntry {
+    /// The driver board, from 1.
+    #[serde(default = "first_board")]
+    pub address: i64,
+    /// The slot, as the board numbers it.
+    pub slot: i64,
+    /// The number on the cloud's books: product_id, album_id or shippingId.
+    pub goods: i64,
+    /// What buyers read.
+    pub name: String,
+    /// Like "3.00".
+    pub price: String,
+}
+
+const fn first_board() -> i64 {
+    1
 }
 
 /// `[telemetry]`.
@@ -385,6 +487,7 @@ mod tests {
             ("broker.keep_alive_s", KEEP_ALIVE_S),
             ("broker.session_expiry_s", SESSION_EXPIRY_S),
             ("telemetry.heartbeat_s", HEARTBEAT_S),
+            ("sale.serve_after_restart_s", SERVE_AFTER_RESTART_S),
         ] {
             let row = format!("`{key}` | `{}` | {} to {} |", coded()[key], range.start(), range.end());
             assert!(include_str!("../../docs/configuration.md").contains(&row), "{row}");
@@ -413,6 +516,8 @@ mod tests {
             *path = None;
         }
         (cloud.client_certificate, cloud.client_key) = (None, None);
+        let sale = &mut with.sale;
+        (sale.cloud, sale.url, sale.pay_url, sale.notify_url, sale.ca_file) = (None, None, None, None, None);
         (with.cloud.ca_file, with.report.ca_file, with.telemetry.climate_s) = (None, None, None);
         assert_eq!(with.to_toml().unwrap(), without.to_toml().unwrap());
     }

@@ -10,13 +10,16 @@ pub mod pem;
 pub mod problem;
 mod profile;
 mod resolve;
+mod sale;
 
 use crate::board::profile::Profile;
 use crate::excerpt::Source;
 use crate::order::instruction::Permission;
 use crate::order::key::MachineNo;
+use crate::order::motor::{Address, Slot};
+use crate::order::stock::Fen;
 use endpoint::Endpoint;
-use file::{File, Protocol, Sync, TimeTrust, VerifyOrders};
+use file::{File, Protocol, SellingCloud, Sync, TimeTrust, VerifyOrders, WhenUnknown};
 use host::HostPattern;
 use problem::ConfigError;
 use std::collections::BTreeSet;
@@ -40,6 +43,8 @@ pub struct Config {
     pub board: Board,
     /// Where results may be POSTed.
     pub report: Report,
+    /// Sales at the machine; `None` where there are none.
+    pub sale: Option<Sale>,
     /// How often the machine tells of itself.
     pub telemetry: Telemetry,
     /// When time counts.
@@ -141,6 +146,42 @@ pub struct Report {
     pub allow_plaintext: bool,
     /// Certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+/// Sales at the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sale {
+    /// Who makes the orders.
+    pub cloud: SellingCloud,
+    /// The base of course or mall; the platform's is [`Cloud::endpoint`].
+    pub endpoint: Option<Endpoint>,
+    /// Certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// What the pay code says where the cloud gives none.
+    pub pay_url: Option<String>,
+    /// Who hears how each sale ended.
+    pub notify_url: Option<String>,
+    /// After a vend of which nobody knows how it ended.
+    pub when_unknown: WhenUnknown,
+    /// A payment that is found after a longer deafness is not served, in s.
+    pub serve_after_restart_s: u64,
+    /// What lies in which slot, where the platform's catalogue does not say it.
+    pub goods: Vec<Goods>,
+}
+
+/// What is sold from a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goods {
+    /// The driver board.
+    pub address: Address,
+    /// The slot on it.
+    pub slot: Slot,
+    /// The number on the cloud's books.
+    pub number: u64,
+    /// What buyers read.
+    pub name: Box<str>,
+    /// What it costs.
+    pub price: Fen,
 }
 
 /// A configuration together with the keys it came from.

@@ -141,6 +141,13 @@ pub enum Complaint {
         /// What was written.
         found: String,
     },
+    /// A value or a combination that only one place refuses.
+    Unfit {
+        /// What is wrong.
+        message: Both,
+        /// What to do.
+        hint: Both,
+    },
 }
 
 /// The TOML reader's message where one of several words is wanted and something else stands.
@@ -246,6 +253,7 @@ impl Complaint {
                 format!("{key} has no effect: the url speaks no TLS"),
                 format!("{key} 不起作用：url 未使用 TLS"),
             ),
+            Complaint::Unfit { message, .. } => message.clone(),
             Complaint::HostPattern { found } => {
                 Both::new(format!("{found:?} can match no host"), format!("{found:?} 不能匹配任何主机"))
             }
@@ -323,6 +331,7 @@ impl Complaint {
                 format!("use {tls_scheme}:// in url, or delete the line"),
                 format!("请在 url 中使用 {tls_scheme}://，或删除此行"),
             ),
+            Complaint::Unfit { hint, .. } => hint.clone(),
             Complaint::HostPattern { .. } => Both::new(
                 "write a name, `*.` and a name, or an address, without scheme and port",
                 "请写主机名、`*.` 加主机名或 IP 地址，不带协议和端口",

@@ -26,6 +26,7 @@ pub(super) fn resolve(source: &Source<'_>, mut file: File) -> Result<Loaded, Con
     let board = check.board(&file.board, base);
     let report = check.report(&file.report);
     let telemetry = check.telemetry(&file.telemetry);
+    let sale = check.sale(&file, board.as_ref());
 
     let wrong = |problems| ConfigError::Wrong { path: source.path.to_owned(), problems };
     match (machine_no, broker, cloud, mqtt_signing, board, telemetry) {
@@ -39,6 +40,7 @@ pub(super) fn resolve(source: &Source<'_>, mut file: File) -> Result<Loaded, Con
                 mqtt_signing,
                 board,
                 report,
+                sale,
                 telemetry,
                 time_trust: file.time.trust,
                 remote_allow: file.remote.allow.clone(),
@@ -58,7 +60,7 @@ pub(super) fn resolve(source: &Source<'_>, mut file: File) -> Result<Loaded, Con
 fn make_absolute(file: &mut File, base: &Path) {
     let broker = [&mut file.broker.ca_file, &mut file.broker.client_certificate, &mut file.broker.client_key];
     let cloud = [&mut file.cloud.ca_file, &mut file.cloud.client_certificate, &mut file.cloud.client_key];
-    let others = [&mut file.report.ca_file, &mut file.board.port];
+    let others = [&mut file.report.ca_file, &mut file.sale.ca_file, &mut file.board.port];
     for path in broker.into_iter().chain(cloud).chain(others).flatten() {
         // An empty path stays empty: it is a mistake that the check tells.
         if !path.as_ref().as_os_str().is_empty() {
@@ -69,17 +71,17 @@ fn make_absolute(file: &mut File, base: &Path) {
     file.control.socket = base.join(&file.control.socket);
 }
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     source: &'a Source<'a>,
     problems: Vec<Problem>,
 }
 
 impl Check<'_> {
-    fn complain(&mut self, span: Range<usize>, complaint: Complaint) {
+    pub(super) fn complain(&mut self, span: Range<usize>, complaint: Complaint) {
         self.problems.push(Problem { place: self.source.place(span), complaint });
     }
 
-    fn missing(&mut self, section: &'static str, example: &'static str, asked_by: Option<&'static str>) {
+    pub(super) fn missing(&mut self, section: &'static str, example: &'static str, asked_by: Option<&'static str>) {
         let span = if section.is_empty() { 0..0 } else { self.source.section(section) };
         self.complain(span, Complaint::Missing { section, example, asked_by });
     }
@@ -94,7 +96,7 @@ impl Check<'_> {
         Some(value.as_ref().clone())
     }
 
-    fn number<T: TryFrom<i64>>(
+    pub(super) fn number<T: TryFrom<i64>>(
         &mut self,
         value: &Spanned<i64>,
         key: &'static str,
@@ -120,7 +122,7 @@ impl Check<'_> {
         parsed.ok()
     }
 
-    fn url(
+    pub(super) fn url(
         &mut self,
         value: &Spanned<String>,
         section: &'static str,
@@ -182,7 +184,7 @@ impl Check<'_> {
         })
     }
 
-    fn tls_used(&mut self, path: &Option<Spanned<PathBuf>>, key: &'static str, tls_scheme: &'static str) {
+    pub(super) fn tls_used(&mut self, path: &Option<Spanned<PathBuf>>, key: &'static str, tls_scheme: &'static str) {
         if let Some(path) = path {
             self.complain(path.span(), Complaint::TlsUnused { key, tls_scheme });
         }
@@ -190,7 +192,8 @@ impl Check<'_> {
 
     fn cloud(&mut self, file: &File) -> Option<Cloud> {
         let section = &file.cloud;
-        let asked_by = cloud_asked_by(section.verify_orders, section.refund_failed);
+        let sold_by = file.sale.cloud.as_ref().and_then(|cloud| file::sold_by(*cloud.as_ref()));
+        let asked_by = cloud_asked_by(section.verify_orders, section.refund_failed).or(sold_by);
         let app_id = self.text(&section.app_id, "cloud.app_id");
         let ca_file = self.ca_file(&section.ca_file, "cloud.ca_file");
         let client_identity = self.identity(
@@ -325,7 +328,7 @@ impl Check<'_> {
         Some(ClientIdentity { certificate, key: key_path })
     }
 
-    fn ca_file(&mut self, value: &Option<Spanned<PathBuf>>, key: &'static str) -> Option<PathBuf> {
+    pub(super) fn ca_file(&mut self, value: &Option<Spanned<PathBuf>>, key: &'static str) -> Option<PathBuf> {
         self.pem(value, key, pem::authorities).map(|(path, _)| path)
     }
 
