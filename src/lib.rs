@@ -13,5 +13,6 @@ pub mod core;
 pub mod excerpt;
 pub mod io;
 pub mod order;
+pub mod qr;
 pub mod sabotage;
 pub mod sim;

@@ -101,7 +101,7 @@ fn every_allowance_has_its_reason() {
 /// Everything outside `io/` decides and touches nothing; `cli` and `agent` are the edge too, and `config` reads files.
 #[test]
 fn what_decides_touches_neither_sockets_nor_files_nor_clocks() {
-    const PURE: [&str; 7] = ["order", "board", "cloud", "core", "control", "excerpt", "sim"];
+    const PURE: [&str; 8] = ["order", "board", "cloud", "core", "control", "excerpt", "qr", "sim"];
     const WORLD: [&str; 17] = [
         "tokio",
         "std::fs",
