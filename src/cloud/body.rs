@@ -53,27 +53,40 @@ pub(super) struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// `None` when a field is missing or out of its range. `code_field` is where the slot's code stands.
-    pub(super) fn read(fields: &'a Fields, code_field: &str, profile: &Profile) -> Option<Body<'a>> {
+    /// `code_field` is where the slot's code stands.
+    ///
+    /// # Errors
+    /// The name of the first field that is missing or out of its range.
+    pub(super) fn read(
+        fields: &'a Fields,
+        code_field: &'static str,
+        profile: &Profile,
+    ) -> Result<Body<'a>, &'static str> {
         /// Absent is the default; present but unreadable is nothing.
-        fn read<T>(text: Option<&str>, parse: fn(&str) -> Option<T>, default: T) -> Option<T> {
-            text.map_or(Some(default), parse)
+        fn read<T>(
+            fields: &Fields,
+            name: &'static str,
+            parse: fn(&str) -> Option<T>,
+            or: T,
+        ) -> Result<T, &'static str> {
+            fields.get(name).map_or(Some(or), parse).ok_or(name)
         }
         // "1" but not "01": a number as the platform writes it.
         let small = |text: &str| digits(text).filter(|text| !text.starts_with('0'))?.parse::<u8>().ok();
-        let code = digits(fields.get(code_field)?)?;
+        let code = fields.get(code_field).and_then(digits).ok_or(code_field)?;
         let defaults = profile.defaults;
-        Some(Body {
+        let quantity = read(fields, "quantity", small, 1)?;
+        Ok(Body {
             code: match code.trim_start_matches('0') {
                 "" => "0",
                 code => code,
             },
-            address: Address::new(read(fields.get("addr"), small, 1)?)?,
+            address: Address::new(read(fields, "addr", small, 1)?).ok_or("addr")?,
             address_given: fields.get("addr").is_some(),
-            quantity: read(fields.get("quantity"), small, 1).filter(|n| (1..=QUANTITY_MAX).contains(n))?,
-            floor_type: read(fields.get("floor_type"), floor_type, defaults.floor_type)?,
-            lift: read(fields.get("is_lp"), flag, defaults.lift)?,
-            drop_check: read(fields.get("is_dc"), flag, defaults.drop_check)?,
+            quantity: Some(quantity).filter(|n| (1..=QUANTITY_MAX).contains(n)).ok_or("quantity")?,
+            floor_type: read(fields, "floor_type", floor_type, defaults.floor_type)?,
+            lift: read(fields, "is_lp", flag, defaults.lift)?,
+            drop_check: read(fields, "is_dc", flag, defaults.drop_check)?,
         })
     }
 

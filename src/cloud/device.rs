@@ -125,7 +125,7 @@ pub fn decode(
         },
         pickup::CREATE_METHOD => pickup::create(&fields, profile).map(Inbound::Code),
         pickup::DELETE_METHOD => pickup::delete(&fields).map(Inbound::Code),
-        other => match instruction::read(other, &fields) {
+        other => match instruction::read(other, &fields, profile) {
             Some(read) => read,
             None => Ok(Inbound::Other { method: other.to_owned() }),
         },
@@ -188,7 +188,7 @@ fn put(fields: &Fields, profile: &Profile) -> Result<Put, Rejected> {
     let body = Body::read(fields, "code", profile);
     let turns = match &body {
         _ if ambiguous(fields).is_some() => Err(Reason::Ambiguous),
-        Some(body) if all_usable => body.turns(profile),
+        Ok(body) if all_usable => body.turns(profile),
         _ => Err(Reason::Invalid),
     };
     Ok(Put {
@@ -198,7 +198,7 @@ fn put(fields: &Fields, profile: &Profile) -> Result<Put, Rejected> {
         drive_until_s: expired_at_s.map_or(latest_s, |expired_at_s| expired_at_s.min(latest_s)),
         notify_url,
         echo,
-        digest: body.map_or_else(|| digest_of_unreadable(fields), |body| body.digest()),
+        digest: body.map_or_else(|_| digest_of_unreadable(fields), |body| body.digest()),
         turns,
     })
 }
@@ -600,7 +600,7 @@ mod tests {
     fn a_question_names_its_order_and_other_methods_pass() {
         let get = decoded(&[("method", GET_METHOD), ("timestamp", ""), ("code", "")]);
         assert!(matches!(get, Ok(Inbound::Get { key }) if key.to_string() == "60:78"));
-        let method = "client.channel.debugging";
+        let method = "client.machine.unheard_of";
         let other = Ok(Inbound::Other { method: method.to_owned() });
         assert_eq!(decoded(&[("method", method), ("client_id", "")]), other);
         assert_eq!(decoded(&[("method", method), ("order_id", "?")]), other);

@@ -1,8 +1,10 @@
 //! Reads what the platform wants of the machine beside vending (cloud 1.9). The fields are the vendor's; who sends what
 //! is read strictly, and what nobody can mean is refused as a whole.
 
+use super::body::Body;
 use super::device::{Inbound, ambiguous_beside, unix_seconds as whole_number};
 use super::envelope::{Fields, Rejected, shown};
+use crate::board::profile::Profile;
 use crate::order::instruction::{Instruction, Kind, Setting, Settings, Wish};
 use crate::order::local_time::{read_date_time, read_time_of_day};
 use crate::order::schedule::{Cycle, Once};
@@ -16,6 +18,7 @@ const PASSWORD: &str = "client.machine.password.modified";
 const CONFIGURATION: &str = "client.machine.config.push";
 const FAULT_CLEAR: &str = "client.channel.fault.clear";
 const FACTORY_RESET: &str = "client.factory.reset";
+const CHANNEL_TEST: &str = "client.channel.debugging";
 /// What the platform keeps about the machine has changed.
 const REFRESH: &str = "client.machine.refresh";
 /// The old name of [`REFRESH`].
@@ -24,8 +27,8 @@ const INVALIDATE: &str = "client.machine.invalidate";
 const ADS: &str = "client.ads.";
 
 /// Fields with a meaning here beside those of orders and of [`Setting`].
-const FIELDS: [&str; 7] =
-    ["password", "power_on", "power_off", "weekdays", "product_ids", "floor_status", "reset_type"];
+const FIELDS: [&str; 8] =
+    ["password", "power_on", "power_off", "weekdays", "product_ids", "floor_status", "reset_type", "order_type"];
 
 /// Products in one `client.channel.fault.clear`: more than any machine has slots.
 const PRODUCTS_MAX: usize = 1_000;
@@ -47,6 +50,7 @@ fn kind_of(method: &str) -> Option<Kind> {
         CONFIGURATION => Kind::Configuration,
         FAULT_CLEAR => Kind::FaultClear,
         FACTORY_RESET => Kind::FactoryReset,
+        CHANNEL_TEST => Kind::ChannelTest,
         _ => return None,
     })
 }
@@ -58,17 +62,17 @@ pub(super) fn must_name_its_machine(method: &str) -> bool {
 }
 
 /// Reads a verified message that is no command; nothing when its method is none of these.
-pub(super) fn read(method: &str, fields: &Fields) -> Option<Result<Inbound, Rejected>> {
+pub(super) fn read(method: &str, fields: &Fields, profile: &Profile) -> Option<Result<Inbound, Rejected>> {
     if matches!(method, REFRESH | INVALIDATE) {
         return Some(Ok(Inbound::Refresh));
     }
     if method.starts_with(ADS) {
         return Some(Ok(Inbound::Advertisement { method: method.to_owned() }));
     }
-    kind_of(method).map(|kind| instruction(kind, method, fields).map(Inbound::Instruction))
+    kind_of(method).map(|kind| instruction(kind, method, fields, profile).map(Inbound::Instruction))
 }
 
-fn instruction(kind: Kind, method: &str, fields: &Fields) -> Result<Instruction, Rejected> {
+fn instruction(kind: Kind, method: &str, fields: &Fields, profile: &Profile) -> Result<Instruction, Rejected> {
     let names: Vec<&str> = FIELDS.into_iter().chain(Setting::ALL.map(Setting::as_str)).collect();
     if let Some(name) = ambiguous_beside(fields, &names) {
         return Err(Rejected::Ambiguous { name: shown(name) });
@@ -84,6 +88,7 @@ fn instruction(kind: Kind, method: &str, fields: &Fields) -> Result<Instruction,
         PASSWORD => fields.get("password").map(|_| Wish::Password).ok_or("password"),
         CONFIGURATION => settings(fields).map(Wish::Configure),
         FAULT_CLEAR => fault_clear(fields),
+        CHANNEL_TEST => channel_test(fields, profile),
         _ => match fields.get("reset_type").unwrap_or("1") {
             "1" => Ok(Wish::FactoryReset),
             _ => Err("reset_type"),
@@ -125,6 +130,15 @@ fn fault_clear(fields: &Fields) -> Result<Wish, &'static str> {
     let products = fields.get("product_ids").unwrap_or_default().split(',');
     let products: Option<Vec<u64>> = products.map(whole_number).collect();
     products.filter(|products| products.len() <= PRODUCTS_MAX).map(Wish::ClearFaults).ok_or("product_ids")
+}
+
+/// One turn of one slot, told as in a dispense command. The vendor tests only; whatever else is wanted is no test.
+fn channel_test(fields: &Fields, profile: &Profile) -> Result<Wish, &'static str> {
+    if !matches!(fields.get("order_type"), None | Some("test")) {
+        return Err("order_type");
+    }
+    let turns = Body::read(fields, "code", profile)?.turns(profile).map_err(|_| "code, addr")?;
+    if turns.quantity == 1 { Ok(Wish::TestChannel(turns)) } else { Err("quantity") }
 }
 
 /// Those that came, each as it is documented. One that is wrong refuses all: half a configuration is none.

@@ -60,7 +60,7 @@ pub(super) fn create(fields: &Fields, profile: &Profile) -> Result<CodeWord, Rej
         None => None,
         Some(_) => {
             let body = Body::read(fields, CHANNEL_CODE, profile);
-            let turns = body.and_then(|body| body.turns(profile).ok());
+            let turns = body.ok().and_then(|body| body.turns(profile).ok());
             Some(turns.ok_or(Rejected::BadField { name: CHANNEL_CODE })?)
         }
     };

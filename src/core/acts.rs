@@ -80,6 +80,11 @@ impl Core {
         let Some(entry) = self.instructions.entry(number) else { return };
         let (became, kind, since, act) = (entry.became, entry.kind, entry.boot, entry.act());
         let is_this_boot = entry.boot_id == self.settings.boot_id;
+        if kind == Kind::ChannelTest {
+            // Its test vend is still to be found among the orders.
+            self.tests.is_audited_as(number);
+            return;
+        }
         let Some(act) = act else {
             self.end_act(number, Became::Unknown, "no act is known for it");
             return;
@@ -213,7 +218,13 @@ impl Core {
         }
     }
 
-    fn set_entry(&mut self, number: u64, became: Became, detail: Option<&str>, after: impl IntoIterator<Item = After>) {
+    pub(super) fn set_entry(
+        &mut self,
+        number: u64,
+        became: Became,
+        detail: Option<&str>,
+        after: impl IntoIterator<Item = After>,
+    ) {
         if let Some(entry) = self.instructions.entry_mut(number) {
             entry.became = became;
             if let Some(detail) = detail {

@@ -13,6 +13,7 @@
 //! | `outbox` | reports and calls until they are taken |
 //! | `calls` | what the platform must be told: durable first, in order, at least once |
 //! | `own` | orders of the machine's own: for whoever stands there; test vends |
+//! | `channel_test` | test vends that the platform wants |
 //! | `pickup` | pickup codes: kept, entered, used once |
 //! | `instructions` | what the platform wants beside vending, and the audit of it |
 //! | `platform` | what is asked of the cloud: is it paid, what time is it |
@@ -34,6 +35,7 @@ mod arrivals;
 mod calls;
 mod catalogue;
 mod certificates;
+mod channel_test;
 mod commit;
 mod drive;
 pub mod event;
@@ -58,7 +60,7 @@ pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
 pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REFUSAL_RESERVE, REPORTS_OPEN_MAX, RING_MAX, RingEntry};
 pub use calls::{CALLS_DEAD_MAX, CALLS_OPEN_MAX};
 pub use certificates::{CertificateLine, CertificateState, WARN_DAYS};
-pub use instructions::{AUDIT_KEPT, AuditLine, FRESH_WITHIN_S, REFRESH_PAUSE_MS, REFUSAL_PAUSE_MS};
+pub use instructions::{AUDIT_KEPT, AuditLine, REFRESH_PAUSE_MS, REFUSAL_PAUSE_MS};
 pub use own::{PICKUP_WAIT_MS, Reply, SlotTest, TEST_WAIT_MS, TestLine};
 pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
 pub use pickup::{CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS};

@@ -70,6 +70,20 @@ pub(super) struct Tests {
     /// The last one. It alone is kept, since what the board holds may be its result (rule 14).
     last: Option<Key>,
     progress: Option<u8>,
+    /// The audit entry of the one that is under way, if the platform wanted it.
+    audited_as: Option<u64>,
+}
+
+impl Tests {
+    /// The test vend that is under way is the platform's.
+    pub(super) const fn is_audited_as(&mut self, number: u64) {
+        self.audited_as = Some(number);
+    }
+
+    /// The audit entry of the test vend that has ended, once.
+    pub(super) const fn take_audited(&mut self) -> Option<u64> {
+        self.audited_as.take()
+    }
 }
 
 impl Core {
@@ -136,20 +150,26 @@ impl Core {
             drop_check: defaults.drop_check,
             quantity: 1,
         };
-        let began = self.begin_test(now, turns, |number| After::Reply { token, reply: Reply::Testing(Ok(number)) });
-        if let Err(error) = began {
+        let told = |number| After::Reply { token, reply: Reply::Testing(Ok(number)) };
+        if let Err(error) = self.begin_test(now, turns, |number| Some(told(number))) {
             self.effects.push(Effect::Reply { token, reply: Reply::Testing(Err(error)) });
         }
     }
 
-    fn begin_test(&mut self, now: Now, turns: Turns, after: impl FnOnce(u64) -> After) -> Result<(), ServiceError> {
+    /// A test vend begins: its number. Its intent is in the next commit, which `after` follows.
+    pub(super) fn begin_test(
+        &mut self,
+        now: Now,
+        turns: Turns,
+        after: impl FnOnce(u64) -> Option<After>,
+    ) -> Result<u64, ServiceError> {
         self.may_test(turns.address, turns.slot)?;
         let number = self.ledger.arrivals.saturating_add(1);
         let key = Key::of_test(number).map_err(|_| ServiceError::Unavailable)?;
         self.tests.progress = None;
         self.counters.tests += 1;
-        self.on_own_order(now, key, turns, [after(number)]);
-        Ok(())
+        self.on_own_order(now, key, turns, after(number));
+        Ok(number)
     }
 
     /// Only while no order wants the line, here or at the broker: those that are paid come first.
@@ -165,8 +185,7 @@ impl Core {
         if !is_ready || self.arrivals.lacks_space() {
             return Err(ServiceError::Unavailable);
         }
-        let order_waits = self.queue.len() > 0 || self.arrivals.holds_any();
-        if !self.line.is_free() || order_waits && !sabotage::is_out(Clause::R35OrdersFirst) {
+        if !self.line.is_free() || self.orders_come_first() && !sabotage::is_out(Clause::R35OrdersFirst) {
             return Err(ServiceError::Busy);
         }
         match self.line.state() {
@@ -174,6 +193,11 @@ impl Core {
             LineState::Busy | LineState::Held => Err(ServiceError::Busy),
             LineState::Closed | LineState::Settling => Err(ServiceError::Away),
         }
+    }
+
+    /// An order wants the line, or waits at the door.
+    pub(super) fn orders_come_first(&self) -> bool {
+        self.queue.len() > 0 || self.arrivals.holds_any()
     }
 
     /// The board is at a test vend.
@@ -184,6 +208,7 @@ impl Core {
     /// The test vend has ended: nobody is told of it. It is kept until the next one, since the board may still say
     /// something about it.
     pub(super) fn end_test(&mut self, now: Now, key: &Key) {
+        self.audit_ended_test(key);
         // Late evidence may have brought it back.
         if let Some(order) = self.orders.get_mut(key) {
             order.shrunk = false;

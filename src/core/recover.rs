@@ -196,6 +196,7 @@ impl Core {
             }
         }
         self.end_tests_of_former_lives(now);
+        self.find_the_audited_test();
         self.recall_codes(now, records.codes, records.code_book);
         if sabotage::is_out(Clause::R01NothingBefore) {
             self.begin(now, self.ledger.arrivals);

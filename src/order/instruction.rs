@@ -3,10 +3,18 @@
 //! The journal keeps both: the [`Memory`] that makes a repeated instruction harmless, and one [`AuditEntry`] for each
 //! that was carried out, or refused.
 
+use super::command::Turns;
 use super::schedule::{Cycle, Once, Schedule};
 use super::time::{BootId, BootMs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// An instruction older than this, in s, is not followed: what lay at the broker while the machine was away is no longer
+/// what somebody wants now, and a recorded message is worth nothing soon. Long enough for a slow network and a clock
+/// that is told by a Date header (`order::time::WITNESS_AGREEMENT_MS`).
+pub const FRESH_WITHIN_S: u64 = 300;
+/// The same for a test vend, in s: a motor must not turn when whoever wanted to see it has given up waiting.
+pub const TEST_FRESH_WITHIN_S: u64 = 60;
 
 /// What kind of instruction it is. Each kind has its own memory of what was taken last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,11 +34,13 @@ pub enum Kind {
     FaultClear,
     /// `client.factory.reset`.
     FactoryReset,
+    /// `client.channel.debugging`.
+    ChannelTest,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Reboot,
         Kind::Shutdown,
         Kind::Schedule,
@@ -38,6 +48,7 @@ impl Kind {
         Kind::Configuration,
         Kind::FaultClear,
         Kind::FactoryReset,
+        Kind::ChannelTest,
     ];
 
     /// Its word, also in JSON.
@@ -51,6 +62,7 @@ impl Kind {
             Kind::Configuration => "configuration",
             Kind::FaultClear => "fault_clear",
             Kind::FactoryReset => "factory_reset",
+            Kind::ChannelTest => "channel_test",
         }
     }
 
@@ -63,8 +75,18 @@ impl Kind {
             Kind::Schedule => Some(Permission::Schedule),
             Kind::Configuration => Some(Permission::Configuration),
             Kind::FactoryReset => Some(Permission::FactoryReset),
+            Kind::ChannelTest => Some(Permission::ChannelTest),
             // One never happens, the other changes nothing but our own locks.
             Kind::Password | Kind::FaultClear => None,
+        }
+    }
+
+    /// How old it may be to be followed, in s.
+    #[must_use]
+    pub const fn fresh_within_s(self) -> u64 {
+        match self {
+            Kind::ChannelTest => TEST_FRESH_WITHIN_S,
+            _ => FRESH_WITHIN_S,
         }
     }
 }
@@ -83,6 +105,9 @@ pub enum Permission {
     Configuration,
     /// Forget schedule and settings.
     FactoryReset,
+    /// Turn a slot's motor for a test: goods leave that nobody has paid for.
+    #[serde(rename = "channel-test")]
+    ChannelTest,
 }
 
 /// What the platform may set by `client.machine.config.push` (cloud 1.9): the settings of the machine's screen that the
@@ -174,6 +199,8 @@ pub enum Wish {
     ClearFaults(Vec<u64>),
     /// As it came from the factory.
     FactoryReset,
+    /// One turn of one slot for a test.
+    TestChannel(Turns),
 }
 
 /// A verified instruction.
@@ -221,6 +248,10 @@ pub enum Refused {
     OrdersOpen,
     /// Results have not been taken by their receivers.
     ReportsOpen,
+    /// The board is not there, or has not settled.
+    BoardAway,
+    /// The machine begins nothing now: it stops, or lacks room on its disk.
+    Unavailable,
 }
 
 impl Refused {
@@ -238,6 +269,8 @@ impl Refused {
             Refused::Busy => "busy",
             Refused::OrdersOpen => "orders_open",
             Refused::ReportsOpen => "reports_open",
+            Refused::BoardAway => "board_away",
+            Refused::Unavailable => "unavailable",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the platform wants of the machine beside vending, through the real daemon, and what root does about it.
 
-use crate::common::command::{instruction, put};
+use crate::common::command::{Command as Message, instruction, now_s, opened, put};
 use crate::common::record::wait_until;
 use crate::common::world::World;
 use serde_json::Value;
@@ -8,8 +8,14 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
+use vend::order::local_time::show_date_time;
 
 const REBOOT: &str = "client.machine.reboot";
+
+/// A turn of this slot for a test.
+fn channel_test(slot: &str) -> Message {
+    instruction("client.channel.debugging").code(slot).with("addr", "1").with("order_type", "test")
+}
 
 impl World {
     /// What became of each instruction, with its reason.
@@ -73,6 +79,62 @@ fn without_permission_nothing_is_done_and_the_audit_says_so_in_words() {
     }
     assert!(!world.log().contains("hunter2") && !world.status().to_string().contains("hunter2"));
     world.a_good_order_is_served("61");
+}
+
+#[test]
+fn a_channel_test_turns_the_motor_once_is_told_to_nobody_and_a_killed_agents_successor_turns_none() {
+    let mut world = World::with("uling-zdm8", |s| {
+        (s.remote_allow, s.turn_ms, s.longest_vend_ms) = (r#"["channel-test"]"#, 1_500, Some(6_000));
+    });
+    world.wait_until_line_is("idle");
+    world.send(channel_test("6"));
+    world.wait_for_audit("channel_test done");
+    assert_eq!(world.board.turned_slots(), [6]);
+    // An order first: it is paid.
+    world.wait_until_line_is("idle");
+    world.send(put("60", "78"));
+    world.board.wait_for_turns(2);
+    world.send(channel_test("6"));
+    world.wait_for_audit("channel_test refused orders_open");
+    world.one_truth("60", "78", "dispensed");
+    world.wait_until_line_is("idle");
+    let again = channel_test("7");
+    world.send(again.clone());
+    world.board.wait_for_turns(3);
+    world.kill9();
+    world.start_agent();
+    world.wait_for_subscription(2);
+    world.send(again);
+    world.wait_for_audit("channel_test refused replayed");
+    world.a_good_order_is_served("61");
+    assert_eq!(world.board.turned_slots(), [6, 5, 7, 9]);
+    let up = world.platform.up().all();
+    assert!(!up.iter().any(|payload| opened(payload).to_string().contains("~t-")), "a test is nobody's order");
+}
+
+#[test]
+fn a_schedule_whose_time_has_come_leaves_one_request_that_says_when_to_wake() {
+    let world = World::with("tcn-00ff", |s| s.remote_allow = r#"["schedule"]"#);
+    let on_at_s = now_s() + 7_200;
+    let mut ahead_s = 2;
+    // A slow machine may hear of it only after the time that it names: then it is told a later one.
+    wait_until("a plan that was heard in time", || {
+        let entries = world.audit().len();
+        let plan = instruction("client.power.schedule.once");
+        let plan = plan.with("power_off", &show_date_time(now_s() + ahead_s));
+        world.send(plan.with("power_on", &show_date_time(on_at_s)));
+        ahead_s += 2;
+        let became = wait_until("word of the plan", || world.audit().get(entries).cloned());
+        (became.trim_end() == "schedule done").then_some(())
+    });
+    let request = world.request();
+    wait_until("request", || request.exists().then_some(()));
+    assert_eq!(fs::read_to_string(&request).unwrap(), format!("poweroff-until {on_at_s}\n"));
+    assert_eq!(world.audit().last().map(String::as_str), Some("shutdown under_way "));
+    assert_eq!(world.status()["schedule"], serde_json::json!([]), "it is done once");
+    world.send(put("60", "78"));
+    world.received("60", "accepted");
+    assert_eq!(world.board.turned_slots(), [] as [u16; 0], "the machine is about to go");
 }
 
 /// `systemd/vend-machine` with a system that only writes down what it is asked. What it did, and whether it ended well.

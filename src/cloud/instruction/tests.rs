@@ -6,12 +6,15 @@ use crate::board::profile::Profile;
 use crate::cloud::device::{Inbound, decode};
 use crate::cloud::envelope::{self, Rejected};
 use crate::cloud::sign::{SigningKey, sign};
+use crate::order::command::Turns;
 use crate::order::instruction::{Instruction, Kind, Setting, Wish};
 use crate::order::key::MachineNo;
 use crate::order::local_time::{read_date_time, read_time_of_day};
+use crate::order::motor::{Address, FloorType, Slot};
 use crate::order::schedule::{Cycle, Once};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 type Fields<'a> = BTreeMap<&'a str, &'a str>;
 
@@ -27,8 +30,8 @@ fn key() -> SigningKey {
 
 fn decoded(fields: &Fields<'_>, machine: &str) -> Result<Inbound, Rejected> {
     let payload = envelope::seal(fields.iter().map(|(name, value)| (*name, (*value).into())), &key());
-    let (name, text) = Profile::built_in()[0];
-    decode(&payload, &MachineNo::parse(machine).unwrap(), &key(), &Profile::parse(name, text).unwrap())
+    let profile = Profile::find("tcn-00ff", Path::new(".")).unwrap();
+    decode(&payload, &MachineNo::parse(machine).unwrap(), &key(), &profile)
 }
 
 fn wish(fields: &Fields<'_>, machine: &str) -> Result<Wish, &'static str> {
@@ -85,6 +88,20 @@ fn plain(method: &'static str) -> Fields<'static> {
     example(method, MACHINE, "1748330699", &[("machine_id", "000")])
 }
 
+/// Printed for board 3.
+fn channel_test() -> Fields<'static> {
+    let own = [
+        ("machine_id", "10009"),
+        ("floor_type", "1"),
+        ("is_lp", "0"),
+        ("is_dc", "1"),
+        ("code", "12"),
+        ("addr", "3"),
+        ("order_type", "test"),
+    ];
+    example("client.channel.debugging", "16327138", "1748330699", &own)
+}
+
 fn reset() -> Fields<'static> {
     example("client.factory.reset", "16327138", "1748330699", &[("machine_id", "10009"), ("reset_type", "1")])
 }
@@ -111,6 +128,15 @@ fn every_printed_example_is_read() {
     assert_eq!(wish(&clear(), "16327127"), Ok(Wish::ClearSchedule));
     assert_eq!(wish(&fault_clear(), "16327138"), Ok(Wish::ClearFaults(vec![1, 2, 3])));
     assert_eq!(wish(&reset(), "16327138"), Ok(Wish::FactoryReset));
+    let turns = Turns {
+        address: Address::new(3).unwrap(),
+        slot: Slot(12),
+        floor_type: FloorType::Spring,
+        lift: false,
+        drop_check: true,
+        quantity: 1,
+    };
+    assert_eq!(wish(&channel_test(), "16327138"), Ok(Wish::TestChannel(turns)));
     assert_eq!(wish(&plain("client.machine.reboot"), MACHINE), Ok(Wish::Reboot));
     assert_eq!(wish(&plain("client.machine.shutdown"), MACHINE), Ok(Wish::Shutdown));
     let mut password = plain("client.machine.password.modified");
@@ -172,6 +198,13 @@ fn a_wrong_or_missing_field_refuses_the_whole_instruction_and_names_the_field() 
         ),
         (fault_clear(), "floor_status", vec!["0", "2", "47", "x"]),
         (reset(), "reset_type", vec!["0", "2", "all"]),
+        (channel_test(), "order_type", vec!["normal", "0", "tests"]),
+        (channel_test(), "code", vec!["", "A20", "-1", "1.5"]),
+        (channel_test(), "addr", vec!["0", "9", "03", "x"]),
+        (channel_test(), "floor_type", vec!["0", "4"]),
+        (channel_test(), "is_lp", vec!["2", "yes"]),
+        (channel_test(), "is_dc", vec!["2"]),
+        (channel_test(), "quantity", vec!["0", "2", "11"]),
         (push(), "price_digits", vec!["5", "-1", "two"]),
         (push(), "price_thousands", vec!["2", "true"]),
         (push(), "price_line", vec!["yes"]),
@@ -196,11 +229,14 @@ fn a_wrong_or_missing_field_refuses_the_whole_instruction_and_names_the_field() 
     assert_eq!(wish(&plain("client.machine.password.modified"), MACHINE), Err("password"));
     let empty = [("method", "client.machine.config.push"), ("timestamp", "1758849511")].into_iter().collect();
     assert_eq!(wish(&empty, "16327127"), Err("settings"));
+    let mut elsewhere = channel_test();
+    elsewhere.insert("code", "9999");
+    assert_eq!(wish(&elsewhere, "16327138"), Err("code, addr"), "no board has such a slot");
 }
 
 #[test]
 fn an_instruction_without_time_or_for_another_machine_is_rejected() {
-    for mut fields in [once(), cycle(), clear(), fault_clear(), reset()] {
+    for mut fields in [once(), cycle(), clear(), fault_clear(), reset(), channel_test()] {
         let machine = fields["client_id"];
         let other = if machine == "16327127" { "16327138" } else { "16327127" };
         assert_eq!(decoded(&fields, other), Err(Rejected::NotForThisMachine { found: machine.to_owned() }));
@@ -218,6 +254,8 @@ fn a_field_that_could_be_two_under_the_same_signature_is_rejected() {
         (plain("client.machine.password.modified"), "password", "x&reset_type=1"),
         (push(), "language", "zh_CN&idle_timeout=60"),
         (reset(), "unknown", "1&method=client.machine.reboot"),
+        (channel_test(), "machine_id", "1&code=13"),
+        (channel_test(), "machine_id", "1&order_type=test"),
     ] {
         let machine = fields.get("client_id").copied().unwrap_or("16327127").to_owned();
         fields.insert(name, value);
@@ -238,10 +276,12 @@ proptest! {
         method in proptest::sample::select(vec![
             "client.power.schedule.once", "client.power.schedule.cycle", "client.machine.config.push",
             "client.channel.fault.clear", "client.factory.reset", "client.machine.password.modified",
+            "client.channel.debugging",
         ]),
-        values in proptest::collection::vec("[0-9]{1,5}|[01],[01]|[0-9]{2}:[0-9]{2}:[0-9]{2}|[ -%\'-~]{0,9}|\\PC{0,4}", 18),
+        values in proptest::collection::vec("[0-9]{1,5}|[01],[01]|[0-9]{2}:[0-9]{2}:[0-9]{2}|[ -%\'-~]{0,9}|\\PC{0,4}", 25),
     ) {
-        let names = super::FIELDS.into_iter().chain(Setting::ALL.map(Setting::as_str));
+        let body = ["code", "addr", "floor_type", "is_lp", "is_dc", "quantity"];
+        let names = super::FIELDS.into_iter().chain(body).chain(Setting::ALL.map(Setting::as_str));
         let mut fields = example(method, "16327127", "1758513120", &[]);
         fields.extend(names.zip(values.iter().map(String::as_str)).filter(|(_, value)| !value.contains('&')));
         match wish(&fields, "16327127") {
@@ -252,7 +292,8 @@ proptest! {
             }
             Ok(_) => {}
             Err(field) => {
-                let mut names = super::FIELDS.into_iter().chain(Setting::ALL.map(Setting::as_str)).chain(["settings"]);
+                let more = ["settings", "code, addr"];
+                let mut names = super::FIELDS.into_iter().chain(body).chain(Setting::ALL.map(Setting::as_str)).chain(more);
                 prop_assert!(names.any(|name| name == field), "{field} is the name of a field");
             }
         }

@@ -6,10 +6,8 @@ use super::world::{DISPENSED, Put, World, settings};
 use crate::board::driver::LineState;
 use crate::cloud::envelope;
 use crate::core::event::{Event, MachineTold};
-use crate::core::{
-    ACT_TAKES_MS, ACT_WAIT_MS, AUDIT_KEPT, FRESH_WITHIN_S, REFRESH_PAUSE_MS, REFUSAL_PAUSE_MS, Recovered,
-};
-use crate::order::instruction::Permission;
+use crate::core::{ACT_TAKES_MS, ACT_WAIT_MS, AUDIT_KEPT, REFRESH_PAUSE_MS, REFUSAL_PAUSE_MS, Recovered};
+use crate::order::instruction::{FRESH_WITHIN_S, Permission};
 use crate::order::local_time::{read_date_time, show_date_time};
 use std::collections::BTreeMap;
 
@@ -27,7 +25,7 @@ const CLEAR: &str = "client.power.schedule.clear";
 /// A method, its own fields, its kind.
 type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
 
-fn allowing(permissions: &[Permission]) -> World {
+pub(super) fn allowing(permissions: &[Permission]) -> World {
     let mut settings = settings();
     settings.allow = permissions.iter().copied().collect();
     World::with(settings)
@@ -35,7 +33,7 @@ fn allowing(permissions: &[Permission]) -> World {
 
 impl World {
     /// A signed instruction, issued at this second.
-    fn instruct_at(&mut self, method: &str, own: &[(&str, &str)], at_s: u64) {
+    pub(super) fn instruct_at(&mut self, method: &str, own: &[(&str, &str)], at_s: u64) {
         let at = at_s.to_string();
         let common = [("method", method), ("client_id", "16327129"), ("timestamp", at.as_str()), ("status", "0")];
         let fields = common.into_iter().chain(own.iter().copied());
@@ -43,12 +41,12 @@ impl World {
         self.deliver_raw(&payload, false);
     }
 
-    fn instruct(&mut self, method: &str, own: &[(&str, &str)]) {
+    pub(super) fn instruct(&mut self, method: &str, own: &[(&str, &str)]) {
         self.instruct_at(method, own, self.now_s());
     }
 
     /// What became of each instruction, oldest first.
-    fn audited(&self) -> Vec<String> {
+    pub(super) fn audited(&self) -> Vec<String> {
         let line = |line: crate::core::AuditLine| {
             let reason = line.reason.map(|reason| format!(" {reason}")).unwrap_or_default();
             format!("{} {}{reason}", line.kind, line.became)
@@ -56,7 +54,7 @@ impl World {
         self.core.audit_lines().into_iter().map(line).collect()
     }
 
-    fn last_audited(&self) -> String {
+    pub(super) fn last_audited(&self) -> String {
         self.audited().pop().unwrap()
     }
 
@@ -73,13 +71,14 @@ impl World {
 #[test]
 fn nothing_that_changes_the_machine_is_followed_unless_the_configuration_allows_it() {
     let once = [("power_off", "2030-01-01 00:00:00"), ("power_on", "2030-01-01 08:00:00")];
-    let table: [Case; 7] = [
+    let table: [Case; 8] = [
         (REBOOT, &[], "reboot"),
         (SHUTDOWN, &[], "shutdown"),
         ("client.power.schedule.once", &once, "schedule"),
         ("client.machine.config.push", &[("idle_timeout", "60")], "configuration"),
         ("client.factory.reset", &[("reset_type", "1")], "factory_reset"),
         (CLEAR, &[], "schedule"),
+        ("client.channel.debugging", &[("code", "5"), ("order_type", "test")], "channel_test"),
         ("client.machine.password.modified", &[("password", "12345678")], "password"),
     ];
     let mut w = World::new();
@@ -89,7 +88,7 @@ fn nothing_that_changes_the_machine_is_followed_unless_the_configuration_allows_
         let reason = if kind == "password" { "not_offered" } else { "not_allowed" };
         assert_eq!(w.last_audited(), format!("{kind} refused {reason}"));
     }
-    assert_eq!((w.acks.len(), w.machine_asked().len()), (table.len(), 0));
+    assert_eq!((w.acks.len(), w.machine_asked().len(), w.driven()), (table.len(), 0, 0));
     assert_eq!(w.core.status(w.now).schedule, [""; 0]);
     assert!(!format!("{:?}", w.core.audit_lines()).contains("12345678"));
 }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod catalogue;
+mod channel_test;
 mod edges;
 mod faults;
 mod found;

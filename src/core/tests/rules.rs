@@ -330,12 +330,12 @@ fn rule_18_board_offline_is_said_only_when_no_byte_left_and_otherwise_unknown() 
 }
 
 #[test]
-fn rule_19_no_message_but_an_order_turns_a_motor() {
+fn rule_19_no_message_but_an_order_turns_a_motor_unless_the_configuration_allows_it() {
     let mut w = World::new();
-    // The vendor's only documented message that dispenses: it is no order, and there is no other motor command yet.
+    // The one other message that turns a motor: it is no order, and off by default.
     let debugging = w.put("1", "1").with("method", "client.channel.debugging").with("order_type", "test");
     w.deliver(&debugging);
-    assert_eq!((w.driven(), w.acks.len(), w.disk.len()), (0, 1, 0));
+    assert_eq!((w.driven(), w.acks.len(), w.core.open_orders().len()), (0, 1, 0));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::plan::Damage;
 use crate::core::Recovered;
 use crate::core::event::Batch;
 use crate::order::call::CallRecord;
-use crate::order::instruction::AuditEntry;
+use crate::order::instruction::{AuditEntry, Became, Kind};
 use crate::order::life::Order;
 use crate::order::record::{self, Ledger, RecordError, Records};
 use std::collections::BTreeMap;
@@ -140,6 +140,12 @@ impl Disk {
     /// An audit entry that no loss of power can take any more.
     pub(super) fn durable_audit(&self, number: u64) -> Option<AuditEntry> {
         all_of(&self.durable.records).audit.into_iter().find(|entry| entry.number == number)
+    }
+
+    /// The test vend that the platform wanted and that is under way, by what no loss of power can take any more.
+    pub(super) fn durable_test(&self) -> Option<AuditEntry> {
+        let is_it = |entry: &AuditEntry| entry.kind == Kind::ChannelTest && entry.became == Became::UnderWay;
+        all_of(&self.durable.records).audit.into_iter().find(is_it)
     }
 
     /// Orders that are not final, and no loss of power can take any more.

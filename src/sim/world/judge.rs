@@ -288,6 +288,8 @@ pub(super) struct Judge {
     pub(super) doubt: Doubt,
     /// Instructions of this journal that the machine was asked to follow.
     followed: BTreeSet<(Kind, u64)>,
+    /// The test vends that the platform wanted, by the second of their issue.
+    tests: BTreeMap<u64, Key>,
     /// Whoever vouches for the time vouched for a wrong one.
     pub(super) clock_lied: bool,
 }
@@ -313,6 +315,13 @@ impl Judge {
         stock::hold_against_outcomes(beneath, &records)
     }
 
+    /// A motor frame leaves for a test vend that the platform wanted: once for an instruction.
+    pub(super) fn tests(&mut self, entry: &AuditEntry, key: &Key) -> Result<(), Broken> {
+        let first = self.tests.entry(entry.issued_at_s).or_insert_with(|| key.clone());
+        let twice = Broken::ActTwice { kind: entry.kind.as_str(), issued_at_s: entry.issued_at_s };
+        if first == key { Ok(()) } else { Err(twice) }
+    }
+
     /// A person accepts that the journal is lost: what was acknowledged may be lost with it, and what is sent once
     /// more is told anew.
     pub(super) fn journal_lost(&mut self) {
@@ -321,6 +330,7 @@ impl Judge {
         self.acknowledged.clear();
         self.unwelcome.clear();
         self.followed.clear();
+        self.tests.clear();
         self.doubt.journal_lost();
         let former = std::mem::take(&mut self.reports);
         self.former_reports.extend(former.into_iter().map(|((_, key), reports)| (key, reports)));

@@ -117,6 +117,7 @@ pub(super) enum Instruct {
     Reboot,
     Shutdown,
     FactoryReset,
+    TestChannel { slot: u16, address: u8 },
 }
 
 /// One instruction at its time.
@@ -227,7 +228,7 @@ impl Plan {
             first_clock: fault::boot_clock(chance),
             synchronised_within_ms: one_of(chance, &[20_000, 400_000, 400_000, 3_000_000]),
             calm_at_ms: last(&sendings).max(desk.last_ms()) + storm_ms + chance.u64(60_000..=200_000),
-            instructions: instructions(seed, last(&sendings)),
+            instructions: instructions(seed, last(&sendings), profile == ONE_SLOT),
             orders,
             sendings,
             desk,
@@ -266,15 +267,16 @@ impl Plan {
 }
 
 /// One life in three has some. They have a stream of chance of their own, so that all else is as without them.
-fn instructions(seed: u64, last_ms: u64) -> Vec<Instructed> {
+fn instructions(seed: u64, last_ms: u64, has_one_slot: bool) -> Vec<Instructed> {
     let mut chance = fastrand::Rng::with_seed(seed ^ 0x0001_2570_0C71_0725);
     let mut all = Vec::new();
     if chance.u8(..3) > 0 {
         return all;
     }
     for _ in 0..chance.usize(1..=3) {
-        let what =
-            one_of(&mut chance, &[Instruct::Reboot, Instruct::Reboot, Instruct::Shutdown, Instruct::FactoryReset]);
+        let slot = if has_one_slot { 1 } else { chance.u16(5..=7) };
+        let test = Instruct::TestChannel { slot, address: chance.u8(1..=2) };
+        let what = one_of(&mut chance, &[Instruct::Reboot, Instruct::Shutdown, Instruct::FactoryReset, test, test]);
         let issued_at_ms = chance.u64(FIRST_COMMAND_MS..=last_ms.min(FIRST_COMMAND_MS + 2 * ISSUED_WITHIN_MS));
         for _ in 0..chance.usize(1..=3) {
             all.push(Instructed { at_ms: issued_at_ms + chance.u64(10..=100_000), what, issued_at_ms });

@@ -170,8 +170,6 @@ pub(super) struct Stage<'p> {
     is_first_connection: bool,
     /// The first life of this journal: what older ones sent is told about another.
     first_life: u32,
-    /// In which life somebody last wanted a slot tested.
-    last_test_life: u32,
     is_calm: bool,
     is_over: bool,
     wakes: (u64, u32),
@@ -242,7 +240,8 @@ impl<'p> Stage<'p> {
                 lock_slot_after_unknown: plan.lock_slot_after_unknown,
                 trust_system_clock: plan.trust_system_clock,
                 session_expiry_s: SESSION_EXPIRY_S,
-                allow: [Permission::Reboot, Permission::Shutdown, Permission::FactoryReset].into(),
+                allow: [Permission::Reboot, Permission::Shutdown, Permission::FactoryReset, Permission::ChannelTest]
+                    .into(),
                 boot_id: BootId([0; 16]),
                 seed: plan.seed,
                 telemetry: TelemetrySettings { heartbeat_ms: HEARTBEAT_MS, climate_ms: Some(CLIMATE_MS) },
@@ -257,7 +256,6 @@ impl<'p> Stage<'p> {
             person_called: false,
             is_first_connection: false,
             first_life: 0,
-            last_test_life: 0,
             is_calm: false,
             is_over: false,
             wakes: (0, 0),

@@ -2,6 +2,7 @@
 //! takes it, the SIGTERM, and the new boot.
 
 use super::{BEGIN_MS, Happening, Stage};
+use crate::board::driver::Slot;
 use crate::cloud::envelope;
 use crate::core::event::{Event, MachineRequest, MachineTold};
 use crate::order::instruction::Act;
@@ -21,13 +22,19 @@ impl Stage<'_> {
             Instruct::Reboot => "client.machine.reboot",
             Instruct::Shutdown => "client.machine.shutdown",
             Instruct::FactoryReset => "client.factory.reset",
+            Instruct::TestChannel { .. } => "client.channel.debugging",
         };
-        let fields = [
+        let mut fields = vec![
             ("method", method.into()),
             ("client_id", self.settings.machine_no.as_str().into()),
             ("timestamp", ((BEGIN_MS + instruction.issued_at_ms) / 1_000).to_string().into()),
             ("status", "0".into()),
         ];
+        if let Instruct::TestChannel { slot, address } = instruction.what {
+            let label = self.settings.profile.slots.code_of(Slot(slot)).unwrap_or(slot);
+            let (code, addr) = (label.to_string().into(), address.to_string().into());
+            fields.extend([("code", code), ("addr", addr), ("order_type", "test".into())]);
+        }
         let payload = envelope::seal(fields, &self.settings.mqtt_key);
         self.broker.publish(None, payload.into());
         self.deliver();

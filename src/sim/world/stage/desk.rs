@@ -66,9 +66,6 @@ impl Stage<'_> {
         };
         let Some(event) = event else { return Ok(()) };
         let is_test = matches!(visit.act, Act::Test { .. });
-        if is_test {
-            self.last_test_life = self.life;
-        }
         let order_waits = self.core.as_ref().is_some_and(|core| core.status(self.now()).orders_open > 0);
         let before = self.core.as_ref().and_then(Core::test_line);
         self.tell(event)?;
@@ -114,10 +111,15 @@ impl Stage<'_> {
     }
 
     /// A motor frame leaves for an order of the machine's own: only in the life that it is for.
-    pub(super) fn own_is_driven(&self, order: &Order) -> Result<(), Broken> {
+    pub(super) fn own_is_driven(&mut self, order: &Order) -> Result<(), Broken> {
         if order.key.is_test() {
-            let is_of_this_life = self.last_test_life == self.life;
-            return if is_of_this_life { Ok(()) } else { Err(Broken::TestResumed(order.key.clone())) };
+            let is_of_this_boot = order.arrival.boot_id.0 == [self.host.boot; 16];
+            let is_of_this_life = self.run_time_ms(order.arrival.boot) >= self.started_at_ms;
+            if let Some(entry) = self.disk.durable_test() {
+                self.judge.tests(&entry, &order.key)?;
+            }
+            let is_right = is_of_this_boot && is_of_this_life;
+            return if is_right { Ok(()) } else { Err(Broken::TestResumed(order.key.clone())) };
         }
         let now = self.now();
         let age_ms = now.boot.since_ms(order.arrival.boot);
