@@ -10,6 +10,7 @@ pub mod cloud;
 pub mod config;
 pub mod control;
 pub mod core;
+pub mod doctor;
 pub mod excerpt;
 pub mod io;
 pub mod order;

@@ -1,6 +1,7 @@
 //! Settled orders: kept small, to answer duplicates, until they are old enough to be forgotten (rule 12).
 
 use super::gate::FUTURE_MAX_S;
+use super::waiting::has_dead_report;
 use crate::cloud::device::DRIVE_WITHIN_S;
 use crate::order::key::Key;
 use crate::order::life::Order;
@@ -8,7 +9,7 @@ use crate::order::outcome::{Reason, UnitOutcome};
 use crate::order::record;
 use crate::order::time::UnixMs;
 use crate::sabotage::{self, Clause};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// So many tombstones are kept however old they are.
 pub const TOMBSTONES_KEPT: usize = 20_000;
@@ -20,6 +21,8 @@ pub const TOMBSTONE_AGE_MIN_S: u64 = 30 * 86_400;
 pub(super) struct Archive {
     by_key: BTreeMap<Key, u64>,
     by_arrival: BTreeMap<u64, Tombstone>,
+    /// Those with a report in the dead letters.
+    dead: BTreeSet<Key>,
 }
 
 #[derive(Debug)]
@@ -34,10 +37,18 @@ impl Archive {
         self.by_key.len()
     }
 
+    /// How many have a report in the dead letters.
+    pub(super) fn dead(&self) -> usize {
+        self.dead.len()
+    }
+
     /// Keeps a shrunk order.
     pub(super) fn keep(&mut self, order: &Order) -> Result<(), record::RecordError> {
         let record = record::encode_order(order)?.into_boxed_slice();
         self.by_key.insert(order.key.clone(), order.arrival_number);
+        if has_dead_report(order) {
+            self.dead.insert(order.key.clone());
+        }
         // A command "from the future" (a timestamp in milliseconds, say) was refused for that: it must not keep itself
         // and all after it for ever, nor make honest keys stale when it goes. It is never driven: while its time has
         // not come it is refused again, and after that it has expired. One that came while nobody knew the time was
@@ -71,6 +82,7 @@ impl Archive {
         let order = self.get(key)?;
         self.by_arrival.remove(&order.arrival_number);
         self.by_key.remove(key);
+        self.dead.remove(key);
         Some(order)
     }
 
@@ -90,6 +102,7 @@ impl Archive {
         let issued_at_s = oldest.issued_at_s;
         let key = record::read_order(&oldest.record).ok()?.key;
         self.by_key.remove(&key);
+        self.dead.remove(&key);
         self.by_arrival.remove(&arrival);
         Some((key, issued_at_s))
     }

@@ -54,6 +54,7 @@ mod sync;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use acts::{ACT_TAKES_MS, ACT_WAIT_MS};
 pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
@@ -69,6 +70,7 @@ pub use recover::Recovered;
 pub use slots::{SlotAct, SlotError, SlotLine};
 pub use status::{DifferenceLine, OrderLine, Recent, ReportLine, Status, UnitLine};
 pub use telemetry::TelemetrySettings;
+pub use waiting::Waiting;
 
 use crate::board::driver::Driver;
 use crate::board::profile::Profile;

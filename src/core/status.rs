@@ -2,7 +2,7 @@
 
 use super::arrivals::RingEntry;
 use super::event::Level;
-use super::{CertificateLine, Core, Counters, LineQuality, Phase};
+use super::{CertificateLine, Core, Counters, LineQuality, Phase, Waiting};
 use crate::board::driver::LineState;
 use crate::order::key::Key;
 use crate::order::life::Order;
@@ -37,6 +37,9 @@ pub struct Status {
     pub time_trusted: bool,
     /// Orders not final.
     pub orders_open: usize,
+    /// How long orders and reports wait.
+    #[serde(default)]
+    pub waiting: Waiting,
     /// Copies of reports not yet taken.
     pub reports_open: usize,
     /// Calls that the platform has not yet taken.
@@ -211,6 +214,7 @@ impl Core {
             line_quality: self.line.quality.report(now.boot),
             time_trusted: self.time.trusted(now).is_some(),
             orders_open: self.orders_open(),
+            waiting: self.waiting(now),
             reports_open: self.outbox.reports(),
             calls_open: self.calls.open(),
             calls_dead: self.calls.dead(),
@@ -233,6 +237,12 @@ impl Core {
             rejected: self.arrivals.ring().cloned().collect(),
             recent: self.recent.iter().map(recent).collect(),
         }
+    }
+
+    fn waiting(&self, now: Now) -> Waiting {
+        let orders = self.orders.values().filter(|order| !order.key.is_test());
+        let waiting = Waiting::of(orders, now, self.settings.boot_id);
+        Waiting { orders_dead: waiting.orders_dead + self.archive.dead(), ..waiting }
     }
 
     /// Every order that is not settled, oldest first.

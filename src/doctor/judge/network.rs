@@ -1,0 +1,154 @@
+//! N: routes, names, the broker, the platform, merchants and proxies.
+
+use super::super::seen::{Login, Platform, PlatformWord, Seen, Server};
+use super::super::{Check, Verdict};
+use super::{Judged, known, some_of};
+use crate::config::Config;
+
+/// Every server of the configuration is this very machine: then no network is needed.
+fn all_on_this_machine(config: &Config) -> bool {
+    config.broker.endpoint.host.is_this_machine()
+        && config.cloud.as_ref().is_none_or(|cloud| cloud.endpoint.host.is_this_machine())
+}
+
+pub(super) fn default_route(seen: &Seen) -> Judged {
+    if seen.config().is_some_and(all_on_this_machine) {
+        return Ok(Verdict::not_applicable("every server is this machine", "所有服务器都在本机"));
+    }
+    Ok(match known(seen, &seen.route)? {
+        Some(interface) => Verdict::ok(format!("over {interface}"), format!("经由 {interface}")),
+        None => Verdict::failed("there is no default route", "没有默认路由"),
+    })
+}
+
+pub(super) fn names_resolve(seen: &Seen) -> Judged {
+    let broker = known(seen, &seen.broker)?;
+    let mut good = Vec::new();
+    let mut bad = Vec::new();
+    let cloud = seen.config().and_then(|config| config.cloud.as_ref()).map(|cloud| cloud.endpoint.host.to_string());
+    let platform = seen.platform_name.value().zip(cloud);
+    let both = [Some((broker.host.clone(), &broker.addresses)), platform.map(|(found, host)| (host, found))];
+    for (host, found) in both.into_iter().flatten() {
+        match found {
+            Ok(addresses) => good.push(format!("{host} → {}", some_of(addresses))),
+            Err(why) => bad.push(format!("{host}: {why}")),
+        }
+    }
+    let (good, bad) = (good.join("; "), bad.join("; "));
+    Ok(if bad.is_empty() { Verdict::ok(good.clone(), good) } else { Verdict::failed(bad.clone(), bad) })
+}
+
+fn broker(seen: &Seen) -> Result<&Server, Verdict> {
+    known(seen, &seen.broker)
+}
+
+pub(super) fn broker_reached(seen: &Seen) -> Judged {
+    let server = broker(seen)?;
+    let place = format!("{}:{}", server.host, server.port);
+    Ok(match &server.tcp {
+        None => return Err(Verdict::skipped(Check::NamesResolve)),
+        Some(Ok(address)) => Verdict::ok(format!("{place} ({address})"), format!("{place}（{address}）")),
+        Some(Err(why)) => Verdict::failed(format!("{place}: {why}"), format!("{place}：{why}")),
+    })
+}
+
+pub(super) fn broker_tls(seen: &Seen) -> Judged {
+    Ok(match &broker(seen)?.tls {
+        None => Verdict::not_applicable("the url is without TLS", "url 未使用 TLS"),
+        Some(Ok(())) => Verdict::ok("TLS stands", "TLS 已建立"),
+        Some(Err(why)) => Verdict::failed(why.clone(), why.clone()),
+    })
+}
+
+pub(super) fn broker_lets_in(seen: &Seen) -> Judged {
+    Ok(match known(seen, &seen.login)? {
+        Login::Connected => Verdict::ok("the daemon is connected", "守护进程已连接"),
+        Login::LetIn => Verdict::ok("it does", "允许"),
+        Login::Refused(why) | Login::Failed(why) => Verdict::failed(why.clone(), why.clone()),
+        Login::OtherIdRefused => Verdict::not_applicable(
+            "it lets in the machine's own client id only, which is left to the daemon",
+            "它只允许本机自己的 client id，须由守护进程使用",
+        ),
+    })
+}
+
+pub(super) fn platform_reached(seen: &Seen) -> Judged {
+    Ok(match known(seen, &seen.platform)? {
+        Platform::None => Verdict::not_applicable("no [cloud] is configured", "未配置 [cloud]"),
+        Platform::Silent(why) => Verdict::failed(why.clone(), why.clone()),
+        Platform::Answered { .. } => Verdict::ok("somebody answers", "有应答"),
+    })
+}
+
+fn word(seen: &Seen) -> Result<&PlatformWord, Verdict> {
+    match known(seen, &seen.platform)? {
+        Platform::None => Err(Verdict::not_applicable("no [cloud] is configured", "未配置 [cloud]")),
+        Platform::Silent(_) => Err(Verdict::skipped(Check::PlatformReached)),
+        Platform::Answered { word, .. } => Ok(word),
+    }
+}
+
+pub(super) fn platform_knows_us(seen: &Seen) -> Judged {
+    Ok(match word(seen)? {
+        PlatformWord::Accepted => Verdict::ok("it does", "认可"),
+        PlatformWord::NotAsked => {
+            Verdict::not_applicable("the configuration uses no secret for it", "配置未使用其密钥")
+        }
+        PlatformWord::Unauthorised(why) | PlatformWord::Refused(why) => Verdict::failed(why.clone(), why.clone()),
+        PlatformWord::SomebodyElse(_) => return Err(Verdict::skipped(Check::NoPortal)),
+    })
+}
+
+pub(super) fn no_portal(seen: &Seen) -> Judged {
+    Ok(match word(seen)? {
+        PlatformWord::SomebodyElse(start) => Verdict::failed(
+            format!("what answers at [cloud] url is not the platform: {start}"),
+            format!("[cloud] url 处应答的不是平台：{start}"),
+        ),
+        _ => Verdict::ok("the platform itself answers", "由平台本身应答"),
+    })
+}
+
+pub(super) fn merchants_reached(seen: &Seen) -> Judged {
+    let tried = known(seen, &seen.merchants)?;
+    if tried.is_empty() {
+        return Ok(Verdict::not_applicable("no result waits for a merchant", "没有结果等待商户接收"));
+    }
+    let told = |(host, result): &(String, Result<(), String>)| match result {
+        Ok(()) => host.clone(),
+        Err(why) => format!("{host}: {why}"),
+    };
+    let bad: Vec<String> = tried.iter().filter(|(_, result)| result.is_err()).map(told).collect();
+    Ok(if bad.is_empty() {
+        let all: Vec<String> = tried.iter().map(told).collect();
+        Verdict::ok(some_of(&all), some_of(&all))
+    } else {
+        // One merchant's server is that merchant's trouble, and everybody is still served.
+        Verdict::warning(some_of(&bad), some_of(&bad))
+    })
+}
+
+pub(super) fn proxy_works(seen: &Seen) -> Judged {
+    let proxies = match known(seen, &seen.proxies)? {
+        Ok(proxies) => proxies,
+        Err(why) => return Ok(Verdict::failed(why.clone(), why.clone())),
+    };
+    if proxies.is_empty() {
+        return Ok(Verdict::not_applicable("none is set", "未设置代理"));
+    }
+    let bad: Vec<String> =
+        proxies.iter().filter_map(|(name, result)| Some(format!("{name}: {}", result.as_ref().err()?))).collect();
+    if !bad.is_empty() {
+        return Ok(Verdict::failed(some_of(&bad), some_of(&bad)));
+    }
+    let names: Vec<String> = proxies.iter().map(|(name, _)| name.clone()).collect();
+    if seen.config().is_some_and(|config| config.report.allow_hosts.is_empty()) {
+        let names = some_of(&names);
+        return Ok(Verdict::warning(
+            format!("{names} answers, but through a proxy only hosts in [report] allow_hosts are called"),
+            format!("{names} 有应答，但经代理只会访问 [report] allow_hosts 中的主机"),
+        )
+        .fix("list the merchants' hosts in [report] allow_hosts", "请在 [report] allow_hosts 中列出商户的主机"));
+    }
+    Ok(Verdict::ok(some_of(&names), some_of(&names)))
+}
