@@ -426,6 +426,7 @@ pub(super) fn check_of(complaint: &Complaint) -> Check {
         | Complaint::UnknownWord { .. }
         | Complaint::Missing { .. }
         | Complaint::Empty { .. }
+        | Complaint::Unfit { .. }
         | Complaint::Range { .. } => Check::FileRight,
     }
 }
