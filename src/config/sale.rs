@@ -5,9 +5,9 @@ use super::file::{self, File, SaleSection, SellingCloud};
 use super::problem::{Both, Complaint};
 use super::resolve::Check;
 use super::{Board, Goods, Sale};
+use crate::order::command::NOTIFY_URL_BYTES_MAX;
 use crate::order::motor::{Address, Slot};
 use crate::order::stock::{Fen, short_name};
-use crate::order::command::NOTIFY_URL_BYTES_MAX;
 use toml::Spanned;
 
 /// What a pay_url may hold between braces.
@@ -32,7 +32,8 @@ impl Check<'_> {
                     "sale.url beside sale.cloud = \"platform\"",
                     "sale.cloud = \"platform\" 时不应有 sale.url",
                 );
-                let hint = Both::new("delete the line: the platform is at [cloud] url", "请删除此行：平台地址在 [cloud] url");
+                let hint =
+                    Both::new("delete the line: the platform is at [cloud] url", "请删除此行：平台地址在 [cloud] url");
                 self.complain(url.span(), Complaint::Unfit { message, hint });
                 None
             }
@@ -73,8 +74,10 @@ impl Check<'_> {
             return None;
         };
         if cloud == SellingCloud::Mall {
-            let message = Both::new("sale.pay_url beside sale.cloud = \"mall\"", "sale.cloud = \"mall\" 时不应有 sale.pay_url");
-            let hint = Both::new("delete the line: the shop gives the pay code itself", "请删除此行：商城自己给出支付码");
+            let message =
+                Both::new("sale.pay_url beside sale.cloud = \"mall\"", "sale.cloud = \"mall\" 时不应有 sale.pay_url");
+            let hint =
+                Both::new("delete the line: the shop gives the pay code itself", "请删除此行：商城自己给出支付码");
             self.complain(written.span(), Complaint::Unfit { message, hint });
             return None;
         }
@@ -87,7 +90,8 @@ impl Check<'_> {
         if fits && is_one_order {
             return Some(text.clone());
         }
-        let message = Both::new("sale.pay_url is no address of one order's payment", "sale.pay_url 不是某个订单的支付地址");
+        let message =
+            Both::new("sale.pay_url is no address of one order's payment", "sale.pay_url 不是某个订单的支付地址");
         let hint = Both::new(
             "an address in ASCII with {order} or {trade_no} in it, perhaps {amount} too, of at most 300 bytes: https://host/pay?order={order}",
             "应为含 {order} 或 {trade_no}（可含 {amount}）的 ASCII 地址，最多 300 字节：https://host/pay?order={order}",
@@ -108,7 +112,10 @@ impl Check<'_> {
         if (text.starts_with("https://") || text.starts_with("http://")) && text.len() <= NOTIFY_URL_BYTES_MAX {
             return Some(text.clone());
         }
-        let message = Both::new("sale.notify_url is no http:// or https:// address", "sale.notify_url 不是 http:// 或 https:// 地址");
+        let message = Both::new(
+            "sale.notify_url is no http:// or https:// address",
+            "sale.notify_url 不是 http:// 或 https:// 地址",
+        );
         let hint = Both::new("write it like https://host/path", "请写成 https://host/path");
         self.complain(written.span(), Complaint::Unfit { message, hint });
         None
