@@ -8,7 +8,7 @@ use crate::order::command::QUANTITY_MAX;
 use crate::order::key::Key;
 use crate::order::time::Now;
 use crate::sim::world::judge::Broken;
-use crate::sim::world::plan::{Fault, Life, When};
+use crate::sim::world::plan::{Fault, When};
 use std::collections::BTreeSet;
 
 /// Two channels for a report and for one correction a unit.
@@ -107,8 +107,9 @@ impl Stage<'_> {
 
     /// The end: the cloud's books agree with what was reported last, or the agent shows that they do not (rule 44).
     pub(super) fn hold_against_the_books(&self) -> Result<(), Broken> {
-        // After a month the agent has forgotten what it showed.
-        let Some(core) = self.core.as_ref().filter(|_| self.plan.sync_results && self.plan.life != Life::Month) else {
+        // After weeks without power, in whatever kind of life, the agent has forgotten what it showed.
+        let remembers = self.now_ms < TOMBSTONE_AGE_MIN_S * 1_000;
+        let Some(core) = self.core.as_ref().filter(|_| self.plan.sync_results && remembers) else {
             return Ok(());
         };
         let shown = core.status(self.now()).differing;
