@@ -11,14 +11,17 @@
 //! The core runs in this task alone. It takes one event at a time and never waits, so that a board that polls is
 //! answered while the disk syncs.
 
+mod settings;
+
 use crate::board;
 use crate::board::service::{Reading, ServiceError};
 use crate::cloud::device;
-use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
 use crate::config::{self, ClientIdentity, Config, MqttSigning};
-use crate::control::{Answer, Ask, Asked, Audit, Codes, LastTest, Orders, Refusal, Slots, Testing, Versioned};
+use crate::control::{
+    Answer, Ask, Asked, Audit, Codes, CurrentSale, LastTest, Orders, Refusal, Sales, Slots, Testing, Versioned,
+};
 use crate::core::event::{
     Audience, CertificateNews, CertificateOf, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure,
     Level, MachineRequest, MachineTold, Request, Token,
@@ -143,14 +146,7 @@ fn app_key_of(secret: Option<&Secret>) -> Result<SigningKey, StartError> {
 
 /// What the core must know.
 fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, StartError> {
-    let account = match (&config.cloud, &credentials.app_key, &credentials.app_secret) {
-        (Some(cloud), Some(app_key), Some(secret)) => Some(Account {
-            app_id: cloud.app_id.clone(),
-            app_secret: AppSecret::new(secret.reveal()),
-            app_key: app_key_of(Some(app_key))?,
-        }),
-        _ => None,
-    };
+    let account = settings::account(config, credentials)?;
     let cloud = config.cloud.as_ref();
     Ok(Settings {
         machine_no: config.machine_no.clone(),
@@ -178,6 +174,7 @@ fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Star
             heartbeat_ms: config.telemetry.heartbeat_s.saturating_mul(1_000),
             climate_ms: config.telemetry.climate_s.map(|s| s.saturating_mul(1_000)),
         },
+        sale: config.sale.as_ref().map(|sale| settings::sale(config, credentials, sale)).transpose()?,
         limits: Limits::default(),
     })
 }
@@ -518,6 +515,13 @@ fn answer(core: &Core, clock: &mut Clock, services: &mut Services, asked: Asked)
         Ask::Audit => serde_json::to_vec(&Versioned::of(&Audit { entries: core.audit_lines() })),
         Ask::Slots => serde_json::to_vec(&Versioned::of(&Slots { slots: core.slots() })),
         Ask::Service(service) => return Some(Event::Serve { token: services.begin(asked.answer), service }),
+        Ask::Sale => serde_json::to_vec(&Versioned::of(&CurrentSale { sale: core.current_sale(clock.now()) })),
+        Ask::Sales => serde_json::to_vec(&Versioned::of(&Sales { sales: core.sale_views(clock.now()) })),
+        Ask::SaleStart(choice) => return Some(Event::SaleChosen { token: services.begin(asked.answer), choice }),
+        Ask::SaleCancel => return Some(Event::SaleCancelled { token: services.begin(asked.answer) }),
+        Ask::SaleSettle { settle, uid } => {
+            return Some(Event::SaleSettled { token: services.begin(asked.answer), settle, uid });
+        }
         Ask::SlotAct(act) => return Some(Event::SlotAct { token: services.begin(asked.answer), act }),
     };
     // Whoever asked may have left; the types have no key or value that JSON lacks.
@@ -559,6 +563,8 @@ impl Services {
             Reply::Entered(entry) => Ok(serde_json::to_vec(&Versioned::of(&entry)).unwrap_or_default()),
             Reply::Testing(Ok(test)) => Ok(serde_json::to_vec(&Versioned::of(&Testing { test })).unwrap_or_default()),
             Reply::Slots(Ok(slots)) => Ok(serde_json::to_vec(&Versioned::of(&Slots { slots })).unwrap_or_default()),
+            Reply::Sale(Ok(sale)) => Ok(serde_json::to_vec(&Versioned::of(&sale)).unwrap_or_default()),
+            Reply::Sale(Err(error)) => Err(Refusal::of_sale(error)),
             Reply::Slots(Err(error)) => Err(Refusal::at_slot(error)),
             Reply::Testing(Err(error)) => Err(Refusal::by_board(error, &self.lacks)),
         };
@@ -603,6 +609,8 @@ impl Requests {
 struct Clients {
     merchant: Rc<client::Client>,
     cloud: Option<Rc<client::Client>>,
+    /// The cloud that sells, where that is another one.
+    seller: Option<Rc<client::Client>>,
 }
 
 impl Clients {
@@ -628,6 +636,13 @@ impl Clients {
         // A merchant sees no certificate of ours: whoever a notify_url names need not learn which machine calls.
         let files = TlsFiles { ca_file: report.ca_file.clone(), identity: None };
         let merchant = client(files, (CertificateOf::Merchants, None), rules.clone(), own.clone())?;
+        let seller = match config.sale.as_ref().filter(|sale| sale.endpoint.is_some()) {
+            Some(sale) => {
+                let files = TlsFiles { ca_file: sale.ca_file.clone(), identity: None };
+                Some(client(files, (CertificateOf::Cloud, None), rules.clone(), own.clone())?)
+            }
+            None => None,
+        };
         let cloud = match &config.cloud {
             Some(cloud) => {
                 let files = tls_files(&cloud.ca_file, &cloud.client_identity);
@@ -636,13 +651,14 @@ impl Clients {
             }
             None => None,
         };
-        Ok(Clients { merchant, cloud })
+        Ok(Clients { merchant, cloud, seller })
     }
 
     fn send(&self, request: Request) -> impl Future<Output = Result<HttpAnswer, HttpFailure>> + 'static {
         let (client, kind) = match request.audience {
             Audience::Merchant => (Some(self.merchant.clone()), client::Kind::Report),
             Audience::Cloud => (self.cloud.clone(), client::Kind::Cloud),
+            Audience::Seller => (self.seller.clone(), client::Kind::Cloud),
         };
         async move {
             let failed = |kind, why: String| HttpFailure { kind, why };

@@ -284,6 +284,30 @@ clauses! {
     47 R47ReportRepeated,
     /// No refund when another record of the platform's order was or may have been dispensed.
     48 R48WholeOrder,
+    /// An order is asked for only when its sale is durable.
+    50 R50AskedWhenDurable,
+    /// Where nobody knows whether an order was made, none is asked for again.
+    50 R50CreateOnce,
+    /// A pay code is shown only when its order's number is durable.
+    51 R51ShownWhenDurable,
+    /// Payment and own order are one batch.
+    52 R52PaidWithOrder,
+    /// One order of a cloud is served once.
+    52 R52OrderOnce,
+    /// Order, question and price agree on the amount.
+    53 R53AmountsAgree,
+    /// Who is found to have paid too late is not served.
+    54 R54LateNotServed,
+    /// Who has paid and is not served gets the money back.
+    54 R54RefundAsked,
+    /// Late payments are looked for.
+    55 R55Watched,
+    /// What nobody knows about goods that were paid for is not called served.
+    56 R56UnknownStands,
+    /// How a sale ended is told.
+    57 R57Reported,
+    /// No message has an order driven that a sale at the machine has made.
+    58 R58NotFromOutside,
 }
 
 /// Whether this clause is taken out.

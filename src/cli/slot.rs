@@ -100,7 +100,7 @@ pub fn run(command: &SlotCommand, out: &mut Output<'_>) -> Result<Exit, Failure>
             (&args.service.socket, Ask::SlotAct(act))
         }
     };
-    let mut answer: Slots = control_client::ask(&socket.socket, ask)?;
+    let mut answer: Slots = control_client::ask(&socket.socket, ask.clone())?;
     // Of an act only what it was about.
     if let Ask::SlotAct(SlotAct::Restock { address, slot, .. } | SlotAct::Clear { address, slot }) = ask {
         answer.slots.retain(|line| (line.address, line.slot) == (address.get(), slot.0));
@@ -171,6 +171,7 @@ mod tests {
             capacity: Some(9),
             condition: "jammed".to_owned(),
             locked: true,
+            for_sale: false,
         };
         let en = [
             "1",

@@ -3,7 +3,7 @@
 use super::device::common;
 use super::envelope::{self, Value};
 use super::open_platform::{self, Account, ApiError, ApiRequest, NewStatus};
-use super::sign::SigningKey;
+use super::sign::{self, SIGN_FIELD, SigningKey};
 use crate::order::call::Operation;
 use crate::order::key::MachineNo;
 use std::collections::BTreeMap;
@@ -24,6 +24,18 @@ pub fn read(operation: &Operation, status: u16, body: &[u8]) -> Result<(), ApiEr
     match operation {
         Operation::Refund { .. } => open_platform::read_update(status, body),
     }
+}
+
+/// The body of what a merchant is told beside results: all fields as texts in their order, then time and signature, which
+/// covers everything that is not empty (cloud 1.1). The same `timestamp_s` gives the same bytes.
+#[must_use]
+pub fn told(fields: &[(Box<str>, Box<str>)], timestamp_s: u64, signing: &SigningKey) -> Vec<u8> {
+    let timestamp_s = timestamp_s.to_string();
+    let all = || fields.iter().map(|(name, text)| (&**name, &**text)).chain([("timestamp", timestamp_s.as_str())]);
+    let signature = sign::sign(all(), signing);
+    let body: serde_json::Map<String, serde_json::Value> =
+        all().chain([(SIGN_FIELD, signature.as_str())]).map(|(name, text)| (name.to_owned(), text.into())).collect();
+    envelope::to_json(&body)
 }
 
 /// The payload of a message up: the platform's common fields and these, signed. The same `timestamp_s` gives the same

@@ -1,7 +1,10 @@
 //! What the control socket understands, and what it answers. HTTP and JSON, so that `curl --unix-socket` works too.
 
 use crate::board::service::{HOLD_C, Service, ServiceError};
-use crate::core::{AuditLine, CodeLine, OrderLine, SlotAct, SlotError, SlotLine, SlotTest, TestLine};
+use crate::core::{
+    AuditLine, CodeLine, OrderLine, SaleChoice, SaleRefusal, SaleView, Settle, SlotAct, SlotError, SlotLine, SlotTest,
+    TestLine,
+};
 use crate::order::pickup::Digits;
 use crate::order::stock::COUNT_MAX;
 use serde::{Deserialize, Serialize};
@@ -34,11 +37,21 @@ pub enum Place {
     Slots,
     /// `POST /v1/slots/act` with a [`SlotAct`]: the [`Slots`] after it, durable.
     SlotAct,
+    /// `GET /v1/sale`: the [`CurrentSale`].
+    Sale,
+    /// `POST /v1/sale` with a [`SaleChoice`]: the [`SaleView`], durable. Its pay code comes with [`Place::Sale`].
+    SaleStart,
+    /// `POST /v1/sale/cancel`: the [`SaleView`] after it, durable.
+    SaleCancel,
+    /// `GET /v1/sales`: the [`Sales`].
+    Sales,
+    /// `POST /v1/sale/settle` with a [`Settle`]: the [`SaleView`] after it, durable.
+    SaleSettle,
 }
 
 impl Place {
     /// All of them.
-    pub const ALL: [Place; 10] = [
+    pub const ALL: [Place; 15] = [
         Place::Status,
         Place::Orders,
         Place::Audit,
@@ -49,6 +62,11 @@ impl Place {
         Place::LastTest,
         Place::Slots,
         Place::SlotAct,
+        Place::Sale,
+        Place::SaleStart,
+        Place::SaleCancel,
+        Place::Sales,
+        Place::SaleSettle,
     ];
 
     /// Its path.
@@ -65,6 +83,10 @@ impl Place {
             Place::LastTest => "/v1/slot/last-test",
             Place::Slots => "/v1/slots",
             Place::SlotAct => "/v1/slots/act",
+            Place::Sale | Place::SaleStart => "/v1/sale",
+            Place::SaleCancel => "/v1/sale/cancel",
+            Place::Sales => "/v1/sales",
+            Place::SaleSettle => "/v1/sale/settle",
         }
     }
 
@@ -72,14 +94,27 @@ impl Place {
     #[must_use]
     pub const fn method(self) -> &'static str {
         match self {
-            Place::Status | Place::Orders | Place::Audit | Place::Codes | Place::LastTest | Place::Slots => "GET",
-            Place::Service | Place::Pickup | Place::Test | Place::SlotAct => "POST",
+            Place::Status
+            | Place::Orders
+            | Place::Audit
+            | Place::Codes
+            | Place::LastTest
+            | Place::Slots
+            | Place::Sale
+            | Place::Sales => "GET",
+            Place::Service
+            | Place::Pickup
+            | Place::Test
+            | Place::SlotAct
+            | Place::SaleStart
+            | Place::SaleCancel
+            | Place::SaleSettle => "POST",
         }
     }
 }
 
 /// A question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
     /// At [`Place::Status`].
     Status,
@@ -101,6 +136,21 @@ pub enum Ask {
     Slots,
     /// At [`Place::SlotAct`].
     SlotAct(SlotAct),
+    /// At [`Place::Sale`].
+    Sale,
+    /// At [`Place::SaleStart`].
+    SaleStart(SaleChoice),
+    /// At [`Place::SaleCancel`].
+    SaleCancel,
+    /// At [`Place::Sales`].
+    Sales,
+    /// At [`Place::SaleSettle`].
+    SaleSettle {
+        /// Which and how.
+        settle: Settle,
+        /// Who asks, as the kernel names them; it does not travel.
+        uid: u32,
+    },
 }
 
 impl Ask {
@@ -118,6 +168,11 @@ impl Ask {
             Ask::LastTest => Place::LastTest,
             Ask::Slots => Place::Slots,
             Ask::SlotAct(_) => Place::SlotAct,
+            Ask::Sale => Place::Sale,
+            Ask::SaleStart(_) => Place::SaleStart,
+            Ask::SaleCancel => Place::SaleCancel,
+            Ask::Sales => Place::Sales,
+            Ask::SaleSettle { .. } => Place::SaleSettle,
         }
     }
 
@@ -131,7 +186,17 @@ impl Ask {
             Ask::Test(test) => serde_json::to_vec(test),
             Ask::SlotAct(act) => serde_json::to_vec(act),
             Ask::Pickup(digits) => serde_json::to_vec(&Entered { code: digits.reveal() }),
-            Ask::Status | Ask::Orders | Ask::Audit | Ask::Codes | Ask::LastTest | Ask::Slots => Ok(Vec::new()),
+            Ask::SaleStart(choice) => serde_json::to_vec(choice),
+            Ask::SaleSettle { settle, .. } => serde_json::to_vec(settle),
+            Ask::Status
+            | Ask::Orders
+            | Ask::Audit
+            | Ask::Codes
+            | Ask::LastTest
+            | Ask::Slots
+            | Ask::Sale
+            | Ask::SaleCancel
+            | Ask::Sales => Ok(Vec::new()),
         }
     }
 }
@@ -189,6 +254,27 @@ pub fn read_slot_act(body: &[u8]) -> Result<SlotAct, String> {
     }
 }
 
+/// Reads what stands in the body of a request for [`Place::SaleStart`].
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn read_sale_choice(body: &[u8]) -> Result<SaleChoice, String> {
+    serde_json::from_slice(body).map_err(|e| format!("the body is no slot to buy from, like {{\"slot\":12}}: {e}"))
+}
+
+/// Reads what stands in the body of a request for [`Place::SaleSettle`].
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn read_settle(body: &[u8]) -> Result<Settle, String> {
+    let settle: Settle = serde_json::from_slice(body).map_err(|e| format!("the body settles no sale: {e}"))?;
+    if settle.reason.trim().is_empty() {
+        Err("a reason is wanted, for whoever reads the list".to_owned())
+    } else {
+        Ok(settle)
+    }
+}
+
 /// A [`Versioned`] JSON document, or why there is none.
 pub type Answer = Result<Vec<u8>, Refusal>;
 
@@ -243,6 +329,20 @@ pub struct Slots {
     pub slots: Vec<SlotLine>,
 }
 
+/// The sale that somebody stands there for, or the last one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurrentSale {
+    /// Nothing if there never was one.
+    pub sale: Option<SaleView>,
+}
+
+/// Every sale that is kept, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sales {
+    /// The sales.
+    pub sales: Vec<SaleView>,
+}
+
 /// Why the socket does not answer with a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
@@ -254,6 +354,9 @@ pub struct Refusal {
     /// Why an act at a slot was not taken, where that was wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<SlotError>,
+    /// Why something about a sale was not done, where that was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sale: Option<SaleRefusal>,
     /// What the board's profile says that board and protocol lack, where that may be why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
@@ -263,13 +366,19 @@ impl Refusal {
     /// A refusal that has nothing to do with the board.
     #[must_use]
     pub const fn of(error: String) -> Refusal {
-        Refusal { error, why: None, slot: None, lacks: Vec::new() }
+        Refusal { error, why: None, slot: None, sale: None, lacks: Vec::new() }
     }
 
     /// An act at a slot was not taken.
     #[must_use]
     pub fn at_slot(why: SlotError) -> Refusal {
         Refusal { slot: Some(why), ..Refusal::of(why.to_string()) }
+    }
+
+    /// Something about a sale was not done.
+    #[must_use]
+    pub fn of_sale(why: SaleRefusal) -> Refusal {
+        Refusal { sale: Some(why), ..Refusal::of(why.to_string()) }
     }
 
     /// The board was asked, or could not be.

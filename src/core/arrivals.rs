@@ -264,6 +264,9 @@ impl Core {
             self.on_known_key(now, tag, &put, same, is_final);
         } else if let Some(known) = self.archive.get(&put.key) {
             self.on_known_key(now, tag, &put, known.digest == put.digest, true);
+        } else if self.is_sold_here(&put.key.order_id) && !sabotage::is_out(Clause::R58NotFromOutside) {
+            // Rule 58: the machine serves it itself, and tells how it ended.
+            self.answer_refused(now, tag, &put, Reason::Conflict);
         } else if put.issued_at_s <= self.ledger.evicted_issued_at_s && !sabotage::is_out(Clause::R12StaleRefused) {
             // Rule 12: it may be a key that was forgotten.
             self.answer_refused(now, tag, &put, Reason::Stale);

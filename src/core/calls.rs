@@ -3,7 +3,7 @@
 
 use super::Core;
 use super::commit::After;
-use super::event::{HttpAnswer, Level};
+use super::event::{Audience, HttpAnswer, Level, Request};
 use super::outbox::Parcel;
 use super::platform::denies_order;
 use crate::cloud::api_codes::RetryClass;
@@ -168,9 +168,26 @@ impl Core {
     }
 
     /// See [`Core::publication_of`].
-    pub(super) fn request_of_call(&self, number: u64) -> Option<super::event::Request> {
+    pub(super) fn request_of_call(&self, number: u64) -> Option<Request> {
         let record = self.calls.get(number).filter(|record| record.is_open())?;
-        let Way::Http(operation) = &record.call.way else { return None };
+        let operation = match &record.call.way {
+            Way::Http(operation) => operation,
+            Way::Tell { url, fields } => {
+                let idempotency_key =
+                    fields.iter().find(|(name, _)| **name == *"event_id").map(|(_, id)| id.to_string());
+                let mut headers = vec![("content-type", "application/json".to_owned())];
+                headers.extend(idempotency_key.map(|id| ("idempotency-key", id)));
+                let body = call::told(fields, record.timestamp_s, &self.settings.mqtt_key);
+                return Some(Request {
+                    audience: Audience::Merchant,
+                    method: "POST",
+                    url: url.to_string(),
+                    headers,
+                    body,
+                });
+            }
+            Way::Publish { .. } => return None,
+        };
         let account = self.settings.cloud.account.as_ref()?;
         let request = call::request(account, &self.settings.machine_no, operation, record.timestamp_s);
         Some(self.cloud_request(request))
@@ -181,7 +198,11 @@ impl Core {
     pub(super) fn meaning_for_call(&mut self, number: u64, answer: &HttpAnswer) -> Answer {
         let later = Answer::Later { retry_after_s: answer.retry_after_s };
         let Some(record) = self.calls.get(number) else { return later };
-        let Way::Http(operation) = &record.call.way else { return later };
+        let operation = match &record.call.way {
+            Way::Http(operation) => operation,
+            Way::Tell { .. } => return Answer::of_status(answer.status, answer.retry_after_s),
+            Way::Publish { .. } => return later,
+        };
         let Err(error) = call::read(operation, answer.status, &answer.body) else { return Answer::Taken };
         let text = format!("{record}: {error}");
         let reason = DeadReason::Status(answer.status);
@@ -202,6 +223,11 @@ impl Core {
         let is_dead = record.copy.is_dead();
         let text = record.to_string();
         let is_outdated = self.calls.get(number).is_some_and(|record| self.calls.is_outdated(record));
+        if next == Next::Done
+            && let Some(record) = self.calls.get(number).cloned()
+        {
+            self.sale_call_ended(now, &record, answer == Answer::Taken);
+        }
         match next {
             Next::Done if is_dead && !is_outdated => {
                 self.note(Level::Error, "call_dead", format!("{text}: refused for good, kept in the dead letters"));

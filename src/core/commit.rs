@@ -6,6 +6,7 @@ use super::event::{Batch, Effect, Level, Tag, Token};
 use super::own::Reply;
 use crate::order::key::Key;
 use crate::order::record::{self, RecordKey};
+use crate::order::sale;
 use crate::order::time::{BootMs, Now};
 use crate::sabotage::{self, Clause};
 use std::collections::BTreeSet;
@@ -41,6 +42,8 @@ pub(super) enum After {
     Offer { key: Key, up_to: u32 },
     /// The call of this number is durable: it may leave.
     OfferCall(u64),
+    /// The sale of this number is durable as it was then: what is asked next may be asked.
+    Sale { number: u64, state: (sale::State, Option<sale::Why>) },
     /// Tell whoever stands there.
     Reply { token: Token, reply: Reply },
 }
@@ -195,6 +198,7 @@ impl Core {
             RecordKey::CodeBook => self.codes.book_record(),
             RecordKey::Instructions => record::encode_instructions(&self.instructions.memory).map(Some),
             RecordKey::Audit(number) => self.audit_entry(*number).map(record::encode_audit).transpose(),
+            RecordKey::Sale(number) => self.sales.record(*number),
             RecordKey::Slot(address, slot) => self.slots.get((*address, *slot)).map(record::encode_slot).transpose(),
         }
     }
@@ -230,6 +234,7 @@ impl Core {
             After::Act(number) => self.act_is_durable(now, number),
             After::Offer { key, up_to } => self.offer(now, &key, up_to),
             After::OfferCall(number) => self.offer_call(now, number),
+            After::Sale { number, state } => self.sale_is_durable(number, state),
             After::Reply { token, reply } => self.effects.push(Effect::Reply { token, reply }),
         }
     }

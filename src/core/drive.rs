@@ -461,6 +461,9 @@ impl Core {
                 if self.line.active.as_ref().is_some_and(|active| active.key.is_test()) {
                     self.note_test_progress(code);
                 }
+                if self.line.active.as_ref().is_some_and(|active| active.key.sale().is_some()) {
+                    self.note_sale_progress(code);
+                }
                 self.note(Level::Debug, "progress", format!("board code {code:#04x}"));
             }
             Finding::Outcome(evidence) => self.on_outcome(now, evidence),

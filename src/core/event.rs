@@ -1,6 +1,7 @@
 //! What reaches the core, and what it wants done. Plain data: the daemon, the simulation and the tests speak this.
 
 use super::own::{Reply, SlotTest};
+use super::sale::{SaleChoice, Settle};
 use super::slots::SlotAct;
 use crate::board::driver::{Write, Written};
 use crate::board::service::{Reading, Service, ServiceError};
@@ -196,6 +197,27 @@ pub enum Event {
         /// What.
         act: SlotAct,
     },
+    /// Somebody wants to buy; answered by [`Effect::Reply`].
+    SaleChosen {
+        /// For the answer.
+        token: Token,
+        /// What.
+        choice: SaleChoice,
+    },
+    /// The buyer does not want it any more; answered by [`Effect::Reply`].
+    SaleCancelled {
+        /// For the answer.
+        token: Token,
+    },
+    /// A person settled a sale; answered by [`Effect::Reply`].
+    SaleSettled {
+        /// For the answer.
+        token: Token,
+        /// Which and how.
+        settle: Settle,
+        /// Who, as the kernel names them.
+        uid: u32,
+    },
     /// What the system says of the controller; the answer to [`Effect::LookAtHost`].
     Host(Host),
     /// Something beside the core needs a person's hand.
@@ -281,6 +303,8 @@ pub enum Audience {
     Merchant,
     /// The configured cloud.
     Cloud,
+    /// The cloud that sells, where that is another one.
+    Seller,
 }
 
 /// An HTTP request.

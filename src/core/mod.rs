@@ -26,6 +26,7 @@
 //! | `commit` | what follows what into the journal |
 //! | `archive` | settled orders, to answer duplicates |
 //! | `quality` | how good the line is, by the hour |
+//! | `sale` | sales at the machine: from the choice of a slot to goods or money |
 //! | `slots` | what lies in the slots |
 //! | `status` | what a person may see |
 
@@ -48,6 +49,7 @@ mod pickup;
 mod platform;
 mod quality;
 mod recover;
+mod sale;
 mod slots;
 mod status;
 mod sync;
@@ -67,6 +69,9 @@ pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
 pub use pickup::{CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS};
 pub use quality::{HOURS_KEPT, LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;
+pub use sale::{
+    Goods, SALES_KEPT, SALES_OPEN_MAX, SaleChoice, SaleRefusal, SaleSettings, SaleView, Settle, WATCH_FOR_MS,
+};
 pub use slots::{SlotAct, SlotError, SlotLine};
 pub use status::{DifferenceLine, OrderLine, Recent, ReportLine, Status, UnitLine};
 pub use telemetry::TelemetrySettings;
@@ -127,6 +132,8 @@ pub struct Settings {
     pub seed: u64,
     /// How often the machine tells of itself.
     pub telemetry: TelemetrySettings,
+    /// Sales at the machine; nothing where there are none.
+    pub sale: Option<SaleSettings>,
     /// How much may be open and how much is remembered.
     pub limits: Limits,
 }
@@ -259,6 +266,7 @@ pub struct Core {
     results: sync::Results,
     instructions: instructions::Instructions,
     slots: slots::Slots,
+    sales: sale::Sales,
     catalogue: catalogue::Catalogue,
     telemetry: telemetry::Telemetry,
     commits: commit::Commits,
@@ -310,6 +318,9 @@ impl Core {
             Event::TestSlot { token, test } => self.on_test_slot(now, token, test),
             Event::Machine { number, told } => self.on_machine_told(now, number, told),
             Event::SlotAct { token, act } => self.on_slot_act(now, token, act),
+            Event::SaleChosen { token, choice } => self.on_sale_chosen(now, token, choice),
+            Event::SaleCancelled { token } => self.on_sale_cancelled(now, token),
+            Event::SaleSettled { token, settle, uid } => self.on_sale_settled(now, token, &settle, uid),
             Event::Host(host) => self.on_host(now, &host),
             Event::Fault { what, text } => self.note(Level::Error, what, text),
             Event::Stop => {
@@ -334,6 +345,7 @@ impl Core {
         }
         if self.phase == Phase::Running {
             self.ask_the_platform(now);
+            self.ask_about_sales(now);
             self.fetch_catalogue(now);
             self.tell_of_the_machine(now);
             self.send_what_is_due(now);
@@ -362,6 +374,7 @@ impl Core {
             self.outbox.deadline().filter(|_| running),
             self.platform.deadline().filter(|_| running),
             self.results_deadline().filter(|_| running && self.has_room_to_ask()),
+            self.sales_deadline().filter(|_| running),
             self.machine_deadline(),
             self.catalogue.deadline().filter(|_| running),
             self.telemetry_deadline().filter(|_| running && !self.stopping),

@@ -188,6 +188,10 @@ impl Core {
             self.end_test(now, key);
             return;
         }
+        if key.sale().is_some() {
+            self.sale_order_ended(now, key);
+            return;
+        }
         // Nobody paid the machine for an order of its own.
         let refunds = self.settings.cloud.refund_failed && !key.is_own();
         let Some(order) = self.orders.get_mut(key) else { return };
@@ -377,6 +381,9 @@ impl Core {
     /// A request of ours was answered, or was not.
     pub(super) fn on_answered(&mut self, now: Now, token: Token, answer: Result<HttpAnswer, HttpFailure>) {
         let Some((parcel, host)) = self.outbox.in_flight.remove(&token) else {
+            if self.on_sale_answered(now, token, &answer) {
+                return;
+            }
             self.on_platform_answered(now, token, answer);
             return;
         };

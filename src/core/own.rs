@@ -5,6 +5,7 @@
 use super::commit::After;
 use super::event::{Effect, Level, Token};
 use super::gate::Verdict;
+use super::sale::{SaleRefusal, SaleView};
 use super::slots::{SlotError, SlotLine};
 use super::{Core, Phase};
 use crate::board::driver::{Address, LineState, Slot};
@@ -62,6 +63,8 @@ pub enum Reply {
     Testing(Result<u64, ServiceError>),
     /// Somebody did something at a slot: the slots after it, once that is durable.
     Slots(Result<Vec<SlotLine>, SlotError>),
+    /// Somebody buys, cancels or settles: the sale after it, once that is durable.
+    Sale(Result<SaleView, SaleRefusal>),
 }
 
 /// Test vends.
@@ -119,7 +122,7 @@ impl Core {
     pub(super) fn gate_own(&self, own: Own, order: &Order, now: Now) -> Verdict {
         let is_locked = order.turns.is_some_and(|t| self.ledger.locked.contains(&(t.address, t.slot)));
         // A slot that is out of use until a person looked may be tested: that person does.
-        if own == Own::Pickup && is_locked {
+        if own != Own::Test && is_locked {
             return Verdict::Refuse(Reason::Locked);
         }
         let is_here = self.own_wait_ends(own, order).is_some_and(|end| now.boot <= end);
@@ -133,7 +136,7 @@ impl Core {
     /// Until when whoever wanted it is thought to be there; nothing after a reboot.
     pub(super) fn own_wait_ends(&self, own: Own, order: &Order) -> Option<BootMs> {
         let wait_ms = match own {
-            Own::Pickup => PICKUP_WAIT_MS,
+            Own::Pickup | Own::Sale => PICKUP_WAIT_MS,
             Own::Test => TEST_WAIT_MS,
         };
         (order.arrival.boot_id == self.settings.boot_id).then(|| order.arrival.boot.plus_ms(wait_ms))

@@ -15,6 +15,7 @@ use super::own::Tests;
 use super::pace::Pace;
 use super::pickup::Codes;
 use super::platform::Platform;
+use super::sale::Sales;
 use super::slots::Slots;
 use super::sync::Results;
 use super::telemetry::Telemetry;
@@ -83,6 +84,7 @@ impl Core {
             results: Results::default(),
             instructions: Instructions::default(),
             slots: Slots::default(),
+            sales: Sales::default(),
             catalogue: Catalogue::default(),
             telemetry: Telemetry::new(now.boot),
             commits: Commits::default(),
@@ -198,6 +200,7 @@ impl Core {
         self.end_tests_of_former_lives(now);
         self.find_the_audited_test();
         self.recall_codes(now, records.codes, records.code_book);
+        self.recover_sales(now, records.sales);
         if sabotage::is_out(Clause::R01NothingBefore) {
             self.begin(now, self.ledger.arrivals);
             return;

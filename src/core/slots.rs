@@ -128,6 +128,9 @@ pub struct SlotLine {
     pub condition: String,
     /// Out of use until a person looked.
     pub locked: bool,
+    /// A buyer at the machine could choose it now, as far as the slot is concerned.
+    #[serde(default)]
+    pub for_sale: bool,
 }
 
 impl Core {
@@ -143,7 +146,7 @@ impl Core {
         }
     }
 
-    fn has_slot(&self, (address, slot): At) -> bool {
+    pub(super) fn has_slot(&self, (address, slot): At) -> bool {
         address.get() <= self.settings.profile.addresses.count && self.settings.profile.has_slot(slot)
     }
 
@@ -362,26 +365,32 @@ impl Core {
     #[must_use]
     pub fn slots(&self) -> Vec<SlotLine> {
         let locked = self.ledger.locked.iter().filter(|at| !self.slots.records.contains_key(at));
-        let bare = locked.map(|at| SlotRecord::new(at.0, at.1));
+        let sold = self.slots_for_sale().filter(|at| !self.slots.records.contains_key(at));
+        let bare: BTreeSet<At> = locked.copied().chain(sold).collect();
+        let bare = bare.into_iter().map(|at| SlotRecord::new(at.0, at.1));
         let mut records: Vec<SlotRecord> = self.slots.records.values().cloned().chain(bare).collect();
         records.sort_by_key(|record| (record.address, record.slot));
         records.iter().map(|record| self.slot_line(record)).collect()
     }
 
     fn slot_line(&self, record: &SlotRecord) -> SlotLine {
+        let at = (record.address, record.slot);
         let product = record.product.as_ref();
+        let goods = self.goods_of(at);
+        let goods = goods.as_ref();
         SlotLine {
             address: record.address.get(),
             slot: record.slot.0,
             code: self.settings.profile.slots.code_of(record.slot),
             product_id: product.map(|p| p.id.0),
-            product: product.map(|p| p.name.to_string()),
-            price_fen: product.and_then(|p| p.price).map(|price| price.0),
+            product: goods.map(|g| &g.name).or(product.map(|p| &p.name)).map(ToString::to_string),
+            price_fen: goods.map(|g| g.price).or(product.and_then(|p| p.price)).map(|price| price.0),
             count: record.count,
             doubtful: record.doubtful,
             capacity: record.capacity,
             condition: record.condition.as_str().to_owned(),
-            locked: self.ledger.locked.contains(&(record.address, record.slot)),
+            locked: self.ledger.locked.contains(&at),
+            for_sale: self.is_for_sale(at),
         }
     }
 

@@ -8,8 +8,11 @@
 //! the daemon's user, and leaves a line in the log with the peer's user.
 
 use crate::board::service::{SERVICE_MS_MAX, ServiceError};
-use crate::control::{Ask, Asked, Place, Refusal, Versioned, read_pickup, read_service, read_slot_act, read_test};
-use crate::core::SlotError;
+use crate::control::{
+    Ask, Asked, Place, Refusal, Versioned, read_pickup, read_sale_choice, read_service, read_settle, read_slot_act,
+    read_test,
+};
+use crate::core::{SaleRefusal, SlotError};
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -161,13 +164,18 @@ pub async fn converse(
 }
 
 async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Asked>) -> Response<Full<Bytes>> {
-    let Some(place) = Place::ALL.into_iter().find(|place| place.path() == request.uri().path()) else {
+    let places = || Place::ALL.into_iter().filter(|place| place.path() == request.uri().path());
+    let Some(place) = places().find(|place| request.method() == place.method()).or_else(|| places().next()) else {
         return refuse(StatusCode::NOT_FOUND, Refusal::of(format!("nothing is at {}", request.uri().path())));
     };
     if request.method() != place.method() {
-        let error = format!("{} takes {} only", place.path(), place.method());
+        let methods: Vec<&str> = places().map(Place::method).collect();
+        let methods = methods.join(", ");
+        let error = format!("{} takes {methods} only", place.path());
         let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, Refusal::of(error));
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static(place.method()));
+        if let Ok(methods) = HeaderValue::try_from(methods) {
+            response.headers_mut().insert(ALLOW, methods);
+        }
         return response;
     }
     // Of a question that is all in its path the body is read and not used.
@@ -206,6 +214,21 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
             Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
         },
         Place::Slots => Ask::Slots,
+        Place::Sale => Ask::Sale,
+        Place::Sales => Ask::Sales,
+        Place::SaleStart => match read_sale_choice(&body.to_bytes()) {
+            Ok(choice) => {
+                tracing::info!(what = "sale_chosen", uid = peer.uid, "{choice:?}");
+                Ask::SaleStart(choice)
+            }
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
+        },
+        Place::SaleCancel => Ask::SaleCancel,
+        Place::SaleSettle => match read_settle(&body.to_bytes()) {
+            Ok(settle) if !peer.may_act => return refuse_to_act(peer, "sale_settle_refused", &settle),
+            Ok(settle) => Ask::SaleSettle { settle, uid: peer.uid },
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
+        },
         Place::SlotAct => match read_slot_act(&body.to_bytes()) {
             Ok(act) if !peer.may_act => return refuse_to_act(peer, "slot_act_refused", &act),
             Ok(act) => {
@@ -217,7 +240,10 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
     };
     let (sender, document) = oneshot::channel();
     // For the board, or for the disk, which may be slow.
-    peer.is_waiting.set(matches!(ask, Ask::Service(_) | Ask::Pickup(_) | Ask::Test(_)));
+    peer.is_waiting.set(matches!(
+        ask,
+        Ask::Service(_) | Ask::Pickup(_) | Ask::Test(_) | Ask::SaleStart(_) | Ask::SaleCancel | Ask::SaleSettle { .. }
+    ));
     let asked = asks.send(Asked { ask, answer: sender }).await;
     let answered = match asked {
         Ok(()) => document.await.ok(),
@@ -228,6 +254,7 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
         Some(Ok(document)) => response(StatusCode::OK, document),
         Some(Err(refusal)) => {
             let status = refusal.why.map(status_of).or(refusal.slot.map(status_at_slot));
+            let status = status.or(refusal.sale.map(status_of_sale));
             refuse(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), refusal)
         }
         None => refuse(StatusCode::SERVICE_UNAVAILABLE, Refusal::of("the daemon is stopping".to_owned())),
@@ -256,6 +283,16 @@ const fn status_at_slot(why: SlotError) -> StatusCode {
         SlotError::NoSuchSlot => StatusCode::NOT_FOUND,
         SlotError::NoCapacity => StatusCode::UNPROCESSABLE_ENTITY,
         SlotError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+const fn status_of_sale(why: SaleRefusal) -> StatusCode {
+    match why {
+        SaleRefusal::NotConfigured => StatusCode::NOT_IMPLEMENTED,
+        SaleRefusal::NoSuchSlot | SaleRefusal::NoSuchSale => StatusCode::NOT_FOUND,
+        SaleRefusal::Open | SaleRefusal::Busy | SaleRefusal::NotOpen | SaleRefusal::NothingOwed => StatusCode::CONFLICT,
+        SaleRefusal::NotForSale | SaleRefusal::Empty | SaleRefusal::OutOfOrder => StatusCode::UNPROCESSABLE_ENTITY,
+        SaleRefusal::BoardAway | SaleRefusal::CloudAway | SaleRefusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

@@ -47,6 +47,13 @@ pub enum Way {
     },
     /// Over HTTP. Credentials and signature are added when it leaves, and never stored.
     Http(Operation),
+    /// A signed POST to the merchant: how a sale ended. The signature is made when it leaves.
+    Tell {
+        /// The configured notify_url.
+        url: Box<str>,
+        /// All fields but time and signature; no secrets.
+        fields: Vec<(Box<str>, Box<str>)>,
+    },
 }
 
 /// What is to be told.
@@ -85,6 +92,7 @@ impl fmt::Display for CallRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.call.way {
             Way::Publish { method, .. } => write!(f, "call {} about {}: {method}", self.number, self.call.subject),
+            Way::Tell { .. } => write!(f, "call {} about {}: told to the merchant", self.number, self.call.subject),
             Way::Http(Operation::Refund { .. }) => {
                 write!(f, "call {} about {}: to be refunded", self.number, self.call.subject)
             }

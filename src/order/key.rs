@@ -128,10 +128,14 @@ pub enum Own {
     Pickup,
     /// Somebody tests a slot: it turns a motor and is told to nobody.
     Test,
+    /// Somebody has paid at the machine.
+    Sale,
 }
 
 /// What stands behind the `~` of a pickup's order, before the code's id.
 const PICKUP: &str = "p-";
+/// What stands behind the `~` of a sale's order, before its number.
+const SALE: &str = "s-";
 /// What stands behind the `~` of a test vend, before its number.
 const TEST: &str = "t-";
 /// Every order of the machine's own has one line.
@@ -155,6 +159,15 @@ impl Key {
         Key::own(&format!("{TEST}{number}"))
     }
 
+    /// The key of the order that the sale with this number becomes when it is paid: always the same, so that a sale
+    /// can never become two orders (rule 52).
+    ///
+    /// # Errors
+    /// Never; a number is short.
+    pub fn of_sale(number: u64) -> Result<Key, IdError> {
+        Key::own(&format!("{SALE}{number}"))
+    }
+
     fn own(text: &str) -> Result<Key, IdError> {
         Ok(Key { order_id: Id::own(text)?, record_id: Id::parse(OWN_RECORD)? })
     }
@@ -163,7 +176,11 @@ impl Key {
     #[must_use]
     pub fn made_for(&self) -> Option<Own> {
         let text = self.order_id.0.strip_prefix(OWN)?;
-        if text.starts_with(TEST) { Some(Own::Test) } else { Some(Own::Pickup) }
+        Some(match text {
+            text if text.starts_with(TEST) => Own::Test,
+            text if text.starts_with(SALE) => Own::Sale,
+            _ => Own::Pickup,
+        })
     }
 
     /// The machine made it itself: no message can name it (rule 30).
@@ -176,6 +193,12 @@ impl Key {
     #[must_use]
     pub fn is_test(&self) -> bool {
         self.made_for() == Some(Own::Test)
+    }
+
+    /// The number of the sale that became this order.
+    #[must_use]
+    pub fn sale(&self) -> Option<u64> {
+        self.order_id.0.strip_prefix(OWN)?.strip_prefix(SALE)?.parse().ok()
     }
 
     /// The id of the pickup code that became this order.
@@ -288,7 +311,9 @@ mod tests {
         assert_eq!((pickup.to_string(), test.to_string()), ("~p-1:1".to_owned(), "~t-7:1".to_owned()));
         assert_eq!((pickup.made_for(), test.made_for()), (Some(Own::Pickup), Some(Own::Test)));
         assert_eq!((pickup.pickup_code(), test.pickup_code()), (Some("1"), None));
-        for key in [pickup, test] {
+        let sale = Key::of_sale(9).unwrap();
+        assert_eq!((sale.made_for(), sale.sale(), sale.pickup_code()), (Some(Own::Sale), Some(9), None));
+        for key in [pickup, test, sale] {
             let text = key.order_id.as_str();
             assert_eq!(Id::parse(text), Err(IdError::Character(OWN)));
             assert_eq!(serde_json::from_value::<Id>(text.into()).unwrap(), key.order_id, "the journal reads it");

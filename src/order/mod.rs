@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod pickup;
 pub mod record;
 pub mod report;
+pub mod sale;
 pub mod schedule;
 pub mod stock;
 pub mod sync;

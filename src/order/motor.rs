@@ -28,6 +28,8 @@ impl From<Address> for u8 {
 impl Address {
     /// Most driver boards on one line (contract, `addr`).
     pub const MAX: u8 = 8;
+    /// The first, or only, driver board.
+    pub const FIRST: Address = Address(1);
 
     /// 1…8, or nothing.
     #[must_use]

@@ -10,6 +10,7 @@ use super::key::{Id, Key, MachineNo};
 use super::life::Order;
 use super::mark::MarkId;
 use super::pickup::{CodeBook, PickupCode};
+use super::sale::Sale;
 use super::stock::SlotRecord;
 use super::time::{BootId, BootMs, UnixMs};
 use crate::order::motor::{Address, Reference, Slot};
@@ -118,6 +119,8 @@ pub enum RecordKey {
     Audit(u64),
     /// What lies in a slot.
     Slot(Address, Slot),
+    /// The sale of this number.
+    Sale(u64),
 }
 
 /// Before the id in the key of [`RecordKey::Code`].
@@ -128,6 +131,8 @@ const CODE_BOOK_KEY: &[u8] = &[0x29];
 const INSTRUCTIONS_KEY: &[u8] = &[0x10];
 /// Before the number in the key of [`RecordKey::Audit`].
 const AUDIT_KIND: u8 = 0x11;
+/// Before the number in the key of [`RecordKey::Sale`].
+const SALE_KIND: u8 = 0x22;
 /// Before address and slot in the key of [`RecordKey::Slot`].
 const SLOT_KIND: u8 = 0x21;
 
@@ -142,6 +147,7 @@ impl RecordKey {
             RecordKey::CodeBook => CODE_BOOK_KEY.to_vec(),
             RecordKey::Instructions => INSTRUCTIONS_KEY.to_vec(),
             RecordKey::Audit(number) => [&[AUDIT_KIND][..], &number.to_be_bytes()].concat(),
+            RecordKey::Sale(number) => [&[SALE_KIND][..], &number.to_be_bytes()].concat(),
             RecordKey::Slot(address, slot) => {
                 let [high, low] = slot.0.to_be_bytes();
                 vec![SLOT_KIND, address.get(), high, low]
@@ -167,6 +173,8 @@ pub struct Records {
     pub audit: Vec<AuditEntry>,
     /// What lies in the slots, by address and slot.
     pub slots: Vec<SlotRecord>,
+    /// Sales at the machine, oldest first.
+    pub sales: Vec<Sale>,
 }
 
 impl Records {
@@ -211,6 +219,13 @@ impl Records {
                 self.audit.push(entry);
             }
             _ if key == INSTRUCTIONS_KEY => self.instructions = Some(Box::new(decode(bytes)?)),
+            Some(&SALE_KIND) => {
+                let sale: Sale = decode(bytes)?;
+                if RecordKey::Sale(sale.number).to_bytes() != key {
+                    return Err(RecordError::MisplacedSale { inside: sale.number });
+                }
+                self.sales.push(sale);
+            }
             Some(&SLOT_KIND) => self.slots.push(decode_slot(key, bytes)?),
             _ => self.orders.push(decode_order(key, bytes)?),
         }
@@ -251,6 +266,12 @@ pub enum RecordError {
     /// The audit entry's number is not the one that it lies under.
     #[error("the audit entry {inside} lies under another key")]
     MisplacedAudit {
+        /// The number inside.
+        inside: u64,
+    },
+    /// The sale's number is not the one that it lies under.
+    #[error("sale {inside} lies under another key")]
+    MisplacedSale {
         /// The number inside.
         inside: u64,
     },
@@ -368,6 +389,14 @@ pub fn encode_audit(entry: &AuditEntry) -> Result<Vec<u8>, RecordError> {
 /// [`RecordError::TooLarge`]; cannot happen, since names are cut.
 pub fn encode_slot(slot: &SlotRecord) -> Result<Vec<u8>, RecordError> {
     encode(slot)
+}
+
+/// A sale as bytes.
+///
+/// # Errors
+/// [`RecordError::TooLarge`]; cannot happen, since its texts are bounded.
+pub fn encode_sale(sale: &Sale) -> Result<Vec<u8>, RecordError> {
+    encode(sale)
 }
 
 /// What lies in the slot of this key.

@@ -11,6 +11,7 @@
 //! | `walk` | reading a list page by page |
 //! | `poll` | asking until an order's payment is decided |
 //! | `interface` | what a sale asks of any of them, and of the platform (`platform`) |
+//! | `seller` | the cloud at which orders of sales are made |
 //! | `answer`, `json`, `request` | what their answers and requests have in common |
 //!
 //! Money is [`Fen`](crate::cloud::open_platform::Fen) inside and the cloud's own form at its edge; an amount that
@@ -26,6 +27,7 @@ pub mod mall;
 pub mod platform;
 pub mod poll;
 mod request;
+pub mod seller;
 pub mod songshu;
 #[cfg(test)]
 mod tests;

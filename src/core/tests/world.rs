@@ -159,6 +159,7 @@ pub(super) fn settings() -> Settings {
         boot_id: BootId([1; 16]),
         seed: 7,
         telemetry: TelemetrySettings { heartbeat_ms: 300_000, climate_ms: None },
+        sale: None,
         // Tests that bring thousands at once are about other limits.
         limits: Limits { messages_burst: u64::MAX, ..Limits::default() },
     }

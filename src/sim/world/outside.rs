@@ -163,6 +163,8 @@ impl Outside {
                 }
                 (status, Vec::new())
             }
+            // The simulated machine sells at the platform.
+            (Audience::Seller, _) => (404, Vec::new()),
             (Audience::Cloud, None) => {
                 let path = request.url.strip_prefix(CLOUD_URL).unwrap_or(&request.url);
                 let headers: Vec<_> = request.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -245,6 +245,7 @@ impl<'p> Stage<'p> {
                 boot_id: BootId([0; 16]),
                 seed: plan.seed,
                 telemetry: TelemetrySettings { heartbeat_ms: HEARTBEAT_MS, climate_ms: Some(CLIMATE_MS) },
+                sale: None,
                 limits: plan.limits,
             },
             beats: BTreeMap::new(),

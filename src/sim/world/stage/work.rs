@@ -170,7 +170,7 @@ impl Stage<'_> {
     fn hold_against_the_calls(&self, request: &Request) -> Result<(), Broken> {
         let is_this = |call: &CallRecord| match &call.call.way {
             Way::Http(Operation::Refund { order_id }) => request.url.ends_with(&format!("/orders/{order_id}")),
-            Way::Publish { .. } => false,
+            Way::Publish { .. } | Way::Tell { .. } => false,
         };
         match self.disk.durable_calls().iter().any(is_this) {
             true => Ok(()),
@@ -189,7 +189,7 @@ impl Stage<'_> {
             Way::Publish { method: m, fields } => {
                 **m == *method && fields.iter().all(|(name, text)| message.get(name) == Some(&**text))
             }
-            Way::Http(_) => false,
+            Way::Http(_) | Way::Tell { .. } => false,
         };
         match self.disk.durable_calls().iter().any(is_this) {
             true => Ok(()),

@@ -1,0 +1,233 @@
+//! How a sale goes on from payment to its end: the own order, its outcome, refund and report; and what a new life finds
+//! (rules 52, 54, 56, 57).
+
+use super::asking::What;
+use crate::core::Core;
+use crate::core::event::Level;
+use crate::order::call::{Call, CallRecord, Operation, Subject, Way};
+use crate::order::command::Turns;
+use crate::order::key::Key;
+use crate::order::outcome::UnitOutcome;
+use crate::order::sale::{Event, Sale, State, Why};
+use crate::order::stock::Fen;
+use crate::order::time::Now;
+use crate::sabotage::{self, Clause};
+
+/// Tells the merchant how a sale ended, in our words: the platform has none for it.
+pub const SALE_METHOD: &str = "vend.sale.ended";
+
+/// What is told about a sale leaves in order.
+pub(super) fn subject(number: u64) -> Subject {
+    Subject::new("sale", &number)
+}
+
+impl Core {
+    /// The event happens to the sale, if the table allows it. Whoever calls this saves the sale in the same step.
+    pub(super) fn change_sale(&mut self, now: Now, number: u64, event: Event, why: Option<Why>) {
+        let Some(sale) = self.sales.all.get_mut(&number) else { return };
+        match sale.take(event) {
+            Ok(state) => {
+                // What came first is why.
+                sale.why = if matches!(event, Event::PaidInVain | Event::NotDispensed | Event::Unproven) {
+                    why
+                } else {
+                    sale.why.or(why)
+                };
+                let text = format!(
+                    "sale {number} is {state}{}",
+                    sale.why.map(|w| format!(" ({})", w.as_str())).unwrap_or_default()
+                );
+                if !state.asks() {
+                    self.sales.asking.remove(&number);
+                }
+                let level = if state.needs_person() { Level::Error } else { Level::Info };
+                self.note(level, "sale", text);
+                if state.is_ended() || state.needs_person() {
+                    self.report_sale(now, number);
+                }
+            }
+            Err(error) => self.note(Level::Error, "forbidden", format!("sale {number}: {error}")),
+        }
+    }
+
+    /// The cloud says that it is paid: sale and own order are one batch (rule 52).
+    pub(super) fn serve_sale(&mut self, now: Now, number: u64) {
+        let Some(sale) = self.sales.all.get(&number) else { return };
+        let defaults = self.settings.profile.defaults;
+        let turns = Turns {
+            address: sale.address,
+            slot: sale.slot,
+            floor_type: defaults.floor_type,
+            lift: defaults.lift,
+            drop_check: defaults.drop_check,
+            quantity: 1,
+        };
+        let Ok(key) = Key::of_sale(number) else { return };
+        self.change_sale(now, number, Event::Paid, None);
+        if !sabotage::is_out(Clause::R52PaidWithOrder) {
+            self.save_sale(number);
+        }
+        self.on_own_order(now, key, turns, None);
+    }
+
+    /// Paid, and it is not served: the money goes back.
+    pub(super) fn paid_in_vain(&mut self, now: Now, number: u64, paid: Option<Fen>, why: Why) {
+        if let Some(sale) = self.sales.all.get_mut(&number) {
+            sale.paid = paid;
+        }
+        self.change_sale(now, number, Event::PaidInVain, Some(why));
+        self.pay_back(now, number);
+        self.save_sale(number);
+    }
+
+    /// The cloud is to give the money back, by a call in the batch of its reason; where it cannot, a person must.
+    fn pay_back(&mut self, now: Now, number: u64) {
+        let Some(sale) = self.sales.all.get(&number).filter(|sale| sale.state == State::Refunding) else { return };
+        let refunds = self.settings.sale.as_ref().is_some_and(|sale| sale.cloud.refunds());
+        match sale.order.clone().filter(|_| refunds) {
+            Some(_) if sabotage::is_out(Clause::R54RefundAsked) => {}
+            Some(order_id) => {
+                let way = Way::Http(Operation::Refund { order_id });
+                self.call(now, Call { subject: subject(number), way, newest_wins: false });
+            }
+            None => self.change_sale(now, number, Event::NoRefund, None),
+        }
+    }
+
+    /// A call is over: the refund of a sale was taken, or refused for good.
+    pub(in crate::core) fn sale_call_ended(&mut self, now: Now, record: &CallRecord, is_taken: bool) {
+        let Way::Http(Operation::Refund { .. }) = &record.call.way else { return };
+        let of_it = |sale: &&Sale| sale.state == State::Refunding && subject(sale.number) == record.call.subject;
+        let Some(number) = self.sales.all.values().find(of_it).map(|sale| sale.number) else { return };
+        self.change_sale(now, number, if is_taken { Event::RefundTaken } else { Event::NoRefund }, None);
+        self.save_sale(number);
+    }
+
+    /// The own order of a sale has ended, or late evidence corrected it. Its outcome is saved in the same step.
+    pub(in crate::core) fn sale_order_ended(&mut self, now: Now, key: &Key) {
+        let outcome = self.orders.get(key).and_then(|order| order.outcomes().first().copied());
+        if let (Some(number), Some(outcome)) = (key.sale(), outcome) {
+            self.sale_outcome(now, number, outcome);
+        }
+        // Nobody else is told of it.
+        if let Some(order) = self.orders.get_mut(key) {
+            order.shrunk = false;
+        }
+        self.settle(now, key);
+        self.save(key, None);
+    }
+
+    fn sale_outcome(&mut self, now: Now, number: u64, outcome: UnitOutcome) {
+        let Some(sale) = self.sales.all.get_mut(&number) else { return };
+        sale.outcome = Some(outcome);
+        let state = sale.state;
+        let refund_unknown = self.settings.sale.as_ref().is_some_and(|sale| sale.refund_unknown);
+        let (event, why) = match outcome {
+            UnitOutcome::Dispensed(_) | UnitOutcome::DispensedUnverified => (Event::Dispensed, None),
+            UnitOutcome::NotDispensed(..) | UnitOutcome::Refused(_) => (Event::NotDispensed, Some(Why::NotDispensed)),
+            UnitOutcome::NoDrop | UnitOutcome::Unknown if sabotage::is_out(Clause::R56UnknownStands) => {
+                (Event::Dispensed, None)
+            }
+            UnitOutcome::NoDrop | UnitOutcome::Unknown if refund_unknown => (Event::NotDispensed, Some(Why::Unknown)),
+            UnitOutcome::NoDrop | UnitOutcome::Unknown => (Event::Unproven, Some(Why::Unknown)),
+        };
+        if crate::order::sale::step(state, event).is_some() {
+            self.change_sale(now, number, event, why);
+            self.pay_back(now, number);
+        } else {
+            // Late evidence: the money is on its way back already, or a person has decided.
+            let text = format!("sale {number} is {state}: {} changes nothing any more", outcome.as_str());
+            self.note(Level::Warn, "sale_late_evidence", text);
+        }
+        self.save_sale(number);
+    }
+
+    /// A person says so.
+    pub(super) fn settle_sale(&mut self, now: Now, number: u64, reason: &str, uid: u32) {
+        if let Some(sale) = self.sales.all.get_mut(&number) {
+            sale.settled = Some(reason.into());
+        }
+        self.note(Level::Warn, "sale_settled", format!("sale {number}, by user {uid}: {reason}"));
+        self.change_sale(now, number, Event::Person, None);
+        self.save_sale(number);
+    }
+
+    /// The merchant is told how it stands at its end: by a call in the batch of its reason (rule 57).
+    fn report_sale(&mut self, now: Now, number: u64) {
+        let Some(url) = self.settings.sale.as_ref().and_then(|sale| sale.notify_url.clone()) else { return };
+        let Some(sale) = self.sales.all.get_mut(&number) else { return };
+        if sabotage::is_out(Clause::R57Reported) {
+            return;
+        }
+        sale.told = sale.told.saturating_add(1);
+        let fields = report(sale, self.settings.machine_no.as_str());
+        let way = Way::Tell { url: url.into(), fields };
+        self.call(now, Call { subject: subject(number), way, newest_wins: false });
+    }
+
+    /// What the journal knew of sales. Everything that has not ended is written again (rule 1).
+    pub(in crate::core) fn recover_sales(&mut self, now: Now, records: Vec<Sale>) {
+        for sale in records {
+            self.sales.last = self.sales.last.max(sale.number);
+            self.sales.all.insert(sale.number, sale);
+        }
+        let open: Vec<(u64, State)> = self.sales.open().map(|sale| (sale.number, sale.state)).collect();
+        for (number, state) in open {
+            match state {
+                State::Chosen => self.change_sale(now, number, Event::PowerReturns, Some(Why::Restarted)),
+                State::Created => {
+                    self.change_sale(now, number, Event::PowerReturns, Some(Why::Restarted));
+                    if let Some(sale) = self.sales.all.get_mut(&number) {
+                        sale.left = Some(sale.chosen);
+                    }
+                    self.ask_from(now, number, What::Query);
+                }
+                State::Waiting => self.poll_sale(now, number),
+                State::Leaving | State::Watched => self.ask_from(now, number, What::Query),
+                State::Serving => self.find_order_of_sale(now, number),
+                _ => {}
+            }
+            if !sabotage::is_out(Clause::R01WrittenAgain) {
+                self.save_sale(number);
+            }
+        }
+    }
+
+    /// The own order of a sale that is being served is open, or ended in the very batch that ended the sale. One that
+    /// is nowhere may have been driven.
+    fn find_order_of_sale(&mut self, now: Now, number: u64) {
+        let Ok(key) = Key::of_sale(number) else { return };
+        if self.orders.contains_key(&key) {
+            return;
+        }
+        let kept = self.archive.get(&key).and_then(|order| order.outcomes().first().copied());
+        self.sale_outcome(now, number, kept.unwrap_or(UnitOutcome::Unknown));
+    }
+}
+
+/// The fields of a report: all texts, what is absent is left out.
+fn report(sale: &Sale, machine_no: &str) -> Vec<(Box<str>, Box<str>)> {
+    let sequence = sale.told.to_string();
+    let text = |text: &dyn std::fmt::Display| Some(text.to_string());
+    let fields = [
+        ("method", text(&SALE_METHOD)),
+        ("machine_no", text(&machine_no)),
+        ("sale", text(&sale.number)),
+        ("trade_no", text(&sale.trade_no)),
+        ("order_id", sale.order.as_ref().map(ToString::to_string)),
+        ("event_id", text(&format!("{machine_no}:sale:{}:{sequence}", sale.number))),
+        ("sequence", text(&sequence)),
+        ("final", text(&u8::from(sale.state.is_ended()))),
+        ("state", text(&sale.state)),
+        ("reason", sale.why.map(|why| why.as_str().to_owned())),
+        ("outcome", sale.outcome.map(|outcome| outcome.as_str().to_owned())),
+        ("address", text(&sale.address.get())),
+        ("slot", text(&sale.slot.0)),
+        ("goods", text(&sale.goods)),
+        ("name", text(&sale.name)),
+        ("price", text(&sale.price)),
+        ("paid", sale.paid.map(|paid| paid.to_string())),
+        ("settled", sale.settled.as_deref().map(str::to_owned)),
+    ];
+    fields.into_iter().filter_map(|(name, value)| Some((name.into(), value?.into()))).collect()
+}
