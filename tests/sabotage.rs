@@ -194,6 +194,18 @@ const TABLE: &[(Clause, By)] = &[
     (Clause::R46SyncSurvives, Simulation),
     (Clause::R47ReportRepeated, Test("rule_47_what_may_mend_a_difference_is_done_once_more_and_then_it_stands")),
     (Clause::R48WholeOrder, Test("rule_48_an_order_is_refunded_only_when_nothing_of_any_of_its_records_may_have_left")),
+    (Clause::R50AskedWhenDurable, Test("rule_50_an_order_is_asked_for_only_when_its_sale_is_durable")),
+    (Clause::R50CreateOnce, Test("rule_50_an_order_whose_answer_was_lost_is_never_made_twice")),
+    (Clause::R51ShownWhenDurable, Test("rule_51_a_pay_code_is_shown_only_when_its_orders_number_is_durable")),
+    (Clause::R52PaidWithOrder, Test("rule_52_a_cut_at_any_commit_leaves_both_payment_and_order_or_neither")),
+    (Clause::R52OrderOnce, Test("rule_52_an_order_that_was_sold_before_is_not_served_again")),
+    (Clause::R53AmountsAgree, Test("rule_53_an_order_of_another_amount_is_never_shown_and_what_was_paid_goes_back")),
+    (Clause::R54LateNotServed, Test("rule_54_a_payment_found_after_a_long_cut_goes_back")),
+    (Clause::R54RefundAsked, Test("rule_54_a_refused_refund_stands_for_a_person_until_one_settles_it")),
+    (Clause::R55Watched, Test("rule_55_a_sale_that_was_given_up_is_closed_and_watched_for_two_hours")),
+    (Clause::R56UnknownStands, Test("rule_56_an_unknown_end_stands_for_a_person_or_goes_back")),
+    (Clause::R57Reported, Test("rule_57_each_sale_ends_in_one_final_report")),
+    (Clause::R58NotFromOutside, Test("rule_58_no_message_has_an_order_driven_that_a_sale_has_made")),
 ];
 
 /// The first seed from 0 on whose run breaks the promise, and how.

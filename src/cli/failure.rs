@@ -8,7 +8,7 @@ use crate::board::service::ServiceError;
 use crate::config::credentials::CredentialError;
 use crate::config::problem::{Both, ConfigError};
 use crate::control::Refusal;
-use crate::core::SlotError;
+use crate::core::{SaleRefusal, SlotError};
 use crate::io::control_client::AskError;
 use crate::io::journal::OpenError;
 use http::StatusCode;
@@ -85,6 +85,19 @@ impl Failure {
                 SlotError::NoSuchSlot => Exit::NotFound,
                 SlotError::NoCapacity | SlotError::Unavailable => Exit::Refused,
             },
+            Failure::Ask(AskError::Refused { refusal: Refusal { sale: Some(why), .. }, .. }) => match why {
+                SaleRefusal::NoSuchSlot | SaleRefusal::NoSuchSale | SaleRefusal::NotForSale => Exit::NotFound,
+                SaleRefusal::NotConfigured => Exit::Configuration,
+                SaleRefusal::BoardAway => Exit::Device,
+                SaleRefusal::CloudAway => Exit::Network,
+                SaleRefusal::Open
+                | SaleRefusal::Empty
+                | SaleRefusal::OutOfOrder
+                | SaleRefusal::Busy
+                | SaleRefusal::Unavailable
+                | SaleRefusal::NotOpen
+                | SaleRefusal::NothingOwed => Exit::Refused,
+            },
             Failure::Ask(AskError::Refused { status, refusal }) => match refusal.why {
                 Some(ServiceError::NotOffered | ServiceError::NoSuchBoard | ServiceError::NoSuchSlot) => Exit::NotFound,
                 Some(ServiceError::Busy | ServiceError::Unavailable | ServiceError::Refused) => Exit::Refused,
@@ -152,6 +165,24 @@ fn ask_text(error: &AskError) -> Both {
                 SlotError::NoSuchSlot => "板卡配置中没有此货道；vend board show NAME 会列出货道",
                 SlotError::NoCapacity => "不知道货道容量：平台尚未告知；请给出现有件数",
                 SlotError::Unavailable => "守护进程此时不保存数据：正在启动或停止，或日志已失败；请看 vend status",
+            };
+            Both::new(why.to_string(), chinese)
+        }
+        AskError::Refused { refusal: Refusal { sale: Some(why), .. }, .. } => {
+            let chinese = match why {
+                SaleRefusal::NotConfigured => "本机不销售：未设置 [sale] cloud",
+                SaleRefusal::Open => "另一次销售尚未结束；请取消或等待",
+                SaleRefusal::NoSuchSlot => "板卡没有此货道",
+                SaleRefusal::NotForSale => "此货道没有标价商品；见 vend slot list 与 [sale] goods",
+                SaleRefusal::Empty => "货道已空",
+                SaleRefusal::OutOfOrder => "货道停用，须人工检查；之后执行 vend slot clear",
+                SaleRefusal::BoardAway => "板卡未就绪；请看 vend status",
+                SaleRefusal::CloudAway => "销售云端暂时无法连接",
+                SaleRefusal::Busy => "未完成的订单或销售过多",
+                SaleRefusal::Unavailable => "机器暂不可用：正在启动或停止、空间不足，或日志已失败；请看 vend status",
+                SaleRefusal::NoSuchSale => "没有此销售；见 vend sale list",
+                SaleRefusal::NotOpen => "没有可取消的：销售已支付或已结束",
+                SaleRefusal::NothingOwed => "此销售没有待人工处理的事项",
             };
             Both::new(why.to_string(), chinese)
         }

@@ -17,6 +17,7 @@ pub mod order;
 pub mod output;
 pub mod pickup;
 pub mod run;
+pub mod sale;
 pub mod send;
 pub mod service;
 pub mod sign;
@@ -78,6 +79,9 @@ pub enum Command {
     /// Pickup codes: enter one, see which there are
     #[command(subcommand)]
     Pickup(pickup::PickupCommand),
+    /// Sales at the machine: buy by telephone, see what became of it, settle what a person must
+    #[command(subcommand)]
+    Sale(sale::SaleCommand),
     /// Sign a JSON object from standard input
     Sign(sign::SignArgs),
     /// Send a signed command to a machine, for tests
@@ -95,7 +99,7 @@ pub struct ConfigArgs {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
     pub config: PathBuf,
-    /// The directory with the secrets: app_secret, app_key, mqtt_password
+    /// The directory with the secrets: app_secret, app_key, mqtt_password, sale_session
     // systemd sets the variable to where LoadCredential= puts the files.
     #[arg(long, value_name = "DIR", env = "CREDENTIALS_DIRECTORY", hide_env_values = true)]
     pub credentials: Option<PathBuf>,
@@ -154,6 +158,7 @@ fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
         Command::Cloud(command) => with_output(command.output(), lang, |out| cloud::run(&command, out)),
         Command::Slot(command) => with_output(command.output(), lang, |out| slot::run(&command, out)),
         Command::Pickup(command) => with_output(command.output(), lang, |out| pickup::run(&command, out)),
+        Command::Sale(command) => with_output(command.output(), lang, |out| sale::run(&command, out)),
         Command::Sign(args) => {
             with_output(OutputArgs::default(), lang, |out| sign::run(&args, std::io::stdin().lock(), out))
         }

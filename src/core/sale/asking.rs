@@ -51,8 +51,8 @@ pub(super) struct Asking {
     pub(super) at: BootMs,
     tries: u32,
     poll: Option<Poll>,
-    /// A question is under way.
-    pub(super) is_out: bool,
+    /// The question that is under way. An answer to any other is older than what is known.
+    out: Option<Token>,
     /// The sale is durable as it stands.
     pub(super) is_durable: bool,
     /// What was heard was written at this time.
@@ -67,7 +67,7 @@ impl Asking {
             What::Show => sabotage::is_out(Clause::R51ShownWhenDurable),
             What::Query | What::Pay | What::Close => false,
         };
-        (self.is_durable || early) && !self.is_out
+        (self.is_durable || early) && self.out.is_none()
     }
 }
 
@@ -94,15 +94,8 @@ fn words<'a>(what: What, sale: &'a Sale) -> Option<Ask<'a>> {
 impl Core {
     /// This is asked about the sale next, from now on, once the sale is durable.
     pub(super) fn ask_from(&mut self, now: Now, number: u64, what: What) {
-        let asking = Asking {
-            what,
-            at: now.boot,
-            tries: 0,
-            poll: None,
-            is_out: false,
-            is_durable: false,
-            heard_saved: now.boot,
-        };
+        let asking =
+            Asking { what, at: now.boot, tries: 0, poll: None, out: None, is_durable: false, heard_saved: now.boot };
         self.sales.asking.insert(number, asking);
     }
 
@@ -149,7 +142,7 @@ impl Core {
         self.outbox.begins(&host);
         let token = self.next_token();
         if let Some(asking) = self.sales.asking.get_mut(&number) {
-            asking.is_out = true;
+            asking.out = Some(token);
             if let Some(poll) = &mut asking.poll {
                 poll.asked(now.boot);
             }
@@ -169,9 +162,10 @@ impl Core {
         let random = self.random.u64(..);
         let failed = answer.as_ref().map_or(true, |answer| answer.status >= 500);
         self.outbox.answered(&host, failed, now.boot, random);
-        if let Some(asking) = self.sales.asking.get_mut(&number) {
-            asking.is_out = false;
-        }
+        let Some(asking) = self.sales.asking.get_mut(&number).filter(|asking| asking.out == Some(token)) else {
+            return true;
+        };
+        asking.out = None;
         let (Some(sale), Some(settings)) = (self.sales.all.get(&number), self.settings.sale.as_ref()) else {
             return true;
         };

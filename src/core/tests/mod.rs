@@ -14,6 +14,7 @@ mod missed;
 mod pickup;
 mod review;
 mod rules;
+mod sale;
 mod security;
 mod service;
 mod slot_test;
