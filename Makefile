@@ -7,10 +7,11 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 CARGO ?= cargo
-# Beside Rust itself: cc links, mosquitto is the broker of the tests, strace counts syncs, Python is for the peers.
+# Beside Rust itself: cc links, mosquitto is the broker of the tests, strace counts syncs, Python is for the peers,
+# Chromium shows the pages, with a font for Chinese.
 BUILD_NEEDS := cc=gcc ld=binutils
 TEST_NEEDS := $(BUILD_NEEDS) mosquitto=mosquitto mosquitto_passwd=mosquitto strace=strace python3=python3 \
-	python3:ensurepip=python3-venv
+	python3:ensurepip=python3-venv chromium=chromium fc-list=fontconfig font:zh=fonts-wqy-microhei
 # Peers, programs that know nothing of ours: an implementation of Modbus on both sides of the line, board against our
 # driver and host against our board, and a host for our Vendapin. They run in tests only, and nothing of them is shipped.
 PYMODBUS := 3.16.1

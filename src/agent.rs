@@ -5,7 +5,7 @@
 //!       ▲          │ ▲
 //!       └──────────┤ └───── io/line ◄─► the board
 //!                  ├──────► io/http  ──► merchants, the cloud
-//!                  └──────► io/control ◄ vend status, vend board ask
+//!                  └──────► io/control ◄ vend status, vend board ask; io/web ◄ the pages
 //! ```
 //!
 //! The core runs in this task alone. It takes one event at a time and never waits, so that a board that polls is
@@ -38,9 +38,11 @@ use crate::io::line::{self, FromLine, LineConfig, ToLine};
 use crate::io::machine;
 use crate::io::mark::MotorMark;
 use crate::io::systemd::Notifier;
+use crate::io::web;
 use crate::order::mark::Mark;
 use crate::order::record::{self, Records};
 use crate::order::time::{BootId, BootMs};
+use crate::web::access::Access;
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::io;
@@ -258,8 +260,12 @@ async fn serve(
     let mut requests = Requests::default();
     let clients = Clients::new(config, Some(&certificates))?;
 
-    // The control socket.
+    // The control socket, and the pages beside it.
     let (asks, mut from_control) = mpsc::channel(CONTROL_MAX);
+    if let Some(pages) = &config.web {
+        let access = Access::of(pages, credentials.web_token.as_ref());
+        tokio::task::spawn_local(web::serve(pages.listen, access, asks.clone()));
+    }
     tokio::task::spawn_local(control::serve(config.control_socket.clone(), asks));
 
     let start = Start { driver: board::driver_for(&settings.profile), settings, mark };

@@ -17,3 +17,4 @@ pub mod order;
 pub mod qr;
 pub mod sabotage;
 pub mod sim;
+pub mod web;

@@ -141,7 +141,7 @@ fn a_section_that_does_not_exist_is_refused() {
    |
 10 | [bord]
    |  ^^^^
-   = did you mean `board`? There are: machine_no, broker, cloud, signing, board, report, telemetry, time, remote, state, control"#,
+   = did you mean `board`? There are: machine_no, broker, cloud, signing, board, report, telemetry, time, remote, state, control, web"#,
     );
 }
 
@@ -472,4 +472,44 @@ fn a_program_gets_the_mistakes_as_json() {
     assert_eq!((&json["problems"][0]["line"], &json["problems"][0]["column"]), (&1.into(), &14.into()));
     assert!(json["problems"][0]["message"].as_str().unwrap().starts_with("machine_no must have"));
     assert_eq!((output.status.code(), output.stderr.len()), (Some(78), 0));
+}
+
+#[test]
+fn pages_that_others_reach_need_a_token() {
+    wrong(
+        "port = \"/dev/vend-dispenser\"",
+        "port = \"p\"\n[web]\nlisten = \"0.0.0.0:8480\"\ntoken = \"service\"",
+        r#"
+/etc/vend/vend.toml:14:10: web.listen would open the pages on 0.0.0.0 to the whole network
+   |
+14 | listen = "0.0.0.0:8480"
+   |          ^^^^^^^^^^^^^^
+   = write token = "always" under [web] and put a token into the credential web_token, or listen on 127.0.0.1"#,
+    );
+    let directory = tempfile::tempdir().unwrap();
+    for good in
+        ["listen = \"127.0.0.1:8480\"", "listen = \"[::1]:8480\"", "listen = \"0.0.0.0:80\"\ntoken = \"always\""]
+    {
+        let text = format!("{GOOD}[web]\n{good}\n");
+        assert_eq!(check_in(directory.path(), &text, "en"), (Some(0), String::new()), "{good}");
+    }
+}
+
+#[test]
+fn pages_need_an_address_with_a_port_and_names_that_are_hosts() {
+    wrong(
+        "port = \"/dev/vend-dispenser\"",
+        "port = \"p\"\n[web]\nlisten = \"localhost:8480\"\nnames = [\"vend.lan\", \"*.lan\"]",
+        r#"
+/etc/vend/vend.toml:14:10: web.listen is "localhost:8480", and that is no address with a port
+   |
+14 | listen = "localhost:8480"
+   |          ^^^^^^^^^^^^^^^^
+   = write it like this: listen = "127.0.0.1:8480" (IPv6 in brackets), or delete the line for no pages
+/etc/vend/vend.toml:15:22: "*.lan" is no name of a host
+   |
+15 | names = ["vend.lan", "*.lan"]
+   |                      ^^^^^^^
+   = write the name or address that people type, without scheme, port and `*`"#,
+    );
 }

@@ -99,7 +99,7 @@ pub struct ConfigArgs {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
     pub config: PathBuf,
-    /// The directory with the secrets: app_secret, app_key, mqtt_password, sale_session
+    /// The directory with the secrets: app_secret, app_key, mqtt_password, sale_session, web_token
     // systemd sets the variable to where LoadCredential= puts the files.
     #[arg(long, value_name = "DIR", env = "CREDENTIALS_DIRECTORY", hide_env_values = true)]
     pub credentials: Option<PathBuf>,

@@ -1,6 +1,6 @@
 //! Secrets: one file each, in a directory that only the daemon can read. They are read only if something uses them.
 
-use super::file::{self, cloud_asked_by};
+use super::file::{self, WebTokenFor, cloud_asked_by};
 use super::problem::Both;
 use super::{Config, MqttSigning};
 use crate::order::constant_time;
@@ -82,12 +82,19 @@ pub enum Credential {
     MqttPassword,
     /// The log-in at `sale.url`, as the text of a Cookie header.
     SaleSession,
+    /// Opens the pages.
+    WebToken,
 }
 
 impl Credential {
     /// All of them.
-    pub const ALL: [Credential; 4] =
-        [Credential::AppSecret, Credential::AppKey, Credential::MqttPassword, Credential::SaleSession];
+    pub const ALL: [Credential; 5] = [
+        Credential::AppSecret,
+        Credential::AppKey,
+        Credential::MqttPassword,
+        Credential::SaleSession,
+        Credential::WebToken,
+    ];
 
     /// The name of its file.
     #[must_use]
@@ -97,6 +104,7 @@ impl Credential {
             Credential::AppKey => "app_key",
             Credential::MqttPassword => "mqtt_password",
             Credential::SaleSession => "sale_session",
+            Credential::WebToken => "web_token",
         }
     }
 
@@ -112,6 +120,11 @@ impl Credential {
             Credential::AppKey => calls,
             Credential::MqttPassword => config.broker.username.as_ref().map(|_| "broker.username"),
             Credential::SaleSession => config.sale.as_ref()?.endpoint.as_ref().map(|_| "sale.url"),
+            Credential::WebToken => match config.web.as_ref().map(|web| web.token) {
+                Some(WebTokenFor::Service) => Some("web.token = \"service\""),
+                Some(WebTokenFor::Always) => Some("web.token = \"always\""),
+                Some(WebTokenFor::Never) | None => None,
+            },
         }
     }
 }
@@ -127,6 +140,8 @@ pub struct Credentials {
     pub mqtt_password: Option<Secret>,
     /// See [`Credential::SaleSession`].
     pub sale_session: Option<Secret>,
+    /// See [`Credential::WebToken`].
+    pub web_token: Option<Secret>,
     /// Files that more people than their owner can read.
     pub exposed: Vec<Exposed>,
 }
@@ -187,6 +202,8 @@ pub enum CredentialFault {
     TooLong,
     /// It holds something else than one line of text.
     NotOneLine,
+    /// It is too short for a token, or has characters that no header can carry.
+    NoWebToken,
 }
 
 impl CredentialError {
@@ -234,6 +251,10 @@ impl CredentialFault {
                 Both::new(format!("longer than {SECRET_BYTES_MAX} bytes"), format!("超过 {SECRET_BYTES_MAX} 字节"))
             }
             CredentialFault::NotOneLine => Both::new("not one line of UTF-8 text", "不是一行 UTF-8 文本"),
+            CredentialFault::NoWebToken => Both::new(
+                format!("not a token of {WEB_TOKEN_CHARS_MIN} or more ASCII characters without blanks"),
+                format!("不是至少 {WEB_TOKEN_CHARS_MIN} 个无空格 ASCII 字符的口令"),
+            ),
         }
     }
 }
@@ -254,6 +275,7 @@ impl Credentials {
                 Credential::AppKey => credentials.app_key = Some(secret),
                 Credential::MqttPassword => credentials.mqtt_password = Some(secret),
                 Credential::SaleSession => credentials.sale_session = Some(secret),
+                Credential::WebToken => credentials.web_token = Some(secret),
             }
         }
         Ok(credentials)
@@ -285,8 +307,26 @@ fn read_credential(
     let directory = directory.ok_or(CredentialError::NoDirectory { credential, needed_by })?;
     let path = directory.join(credential.file_name());
     let read = read_secret(&path);
-    let found = read.map_err(|fault| CredentialError::File { credential, needed_by, path: path.clone(), fault })?;
+    let fits = |found: FoundSecret| match credential {
+        Credential::WebToken if !is_web_token(found.secret.reveal()) => Err(CredentialFault::NoWebToken),
+        _ => Ok(found),
+    };
+    let found = read.and_then(fits).map_err(|fault| CredentialError::File {
+        credential,
+        needed_by,
+        path: path.clone(),
+        fault,
+    })?;
     Ok((found.secret, found.exposed_mode.map(|mode| Exposed { path, mode })))
+}
+
+/// Fewest characters of a token for the pages: with the 64 of Base64 what nobody tries out.
+pub const WEB_TOKEN_CHARS_MIN: usize = 16;
+
+/// Whether a text is long enough for a token, and has only what a header of HTTP can carry.
+#[must_use]
+pub fn is_web_token(text: &str) -> bool {
+    text.len() >= WEB_TOKEN_CHARS_MIN && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// What a file of the credentials holds.
@@ -363,6 +403,18 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_is_short_or_that_no_header_carries_is_refused_at_the_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = config(&format!("{ALONE}\n[web]\nlisten = \"0.0.0.0:80\"\ntoken = \"always\""));
+        for (token, is_good) in [("x".repeat(16), true), ("x".repeat(15), false), ("密码".repeat(6), false)] {
+            write(directory.path(), "web_token", token.as_bytes(), 0o600);
+            let loaded = Credentials::load(Some(directory.path()), &config);
+            assert_eq!(loaded.is_ok(), is_good, "{token}");
+            assert!(is_good || loaded.unwrap_err().to_string().contains("16 or more"));
+        }
+    }
+
+    #[test]
     fn a_secret_that_everyone_can_read_is_warned_of_and_used() {
         let directory = tempfile::tempdir().unwrap();
         write(directory.path(), "app_key", b"kva", 0o644);
@@ -377,15 +429,24 @@ mod tests {
     #[test]
     fn only_what_the_configuration_uses_is_asked_for() {
         let needs = |text: &str| Credential::ALL.map(|c| c.needed_by(&config(text)).is_some());
-        assert_eq!(needs(ALONE), [false; 4]);
+        assert_eq!(needs(ALONE), [false; 5]);
         assert_eq!(Credentials::load(None, &config(ALONE)).unwrap(), Credentials::default());
-        assert_eq!(needs(&ALONE.replace("\"app_id\"", "\"app_key\"")), [false, true, false, false]);
-        assert_eq!(needs(&ALONE.replace("localhost\"", "localhost\"\nusername = \"u\"")), [false, false, true, false]);
+        assert_eq!(needs(&ALONE.replace("\"app_id\"", "\"app_key\"")), [false, true, false, false, false]);
+        assert_eq!(
+            needs(&ALONE.replace("localhost\"", "localhost\"\nusername = \"u\"")),
+            [false, false, true, false, false]
+        );
+        let pages = |token: &str| format!("{ALONE}\n[web]\nlisten = \"127.0.0.1:8480\"\ntoken = \"{token}\"");
+        let needed = ["never", "service", "always"].map(|token| needs(&pages(token)));
+        assert_eq!(needed, [[false; 5], [false, false, false, false, true], [false, false, false, false, true]]);
         let cloud = "\nurl = \"https://cloud.example\"\nverify_orders = ";
         let asks = ALONE.replace("\nverify_orders = ", cloud);
-        assert_eq!(needs(&asks), [false; 4]);
-        assert_eq!(needs(&asks.replace("never", "late")), [true, true, false, false]);
-        assert_eq!(needs(&asks.replace("\"never\"", "\"never\"\nrefund_failed = true")), [true, true, false, false]);
+        assert_eq!(needs(&asks), [false; 5]);
+        assert_eq!(needs(&asks.replace("never", "late")), [true, true, false, false, false]);
+        assert_eq!(
+            needs(&asks.replace("\"never\"", "\"never\"\nrefund_failed = true")),
+            [true, true, false, false, false]
+        );
     }
 
     #[test]

@@ -40,6 +40,19 @@ pub const STATE_DIRECTORY_DEFAULT: &str = "/var/lib/vend";
 /// Where the daemon listens unless the file says otherwise.
 pub const CONTROL_SOCKET_DEFAULT: &str = "/run/vend/control.sock";
 
+/// Who must show the credential `web_token`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WebTokenFor {
+    /// Nobody: the pages are for whoever is at this very machine.
+    #[default]
+    Never,
+    /// The technician's page and the metrics.
+    Service,
+    /// Everything but the empty pages.
+    Always,
+}
+
 /// Version of MQTT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Protocol {
@@ -169,6 +182,8 @@ pub struct File {
     pub state: StateSection,
     /// The daemon's socket.
     pub control: ControlSection,
+    /// The pages.
+    pub web: WebSection,
 }
 
 /// `[broker]`.
@@ -409,6 +424,18 @@ impl Default for ControlSection {
     }
 }
 
+/// `[web]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebSection {
+    /// Address and port; without it there are no pages.
+    pub listen: Option<Spanned<String>>,
+    /// Who must show the token.
+    pub token: WebTokenFor,
+    /// Names that the pages are reached by.
+    pub names: Vec<Spanned<String>>,
+}
+
 impl File {
     /// Reads the keys. The first mistake ends it: after one, the TOML reader has lost its place.
     pub(super) fn parse(source: &Source<'_>) -> Result<File, ConfigError> {
@@ -519,6 +546,7 @@ mod tests {
         let sale = &mut with.sale;
         (sale.cloud, sale.url, sale.pay_url, sale.notify_url, sale.ca_file) = (None, None, None, None, None);
         (with.cloud.ca_file, with.report.ca_file, with.telemetry.climate_s) = (None, None, None);
+        with.web.listen = None;
         assert_eq!(with.to_toml().unwrap(), without.to_toml().unwrap());
     }
 }

@@ -11,6 +11,7 @@ pub mod problem;
 mod profile;
 mod resolve;
 mod sale;
+mod web;
 
 use crate::board::profile::Profile;
 use crate::excerpt::Source;
@@ -19,10 +20,11 @@ use crate::order::key::MachineNo;
 use crate::order::motor::{Address, Slot};
 use crate::order::stock::Fen;
 use endpoint::Endpoint;
-use file::{File, Protocol, SellingCloud, Sync, TimeTrust, VerifyOrders, WhenUnknown};
-use host::HostPattern;
+use file::{File, Protocol, SellingCloud, Sync, TimeTrust, VerifyOrders, WebTokenFor, WhenUnknown};
+use host::{Host, HostPattern};
 use problem::ConfigError;
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// Where the configuration is, unless `--config` says otherwise.
@@ -55,6 +57,19 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// The Unix socket on which the daemon answers the tool.
     pub control_socket: PathBuf,
+    /// The pages; nothing when none are served.
+    pub web: Option<Web>,
+}
+
+/// The pages that the daemon serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Web {
+    /// Where.
+    pub listen: SocketAddr,
+    /// Who must show the token.
+    pub token: WebTokenFor,
+    /// Names that they are reached by, beside the address.
+    pub names: Vec<Host>,
 }
 
 /// The MQTT session.

@@ -27,6 +27,7 @@ pub(super) fn resolve(source: &Source<'_>, mut file: File) -> Result<Loaded, Con
     let report = check.report(&file.report);
     let telemetry = check.telemetry(&file.telemetry);
     let sale = check.sale(&file, board.as_ref());
+    let web = check.web(&file.web);
 
     let wrong = |problems| ConfigError::Wrong { path: source.path.to_owned(), problems };
     match (machine_no, broker, cloud, mqtt_signing, board, telemetry) {
@@ -46,6 +47,7 @@ pub(super) fn resolve(source: &Source<'_>, mut file: File) -> Result<Loaded, Con
                 remote_allow: file.remote.allow.clone(),
                 state_directory: file.state.directory.clone(),
                 control_socket: file.control.socket.clone(),
+                web,
             };
             Ok(Loaded { config, effective: file })
         }

@@ -13,13 +13,11 @@ use crate::control::{
     read_test,
 };
 use crate::core::{SaleRefusal, SlotError};
+use crate::io::http::single;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use rustix::fs::Mode;
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -155,12 +153,7 @@ pub async fn converse(
     peer: &Peer,
     asks: &mpsc::Sender<Asked>,
 ) -> Result<(), hyper::Error> {
-    let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(request, peer, asks).await) });
-    http1::Builder::new()
-        .keep_alive(false)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service)
-        .await
+    single::converse(stream, HEAD_BYTES_MAX, |request| answer(request, peer, asks)).await
 }
 
 async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Asked>) -> Response<Full<Bytes>> {
@@ -179,7 +172,7 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
         return response;
     }
     // Of a question that is all in its path the body is read and not used.
-    let Ok(body) = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await else {
+    let Some(body) = single::body(request.into_body(), BODY_BYTES_MAX).await else {
         let error = format!("a body may have {BODY_BYTES_MAX} bytes");
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, Refusal::of(error));
     };
@@ -187,7 +180,7 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
         Place::Status => Ask::Status,
         Place::Orders => Ask::Orders,
         Place::Audit => Ask::Audit,
-        Place::Service => match read_service(&body.to_bytes()) {
+        Place::Service => match read_service(&body) {
             Ok(service) if service.acts() && !peer.may_act => return refuse_to_act(peer, "service_refused", &service),
             Ok(service) => {
                 tracing::info!(what = "service", uid = peer.uid, "{service:?}");
@@ -197,7 +190,7 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
         },
         Place::Codes => Ask::Codes,
         Place::LastTest => Ask::LastTest,
-        Place::Pickup => match read_pickup(&body.to_bytes()) {
+        Place::Pickup => match read_pickup(&body) {
             Ok(digits) => {
                 // Who, and never what.
                 tracing::info!(what = "pickup_entered", uid = peer.uid);
@@ -205,7 +198,7 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
             }
             Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
         },
-        Place::Test => match read_test(&body.to_bytes()) {
+        Place::Test => match read_test(&body) {
             Ok(test) if !peer.may_act => return refuse_to_act(peer, "slot_test_refused", &test),
             Ok(test) => {
                 tracing::warn!(what = "slot_test", uid = peer.uid, "{test:?}");
@@ -216,7 +209,7 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
         Place::Slots => Ask::Slots,
         Place::Sale => Ask::Sale,
         Place::Sales => Ask::Sales,
-        Place::SaleStart => match read_sale_choice(&body.to_bytes()) {
+        Place::SaleStart => match read_sale_choice(&body) {
             Ok(choice) => {
                 tracing::info!(what = "sale_chosen", uid = peer.uid, "{choice:?}");
                 Ask::SaleStart(choice)
@@ -224,12 +217,12 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
             Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
         },
         Place::SaleCancel => Ask::SaleCancel,
-        Place::SaleSettle => match read_settle(&body.to_bytes()) {
+        Place::SaleSettle => match read_settle(&body) {
             Ok(settle) if !peer.may_act => return refuse_to_act(peer, "sale_settle_refused", &settle),
             Ok(settle) => Ask::SaleSettle { settle, uid: peer.uid },
             Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
         },
-        Place::SlotAct => match read_slot_act(&body.to_bytes()) {
+        Place::SlotAct => match read_slot_act(&body) {
             Ok(act) if !peer.may_act => return refuse_to_act(peer, "slot_act_refused", &act),
             Ok(act) => {
                 tracing::info!(what = "slot_act", uid = peer.uid, "{act:?}");

@@ -12,3 +12,4 @@ pub mod log;
 pub mod machine;
 pub mod mark;
 pub mod systemd;
+pub mod web;

@@ -83,6 +83,11 @@ impl Process {
         self.child.stdout.take().unwrap()
     }
 
+    #[allow(dead_code, reason = "not every test that starts a daemon looks into it")]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

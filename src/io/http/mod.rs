@@ -6,6 +6,7 @@ mod connect;
 pub mod proxy;
 pub mod resolver;
 pub mod server;
+pub mod single;
 pub mod supply;
 pub mod target;
 pub mod tls;

@@ -1,0 +1,150 @@
+//! The socket of the pages: HTTP/1.1 over TCP, one request a connection, each question answered by the core.
+//!
+//! Nothing here can disturb a vend: clients are few and their time is short, and a listener that cannot be made is told
+//! and tried again.
+
+use crate::config::host::Host;
+use crate::control::{Ask, Asked, Refusal};
+use crate::io::http::single;
+use crate::web::access::Access;
+use crate::web::{self, Asking, Decision};
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use std::convert::Infallible;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+
+/// Clients at once. A browser opens six connections; a screen, a technician's telephone and a monitor are three clients.
+const CLIENTS_MAX: usize = 32;
+/// From accepting a client to its end: an honest one needs milliseconds, and one that hangs gives its place back.
+const CLIENT_TIME: Duration = Duration::from_secs(5);
+/// Most bytes of a request's head: the least that hyper allows, and several times what a browser sends.
+const HEAD_BYTES_MAX: usize = 8_192;
+/// Most bytes of a request's body: many times the longest choice of a slot.
+const BODY_BYTES_MAX: usize = 1_024;
+/// After a failure to accept (no file descriptor left), so that it is no hot loop.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+/// Between two tries to listen: an address of a network that comes up later, or a port that somebody else still has.
+const LISTEN_PAUSE: Duration = Duration::from_secs(10);
+/// What a client beyond the places is told. It is not read: whoever floods us costs us one write.
+const NO_PLACE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// Serves the pages for as long as the core takes questions.
+pub async fn serve(address: SocketAddr, access: Access, asks: mpsc::Sender<Asked>) {
+    let access = Rc::new(access);
+    tokio::select! {
+        never = listen(address, &access, &asks) => match never {},
+        () = asks.closed() => {}
+    }
+}
+
+/// Listens, once it can, and takes clients, for ever.
+async fn listen(address: SocketAddr, access: &Rc<Access>, asks: &mpsc::Sender<Asked>) -> Infallible {
+    let mut was_told = false;
+    loop {
+        match bound(address).await {
+            Ok((listener, local)) => {
+                tracing::info!(what = "web", "the pages are at http://{local}/ and http://{local}/service");
+                match accept(listener, access, asks).await {}
+            }
+            Err(error) => {
+                // Once: what lasts is not repeated every few seconds.
+                if !std::mem::replace(&mut was_told, true) {
+                    tracing::error!(
+                        what = "web",
+                        "the pages cannot be served at {address}: {error}. The vend goes on; this is tried again"
+                    );
+                }
+                tokio::time::sleep(LISTEN_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn bound(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await?;
+    let local = listener.local_addr()?;
+    Ok((listener, local))
+}
+
+/// Takes clients, for ever.
+pub async fn accept(listener: TcpListener, access: &Rc<Access>, asks: &mpsc::Sender<Asked>) -> Infallible {
+    let places = Arc::new(Semaphore::new(CLIENTS_MAX));
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let Ok(place) = places.clone().try_acquire_owned() else {
+                    // The kernel's buffer of a new connection has room for it; if not, closing says the same.
+                    let _ = stream.into_std().and_then(|mut stream| stream.write(NO_PLACE));
+                    continue;
+                };
+                let (access, asks) = (access.clone(), asks.clone());
+                tokio::task::spawn_local(async move {
+                    client(stream, &access, &asks).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(what = "web", "cannot take a client: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// One client, one request.
+async fn client(stream: TcpStream, access: &Access, asks: &mpsc::Sender<Asked>) {
+    let Ok(local) = stream.local_addr() else { return };
+    let reached_at = Host::Address(local.ip().to_canonical());
+    let conversation = single::converse(stream, HEAD_BYTES_MAX, |request| answer(request, &reached_at, access, asks));
+    match timeout(CLIENT_TIME, conversation).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(what = "web_client", "{error}"),
+        Err(_) => tracing::debug!(what = "web_client", "a client took longer than {CLIENT_TIME:?}"),
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    reached_at: &Host,
+    access: &Access,
+    asks: &mpsc::Sender<Asked>,
+) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let answer = match single::body(body, BODY_BYTES_MAX).await {
+        Some(body) => match web::decide(access, &Asking { head: &head, body: &body, reached_at }) {
+            Decision::Answer(response) => response,
+            Decision::Ask(wanted, rendering) => match ask(wanted, asks).await {
+                Some(answers) => rendering.of(answers),
+                None => {
+                    let refusal = Refusal::of("the daemon is stopping".to_owned());
+                    web::refuse(StatusCode::SERVICE_UNAVAILABLE, &refusal)
+                }
+            },
+        },
+        None => {
+            let refusal = Refusal::of(format!("a body may have {BODY_BYTES_MAX} bytes"));
+            web::refuse(StatusCode::PAYLOAD_TOO_LARGE, &refusal)
+        }
+    };
+    answer.map(Full::from)
+}
+
+/// The core's answers, in order; nothing when it takes no questions any more.
+async fn ask(wanted: Vec<Ask>, asks: &mpsc::Sender<Asked>) -> Option<Vec<crate::control::Answer>> {
+    let mut answers = Vec::new();
+    for ask in wanted {
+        let (sender, answer) = oneshot::channel();
+        asks.send(Asked { ask, answer: sender }).await.ok()?;
+        answers.push(answer.await.ok()?);
+    }
+    Some(answers)
+}

@@ -1,0 +1,221 @@
+//! The pages that the daemon serves: the customer's screen, the technician's page, and what monitors read. Pure: a
+//! request comes in, an answer or the questions for the core come out; `io::web` has the socket.
+//!
+//! The pages ask the core what the tool asks it over the control socket, and nothing else: they have no authority of
+//! their own. A customer may see what is sold, choose and cancel; a technician's page only reads.
+
+pub mod access;
+pub mod metrics;
+pub mod screen;
+pub mod texts;
+
+use crate::config::host::Host;
+use crate::control::{Answer, Ask, Orders, Refusal, Slots, Versioned};
+use crate::core::Status;
+use access::{Access, Audience};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderValue, Method, Response, StatusCode, request};
+use screen::Screen;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+
+/// What a page may load: files of this very listener, and nothing written into the page itself.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'",
+);
+/// No other site may load what is answered here, not even as a picture.
+const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+
+/// A request, its body read.
+#[derive(Debug)]
+pub struct Asking<'a> {
+    /// Method, path and headers.
+    pub head: &'a request::Parts,
+    /// The body.
+    pub body: &'a [u8],
+    /// The address that the client reached us at.
+    pub reached_at: &'a Host,
+}
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub enum Decision {
+    /// It is answered so.
+    Answer(Response<Vec<u8>>),
+    /// The core is asked all this, and [`Rendering::of`] makes the answer.
+    Ask(Vec<Ask>, Rendering),
+}
+
+/// What is made of the core's answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rendering {
+    /// The one document, as it is.
+    Document,
+    /// What customers see: [`Screen`].
+    Screen,
+    /// Text for Prometheus.
+    Metrics,
+    /// Good or not.
+    Health,
+}
+
+/// One thing that is served.
+struct Place {
+    path: &'static str,
+    method: Method,
+    audience: Audience,
+    what: What,
+}
+
+enum What {
+    File(&'static str, &'static str),
+    Texts,
+    Core(&'static [Ask], Rendering),
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+/// The text format's own, with its version.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+const fn file(path: &'static str, kind: &'static str, text: &'static str) -> Place {
+    // Who has no token yet must be able to load the page that asks for it; files hold nothing of this machine.
+    Place { path, method: Method::GET, audience: Audience::Anyone, what: What::File(kind, text) }
+}
+
+const fn core(path: &'static str, audience: Audience, asks: &'static [Ask], rendering: Rendering) -> Place {
+    Place { path, method: Method::GET, audience, what: What::Core(asks, rendering) }
+}
+
+/// Everything that is served. What is not in this list does not exist.
+static PLACES: [Place; 14] = [
+    file("/", HTML, include_str!("assets/screen.html")),
+    file("/screen.css", CSS, include_str!("assets/screen.css")),
+    file("/screen.js", SCRIPT, include_str!("assets/screen.js")),
+    file("/service", HTML, include_str!("assets/service.html")),
+    file("/service.css", CSS, include_str!("assets/service.css")),
+    file("/service.js", SCRIPT, include_str!("assets/service.js")),
+    file("/common.js", SCRIPT, include_str!("assets/common.js")),
+    Place { path: "/api/texts", method: Method::GET, audience: Audience::Anyone, what: What::Texts },
+    core("/api/screen", Audience::Customer, &[Ask::Status, Ask::Slots], Rendering::Screen),
+    core("/api/status", Audience::Technician, &[Ask::Status], Rendering::Document),
+    core("/api/orders", Audience::Technician, &[Ask::Orders], Rendering::Document),
+    core("/api/slots", Audience::Technician, &[Ask::Slots], Rendering::Document),
+    core("/metrics", Audience::Technician, &[Ask::Status, Ask::Orders], Rendering::Metrics),
+    core("/healthz", Audience::Anyone, &[Ask::Status], Rendering::Health),
+];
+
+/// What is to be done with a request: refused, answered, or asked of the core.
+#[must_use]
+pub fn decide(access: &Access, asking: &Asking<'_>) -> Decision {
+    if let Err(refused) = access.is_meant_for_us(asking) {
+        return Decision::Answer(refuse(refused.status(), &Refusal::of(refused.to_string())));
+    }
+    let path = asking.head.uri.path();
+    let here = || PLACES.iter().filter(|place| place.path == path);
+    let Some(place) = here().find(|place| place.method == asking.head.method) else {
+        let Some(other) = here().next() else {
+            return Decision::Answer(refuse(StatusCode::NOT_FOUND, &Refusal::of("nothing is here".to_owned())));
+        };
+        let error = format!("{path} takes {} only", other.method);
+        let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &Refusal::of(error));
+        if let Ok(method) = HeaderValue::from_str(other.method.as_str()) {
+            response.headers_mut().insert(ALLOW, method);
+        }
+        return Decision::Answer(response);
+    };
+    if !access.admits(place.audience, &asking.head.headers) {
+        let error = "this needs the token: Authorization: Bearer TOKEN".to_owned();
+        let mut response = refuse(StatusCode::UNAUTHORIZED, &Refusal::of(error));
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        return Decision::Answer(response);
+    }
+    match &place.what {
+        What::File(kind, text) => Decision::Answer(response(StatusCode::OK, kind, text.as_bytes().to_vec())),
+        What::Texts => Decision::Answer(json(StatusCode::OK, &Versioned::of(texts::Texts::all()))),
+        What::Core(asks, rendering) => Decision::Ask(asks.to_vec(), *rendering),
+    }
+}
+
+impl Rendering {
+    /// The answer to a client, made of the core's answers to the questions of [`decide`], in their order.
+    #[must_use]
+    pub fn of(self, answers: Vec<Answer>) -> Response<Vec<u8>> {
+        let documents: Vec<Vec<u8>> = match answers.into_iter().collect() {
+            Ok(documents) => documents,
+            Err(refusal) => return refuse(StatusCode::CONFLICT, &refusal),
+        };
+        let mut documents = documents.into_iter();
+        let mut next = || documents.next().unwrap_or_default();
+        match self {
+            Rendering::Document => response(StatusCode::OK, JSON, next()),
+            Rendering::Screen => match (read::<Status>(&next()), read::<Slots>(&next())) {
+                (Some(status), Some(slots)) => json(StatusCode::OK, &Versioned::of(Screen::of(&status, &slots.slots))),
+                _ => unreadable(),
+            },
+            Rendering::Metrics => match (read::<Status>(&next()), read::<Orders>(&next())) {
+                (Some(status), Some(orders)) => {
+                    response(StatusCode::OK, PROMETHEUS, metrics::text(&status, &orders.orders).into_bytes())
+                }
+                _ => unreadable(),
+            },
+            Rendering::Health => match read::<Status>(&next()) {
+                Some(status) => {
+                    let health = metrics::Health::of(&status);
+                    let status =
+                        if health == metrics::Health::Good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                    response(status, TEXT, format!("{}\n", health.as_str()).into_bytes())
+                }
+                None => unreadable(),
+            },
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(document: &[u8]) -> Option<T> {
+    serde_json::from_slice(document).ok()
+}
+
+/// The core's documents are ours and of this very program; were one not, a page must not take it for an empty machine.
+fn unreadable() -> Response<Vec<u8>> {
+    refuse(StatusCode::INTERNAL_SERVER_ERROR, &Refusal::of("the core's answer cannot be read".to_owned()))
+}
+
+/// A refusal in the form that the control socket uses.
+#[must_use]
+pub fn refuse(status: StatusCode, refusal: &Refusal) -> Response<Vec<u8>> {
+    json(status, &Versioned::of(refusal))
+}
+
+fn json<T: Serialize>(status: StatusCode, document: &T) -> Response<Vec<u8>> {
+    // The types have no key or value that JSON lacks.
+    response(status, JSON, serde_json::to_vec(document).unwrap_or_default())
+}
+
+/// An answer with what every answer carries.
+fn response(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), SAME_ORIGIN);
+    response
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}

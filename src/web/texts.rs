@@ -1,0 +1,131 @@
+//! Every text of the pages, in both languages. One that lacks a language, or a key, does not compile.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Makes the texts: an enum with all of them, and what each says in English and in Chinese.
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident = $key:literal: $en:literal, $zh:literal;)*) => {
+        /// A text of a page.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Text {
+            $(#[doc = $en] $name,)*
+        }
+
+        impl Text {
+            /// All of them.
+            pub const ALL: &[Text] = &[$(Text::$name,)*];
+
+            /// What the pages call it.
+            #[must_use]
+            pub const fn key(self) -> &'static str {
+                match self { $(Text::$name => $key,)* }
+            }
+
+            /// In English and in Chinese.
+            #[must_use]
+            pub const fn said(self) -> [&'static str; 2] {
+                match self { $(Text::$name => [$en, $zh],)* }
+            }
+        }
+    };
+}
+
+texts! {
+    // Both pages.
+    Offline = "offline": "No connection to the machine. Trying again…", "与机器的连接中断，正在重试…";
+    TokenWanted = "token_wanted": "This page needs the token.", "此页面需要口令。";
+    TokenLabel = "token_label": "Token", "口令";
+    TokenEnter = "token_enter": "Open", "打开";
+
+    // The customer's screen.
+    Choose = "choose": "Please choose", "请选择商品";
+    Machine = "machine": "Machine", "机器";
+    SoldOut = "sold_out": "Sold out", "已售完";
+    OutOfUse = "out_of_use": "Not available", "暂停销售";
+    OutOfOrder = "out_of_order": "Out of order", "暂停服务";
+    OutOfOrderMore = "out_of_order_more": "Please try again later.", "请稍后再试。";
+    Starting = "starting": "One moment, please", "请稍候";
+    NothingOnSale = "nothing_on_sale": "Nothing is on sale here yet.", "暂无商品。";
+    Slot = "slot": "Slot", "货道";
+}
+
+/// All texts by their keys, as the pages load them.
+#[derive(Debug, Serialize)]
+pub struct Texts {
+    /// English.
+    pub en: BTreeMap<&'static str, &'static str>,
+    /// Chinese, simplified.
+    pub zh: BTreeMap<&'static str, &'static str>,
+}
+
+impl Texts {
+    /// Every text.
+    #[must_use]
+    pub fn all() -> Texts {
+        let in_language = |n: usize| Text::ALL.iter().map(|text| (text.key(), text.said()[n])).collect();
+        Texts { en: in_language(0), zh: in_language(1) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// What the pages ask for: `t("…")` in scripts, `data-text="…"` in pages.
+    fn asked_for() -> BTreeSet<String> {
+        let files = [
+            include_str!("assets/screen.html"),
+            include_str!("assets/screen.js"),
+            include_str!("assets/service.html"),
+            include_str!("assets/service.js"),
+            include_str!("assets/common.js"),
+        ];
+        let after = |text: &'static str, mark: &'static str| {
+            let is_call = |at: usize| text[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric());
+            let found = text.match_indices(mark).filter(move |(at, _)| is_call(*at));
+            found.filter_map(move |(at, _)| text[at + mark.len()..].split_once('"')).map(|(key, _)| key.to_owned())
+        };
+        files.into_iter().flat_map(|text| after(text, "t(\"").chain(after(text, "data-text=\""))).collect()
+    }
+
+    /// What the server puts into its documents as the key of a text.
+    fn told_by_us() -> BTreeSet<String> {
+        use crate::web::screen::{Service, State};
+        let services = Service::ALL.iter().filter_map(|service| service.text());
+        let states = State::ALL.iter().filter_map(|state| state.text());
+        services.chain(states).map(|text| text.key().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_pages_use_every_text_and_no_other() {
+        let known: BTreeSet<String> = Text::ALL.iter().map(|text| text.key().to_owned()).collect();
+        assert_eq!(known.len(), Text::ALL.len(), "two texts with one key");
+        let used: BTreeSet<String> = asked_for().union(&told_by_us()).cloned().collect();
+        let missing: Vec<_> = used.difference(&known).collect();
+        let idle: Vec<_> = known.difference(&used).collect();
+        assert!(missing.is_empty() && idle.is_empty(), "asked for and not there: {missing:?}; unused: {idle:?}");
+    }
+
+    #[test]
+    fn the_languages_are_what_they_say() {
+        let is_chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+        for text in Text::ALL {
+            let [en, zh] = text.said();
+            assert!(!en.is_empty() && !is_chinese(en), "{en}");
+            assert!(is_chinese(zh), "{zh}");
+        }
+    }
+
+    #[test]
+    fn no_text_stands_in_a_page_itself() {
+        for page in [include_str!("assets/screen.html"), include_str!("assets/service.html")] {
+            let body = page.split_once("<body").unwrap().1;
+            for piece in body.split('>').skip(1) {
+                let text = piece.split('<').next().unwrap().trim();
+                assert!(text.is_empty() || ["EN", "中文"].contains(&text), "{text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The real daemon and its pages.
+
+use crate::browser::Browser;
+use crate::support::{MACHINE_NO, Machine, Process, wait_for};
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+/// Adds this to the machine's configuration.
+fn with_web(machine: &Machine, section: &str) {
+    let path = machine.path("vend.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let before = text.split("[web]").next().unwrap();
+    fs::write(&path, format!("{before}[web]\n{section}\n")).unwrap();
+}
+
+/// Where the log says that the pages are.
+fn port(daemon: &Process) -> u16 {
+    wait_for("the pages", || {
+        let log = daemon.log();
+        log.split("the pages are at http://127.0.0.1:").nth(1)?.split('/').next()?.parse().ok()
+    })
+}
+
+#[test]
+fn nothing_listens_unless_the_configuration_says_where() {
+    let machine = Machine::new();
+    let daemon = machine.daemon();
+    assert_eq!(listening(&daemon), 0);
+    drop(daemon);
+    with_web(&machine, "listen = \"127.0.0.1:0\"");
+    let daemon = machine.daemon();
+    let port = port(&daemon);
+    assert_eq!(listening(&daemon), 1);
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("\r\n\r\nboard\n"), "no board: {answer}");
+}
+
+/// How many TCP sockets of this process listen, as the kernel counts them.
+fn listening(daemon: &Process) -> usize {
+    let pid = daemon.pid();
+    let sockets: Vec<String> = fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()?.to_str().map(str::to_owned))
+        .collect();
+    let tables =
+        ["tcp", "tcp6"].map(|table| fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default());
+    let lines = tables.iter().flat_map(|table| table.lines());
+    let listens = |line: &&str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        // State 0A is LISTEN; the tenth word is the inode.
+        words.get(3) == Some(&"0A") && words.get(9).is_some_and(|inode| sockets.contains(&format!("socket:[{inode}]")))
+    };
+    lines.filter(listens).count()
+}
+
+#[test]
+fn a_screen_comes_back_by_itself_after_the_daemon_was_gone() {
+    let machine = Machine::new();
+    with_web(&machine, "listen = \"127.0.0.1:0\"");
+    let mut daemon = machine.daemon();
+    let port = port(&daemon);
+    let mut browser = Browser::start(360, 640);
+    browser.open(&format!("http://127.0.0.1:{port}/"));
+    // Its board is not there.
+    browser.wait_for_text("Out of order");
+    browser.wait_for_text(MACHINE_NO);
+    browser.is_content();
+    daemon.terminate();
+    browser.wait_for_text("No connection to the machine");
+    with_web(&machine, &format!("listen = \"127.0.0.1:{port}\""));
+    let _daemon = machine.daemon();
+    browser.wait("document.getElementById('offline').hidden");
+    browser.wait_for_text("Out of order");
+}
+
+#[test]
+fn a_port_that_somebody_else_has_is_told_and_the_vend_goes_on() {
+    let machine = Machine::new();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    with_web(&machine, &format!("listen = \"{}\"", other.local_addr().unwrap()));
+    let mut daemon = machine.daemon();
+    daemon.wait_for_log("the pages cannot be served");
+    assert_eq!(machine.status()["phase"], "running");
+    assert_eq!(daemon.terminate(), Some(0));
+}

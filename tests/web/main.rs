@@ -1,0 +1,13 @@
+//! The pages: their listener against whoever knocks, and the pages themselves in Debian's Chromium.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../tool/support.rs"]
+#[allow(dead_code, reason = "what the tests of the tool use beside")]
+mod support;
+
+mod browser;
+mod daemon;
+mod knocks;
+mod metrics;
+mod screen;
+mod source;
