@@ -160,6 +160,9 @@ impl<W: Words> Asked<W> {
         let Some(station) = self.stations.get_mut(exchange.station) else { return };
         // A board that is known to be absent is no news each time, nor is one that has nothing to tell yet.
         let may_be_silent = W::CHECKS_BY_LOOKING && matches!(exchange.question, Question::Follow(..));
+        let is_picture = matches!(exchange.question, Question::Look(_) | Question::Follow(..));
+        // A frame that was spoilt is an answer that came.
+        station.memory.owes_answer |= is_picture && fault != LineFault::BadCheck;
         let news = station.standing != Standing::Silent && !(may_be_silent && fault == LineFault::TimeOut);
         match exchange.question {
             Question::Identity(_) => {}
@@ -431,8 +434,11 @@ impl<W: Words> Asked<W> {
         let Some(open) = &mut self.open else { return };
         open.seen.is_over = is_over;
         open.time_passes(now);
-        open.seen.is_silent = self.stations.get(open.station).is_none_or(|s| s.unanswered > 0);
-        match self.words.judge(&open.turn, &open.before, &open.now, &open.seen) {
+        let station = self.stations.get(open.station);
+        open.seen.is_silent = station.is_none_or(|s| s.unanswered > 0);
+        let owes_answer = W::MISSING_ANSWERS_ARE_FEARED && station.is_none_or(|s| s.memory.owes_answer);
+        let verdict = self.words.judge(&open.turn, &open.before, &open.now, &open.seen);
+        match if owes_answer { open.only_if_said_twice(verdict) } else { verdict } {
             Verdict::Turning => {
                 let is_news = !std::mem::replace(&mut open.seen.turning, true);
                 open.seen.was_silent = false;
@@ -529,7 +535,10 @@ impl<W: Words> Driver for Asked<W> {
         self.talk.not_before = now.plus_ms(self.timing.min_gap_ms.max(drain_ms));
         // What it changes yet must not look like the next command's doing.
         let may_still_turn = std::mem::take(&mut self.may_still_turn) && !sabotage::is_out(Clause::R16AwaitedAsked);
-        for station in &mut self.stations {
+        // An earlier life may have asked what is still to be answered.
+        let resumed = self.open.as_ref().map(|open| open.station);
+        for (index, station) in self.stations.iter_mut().enumerate() {
+            station.memory.owes_answer = resumed == Some(index);
             if may_still_turn {
                 station.quiet_until = now.plus_ms(self.timing.longest_vend_ms);
             }

@@ -164,6 +164,7 @@ impl Words for LiftC7Words {
     const IDENTITY_PARTS: u8 = 1;
     // They name the question, but not which one of its kind: an old picture would pass for a new one.
     const REPLIES_ARE_ANONYMOUS: bool = true;
+    const MISSING_ANSWERS_ARE_FEARED: bool = true;
 
     fn new(profile: &Profile) -> Self {
         LiftC7Words { profile: profile.clone(), grid: profile.options.grid }

@@ -220,6 +220,7 @@ impl Words for M102Words {
     const IDENTITY_PARTS: u8 = 1;
     // They name the question, but not which one of its kind: an old picture would pass for a new one.
     const REPLIES_ARE_ANONYMOUS: bool = true;
+    const MISSING_ANSWERS_ARE_FEARED: bool = true;
 
     fn new(profile: &Profile) -> Self {
         // Profile::parse refuses an m102 profile that does not name its motors.

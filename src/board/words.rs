@@ -105,6 +105,11 @@ pub trait Words: Send {
     /// question's.
     const REPLIES_ARE_ANONYMOUS: bool;
 
+    /// An answer names neither turn nor time, and one picture is enough to end a turn. So after an answer that did not
+    /// come a result counts only when two pictures in a row say it: the one that is missing may come at any time, in
+    /// the place of another.
+    const MISSING_ANSWERS_ARE_FEARED: bool = false;
+
     /// A picture at rest means that no motor of the board turns. Otherwise, what may still turn from an earlier life
     /// has ended only after the longest vend time.
     const TELLS_REST: bool = true;

@@ -1,7 +1,8 @@
 //! What is under way on the line, and what is remembered of a board.
 
 use crate::board::protocol::Turn;
-use crate::board::words::Seen;
+use crate::board::words::{Seen, Verdict};
+use crate::order::outcome::Evidence;
 use crate::order::time::BootMs;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(super) struct Memory<L> {
     pub(super) is_whole: bool,
     /// Which part is asked next.
     pub(super) next_part: u8,
+    /// A question for its picture was never answered since the port was opened, or may not have been before.
+    pub(super) owes_answer: bool,
 }
 
 /// The command of the running `drive` or `resume`, until it can no longer meet another.
@@ -49,6 +52,8 @@ pub(super) struct Open<L> {
     pub(super) over_at: BootMs,
     /// The core has been told that it ended without proof; what becomes known now is late.
     pub(super) is_told: bool,
+    /// What the picture before said that became of it.
+    pub(super) said_before: Option<Evidence>,
 }
 
 impl<L: Default> Open<L> {
@@ -79,7 +84,19 @@ impl<L: Default> Open<L> {
             looked_at: now,
             over_at: now,
             is_told: false,
+            said_before: None,
         }
+    }
+
+    /// A result that one picture tells is no result yet, where that picture may be an old one. The last judgement has no
+    /// picture of its own.
+    pub(super) fn only_if_said_twice(&mut self, verdict: Verdict) -> Verdict {
+        let said = match verdict {
+            Verdict::Ended(evidence) => Some(evidence),
+            _ => None,
+        };
+        let before = std::mem::replace(&mut self.said_before, said);
+        if said.is_some() && (self.seen.is_over || before != said) { Verdict::Waiting } else { verdict }
     }
 
     /// The command goes out now.

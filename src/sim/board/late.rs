@@ -6,7 +6,8 @@ use crate::board::driver::{Finding, LineState};
 use crate::board::protocol::sealed;
 use crate::board::talk::WATCH_MS;
 use crate::board::uling_modbus::{READ, SUCCESS};
-use crate::board::vmc96::{HISTORY_MS, MOTORS, RUN, STATUS, frame, motor};
+use crate::board::vmc96::{DONE, HISTORY_MS, MOTORS, RUN, STATUS, frame, motor};
+use crate::order::outcome::Motor;
 
 /// How late an answer comes to a life that did not ask for it, in parts of the reply time: at the profile's word, it has
 /// come by its end.
@@ -133,6 +134,79 @@ fn ff0055_a_late_answer_about_another_slot_is_not_this_ones() {
     }
     desk.until(|d| d.driver.state() == LineState::Idle);
     assert_eq!(desk.ends().0, sold.0);
+}
+
+/// The answers of these two name neither turn nor time. The first vend goes well; what the board said of it at rest
+/// comes while the motor turns for the second, which jams: in front of the answer that is waited for.
+#[test]
+fn lift_and_m102_what_was_said_at_rest_and_comes_seconds_late_is_no_result_of_the_turn_that_runs() {
+    for name in ["lift-c7", "m102"] {
+        let mut undisturbed = Desk::with(name, faults("jam@2"));
+        undisturbed.drive();
+        undisturbed.until(|d| d.driver.state() == LineState::Idle);
+        let well = std::mem::take(&mut undisturbed.found).into_iter().rfind(ends_a_vend);
+        undisturbed.drive();
+        undisturbed.until(|d| d.driver.state() == LineState::Idle);
+        let (jammed, turned) = undisturbed.ends();
+        assert!(matches!(well, Some(Finding::Outcome(e)) if e.motor == Motor::Ok) && turned == 2, "{well:?}");
+        for part in [0, 1] {
+            let mut desk = Desk::with(name, faults("jam@2"));
+            desk.drive();
+            desk.until(|d| d.driver.state() == LineState::Idle);
+            // Of the two parts of a lift's picture each in turn.
+            desk.run(part * WATCH_MS / 2, |_| false);
+            desk.cable = Cable::Slow;
+            desk.run(WATCHED_WITHIN_MS, |d| !d.held_back.is_empty());
+            let answers = std::mem::take(&mut desk.held_back);
+            desk.cable = Cable::Whole;
+            desk.run(desk.profile.timing.reply_ms + 1, |_| false);
+            desk.until(|d| d.driver.state() == LineState::Idle);
+            desk.run(3_000, |_| false);
+            desk.until(|d| d.driver.state() == LineState::Idle);
+            desk.found.clear();
+            desk.drive();
+            desk.until(|d| d.found.iter().any(|f| matches!(f, Finding::Progress(_))));
+            let by = desk.now.plus_ms(desk.profile.timing.longest_vend_ms);
+            desk.hear_in_front(answers, by);
+            desk.until(|d| d.driver.state() == LineState::Idle);
+            assert_eq!(desk.ends(), (jammed.clone(), 2), "{name}, part {part}");
+        }
+    }
+}
+
+#[test]
+fn vmc96_a_late_yes_of_a_former_life_is_no_yes_to_the_stop_of_this_one() {
+    let mut desk = turning();
+    let reply_ms = desk.profile.timing.reply_ms;
+    desk.cable = Cable::Slow;
+    desk.restart_agent();
+    desk.run(reply_ms - 1, |_| false);
+    assert_eq!(turning_motors(&mut desk), [motor(5)], "the line is left alone until nothing can come any more");
+    // A yes to a ping, a switch or the command itself: it names none of them.
+    desk.driver.received(desk.now, desk.now, &frame(MOTORS, &[DONE]));
+    desk.held_back.clear();
+    desk.run(reply_ms, |d| !d.held_back.is_empty());
+    assert_eq!(turning_motors(&mut desk), [0; 0], "and then the motor is stopped");
+}
+
+#[test]
+fn vmc96_a_yes_that_comes_after_its_time_is_no_yes_to_the_stop_that_is_said_again() {
+    let mut desk = turning();
+    let timing = desk.profile.timing;
+    desk.cable = Cable::Slow;
+    // The motor is stopped for want of pictures; what the board says to that comes too late.
+    desk.run(HISTORY_MS + timing.poll_ms + 3 * timing.reply_ms, |d| d.held_back.iter().any(|said| is_yes(said)));
+    let stopped_at = desk.now;
+    desk.held_back.clear();
+    desk.run(timing.reply_ms + 1, |_| false);
+    desk.driver.received(desk.now, desk.now, &frame(MOTORS, &[DONE]));
+    desk.run(timing.reply_ms, |d| d.held_back.iter().any(|said| is_yes(said)));
+    assert!(desk.held_back.iter().any(|said| is_yes(said)), "it is told to stand still once more");
+    assert!(desk.now.since_ms(stopped_at) >= 2 * timing.reply_ms - timing.min_gap_ms);
+}
+
+fn is_yes(said: &[u8]) -> bool {
+    said == frame(MOTORS, &[DONE])
 }
 
 /// A vmc96 whose motor 5 turns.
