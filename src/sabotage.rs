@@ -260,6 +260,8 @@ clauses! {
     33 R33PauseOutlivesRestart,
     /// A used code is told with what became of its order.
     34 R34UsedIsTold,
+    /// It is told as soon as it is used.
+    34 R34ToldAtUse,
     /// A test vend is refused while an order waits.
     35 R35OrdersFirst,
     /// A test vend ends with the life that began it.

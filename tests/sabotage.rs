@@ -182,6 +182,7 @@ const TABLE: &[(Clause, By)] = &[
     (Clause::R33WrongCodesPause, Test("rule_33_after_five_wrong_codes_nothing_is_looked_at_for_a_growing_while")),
     (Clause::R33PauseOutlivesRestart, Test("rule_33_a_restart_gives_no_further_try_and_begins_the_pause_anew")),
     (Clause::R34UsedIsTold, Simulation),
+    (Clause::R34ToldAtUse, Test("rule_34_a_code_is_told_as_soon_as_it_is_used_and_again_after_any_cut")),
     (Clause::R35OrdersFirst, Simulation),
     (Clause::R35EndsWithItsLife, Simulation),
     (Clause::R35ToldToNobody, Simulation),

@@ -6,6 +6,7 @@ use super::envelope::{self, Fields, Rejected, shown};
 use super::report::Report;
 use super::sign::SigningKey;
 use crate::board::profile::Profile;
+use crate::order::call::{Call, Subject, Way};
 use crate::order::key::Id;
 use crate::order::pickup::{CODE_QUANTITY_MAX, CodeSays, CodeWord, Digits, NewCode, PRODUCT_ID_BYTES_MAX};
 use crate::order::time::UnixMs;
@@ -87,6 +88,15 @@ fn word(fields: &Fields, says: CodeSays) -> Result<CodeWord, Rejected> {
         return Err(Rejected::BadField { name: "id" });
     }
     Ok(CodeWord { id, issued_at_s, says })
+}
+
+/// The code is used from now on: `client.pickup_codes.put` with the documented fields alone, to be told as soon as the
+/// use is durable (cloud 1.9). What becomes of its order is not known yet.
+#[must_use]
+pub fn used_now(code_id: &Id) -> Call {
+    let fields = vec![("id".into(), code_id.as_str().into()), ("used".into(), "1".into())];
+    let way = Way::Publish { method: PUT_METHOD.into(), fields };
+    Call { subject: Subject::new("code", code_id), way, newest_wins: false }
 }
 
 /// The payload of `client.pickup_codes.put`: the code is used, and this became of its order. The documented fields

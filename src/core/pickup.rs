@@ -10,6 +10,7 @@ use super::own::Reply;
 use super::{Core, OrderLine, Phase};
 use crate::board::driver::LineState;
 use crate::board::profile::Defaults;
+use crate::cloud::pickup as cloud_pickup;
 use crate::order::command::Turns;
 use crate::order::key::{Id, Key};
 use crate::order::life::Arrival;
@@ -390,6 +391,11 @@ impl Core {
         }
         self.note(Level::Info, "pickup", format!("code {id} becomes order {key}"));
         self.on_own_order(now, key.clone(), turns, None);
+        // Nobody may sell or use it elsewhere: the platform hears of it before the motor stands, and after an outage even
+        // if its order waits still.
+        if !sabotage::is_out(Clause::R34ToldAtUse) {
+            self.call(now, cloud_pickup::used_now(&id));
+        }
         let Some(order) = self.orders.get(&key).map(OrderLine::of) else { return };
         let reply = Reply::Entered(Entry::Accepted { order });
         if sabotage::is_out(Clause::R31ToldWhenDurable) {

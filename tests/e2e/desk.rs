@@ -28,11 +28,11 @@ impl World {
         (told.code, serde_json::from_str(&told.out).unwrap_or_else(|e| panic!("{e}: {} {}", told.out, told.err)))
     }
 
-    /// Everything told of used codes: id, outcome and sequence.
+    /// Everything told of what became of used codes: id, outcome and sequence.
     fn used_codes(&self) -> Vec<(String, String, String)> {
         let text = |message: &Value, name: &str| message[name].as_str().unwrap_or_default().to_owned();
         let told = self.platform.up().all().iter().map(|payload| opened(payload)).collect::<Vec<_>>();
-        let used = told.iter().filter(|m| m["method"] == "client.pickup_codes.put");
+        let used = told.iter().filter(|m| m["method"] == "client.pickup_codes.put" && m["outcome"].is_string());
         used.map(|m| (text(m, "id"), text(m, "outcome"), text(m, "sequence"))).collect()
     }
 }
@@ -58,6 +58,8 @@ fn a_code_dispenses_once_without_a_network_through_a_kill_in_mid_turn_and_is_tol
     assert_eq!((outcome.as_str(), world.used_codes()), ("dispensed", Vec::new()));
     world.broker.restart();
     wait_until("word of the used code", || (!world.used_codes().is_empty()).then_some(()));
+    let told = world.told_up("client.pickup_codes.put", |message| message["outcome"].is_null());
+    assert_eq!((&told["id"], &told["used"]), (&"7".into(), &"1".into()), "that it was used, too");
     world.wait_until_settled();
     // Sent again by a platform that does not know: it stays used.
     world.send(pickup_code("7", DIGITS));

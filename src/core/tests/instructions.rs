@@ -7,6 +7,7 @@ use crate::board::driver::LineState;
 use crate::cloud::envelope;
 use crate::core::event::{Event, MachineTold};
 use crate::core::{ACT_TAKES_MS, ACT_WAIT_MS, AUDIT_KEPT, REFRESH_PAUSE_MS, REFUSAL_PAUSE_MS, Recovered};
+use crate::order::host::Host;
 use crate::order::instruction::{FRESH_WITHIN_S, Permission};
 use crate::order::local_time::{read_date_time, show_date_time};
 use std::collections::BTreeMap;
@@ -402,6 +403,27 @@ fn a_refresh_asks_again_and_no_more_than_once_a_minute() {
     assert_eq!(told(&w), 2);
     w.pass_ms(REFRESH_PAUSE_MS * 3);
     assert_eq!((told(&w), w.audited().len()), (2, 0));
+}
+
+#[test]
+fn a_refresh_has_the_machine_tell_of_itself_and_ask_for_its_goods_anew() {
+    let mut w = allowing(&ALL);
+    w.settings.cloud.catalogue = true;
+    w.settings.profile.addresses.count = 1;
+    w.host = Some(Host::default());
+    w.restart();
+    w.pass_s(10);
+    w.is_told(&[product(7, "005", 1, 5)]);
+    let told = |w: &World| {
+        ["client.heartbeat", "client.machine.env.put", "client.machine.config.put"].map(|method| w.count_said(method))
+    };
+    assert_eq!((told(&w), w.requests.len()), ([1; 3], 0));
+    w.instruct("client.machine.refresh", &[]);
+    w.pass_s(10);
+    assert_eq!(told(&w), [2; 3], "its settings and its state, though nothing has changed");
+    assert!(w.requests.iter().any(|(_, request)| request.url.ends_with("/products")), "{:?}", w.requests);
+    w.pass_s(300);
+    assert_eq!(told(&w), [3, 2, 2], "once");
 }
 
 #[test]

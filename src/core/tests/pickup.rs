@@ -1,19 +1,29 @@
 //! Pickup codes: used once, ever, whatever is cut, sent again, taken back or guessed.
 
+use super::instructions::allowing;
 use super::world::{DISPENSED, OPEN, Put, T0_S, World};
 use crate::board::driver::{Finding, LineState};
-use crate::core::event::{Event, Token};
+use crate::board::service::ServiceError;
+use crate::core::event::{Event, MachineTold, Token};
 use crate::core::{
     CODES_MAX, Entry, PICKUP_WAIT_MS, Recovered, Reply, VerifyOrders, WRONG_FORGOTTEN_MS, WRONG_FREE,
     WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS,
 };
+use crate::order::instruction::Permission;
 use crate::order::pickup::Digits;
 use crate::order::record::Records;
+use std::collections::BTreeMap;
 
 const DIGITS: &str = "16327138";
 const PUT_METHOD: &str = "client.pickup_codes.put";
 
 impl World {
+    /// Codes that were told to be used when they were used.
+    fn used_at_once(&self) -> Vec<&str> {
+        let told = self.said.iter().filter(|f| f["method"] == PUT_METHOD && !f.contains_key("outcome"));
+        told.map(|f| f["id"].as_str()).collect()
+    }
+
     /// A code for slot 5, issued now.
     fn code(&self, id: &str, digits: &str) -> Put {
         Put::new("unused", "unused", self.now_s())
@@ -55,8 +65,13 @@ impl World {
         line.map_or_else(|| "unknown".to_owned(), |line| line.state)
     }
 
+    /// The last word of what became of a code's order.
+    fn last_outcome(&self) -> &BTreeMap<String, String> {
+        self.said.iter().rfind(|f| f["method"] == PUT_METHOD && f.contains_key("outcome")).unwrap()
+    }
+
     fn used_words(&self) -> Vec<(String, String)> {
-        let told = self.said.iter().filter(|f| f["method"] == PUT_METHOD);
+        let told = self.said.iter().filter(|f| f["method"] == PUT_METHOD && f.contains_key("outcome"));
         told.map(|f| (f["id"].clone(), f["outcome"].clone())).collect()
     }
 }
@@ -75,7 +90,7 @@ fn a_code_dispenses_once_and_then_says_what_became_of_it() {
     let outcomes: Vec<_> = order.units.iter().filter_map(|unit| unit.outcome.as_deref()).collect();
     assert_eq!((order.order_id.as_str(), outcomes), ("~p-7", vec!["dispensed", "dispensed"]));
     assert_eq!(w.used_words(), [("7".to_owned(), "dispensed".to_owned())]);
-    assert_eq!((w.last_said(PUT_METHOD)["used"].as_str(), w.requests.len()), ("1", 0));
+    assert_eq!((w.last_outcome()["used"].as_str(), w.requests.len()), ("1", 0));
     assert_eq!(w.driven(), 2);
 }
 
@@ -330,14 +345,105 @@ fn rule_34_a_used_code_is_told_until_the_platform_took_it() {
     w.broker_is_quick = false;
     w.restart();
     assert_eq!(w.used_words().len(), 1);
-    let first = w.last_said(PUT_METHOD).clone();
+    let first = w.last_outcome().clone();
     w.pass_s(10);
     w.restart();
-    assert_eq!((w.used_words().len(), w.last_said(PUT_METHOD)), (2, &first), "word for word");
-    w.step(Event::Published(*w.published.last().unwrap()));
+    assert_eq!((w.used_words().len(), w.last_outcome()), (2, &first), "word for word");
+    for token in w.published.clone() {
+        w.step(Event::Published(token));
+    }
     w.pass_s(40);
     w.restart();
     assert_eq!(w.used_words().len(), 2);
+}
+
+#[test]
+fn rule_34_a_code_is_told_as_soon_as_it_is_used_and_again_after_any_cut() {
+    let mut w = World::new();
+    w.deliver(&w.code("7", DIGITS));
+    w.disk_is_quick = false;
+    w.enter_only(DIGITS);
+    assert_eq!(w.used_at_once(), [""; 0], "not before the use is durable");
+    w.commit();
+    assert_eq!((w.used_at_once(), w.driven()), (vec!["7"], 1), "before the motor stands");
+    let said = w.last_said(PUT_METHOD);
+    let own: Vec<&str> = said.keys().map(String::as_str).collect();
+    assert_eq!(own, ["client_id", "id", "method", "sign", "status", "timestamp", "used"], "the documented fields");
+    // The network is away when it is used; the process dies; the motor turns.
+    for commits in 0..3 {
+        let mut w = World::new();
+        w.deliver(&w.code("7", DIGITS));
+        w.step(Event::Disconnected);
+        w.disk_is_quick = false;
+        w.enter_only(DIGITS);
+        for _ in 0..commits {
+            match w.pending {
+                Some(_) => w.commit(),
+                None => w.pass_s(1),
+            }
+        }
+        w.disk_is_quick = true;
+        w.restart();
+        let used = if commits > 0 { vec!["7"] } else { Vec::new() };
+        assert_eq!(w.used_at_once(), used, "{commits} commits");
+        assert_eq!((w.state_of_code("7") == "used", w.core.status(w.now).calls_open), (commits > 0, 0));
+    }
+}
+
+#[test]
+fn rule_01_what_is_said_again_of_a_code_is_written_again_before_it_is_acknowledged() {
+    let mut w = World::new();
+    let older = w.code("7", DIGITS);
+    w.pass_s(1);
+    w.disk_is_quick = false;
+    let before = (w.disk.clone(), w.ledger.clone());
+    w.deliver(&w.code("7", DIGITS));
+    w.commit();
+    // The process dies; its successor sees the newer word, but the disk does not have it yet.
+    let seen = Recovered::Journal {
+        ledger: w.ledger.as_deref().map(|bytes| crate::order::record::decode_ledger(bytes).unwrap()).map(Box::new),
+        records: Records::read(&w.disk).unwrap(),
+    };
+    (w.disk, w.ledger) = before;
+    w.acks.clear();
+    w.live_again(seen, true);
+    while w.pending.is_some() {
+        w.commit();
+    }
+    let codes = |w: &World| Records::read(&w.disk).unwrap().codes.len();
+    assert_eq!(codes(&w), 0, "it was only seen");
+    w.redeliver(&older);
+    assert_eq!(
+        w.acks.len(),
+        0,
+        "an older word says nothing new, and is not acknowledged before what it met is durable"
+    );
+    w.commit();
+    assert_eq!((w.acks.len(), codes(&w)), (1, 1));
+}
+
+#[test]
+fn while_the_machine_is_about_to_go_no_code_is_taken_and_no_slot_tested() {
+    for asked in [false, true] {
+        let mut w = allowing(&[Permission::Reboot]);
+        w.deliver(&w.code("7", DIGITS));
+        w.disk_is_quick = asked;
+        w.instruct("client.machine.reboot", &[]);
+        if asked {
+            w.step(Event::Machine { number: 1, told: MachineTold::Asked });
+        }
+        assert_eq!((w.enter(DIGITS), w.state_of_code("7").as_str()), (Entry::Unavailable, "open"), "asked: {asked}");
+        assert_eq!(w.test(5), Err(ServiceError::Unavailable), "asked: {asked}");
+        w.disk_is_quick = true;
+        if w.pending.is_some() {
+            w.commit();
+        }
+        assert_eq!((w.driven(), w.tests_begun()), (0, 0), "asked: {asked}");
+        w.step(Event::Machine { number: 1, told: MachineTold::NotAsked("read-only".to_owned()) });
+        assert!(w.is_accepted(DIGITS), "it stays after all");
+        w.board_ends(DISPENSED);
+        assert!(w.test(5).is_ok());
+    }
 }
 
 #[test]
@@ -364,7 +470,7 @@ fn rule_34_late_evidence_corrects_what_was_told_of_a_code() {
     w.board_says(Finding::Late { address, slot: None, evidence: DISPENSED });
     let told: Vec<_> = w.used_words().into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(told, ["unknown", "dispensed"]);
-    assert_eq!(w.last_said(PUT_METHOD)["sequence"], "2");
+    assert_eq!(w.last_outcome()["sequence"], "2");
 }
 
 #[test]
@@ -383,7 +489,7 @@ fn rule_30_what_waits_for_somebody_who_has_gone_is_refused() {
         }
         w.line_is(LineState::Idle);
         assert_eq!((w.driven(), w.outcome_on_disk("~p-7", "1")), (0, vec!["refused".to_owned()]));
-        assert_eq!(w.last_said(PUT_METHOD)["reason"], "expired");
+        assert_eq!(w.last_outcome()["reason"], "expired");
         assert!(matches!(w.enter(DIGITS), Entry::Used { .. }));
     }
 }

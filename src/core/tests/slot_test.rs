@@ -16,7 +16,11 @@ impl World {
         self.step(Event::TestSlot { token: Token(3), test: SlotTest { address: address(1), slot: Slot(slot) } });
     }
 
-    fn test(&mut self, slot: u16) -> Result<u64, ServiceError> {
+    pub(super) fn tests_begun(&self) -> u64 {
+        self.core.status(self.now).counters.tests
+    }
+
+    pub(super) fn test(&mut self, slot: u16) -> Result<u64, ServiceError> {
         self.test_only(slot);
         match self.replies.pop() {
             Some(Reply::Testing(testing)) => testing,

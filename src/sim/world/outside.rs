@@ -3,7 +3,7 @@
 use super::judge::{Broken, Channel, Judge};
 use super::plan::{Fault, Manner, Placed, Plan};
 use crate::board::profile::Profile;
-use crate::cloud::envelope;
+use crate::cloud::envelope::{self, Fields};
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::pickup::PUT_METHOD;
 use crate::cloud::report::REPORT_METHOD;
@@ -180,7 +180,7 @@ impl Outside {
 
     /// The message tells a result.
     pub(super) fn is_report(payload: &[u8]) -> bool {
-        envelope::open(payload).is_ok_and(|fields| fields.get("method").is_some_and(tells_a_result))
+        envelope::open(payload).is_ok_and(|fields| tells_a_result(&fields))
     }
 
     /// A message arrives at the platform; what is left of an old connection (not `is_on`) changes no stock any more, since
@@ -189,7 +189,7 @@ impl Outside {
         let unreadable = |why: &str| Broken::ReportUnreadable(why.to_owned());
         let fields = envelope::open(payload).map_err(|e| unreadable(&e.to_string()))?;
         match fields.get("method") {
-            Some(method) if tells_a_result(method) => {}
+            Some(_) if tells_a_result(&fields) => {}
             Some(PRODUCT_METHOD | RESTOCK_METHOD) if !is_on => return Ok(()),
             Some(PRODUCT_METHOD) => {
                 let number = |name| fields.get(name).and_then(|text| text.parse::<u64>().ok());
@@ -226,8 +226,13 @@ impl Outside {
     }
 }
 
-fn tells_a_result(method: &str) -> bool {
-    [REPORT_METHOD, PUT_METHOD].contains(&method)
+/// That a code is used is told at once, without a result, and then with it.
+fn tells_a_result(fields: &Fields) -> bool {
+    match fields.get("method") {
+        Some(REPORT_METHOD) => true,
+        Some(PUT_METHOD) => fields.get("sequence").is_some(),
+        _ => false,
+    }
 }
 
 fn key(order_id: &str, record_id: &str) -> Result<Key, Broken> {

@@ -2,6 +2,7 @@
 
 use super::{Happening, RESTART_MS, SESSION_EXPIRY_S, Stage};
 use crate::cloud::envelope;
+use crate::cloud::pickup::PUT_METHOD as USED_METHOD;
 use crate::cloud::telemetry::{CHANNEL_METHOD, PRODUCT_METHOD, RESTOCK_METHOD};
 use crate::core::event::{Audience, Effect, Epoch, Event, Level, Request, Token};
 use crate::core::{SlotAct, TOMBSTONE_AGE_MIN_S};
@@ -178,11 +179,12 @@ impl Stage<'_> {
         }
     }
 
-    /// The same for what is told of a slot.
+    /// The same for what is told of a slot or a code.
     fn hold_message_against_the_calls(&self, payload: &[u8]) -> Result<(), Broken> {
         let Ok(message) = envelope::open(payload) else { return Ok(()) };
         let method = message.get("method").unwrap_or_default();
-        if ![PRODUCT_METHOD, RESTOCK_METHOD, CHANNEL_METHOD].contains(&method) {
+        let is_result = message.get("sequence").is_some();
+        if is_result || ![PRODUCT_METHOD, RESTOCK_METHOD, CHANNEL_METHOD, USED_METHOD].contains(&method) {
             return Ok(());
         }
         let is_this = |call: &CallRecord| match &call.call.way {
