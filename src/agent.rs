@@ -13,6 +13,8 @@
 
 mod settings;
 
+pub(crate) use settings::account;
+
 use crate::board;
 use crate::board::service::{Reading, ServiceError};
 use crate::cloud::device;
@@ -712,7 +714,8 @@ pub(crate) fn http_request(request: Request, kind: client::Kind) -> Result<clien
     Ok(client::Request { method, url: request.url, headers, body: request.body.into(), kind })
 }
 
-fn tls_files(ca_file: &Option<PathBuf>, identity: &Option<ClientIdentity>) -> TlsFiles {
+/// The files of one connection.
+pub(crate) fn tls_files(ca_file: &Option<PathBuf>, identity: &Option<ClientIdentity>) -> TlsFiles {
     let identity = identity.as_ref();
     TlsFiles {
         ca_file: ca_file.clone(),

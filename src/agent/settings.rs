@@ -44,7 +44,7 @@ pub(super) fn sale(
 }
 
 /// The merchant's account at the open API, where there is one.
-pub(super) fn account(config: &Config, credentials: &Credentials) -> Result<Option<Account>, StartError> {
+pub(crate) fn account(config: &Config, credentials: &Credentials) -> Result<Option<Account>, StartError> {
     Ok(match (&config.cloud, &credentials.app_key, &credentials.app_secret) {
         (Some(cloud), Some(app_key), Some(secret)) => Some(Account {
             app_id: cloud.app_id.clone(),

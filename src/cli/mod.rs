@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod completions;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod exit;
 pub mod failure;
 mod help;
@@ -58,6 +59,8 @@ pub enum Command {
     Config(config::ConfigCommand),
     /// The state of the daemon: broker, board, orders, last events
     Status(status::StatusArgs),
+    /// What is wrong with this machine, and what to do about it
+    Doctor(doctor::DoctorArgs),
     /// Orders
     #[command(subcommand)]
     Order(order::OrderCommand),
@@ -152,6 +155,7 @@ fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
         Command::Config(command) => with_output(command.output(), lang, |out| config::run(&command, out)),
         Command::Board(command) => with_output(command.output(), lang, |out| board::run(&command, out)),
         Command::Status(args) => with_output(args.output, lang, |out| status::run(&args, out)),
+        Command::Doctor(args) => with_output(args.output, lang, |out| doctor::run(&args, out)),
         Command::Order(command) => with_output(command.output(), lang, |out| order::run(&command, out)),
         Command::Audit(command) => with_output(command.output(), lang, |out| audit::run(&command, out)),
         Command::Journal(command) => with_output(command.output(), lang, |out| journal::run(&command, out)),

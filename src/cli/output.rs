@@ -61,6 +61,12 @@ impl<'a> Output<'a> {
         self.form == Form::Json
     }
 
+    /// Columns separated by TAB are wanted, or nobody looks.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.form == Form::Plain
+    }
+
     /// Writes one document on one line; `document` must serialise to an object.
     ///
     /// # Errors

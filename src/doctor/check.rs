@@ -99,6 +99,26 @@ pub enum Probe {
 }
 
 impl Probe {
+    /// It, and those whose findings the judges of its checks look at too.
+    #[must_use]
+    pub fn with_what_it_needs(self) -> Vec<Probe> {
+        let others: &[Probe] = match self {
+            Probe::Configuration | Probe::Route | Probe::Network | Probe::Proxy | Probe::Platform => &[],
+            Probe::Unit => &[Probe::Port],
+            Probe::Lock => &[Probe::Daemon],
+            Probe::Credentials => &[Probe::Unit],
+            Probe::Certificates => &[Probe::Clock],
+            Probe::Daemon => &[Probe::Unit, Probe::Port],
+            Probe::Disk => &[Probe::Unit],
+            Probe::Journal | Probe::Broker => &[Probe::Daemon, Probe::Credentials],
+            Probe::Port => &[Probe::Unit, Probe::Daemon, Probe::Lock],
+            Probe::PortOpen => &[Probe::Daemon, Probe::Lock, Probe::Port],
+            Probe::Merchants | Probe::Work => &[Probe::Daemon, Probe::Journal],
+            Probe::Clock => &[Probe::Daemon, Probe::Disk],
+        };
+        others.iter().copied().chain([self, Probe::Configuration]).collect()
+    }
+
     /// How long it may take, in s. Those that wait for another one (`Journal`, `PortOpen`, `Broker`, `Merchants`,
     /// `Work`) come in a second round: the longest of the first and of the second are 14 s together.
     #[must_use]

@@ -23,7 +23,7 @@ mod retry;
 mod session;
 mod wire;
 
-pub use once::publish_once;
+pub use once::{log_in_once, publish_once};
 
 use crate::core::event::{Epoch, Tag};
 use crate::io::http::supply::TlsSupply;

@@ -100,6 +100,14 @@ pub fn ask<T: DeserializeOwned>(socket: &Path, question: Ask) -> Result<T, AskEr
     serde_json::from_slice(&body).map_err(|e| unreadable(e.to_string()))
 }
 
+/// The process that listens at `socket`, if anybody does; nothing is asked of it.
+#[must_use]
+pub fn listener(socket: &Path) -> Option<u32> {
+    let stream = std::os::unix::net::UnixStream::connect(socket).ok()?;
+    let listener = rustix::net::sockopt::socket_peercred(&stream).ok()?;
+    u32::try_from(listener.pid.as_raw_nonzero().get()).ok()
+}
+
 async fn exchange(socket: &Path, question: Ask) -> Result<(StatusCode, Bytes), AskError> {
     let stream = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {

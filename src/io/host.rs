@@ -91,7 +91,7 @@ fn system_of(os_release: &str) -> Option<String> {
 }
 
 /// Of the usable default routes the one with the smallest metric.
-fn default_interface(routes: &str) -> Option<String> {
+pub(super) fn default_interface(routes: &str) -> Option<String> {
     let default = routes.lines().filter_map(|line| {
         let cells: Vec<&str> = line.split_whitespace().collect();
         let [name, "00000000", _, flags, _, _, metric, "00000000", ..] = cells[..] else { return None };

@@ -19,7 +19,7 @@ use crate::order::backoff::full_jitter;
 use crate::order::time::BootMs;
 use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -149,7 +149,7 @@ pub async fn run(
     let mut attempt = 0;
     let mut told = None;
     loop {
-        let why = match line.open() {
+        let why = match open(&line.config) {
             Ok(stream) => {
                 line.outbox.push_back(FromLine::Opened);
                 told = None;
@@ -171,6 +171,38 @@ pub async fn run(
         if !line.rest(Instant::now() + pause).await {
             return;
         }
+    }
+}
+
+/// Opens a port as the profile wants it. What was received before is thrown away. Inside a tokio runtime only.
+///
+/// # Errors
+/// [`LineTrouble`]: it is not there, in use, not for us, or does not take the settings.
+pub fn open(config: &LineConfig) -> Result<SerialStream, LineTrouble> {
+    let LineConfig { port, baud, parity } = config;
+    let builder = tokio_serial::new(port.to_string_lossy(), *baud)
+        .data_bits(DataBits::Eight)
+        .stop_bits(StopBits::One)
+        .flow_control(FlowControl::None)
+        .parity(match parity {
+            Parity::None => tokio_serial::Parity::None,
+            Parity::Even => tokio_serial::Parity::Even,
+            Parity::Odd => tokio_serial::Parity::Odd,
+        });
+    let trouble = |error: tokio_serial::Error| trouble_opening(port, &error);
+    // An open port is exclusive by default: TIOCEXCL, and a lock that also holds against root.
+    let stream = SerialStream::open(&builder).map_err(trouble)?;
+    stream.clear(ClearBuffer::Input).map_err(trouble)?;
+    Ok(stream)
+}
+
+fn trouble_opening(port: &Path, error: &tokio_serial::Error) -> LineTrouble {
+    let port = port.to_owned();
+    match error.kind {
+        tokio_serial::ErrorKind::NoDevice => LineTrouble::Busy { port },
+        tokio_serial::ErrorKind::Io(io::ErrorKind::NotFound) => LineTrouble::NotFound { port },
+        tokio_serial::ErrorKind::Io(io::ErrorKind::PermissionDenied) => LineTrouble::Permission { port },
+        _ => LineTrouble::Io(error.description.clone()),
     }
 }
 
@@ -252,33 +284,6 @@ struct Line {
 }
 
 impl Line {
-    fn open(&self) -> Result<SerialStream, LineTrouble> {
-        let LineConfig { port, baud, parity } = &self.config;
-        let builder = tokio_serial::new(port.to_string_lossy(), *baud)
-            .data_bits(DataBits::Eight)
-            .stop_bits(StopBits::One)
-            .flow_control(FlowControl::None)
-            .parity(match parity {
-                Parity::None => tokio_serial::Parity::None,
-                Parity::Even => tokio_serial::Parity::Even,
-                Parity::Odd => tokio_serial::Parity::Odd,
-            });
-        // An open port is exclusive by default: TIOCEXCL, and a lock that also holds against root.
-        let stream = SerialStream::open(&builder).map_err(|error| self.trouble_opening(&error))?;
-        stream.clear(ClearBuffer::Input).map_err(|error| self.trouble_opening(&error))?;
-        Ok(stream)
-    }
-
-    fn trouble_opening(&self, error: &tokio_serial::Error) -> LineTrouble {
-        let port = self.config.port.clone();
-        match error.kind {
-            tokio_serial::ErrorKind::NoDevice => LineTrouble::Busy { port },
-            tokio_serial::ErrorKind::Io(io::ErrorKind::NotFound) => LineTrouble::NotFound { port },
-            tokio_serial::ErrorKind::Io(io::ErrorKind::PermissionDenied) => LineTrouble::Permission { port },
-            _ => LineTrouble::Io(error.description.clone()),
-        }
-    }
-
     /// Moves bytes until the port fails, and says why; nothing when it is time to end.
     async fn serve(&mut self, mut stream: SerialStream) -> Option<LineTrouble> {
         let Line { config, mark, to, from, outbox } = self;

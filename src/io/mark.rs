@@ -5,7 +5,7 @@
 
 use crate::order::mark::{Mark, MarkId};
 use crate::order::time::BootId;
-use rustix::fs::{Mode, OFlags, fchmod, fstatfs, open};
+use rustix::fs::{Mode, OFlags, StatFs, fchmod, fstatfs, open, statfs};
 use rustix::io::{pread, pwrite};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -61,9 +61,7 @@ impl MotorMark {
         let failed = |source: rustix::io::Errno| MarkError::Io { path: path.to_owned(), source: source.into() };
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = open(path, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
-        #[allow(clippy::useless_conversion, reason = "the field has 32 bits on 32-bit ARM controllers")]
-        let kind = i64::from(fstatfs(&file).map_err(failed)?.f_type);
-        if kind != TMPFS {
+        if !is_tmpfs(&fstatfs(&file).map_err(failed)?) {
             return Err(MarkError::NotInMemory { path: path.to_owned() });
         }
         fchmod(&file, Mode::RUSR | Mode::WUSR).map_err(failed)?;
@@ -93,6 +91,20 @@ impl MotorMark {
             _ => Err(io::ErrorKind::WriteZero.into()),
         }
     }
+}
+
+/// Whether a mark in this directory would be in memory.
+///
+/// # Errors
+/// The system's.
+pub fn lies_in_memory(directory: &Path) -> io::Result<bool> {
+    Ok(is_tmpfs(&statfs(directory)?))
+}
+
+fn is_tmpfs(found: &StatFs) -> bool {
+    #[allow(clippy::useless_conversion, reason = "the field has 32 bits on 32-bit ARM controllers")]
+    let kind = i64::from(found.f_type);
+    kind == TMPFS
 }
 
 fn encode(mark: &Mark) -> [u8; BYTES] {

@@ -4,6 +4,7 @@ pub mod broker;
 pub mod clock;
 pub mod control;
 pub mod control_client;
+pub mod doctor;
 pub mod host;
 pub mod http;
 pub mod journal;

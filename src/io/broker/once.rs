@@ -17,6 +17,26 @@ pub async fn publish_once(config: &BrokerConfig, payload: Vec<u8>) -> Result<(),
     timeout(TIME_OUT, exchange(config, payload)).await.unwrap_or(Err(Trouble::PublishUnanswered))
 }
 
+/// Logs in and leaves again: neither session nor will stays behind; `config.client_id` must not be that of a session in
+/// use.
+///
+/// # Errors
+/// Why the broker does not let us in.
+pub async fn log_in_once(config: &BrokerConfig) -> Result<(), Trouble> {
+    let log_in = async {
+        let tls = wire::tls_now(config).await;
+        let (_requests, mut poller) = wire::open(config, tls, Purpose::Once);
+        loop {
+            let event = guarded(poller.next()).await;
+            let event = event.map_err(|panic| Trouble::Protocol(format!("the decoder panicked: {panic}")))??;
+            if let Event::Connected(_) = event {
+                return Ok(());
+            }
+        }
+    };
+    timeout(TIME_OUT, log_in).await.unwrap_or(Err(Trouble::ConnectTimeOut))
+}
+
 async fn exchange(config: &BrokerConfig, payload: Vec<u8>) -> Result<(), Trouble> {
     let tls = wire::tls_now(config).await;
     let (requests, mut poller) = wire::open(config, tls, Purpose::Once);

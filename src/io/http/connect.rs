@@ -75,7 +75,9 @@ impl Connector {
         };
         let pipe: Box<dyn Pipe> = match origin.scheme {
             Scheme::Http => Box::new(tcp),
-            Scheme::Https => Box::new(within(self.time_outs.tls, Phase::Tls, self.secure(tcp, &origin.host)).await?),
+            Scheme::Https => {
+                Box::new(within(self.time_outs.tls, Phase::Tls, secure(&self.tls, tcp, &origin.host)).await?)
+            }
         };
         let (sender, connection) = http1().handshake(TokioIo::new(pipe)).await.map_err(|e| from_hyper(&e))?;
         let task = tokio::spawn(async move {
@@ -125,18 +127,26 @@ impl Connector {
         let no_address = || Failure::Connect { host: host.to_string(), why: "the name has no address".to_owned() };
         Err(silent.or(refused).unwrap_or_else(no_address))
     }
+}
 
-    async fn secure(&self, tcp: TcpStream, host: &Host) -> Result<impl Pipe + use<>, Failure> {
-        let name = match host {
-            Host::Address(address) => ServerName::from(*address),
-            Host::Name(name) => ServerName::try_from(name.to_string())
-                .map_err(|e| Failure::Tls { why: format!("{name} is no name for a certificate: {e}") })?,
-        };
-        TlsConnector::from(self.tls.current().await).connect(name, tcp).await.map_err(|e| match tls::complaint(&e) {
-            Some(why) => Failure::Tls { why },
-            None => Failure::Lost { why: format!("during the TLS handshake: {e}") },
-        })
-    }
+/// TLS on a connection to `host`, with the certificates of `supply`.
+///
+/// # Errors
+/// [`Failure::Tls`] with what to do, or [`Failure::Lost`].
+pub async fn secure(
+    supply: &Arc<TlsSupply>,
+    tcp: TcpStream,
+    host: &Host,
+) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>, Failure> {
+    let name = match host {
+        Host::Address(address) => ServerName::from(*address),
+        Host::Name(name) => ServerName::try_from(name.to_string())
+            .map_err(|e| Failure::Tls { why: format!("{name} is no name for a certificate: {e}") })?,
+    };
+    TlsConnector::from(supply.current().await).connect(name, tcp).await.map_err(|e| match tls::complaint(&e) {
+        Some(why) => Failure::Tls { why },
+        None => Failure::Lost { why: format!("during the TLS handshake: {e}") },
+    })
 }
 
 fn connect_failure(host: &Host, e: &std::io::Error) -> Failure {

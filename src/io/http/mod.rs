@@ -11,4 +11,4 @@ pub mod supply;
 pub mod target;
 pub mod tls;
 
-pub use connect::{ask_for_tunnel, http1};
+pub use connect::{ask_for_tunnel, http1, secure};

@@ -179,6 +179,11 @@ impl Proxies {
         Ok(Proxies { http: proxy("http_proxy")?, https: proxy("https_proxy")?, direct })
     }
 
+    /// Every proxy that is set.
+    pub fn all(&self) -> impl Iterator<Item = &Proxy> {
+        self.http.iter().chain(&self.https)
+    }
+
     /// The proxy for a target; none for this machine itself and for what `no_proxy` lists.
     #[must_use]
     pub fn for_origin(&self, origin: &Origin) -> Option<&Proxy> {

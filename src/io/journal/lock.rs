@@ -68,18 +68,20 @@ fn wait_for(file: &File, operation: FlockOperation) -> Result<(), LockError> {
             Err(other) => return Err(LockError::Io(other.into())),
         }
     }
-    Err(LockError::Held(holder(file)))
+    let inode = file.metadata().map(|found| found.ino());
+    Err(LockError::Held(inode.and_then(holder).unwrap_or(None)))
 }
 
-/// Who holds the lock, from `/proc/locks`: lines like `1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF`.
-fn holder(file: &File) -> Option<u32> {
-    let inode = file.metadata().ok()?.ino().to_string();
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    locks.lines().find_map(|line| {
+/// Who holds the lock of the file with this number, from `/proc/locks`: lines like
+/// `1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF`.
+pub(super) fn holder(inode: u64) -> io::Result<Option<u32>> {
+    let inode = inode.to_string();
+    let locks = std::fs::read_to_string("/proc/locks")?;
+    Ok(locks.lines().find_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [_, "FLOCK", _, _, process, place, ..] = words[..] else { return None };
         (place.rsplit(':').next() == Some(inode.as_str())).then(|| process.parse().ok()).flatten()
-    })
+    }))
 }
 
 #[cfg(test)]
