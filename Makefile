@@ -21,7 +21,7 @@ VENV_READY := $(VENV)/pymodbus-$(PYMODBUS)-pyvendapin-$(PYVENDAPIN)
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build-needs ## the main job, played through: orders in, motors turned, merchants told, never twice
@@ -90,7 +90,7 @@ bench: test-needs ## how long the agent itself takes round disk and board, for e
 bench: export VENDS := $(VENDS)
 
 .PHONY: check
-check: build-needs ## format, lints, documentation, licences and advisories, the systemd unit
+check: build-needs ## format, lints, documentation, licences and advisories, the scripts, the systemd units
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
 	$(CARGO) clippy --all-targets -- -D warnings
@@ -98,6 +98,9 @@ check: build-needs ## format, lints, documentation, licences and advisories, the
 	$(CARGO) clippy --features sabotage --lib --test sabotage -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items --quiet
 	bash -n scripts/* .ci/run
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run package/p* systemd/is-set-up systemd/vend-machine; \
+		else echo "not checked, since shellcheck is missing: the scripts" >&2; fi
+	$(CARGO) build --quiet --bin vend
 	scripts/lint-unit
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 		$(CARGO) deny --all-features check licenses bans sources; \
@@ -105,9 +108,55 @@ check: build-needs ## format, lints, documentation, licences and advisories, the
 		else echo "not checked, since the advisory database is not reached: advisories" >&2; fi; \
 		else echo "not checked, since cargo-deny is missing (cargo install cargo-deny): licences, advisories, sources" >&2; fi
 
+# Where it was built is not in it, so that the same sources are the same bytes (scripts/reproduce).
+SHIPPED_FLAGS = --remap-path-prefix=$(CURDIR)=vend --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
 .PHONY: build
 build: build-needs ## the shipped binary, target/release/vend
-	$(CARGO) build --release
+	RUSTFLAGS="$(SHIPPED_FLAGS)" $(CARGO) build --release $(if $(TARGET),--target $(TARGET))
+
+# Rust's name of the platform that a package is for; without it, of this machine. For arm64 and armhf:
+#   make deb TARGET=aarch64-unknown-linux-gnu
+#   make deb TARGET=armv7-unknown-linux-gnueabihf
+TARGET ?=
+HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+ifneq ($(filter-out $(HOST),$(TARGET)),)
+FOREIGN := $(TARGET)
+# Debian's name of the compiler has no vendor in it.
+CROSS_CC := $(subst armv7,arm,$(subst -unknown,,$(TARGET)))-gcc
+export CARGO_TARGET_$(subst -,_,$(shell echo '$(TARGET)' | tr a-z A-Z))_LINKER := $(CROSS_CC)
+endif
+# BINARY is what is installed; SPEAKER runs here and writes its manual pages.
+BINARY ?= target/$(if $(TARGET),$(TARGET)/)release/vend
+SPEAKER ?= $(if $(FOREIGN),target/debug/vend,$(BINARY))
+
+.PHONY: install
+install: ## installs what make build made, below DESTDIR
+	@test -x $(BINARY) || { echo "there is no $(BINARY): run make build first" >&2; exit 1; }
+	scripts/install-tree "$(DESTDIR)" $(BINARY) $(SPEAKER)
+
+.PHONY: deb
+deb: deb-needs build ## the Debian package, in build/; TARGET=aarch64-unknown-linux-gnu or armv7-… for controllers
+	$(if $(FOREIGN),$(CARGO) build --quiet --bin vend)
+	scripts/build-deb $(or $(TARGET),$(HOST)) $(BINARY) $(SPEAKER)
+
+.PHONY: deb-needs
+deb-needs:
+	@scripts/need dpkg-shlibdeps=dpkg-dev python3=python3 git=git
+ifdef FOREIGN
+	@test -d "$$(rustc --print target-libdir --target $(TARGET))" || { \
+		echo "Rust's library for $(TARGET) is not installed: rustup target add $(TARGET)" >&2; exit 1; }
+	@scripts/need $(CROSS_CC)=gcc-$(patsubst %-gcc,%,$(CROSS_CC))
+endif
+
+.PHONY: test-install
+test-install: build-needs ## the package in a booted Debian: installed, killed, hung, upgraded, purged (root; minutes)
+	$(CARGO) build --bin vend
+	mkdir -p build && strip -o build/vend-to-install target/debug/vend
+	scripts/test-install build/vend-to-install
+
+.PHONY: reproduce
+reproduce: build-needs ## builds the shipped binary twice, in two folders, and compares (many minutes)
+	scripts/reproduce
 
 .PHONY: fmt
 fmt: ## format the code

@@ -42,7 +42,7 @@ use crate::io::mark::MotorMark;
 use crate::io::systemd::Notifier;
 use crate::io::web;
 use crate::order::mark::Mark;
-use crate::order::record::{self, Records};
+use crate::order::record::{self, RecordError, Records};
 use crate::order::time::{BootId, BootMs};
 use crate::web::access::Access;
 use std::collections::{HashMap, VecDeque};
@@ -195,6 +195,10 @@ fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<S
     };
     let ledger = meta.as_deref().map(record::decode_ledger).transpose();
     let held = !records.is_empty();
+    // Every commit writes the ledger anew, so that its format is the newest that ever wrote here.
+    if let Some(found) = ledger.as_ref().err().and_then(RecordError::newer) {
+        return Err(journal::OpenError::Newer { found, known: record::FORMAT }.into());
+    }
     match (ledger, Records::read(records)) {
         (Ok(Some(ledger)), Ok(_)) if ledger.machine_no != settings.machine_no => {
             Err(StartError::configuration(format!(

@@ -181,7 +181,15 @@ fn nothing_points_at_a_developers_machine() {
         .map(|(a, b)| format!("{a}{b}"))
         .collect();
     let mut texts = Vec::new();
-    for (folder, ending) in [("src", ".rs"), ("tests", ".rs"), ("docs", ".md"), ("boards", ".toml"), ("systemd", "")] {
+    for (folder, ending) in [
+        ("src", ".rs"),
+        ("tests", ".rs"),
+        ("docs", ".md"),
+        ("boards", ".toml"),
+        ("systemd", ""),
+        ("scripts", ""),
+        ("package", ""),
+    ] {
         texts.extend(files(folder, ending));
     }
     for path in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Makefile", "Cargo.toml", "deny.toml", ".ci/run"] {
@@ -217,9 +225,10 @@ fn every_file_says_first_what_it_is_for() {
 #[test]
 fn scripts_can_be_executed() {
     use std::os::unix::fs::PermissionsExt as _;
-    let scripts = ["scripts/need", "scripts/fuzz", "scripts/lint-unit", "scripts/mutants", "scripts/sum-up-tests"];
-    for path in scripts.into_iter().chain([".ci/run"]) {
-        let mode = std::fs::metadata(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}")).permissions().mode();
+    let scripts = files("scripts", "").into_iter().map(|(path, _)| path);
+    for path in scripts.chain([".ci/run".to_owned(), "systemd/is-set-up".to_owned(), "systemd/vend-machine".to_owned()])
+    {
+        let mode = std::fs::metadata(root().join(&path)).unwrap_or_else(|e| panic!("{path}: {e}")).permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{path}");
     }
 }
@@ -303,7 +312,7 @@ fn is_constant(name: &str) -> bool {
 
 fn is_path(name: &str) -> bool {
     let first = name.split('/').next().unwrap_or_default();
-    name.contains('/') && ["src", "tests", "docs", "boards", "systemd", "scripts", ".ci"].contains(&first)
+    name.contains('/') && ["src", "tests", "docs", "boards", "systemd", "scripts", "package", ".ci"].contains(&first)
 }
 
 #[test]

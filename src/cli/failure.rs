@@ -106,7 +106,10 @@ impl Failure {
                 None => Exit::Failed,
             },
             Failure::Ask(_) => Exit::Failed,
-            Failure::Start(StartError::Configuration(_)) => Exit::Configuration,
+            // To start again helps neither: another vend must be installed, or another directory named.
+            Failure::Start(StartError::Configuration(_) | StartError::Journal(OpenError::Newer { .. })) => {
+                Exit::Configuration
+            }
             Failure::Start(StartError::Journal(OpenError::InUse { .. })) => Exit::Refused,
             Failure::Start(StartError::Journal(_) | StartError::System(_)) => Exit::Failed,
             Failure::Told { exit, .. } | Failure::NotInBuild { exit, .. } => *exit,

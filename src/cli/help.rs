@@ -100,6 +100,9 @@ fn about(path: &str) -> Option<&'static str> {
         "vend cloud restock" => "告知平台补货数量",
         "vend cloud simulate" => "模拟本机的平台，直到 SIGINT 或 SIGTERM",
         "vend demo" => "在本机演示，使用模拟板卡",
+        "vend journal unfinished" => "无人使用的状态目录中还有什么未了结；有则以 5 退出，有损坏则以 1 退出",
+        "vend journal format" => "本程序写入的日志格式编号",
+        "vend man" => "这些命令的手册页",
         "vend completions" => "向标准输出写出 shell 补全脚本",
         _ => return None,
     })

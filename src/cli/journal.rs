@@ -11,6 +11,7 @@ use crate::io::journal::{self, AcceptError, InspectError, Inspected, OpenError};
 use crate::order::life::Order;
 use crate::order::record::{self, Records};
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use std::io;
 use std::path::PathBuf;
 
@@ -19,6 +20,10 @@ use std::path::PathBuf;
 pub enum JournalCommand {
     /// The orders of a state directory that no daemon uses, without changing it; exit 1 if anything is wrong with it
     Dump(DumpArgs),
+    /// What is unfinished in a state directory that no daemon uses; exit 5 if anything is, 1 if it is damaged
+    Unfinished(DumpArgs),
+    /// The number of the journal's format that this program writes; it reads older ones
+    Format,
     /// End a quarantine: the damaged journal is set aside, the next start makes a new one
     AcceptLoss(AcceptLossArgs),
 }
@@ -31,7 +36,7 @@ pub struct DirectoryArgs {
     pub directory: PathBuf,
 }
 
-/// Arguments of `vend journal dump`.
+/// Arguments of `vend journal dump` and `vend journal unfinished`.
 #[derive(Debug, Clone, Args)]
 pub struct DumpArgs {
     /// Which journal.
@@ -58,8 +63,8 @@ impl JournalCommand {
     #[must_use]
     pub fn output(&self) -> OutputArgs {
         match self {
-            JournalCommand::Dump(args) => args.output,
-            JournalCommand::AcceptLoss(_) => OutputArgs::default(),
+            JournalCommand::Dump(args) | JournalCommand::Unfinished(args) => args.output,
+            JournalCommand::Format | JournalCommand::AcceptLoss(_) => OutputArgs::default(),
         }
     }
 }
@@ -71,12 +76,17 @@ impl JournalCommand {
 pub fn run(command: &JournalCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
     match command {
         JournalCommand::Dump(args) => dump(args, out),
+        JournalCommand::Unfinished(args) => unfinished(args, out),
+        JournalCommand::Format => {
+            out.line(&record::FORMAT.to_string())?;
+            Ok(Exit::Done)
+        }
         JournalCommand::AcceptLoss(args) => accept_loss(args, out),
     }
 }
 
 fn dump(args: &DumpArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
-    let (orders, complaints) = read(journal::read_copy(&args.place.directory).map_err(cannot_inspect)?);
+    let Found { orders, complaints, .. } = read(journal::read_copy(&args.place.directory).map_err(cannot_inspect)?);
     let lines: Vec<OrderLine> = orders.iter().map(OrderLine::of).collect();
     if out.is_json() {
         for line in &lines {
@@ -86,14 +96,64 @@ fn dump(args: &DumpArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
         order::table(&lines, out)?;
     }
     out.finish()?;
-    for complaint in &complaints {
-        warn(&out.lang.pick(complaint.clone()), out.lang.say("damage: ", "损坏："));
-    }
+    complain(&complaints, out);
     Ok(if complaints.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-/// All orders that can be read, oldest first, and whatever is wrong or not to be explained.
-fn read(inspected: Inspected) -> (Vec<Order>, Vec<Both>) {
+fn complain(complaints: &[Both], out: &Output<'_>) {
+    for complaint in complaints {
+        warn(&out.lang.pick(complaint.clone()), out.lang.say("damage: ", "损坏："));
+    }
+}
+
+/// What would be lost with the directory: orders whose results are not taken, and what the platform is still to be told.
+#[derive(Serialize)]
+struct Unfinished {
+    /// Orders that are not final.
+    orders: usize,
+    /// Orders with a result that is not taken.
+    results: usize,
+    /// Calls, as of refunds, that the platform did not take.
+    calls: usize,
+}
+
+fn unfinished(args: &DumpArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    let found = read(journal::read_copy(&args.place.directory).map_err(cannot_inspect)?);
+    let count = |is: fn(&Order) -> bool| found.orders.iter().filter(|order| is(order)).count();
+    let left = Unfinished {
+        orders: count(|order| !order.is_final()),
+        results: count(|order| order.is_final() && order.has_open_copy()),
+        calls: found.calls,
+    };
+    if out.is_json() {
+        out.json(&left)?;
+    } else {
+        let Unfinished { orders, results, calls } = &left;
+        out.line(&out.lang.say(
+            format!("orders not final: {orders}, results not taken: {results}, calls not taken: {calls}"),
+            format!("未完成的订单：{orders}，未送达的结果：{results}，未送达的通知：{calls}"),
+        ))?;
+    }
+    out.finish()?;
+    complain(&found.complaints, out);
+    Ok(match left {
+        _ if !found.complaints.is_empty() => Exit::Failed,
+        Unfinished { orders: 0, results: 0, calls: 0 } => Exit::Done,
+        Unfinished { .. } => Exit::Refused,
+    })
+}
+
+/// What a journal holds.
+struct Found {
+    /// All orders that can be read, oldest first.
+    orders: Vec<Order>,
+    /// Calls that were not taken.
+    calls: usize,
+    /// Whatever is wrong or not to be explained.
+    complaints: Vec<Both>,
+}
+
+fn read(inspected: Inspected) -> Found {
     let Inspected { damage, records, meta } = inspected;
     let mut complaints: Vec<Both> =
         damage.map(|damage| Both::new(damage.to_string(), damage.to_string())).into_iter().collect();
@@ -107,6 +167,8 @@ fn read(inspected: Inspected) -> (Vec<Order>, Vec<Both>) {
             ));
         }
     }
+    // One that tells a state is no loss: whoever asks again gets the state of then.
+    let calls = all.calls.iter().filter(|call| call.is_open() && !call.call.newest_wins).count();
     let mut orders = all.orders;
     orders.sort_by_key(|order| order.arrival_number);
     match meta.as_deref().map(record::decode_ledger) {
@@ -117,7 +179,7 @@ fn read(inspected: Inspected) -> (Vec<Order>, Vec<Both>) {
         None if records.is_empty() => {}
         None => complaints.push(Both::new("there are records and no ledger", "有记录而没有总账")),
     }
-    (orders, complaints)
+    Found { orders, calls, complaints }
 }
 
 fn accept_loss(args: &AcceptLossArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {

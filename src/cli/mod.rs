@@ -14,6 +14,7 @@ pub mod failure;
 mod help;
 pub mod journal;
 pub mod lang;
+pub mod man;
 pub mod order;
 pub mod output;
 pub mod pickup;
@@ -94,6 +95,8 @@ pub enum Command {
     Demo,
     /// Completions for a shell, on standard output
     Completions(completions::CompletionsArgs),
+    /// The manual pages of these commands
+    Man(man::ManArgs),
 }
 
 /// Where configuration and secrets are.
@@ -169,6 +172,7 @@ fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
         Command::Send(command) => with_output(command.output(), lang, |out| send::run(&command, out)),
         Command::Demo => demo::run(lang),
         Command::Completions(args) => with_output(OutputArgs::default(), lang, |out| completions::run(&args, out)),
+        Command::Man(args) => with_output(OutputArgs::default(), lang, |out| man::run(&args, out)),
     }
 }
 

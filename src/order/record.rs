@@ -291,6 +291,18 @@ pub enum RecordError {
     },
 }
 
+impl RecordError {
+    /// The format, when it is one of a newer program: nothing is wrong with the journal, and this program must leave it
+    /// alone.
+    #[must_use]
+    pub fn newer(&self) -> Option<u8> {
+        match self {
+            RecordError::Format { found } => found.filter(|&found| found > FORMAT),
+            _ => None,
+        }
+    }
+}
+
 fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, RecordError> {
     let bytes = postcard::to_extend(value, vec![FORMAT]).map_err(|e| RecordError::Content(e.to_string()))?;
     if bytes.len() > RECORD_BYTES_MAX { Err(RecordError::TooLarge { bytes: bytes.len() }) } else { Ok(bytes) }

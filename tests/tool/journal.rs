@@ -10,7 +10,7 @@ use vend::order::command::{BodyDigest, Echo, Put, Turns};
 use vend::order::key::{Id, Key, MachineNo};
 use vend::order::life::{Arrival, Order};
 use vend::order::outcome::Reason;
-use vend::order::record::{Birth, Ledger, encode_ledger, encode_order};
+use vend::order::record::{Birth, FORMAT, Ledger, encode_ledger, encode_order};
 use vend::order::time::{BootId, BootMs, UnixMs};
 
 const NOW_S: u64 = 1_714_373_690;
@@ -204,4 +204,39 @@ fn a_record_that_means_nothing_is_a_quarantine_that_a_person_can_end() {
 #[test]
 fn a_loss_without_a_reason_is_no_command() {
     assert_eq!(run(vend(["journal", "accept-loss"])).code, Some(2));
+}
+
+#[test]
+fn what_is_unfinished_is_counted_and_told_by_the_exit_code() {
+    let unfinished =
+        |machine: &Machine| run(vend(["journal", "unfinished", "--json", "--directory", &machine.text("state")]));
+    let machine = Machine::new();
+    assert_eq!(unfinished(&machine).code, Some(6), "no journal");
+    let mut daemon = machine.daemon();
+    assert_eq!(unfinished(&machine).code, Some(5), "in use");
+    assert_eq!(daemon.terminate(), Some(0));
+    let empty = unfinished(&machine);
+    assert_eq!(empty.code, Some(0), "{empty:?}");
+    let machine = with_orders();
+    let found = unfinished(&machine);
+    assert_eq!((found.code, &found.documents()[0]["orders"]), (Some(5), &1.into()), "{found:?}");
+    fs::remove_file(machine.path("state/journal.second")).unwrap();
+    assert_eq!(unfinished(&machine).code, Some(1), "a damaged journal may hold more than it shows");
+}
+
+/// After a downgrade: the journal is whole, and another vend's.
+#[test]
+fn a_journal_of_a_newer_vend_is_left_as_it_is_and_says_so() {
+    let machine = with_orders();
+    let mut newer = ledger("16327129");
+    newer[0] = FORMAT + 1;
+    commit(&machine, Batch { meta: Some(newer), ..Batch::default() });
+    let mut daemon = machine.start();
+    assert_eq!(daemon.wait(), Some(78), "{}", daemon.log());
+    daemon.wait_for_log("install the newer vend again");
+    assert!(!machine.path("state/journal.quarantine").exists(), "nothing is damaged");
+    commit(&machine, Batch { meta: Some(ledger("16327129")), ..Batch::default() });
+    let _daemon = machine.daemon();
+    assert_eq!(machine.status()["phase"], "running");
+    assert_eq!(run(vend(["journal", "format"])).out, format!("{FORMAT}\n"));
 }
