@@ -62,9 +62,9 @@ impl Archive {
         Ok(())
     }
 
-    /// The keys of all tombstones.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.by_key.keys()
+    /// The keys of all tombstones that are not below this one, in their order.
+    pub(super) fn keys_from(&self, lowest: Key) -> impl Iterator<Item = &Key> {
+        self.by_key.range(lowest..).map(|(key, _)| key)
     }
 
     /// The record of a tombstone.

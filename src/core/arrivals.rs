@@ -540,8 +540,9 @@ impl Core {
 
     /// The message's acknowledgement may leave: it does, as soon as those of all earlier messages have.
     pub(super) fn ack_when_due(&mut self, tag: Tag) {
-        if let Some(entry) = self.arrivals.acks.iter_mut().find(|(t, _)| *t == tag) {
-            entry.1 = true;
+        // They came in this order.
+        if let Ok(place) = self.arrivals.acks.binary_search_by_key(&tag, |(t, _)| *t) {
+            self.arrivals.acks[place].1 = true;
         }
         while let Some(&(tag, true)) = self.arrivals.acks.front() {
             self.arrivals.acks.pop_front();

@@ -30,6 +30,8 @@ pub(super) struct Calls {
     /// The open ones, by what they are about.
     open: BTreeMap<Subject, BTreeSet<u64>>,
     open_count: usize,
+    /// Those that were refused for good: at most [`CALLS_DEAD_MAX`], so that they may be looked through.
+    dead: BTreeSet<u64>,
     last: u64,
     /// The last call of former lives.
     recovered: u64,
@@ -43,17 +45,17 @@ impl Calls {
 
     /// Calls in the dead letters.
     pub(super) fn dead(&self) -> usize {
-        self.all.len().saturating_sub(self.open_count)
+        self.dead.len()
     }
 
     /// The newest dead ones, for people.
     pub(super) fn newest_dead(&self) -> impl Iterator<Item = &CallRecord> {
-        self.all.values().rev().filter(|record| !record.is_open())
+        self.dead.iter().rev().filter_map(|number| self.all.get(number))
     }
 
     /// Nothing about it is open, and nothing was refused for good.
     pub(super) fn settled(&self, subject: &Subject) -> bool {
-        !self.open.contains_key(subject) && !self.all.values().any(|record| record.call.subject == *subject)
+        !self.open.contains_key(subject) && !self.newest_dead().any(|record| record.call.subject == *subject)
     }
 
     pub(super) fn get(&self, number: u64) -> Option<&CallRecord> {
@@ -67,7 +69,9 @@ impl Calls {
 
     fn insert(&mut self, record: CallRecord) {
         self.last = self.last.max(record.number);
-        if record.is_open() && self.open.entry(record.call.subject.clone()).or_default().insert(record.number) {
+        if !record.is_open() {
+            self.dead.insert(record.number);
+        } else if self.open.entry(record.call.subject.clone()).or_default().insert(record.number) {
             self.open_count += 1;
         }
         self.all.insert(record.number, record);
@@ -76,6 +80,9 @@ impl Calls {
     /// No longer open: taken, dead or replaced.
     fn close(&mut self, number: u64) {
         let Some(record) = self.all.get(&number) else { return };
+        if !record.is_open() {
+            self.dead.insert(number);
+        }
         let Some(open) = self.open.get_mut(&record.call.subject) else { return };
         self.open_count -= usize::from(open.remove(&number));
         if open.is_empty() {
@@ -249,6 +256,7 @@ impl Core {
     fn end_call(&mut self, now: Now, number: u64) {
         self.close_call(now, number);
         self.calls.all.remove(&number);
+        self.calls.dead.remove(&number);
         self.save_record_lazily(now, RecordKey::Call(number));
     }
 
@@ -264,13 +272,9 @@ impl Core {
 
     fn bound_the_dead(&mut self, now: Now) {
         while self.calls.dead() > CALLS_DEAD_MAX
-            && let Some((number, text)) = self
-                .calls
-                .all
-                .values()
-                .find(|record| !record.is_open())
-                .map(|record| (record.number, record.to_string()))
+            && let Some(record) = self.calls.dead.first().and_then(|oldest| self.calls.all.get(oldest))
         {
+            let (number, text) = (record.number, record.to_string());
             self.note(Level::Error, "dead_call_forgotten", format!("{text}: {CALLS_DEAD_MAX} newer ones are kept"));
             self.end_call(now, number);
         }

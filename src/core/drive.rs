@@ -257,10 +257,11 @@ impl Core {
         {
             return;
         }
-        if self.line.driver.state() != LineState::Idle || !self.queue.take_changed() {
+        if self.line.driver.state() != LineState::Idle {
             return;
         }
-        let Some(key) = self.next_to_drive(now) else { return };
+        let Some(from) = self.queue.take_changed() else { return };
+        let Some(key) = self.next_to_drive(now, from) else { return };
         let Some(command) = self.orders.get(&key).and_then(Order::motor_command) else { return };
         let reference = self.line.driver.reference(&command);
         self.ledger.intents += 1;

@@ -27,24 +27,27 @@ const LOOK_AGAIN_MS: u64 = 1_000;
 pub(super) struct Queue {
     by_arrival: BTreeMap<u64, Key>,
     look_at: BTreeSet<(BootMs, u64)>,
-    /// Something changed that may let an order go.
-    changed: bool,
+    /// Something changed that may let an order go: from this arrival on they are to be looked at.
+    changed: Option<u64>,
 }
 
 impl Queue {
     pub(super) fn push(&mut self, arrival_number: u64, key: Key, look_at: BootMs) {
         self.by_arrival.insert(arrival_number, key);
         self.look_at.insert((look_at, arrival_number));
-        self.changed = true;
+        // Those before it are held for reasons of their own: a thousand that wait for trusted time are not looked at
+        // again with each arrival.
+        self.changed = Some(self.changed.map_or(arrival_number, |from| from.min(arrival_number)));
     }
 
     pub(super) fn remove(&mut self, arrival_number: u64) {
         self.by_arrival.remove(&arrival_number);
-        self.changed = true;
+        self.look_again();
     }
 
+    /// All are to be looked at.
     pub(super) const fn look_again(&mut self) {
-        self.changed = true;
+        self.changed = Some(0);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -55,13 +58,14 @@ impl Queue {
         self.look_at.first().map(|&(at, _)| at)
     }
 
-    pub(super) const fn take_changed(&mut self) -> bool {
-        std::mem::replace(&mut self.changed, false)
+    /// From which arrival on orders are to be looked at, if any.
+    pub(super) const fn take_changed(&mut self) -> Option<u64> {
+        self.changed.take()
     }
 
     /// The oldest order.
     pub(super) fn first(&self) -> Option<(u64, Key)> {
-        self.after(None)
+        self.next(Bound::Unbounded)
     }
 
     /// Looks at an order at this time, beside the times that are already set.
@@ -69,9 +73,8 @@ impl Queue {
         self.look_at.insert((at, arrival_number));
     }
 
-    /// The first order that arrived after the given one.
-    fn after(&self, number: Option<u64>) -> Option<(u64, Key)> {
-        let start = number.map_or(Bound::Unbounded, Bound::Excluded);
+    /// The first order from here on.
+    fn next(&self, start: Bound<u64>) -> Option<(u64, Key)> {
         self.by_arrival.range((start, Bound::Unbounded)).next().map(|(&n, k)| (n, k.clone()))
     }
 
@@ -216,13 +219,17 @@ impl Core {
     }
 
     /// The next order that may go, oldest first; orders that may never go are ended on the way.
-    pub(super) fn next_to_drive(&mut self, now: Now) -> Option<Key> {
-        let mut cursor = None;
-        while let Some((number, key)) = self.queue.after(cursor) {
-            cursor = Some(number);
+    pub(super) fn next_to_drive(&mut self, now: Now, from: u64) -> Option<Key> {
+        let mut start = Bound::Included(from);
+        while let Some((number, key)) = self.queue.next(start) {
+            start = Bound::Excluded(number);
             let Some(order) = self.orders.get(&key) else { continue };
             match self.gate(order, now) {
-                Verdict::Go => return Some(key),
+                Verdict::Go => {
+                    // Those after it were not looked at.
+                    self.queue.look_again();
+                    return Some(key);
+                }
                 Verdict::Refuse(reason) => self.refuse_rest(now, &key, reason),
                 Verdict::NeverDrive => self.end_undriven(now, &key),
                 Verdict::Ask => self.ask_about(now, &key),

@@ -126,6 +126,13 @@ impl Outbox {
         }
     }
 
+    /// Corrections of this order that wait for the report before them.
+    fn parked_of(&self, key: &Key) -> Vec<Parcel> {
+        let lowest = Parcel::Report(CopyId { key: key.clone(), sequence: 0, channel: Channel::Http });
+        let is_of_it = |parcel: &&Parcel| matches!(parcel, Parcel::Report(copy) if copy.key == *key);
+        self.parked.range(lowest..).take_while(is_of_it).cloned().collect()
+    }
+
     fn is_under_way(&self, parcel: &Parcel) -> bool {
         self.in_flight.values().any(|(flying, _)| flying == parcel)
     }
@@ -450,9 +457,7 @@ impl Core {
         let next = copy.after(answer);
         if next == Next::Done {
             self.outbox.forget(&Parcel::Report(id.clone()));
-            let of_order = |parcel: &&Parcel| matches!(parcel, Parcel::Report(copy) if copy.key == id.key);
-            let freed: Vec<Parcel> = self.outbox.parked.iter().filter(of_order).cloned().collect();
-            for parcel in freed {
+            for parcel in self.outbox.parked_of(&id.key) {
                 self.outbox.unpark(now.boot, parcel);
             }
         }

@@ -243,8 +243,8 @@ impl Core {
 
     /// At start: a test vend that was not yet on the line ends, whoever wanted it (rule 35).
     pub(super) fn end_tests_of_former_lives(&mut self, now: Now) {
-        let is_left = |order: &&Order| order.key.is_test() && order.state() == State::Accepted;
-        let left: Vec<Key> = self.orders.values().filter(is_left).map(|order| order.key.clone()).collect();
+        let is_left = |order: &&Order| order.state() == State::Accepted;
+        let left: Vec<Key> = self.tests_kept().filter(is_left).map(|order| order.key.clone()).collect();
         for key in left {
             if !sabotage::is_out(Clause::R35EndsWithItsLife) {
                 self.refuse_rest(now, &key, Reason::Expired);
@@ -255,7 +255,7 @@ impl Core {
     /// The test vend that runs, or the last one.
     #[must_use]
     pub fn test_line(&self) -> Option<TestLine> {
-        let running = self.orders.values().find(|order| order.key.is_test() && !order.is_final());
+        let running = self.tests_kept().find(|order| !order.is_final());
         let kept = self.tests.last.as_ref().and_then(|key| self.archive.get(key));
         let order = running.or(kept.as_ref())?;
         let unit = order.units.first()?;
@@ -282,7 +282,11 @@ impl Core {
 
     /// Orders that are not final, without what only tests.
     pub(super) fn orders_open(&self) -> usize {
-        let tests = self.orders.keys().filter(|key| key.is_test()).count();
-        self.queue.len().saturating_sub(tests)
+        self.queue.len().saturating_sub(self.tests_kept().count())
+    }
+
+    /// Test vends that are not settled: one at most, found without a look at all orders.
+    fn tests_kept(&self) -> impl Iterator<Item = &Order> {
+        self.orders.range(Key::lowest_of_tests()..).map(|(_, order)| order)
     }
 }

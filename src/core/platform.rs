@@ -4,25 +4,28 @@
 use super::event::{Audience, Effect, HttpAnswer, HttpFailure, Level, Request, Token};
 use super::{Core, VerifyOrders};
 use crate::cloud::api_codes::RetryClass;
-use crate::cloud::open_platform::{self, ApiError, ApiRequest, Order, Verdict};
+use crate::cloud::open_platform::{self, ApiError, ApiRequest, Verdict};
 use crate::order::backoff::full_jitter;
 use crate::order::key::Key;
-use crate::order::life::State;
+use crate::order::life::{Order, State};
 use crate::order::outcome::Reason;
 use crate::order::report::{RETRY_BASE_MS, RETRY_MAX_MS};
 use crate::order::time::{BootMs, Now};
 use crate::sabotage::{self, Clause};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Orders asked about at once; the rest wait their turn, so that an outage does not end in a storm.
 const ASKED_AT_ONCE_MAX: usize = 4;
 /// An order is asked about again after an unclear answer within at most this time, in ms: it has 20 minutes.
 const ASK_AGAIN_MAX_MS: u64 = 30_000;
 
+/// So many orders that ended may still stand among the asks before all are looked through.
+const ASKS_OF_ENDED_MAX: usize = 16;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ask {
-    /// To be asked from this time on.
-    From(BootMs),
+    /// To be asked in its turn.
+    Waiting,
     /// Under way.
     UnderWay,
     /// The cloud said: drive.
@@ -44,7 +47,7 @@ pub(super) enum Question {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// The cloud's books.
-    Order(Order),
+    Order(open_platform::Order),
     /// The cloud says that there is no such order, or that nothing of it is open.
     Denied,
     /// Nothing about the order: no answer, trouble there, or something that is wrong with us.
@@ -53,7 +56,10 @@ pub(super) enum Meaning {
 
 #[derive(Debug, Default)]
 pub(super) struct Platform {
+    /// Orders that were or are to be asked about. Some may have ended since: they go when their turn comes.
     asks: BTreeMap<Key, (Ask, u32)>,
+    /// Those that wait for their time. What is no longer among the asks is dropped in its turn.
+    due: BTreeSet<(BootMs, Key)>,
     questions: BTreeMap<Token, Question>,
     time_from: Option<BootMs>,
     time_tries: u32,
@@ -73,18 +79,24 @@ impl Platform {
         if self.is_busy() {
             return None;
         }
-        let orders = self.asks.values().filter_map(|(ask, _)| match ask {
-            Ask::From(at) => Some(*at),
-            Ask::UnderWay | Ask::Confirmed => None,
-        });
-        orders.chain(self.time_from).min()
+        let first = self.due.first().map(|(at, _)| *at);
+        first.into_iter().chain(self.time_from).min()
+    }
+
+    /// The next order that is to be asked about by now.
+    fn pop_due(&mut self, now: BootMs) -> Option<Key> {
+        self.due.first().filter(|(at, _)| *at <= now)?;
+        self.due.pop_first().map(|(_, key)| key)
     }
 }
 
 impl Core {
     /// The gate wants the cloud's word on an order.
     pub(super) fn ask_about(&mut self, now: Now, key: &Key) {
-        self.platform.asks.entry(key.clone()).or_insert((Ask::From(now.boot), 0));
+        if !self.platform.asks.contains_key(key) {
+            self.platform.asks.insert(key.clone(), (Ask::Waiting, 0));
+            self.platform.due.insert((now.boot, key.clone()));
+        }
     }
 
     /// Begins to ask for the time if nothing else could tell it (rule 28: whatever `verify_orders` says).
@@ -113,13 +125,18 @@ impl Core {
                 self.ask(Question::Time, call);
             }
         }
-        self.platform.asks.retain(|key, _| self.orders.get(key).is_some_and(|o| !o.is_final()));
+        // Once in as many orders as wait, so that it costs each of them the same however many there are.
+        if self.platform.asks.len() > ASKS_OF_ENDED_MAX.saturating_add(self.queue.len().saturating_mul(2)) {
+            self.platform.asks.retain(|key, _| self.orders.get(key).is_some_and(|o| !o.is_final()));
+        }
         while self.has_room_to_ask() {
-            let due =
-                self.platform.asks.iter_mut().find(|(_, (ask, _))| matches!(ask, Ask::From(at) if *at <= now.boot));
-            let Some((key, (ask, _))) = due else { break };
+            let Some(key) = self.platform.pop_due(now.boot) else { break };
+            if self.orders.get(&key).is_none_or(Order::is_final) {
+                self.platform.asks.remove(&key);
+                continue;
+            }
+            let Some((ask, _)) = self.platform.asks.get_mut(&key) else { continue };
             *ask = Ask::UnderWay;
-            let key = key.clone();
             let time_s = self.told_time_s(now);
             let account = self.settings.cloud.account.as_ref();
             let Some(call) = account.map(|a| a.query_order(&self.settings.machine_no, &key.order_id, time_s)) else {
@@ -200,7 +217,8 @@ impl Core {
             Verdict::AskAgain => {
                 *tries = tries.saturating_add(1);
                 let pause_ms = full_jitter(*tries - 1, RETRY_BASE_MS, ASK_AGAIN_MAX_MS, self.random.u64(..));
-                *ask = Ask::From(now.boot.plus_ms(pause_ms.max(RETRY_BASE_MS)));
+                *ask = Ask::Waiting;
+                self.platform.due.insert((now.boot.plus_ms(pause_ms.max(RETRY_BASE_MS)), key.clone()));
             }
         }
     }

@@ -43,8 +43,8 @@ const BURST: u64 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Results {
     due: BTreeSet<(BootMs, Key)>,
-    /// All that are asked about, due or under way.
-    asked: BTreeSet<Key>,
+    /// All that are asked about, and since when they were or will be due.
+    asked: BTreeMap<Key, BootMs>,
     under_way: usize,
     /// From then on the whole burst is free again.
     full_at: BootMs,
@@ -64,20 +64,23 @@ impl Results {
     }
 
     fn add(&mut self, at: BootMs, key: &Key) {
-        if self.asked.insert(key.clone()) {
+        if !self.asked.contains_key(key) {
+            self.asked.insert(key.clone(), at);
             self.due.insert((at, key.clone()));
         }
     }
 
     fn again(&mut self, at: BootMs, key: &Key) {
-        if self.asked.contains(key) {
+        if let Some(due) = self.asked.get_mut(key) {
+            self.due.remove(&(*due, key.clone()));
+            *due = at;
             self.due.insert((at, key.clone()));
         }
     }
 
     fn end(&mut self, key: &Key) {
-        if self.asked.remove(key) {
-            self.due.retain(|(_, due)| due != key);
+        if let Some(at) = self.asked.remove(key) {
+            self.due.remove(&(at, key.clone()));
         }
     }
 
@@ -264,8 +267,8 @@ impl Core {
     /// All that this machine knows of the platform's order of this key.
     fn family_of(&self, key: &Key) -> impl Iterator<Item = Order> {
         let is_of_it = |other: &&Key| other.order_id == key.order_id;
-        let open = self.orders.keys().filter(is_of_it);
-        let kept = self.archive.keys().filter(is_of_it);
+        let open = self.orders.range(Key::lowest_of(&key.order_id)..).map(|(other, _)| other).take_while(is_of_it);
+        let kept = self.archive.keys_from(Key::lowest_of(&key.order_id)).take_while(is_of_it);
         let family: Vec<Order> = open.chain(kept).filter_map(|other| self.known_order(other)).collect();
         family.into_iter()
     }

@@ -168,6 +168,20 @@ impl Key {
         Key::own(&format!("{SALE}{number}"))
     }
 
+    /// Not above any key of this platform order, so that its records are found without a look at all others. No key
+    /// of its own: it has no line.
+    #[must_use]
+    pub fn lowest_of(order_id: &Id) -> Key {
+        Key { order_id: order_id.clone(), record_id: Id(Box::default()) }
+    }
+
+    /// Not above any key of a test vend, and above all others: what the machine makes itself comes last, and of that
+    /// the tests.
+    #[must_use]
+    pub fn lowest_of_tests() -> Key {
+        Key::lowest_of(&Id(format!("{OWN}{TEST}").into()))
+    }
+
     fn own(text: &str) -> Result<Key, IdError> {
         Ok(Key { order_id: Id::own(text)?, record_id: Id::parse(OWN_RECORD)? })
     }

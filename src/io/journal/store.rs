@@ -109,6 +109,8 @@ impl Store {
             Ok((database, contents, digest, second)) => {
                 let data_file = DataFile::open(&layout.journal)?;
                 Database::sync_folder(&layout.journal)?;
+                // After the sync, since only clean pages go.
+                data_file.drop_clean_pages();
                 let store = Store {
                     database: Some(database),
                     data_file,
