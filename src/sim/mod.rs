@@ -2,6 +2,7 @@
 
 pub mod board;
 pub mod cloud;
+pub mod clouds;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod pty;

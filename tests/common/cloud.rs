@@ -8,7 +8,7 @@ use vend::cloud::open_platform::{Account, AppSecret};
 use vend::cloud::sign::SigningKey;
 use vend::order::key::MachineNo;
 use vend::order::stock::Fen;
-use vend::sim::cloud::{Mishap, SimCloud, SimOrder, SimProduct};
+use vend::sim::cloud::{Mishap, SimCloud, SimOrder, SimProduct, StandIn as _};
 
 pub const APP_ID: &str = "ds069ed4223ac1660f";
 pub const APP_SECRET: &str = "hush";

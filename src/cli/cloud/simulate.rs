@@ -1,4 +1,5 @@
-//! `vend cloud simulate`: the stand-in for the platform over HTTP, and at the broker.
+//! `vend cloud simulate`: a stand-in for the platform over HTTP and at the broker, or for one of the other order clouds
+//! over HTTP.
 
 use super::super::ConfigArgs;
 use super::super::exit::Exit;
@@ -8,9 +9,10 @@ use super::super::send::{BrokerArgs, apply};
 use crate::agent;
 use crate::cloud::device;
 use crate::cloud::open_platform::{Account, AppSecret, Fen};
+use crate::cloud::orders::songshu::NoticeSecret;
 use crate::cloud::sign::SigningKey;
 use crate::config::Config;
-use crate::config::credentials::Credentials;
+use crate::config::credentials::{Credentials, Secret};
 use crate::core::event::Epoch;
 use crate::io::broker::{self, BrokerConfig, FromBroker, ToBroker};
 use crate::io::clock::Clock;
@@ -22,7 +24,11 @@ use crate::io::http::supply::{TlsFiles, TlsSupply};
 use crate::io::http::target::TargetRules;
 use crate::io::http::tls;
 use crate::sim::cloud::fault::Fault;
-use crate::sim::cloud::{Codes, Outward, SimCloud, SimProduct, told_line};
+use crate::sim::cloud::{Codes, Outward, SimCloud, SimProduct, StandIn, over_http};
+use crate::sim::clouds::course::{Album, SimCourse};
+use crate::sim::clouds::mall::{Item, SimMall};
+use crate::sim::clouds::songshu::SimSongshu;
+use crate::sim::clouds::Door;
 use clap::{Args, ValueEnum};
 use std::collections::VecDeque;
 use std::future::pending;
@@ -37,8 +43,6 @@ use tokio::sync::{Notify, mpsc};
 
 /// Where it listens unless told otherwise: this computer only.
 const LISTEN_DEFAULT: &str = "127.0.0.1:8480";
-/// Where faults are asked for while it runs.
-const FAULTS_PATH: &str = "/faults";
 /// How often unpaid orders and unanswered commands are looked at.
 const TICK: Duration = Duration::from_millis(500);
 /// Events and wishes between the stand-in and its MQTT client: a sale causes three.
@@ -55,13 +59,23 @@ const FIRST_PRODUCT_ID: u64 = 121;
 const PRICE_DEFAULT: Fen = Fen(100);
 /// Units in a slot, and as many fit.
 const CAPACITY: u64 = 10;
+/// Albums of course and goods of mall begin with this number, that of course's example.
+const FIRST_GOODS: u64 = 2;
+/// The machine's address at mall: that of its example.
+const ADDRESS: u64 = 6_806;
 
 /// Arguments of `vend cloud simulate`.
 #[derive(Debug, Clone, Args)]
 pub struct SimulateArgs {
+    /// Which cloud it is
+    #[arg(long, value_enum, default_value = "platform", hide_possible_values = true)]
+    pub kind: CloudKind,
     /// Whose platform it is: machine, account and keys.
     #[command(flatten)]
     pub place: ConfigArgs,
+    /// What opens songshu, course or mall: songshu's shared secret, the others' password; without it all may call
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = LISTEN_DEFAULT)]
     pub listen: SocketAddr,
@@ -76,8 +90,9 @@ pub struct SimulateArgs {
     pub broker: BrokerArgs,
     /// A fault, KIND or KIND:VALUE, perhaps with @TIMES, like html, code:40006@3, slow:5 or down@all; may be repeated
     ///
-    /// KIND is one of code:N, code-zero, status:N, html, half-body, slow:S, down, wrong-date:S, unauthorized, busy:S.
-    /// While it runs: POST /faults with the same words, DELETE /faults.
+    /// KIND is one of code:N, code-zero, status:N, html, half-body, slow:S, down, wrong-date:S, unauthorized, busy:S,
+    /// answer-lost. While it runs: POST /faults with the same words, DELETE /faults; POST /paid with ORDER or
+    /// ORDER=STATUS; POST /log-out.
     #[arg(long = "fault", value_name = "FAULT")]
     pub cloud_fault: Vec<Fault>,
     /// Which generation of error codes it speaks: four or five digits
@@ -86,6 +101,19 @@ pub struct SimulateArgs {
     /// A slot that is sold, and its price, like 5 or 5=3.50; may be repeated
     #[arg(long = "slot", value_name = "CODE[=PRICE]", value_parser = sold)]
     pub sold: Vec<(u16, Fen)>,
+}
+
+/// `--kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CloudKind {
+    /// Seed 003, with its side at the broker.
+    Platform,
+    /// Seed 000.
+    Songshu,
+    /// Seed 001.
+    Course,
+    /// Seed 002.
+    Mall,
 }
 
 /// `--digits`.
@@ -109,10 +137,20 @@ fn sold(text: &str) -> Result<(u16, Fen), String> {
 /// # Errors
 /// A wrong configuration, a missing secret, an address that is taken.
 pub(super) fn run(args: &SimulateArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
-    let mut config = Config::load(&args.place.config)?.config;
-    let mut credentials = Credentials::load(args.place.credentials.as_deref(), &config)?;
-    apply(&args.broker, &mut config, &mut credentials)?;
-    let cloud = stand_in(args, &config, &credentials)?;
+    let (mut cloud, broker) = match args.kind {
+        CloudKind::Platform => {
+            let mut config = Config::load(&args.place.config)?.config;
+            let mut credentials = Credentials::load(args.place.credentials.as_deref(), &config)?;
+            apply(&args.broker, &mut config, &mut credentials)?;
+            let broker = args.broker.broker.as_ref().map(|_| broker_config(&config, &credentials)).transpose()?;
+            (Box::new(stand_in(args, &config, &credentials)?) as Box<dyn StandIn>, broker)
+        }
+        kind => (other_stand_in(args, kind)?, None),
+    };
+    cloud.tick(Clock::new().now().wall.seconds());
+    for fault in &args.cloud_fault {
+        cloud.mishaps().meet(fault.clone());
+    }
     let tls = match (&args.tls_certificate, &args.tls_key) {
         (Some(certificate), Some(key)) => {
             let identity = tls::Identity { certificate: certificate.clone(), key: key.clone() };
@@ -122,10 +160,6 @@ pub(super) fn run(args: &SimulateArgs, out: &mut Output<'_>) -> Result<Exit, Fai
             )
         }
         _ => None,
-    };
-    let broker = match args.broker.broker {
-        Some(_) => Some(broker_config(&config, &credentials)?),
-        None => None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| broken(&e))?;
     let stage = Stage { cloud: Arc::new(Mutex::new(cloud)), asked: Arc::new(Notify::new()) };
@@ -164,9 +198,6 @@ fn stand_in(args: &SimulateArgs, config: &Config, credentials: &Credentials) -> 
         Digits::Four => Codes::FourDigits,
         Digits::Five => Codes::FiveDigits,
     };
-    for fault in &args.cloud_fault {
-        cloud.meets(fault.clone());
-    }
     let slots = &config.board.profile.slots;
     let first = || (0..=999).filter(|&code| slots.slot_of(code).is_some()).map(|code| (code, PRICE_DEFAULT));
     let sold: Vec<(u16, Fen)> =
@@ -183,8 +214,40 @@ fn stand_in(args: &SimulateArgs, config: &Config, credentials: &Credentials) -> 
         };
         cloud.products.insert(id, product);
     }
-    cloud.tick(Clock::new().now().wall.seconds());
     Ok(cloud)
+}
+
+/// The other clouds know no machine, so no configuration is asked for; what they sell is named like slots.
+fn other_stand_in(args: &SimulateArgs, kind: CloudKind) -> Result<Box<dyn StandIn>, Failure> {
+    let secret = match &args.secret_file {
+        None => None,
+        Some(path) => {
+            let wrong = |why: String| {
+                let path = path.display();
+                Failure::told(Exit::Configuration, format!("{path}: {why}"), format!("{path}：{why}"))
+            };
+            let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
+            Some(Secret::of_file(&bytes).map_err(|fault| wrong(fault.text().en))?)
+        }
+    };
+    let door = secret.as_ref().map_or_else(Door::default, |secret| Door::locked(secret.reveal()));
+    let sold: Vec<(u16, Fen)> = if args.sold.is_empty() { vec![(1, PRICE_DEFAULT)] } else { args.sold.clone() };
+    let goods = (FIRST_GOODS..).zip(sold).map(|(id, (code, price))| (id, format!("slot {code}"), price));
+    Ok(match kind {
+        CloudKind::Platform | CloudKind::Songshu => {
+            let secret = secret.and_then(|secret| NoticeSecret::new(secret.reveal()).ok());
+            Box::new(SimSongshu::new(None, secret))
+        }
+        CloudKind::Course => {
+            let album = |(id, name, price)| (id, Album { name, price, is_owned: false });
+            Box::new(SimCourse { albums: goods.map(album).collect(), door, ..SimCourse::default() })
+        }
+        CloudKind::Mall => {
+            let item = |(product_id, name, price)| Item { product_id, name, price, quantity: 1 };
+            let cart = goods.take(1).map(item).collect();
+            Box::new(SimMall { cart, addresses: vec![ADDRESS], door, ..SimMall::default() })
+        }
+    })
 }
 
 /// The platform's own connection: what the machine publishes it hears, and the other way round.
@@ -209,69 +272,28 @@ fn log(line: &str) {
 
 #[derive(Clone)]
 struct Stage {
-    cloud: Arc<Mutex<SimCloud>>,
+    cloud: Arc<Mutex<Box<dyn StandIn>>>,
     /// Something may wait to be carried out.
     asked: Arc<Notify>,
 }
 
 impl Stage {
     /// Nothing that holds the lock can panic half-way, so poisoned books are still whole.
-    fn cloud(&self) -> MutexGuard<'_, SimCloud> {
+    fn cloud(&self) -> MutexGuard<'_, Box<dyn StandIn>> {
         self.cloud.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn answer(&self, request: &Request) -> Answer {
-        if request.path == FAULTS_PATH {
-            return self.change_faults(request);
-        }
-        let headers: Vec<(&str, &str)> = request.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        let mut cloud = self.cloud();
-        cloud.tick(Clock::new().now().wall.seconds());
-        let told = cloud.tell(&request.method, &request.path, &headers, &request.body);
-        drop(cloud);
+        let now_s = Clock::new().now().wall.seconds();
+        let (answer, line) = over_http::answer(&mut **self.cloud(), request, now_s);
         self.asked.notify_one();
-        log(&told_line(&request.method, &request.path, &request.body, &told));
-        if told.is_cut {
-            return Answer::Cut(b"");
-        }
-        let mut headers = "Content-Type: application/json\r\n".to_owned();
-        if let Some(s) = told.retry_after_s {
-            headers.push_str(&format!("Retry-After: {s}\r\n"));
-        }
-        if told.date_off_s != 0 {
-            headers.push_str(&server::date_header(told.date_off_s));
-        }
-        let whole = Answer::Whole { status: told.status, headers, body: told.body };
-        match told.after_s {
-            0 => whole,
-            s => Answer::After(Duration::from_secs(s), Box::new(whole)),
-        }
+        log(&line);
+        answer
     }
 
-    /// `POST /faults` with faults as on the command line, apart by white space; `DELETE /faults` ends them.
-    fn change_faults(&self, request: &Request) -> Answer {
-        let said = |status, text: String| Answer::Whole { status, headers: String::new(), body: text.into_bytes() };
-        let body = String::from_utf8_lossy(&request.body);
-        match request.method.as_str() {
-            "POST" => match body.split_whitespace().map(str::parse).collect::<Result<Vec<Fault>, _>>() {
-                Ok(faults) if !faults.is_empty() => {
-                    log(&format!("faults: {}", body.trim()));
-                    let mut cloud = self.cloud();
-                    for fault in faults {
-                        cloud.meets(fault);
-                    }
-                    said(200, "ok\n".to_owned())
-                }
-                Ok(_) => said(400, "the body names no fault\n".to_owned()),
-                Err(error) => said(400, format!("{error}\n")),
-            },
-            "DELETE" => {
-                log("faults: none");
-                self.cloud().meets_no_more();
-                said(200, "ok\n".to_owned())
-            }
-            _ => said(405, "POST or DELETE\n".to_owned()),
-        }
+    /// What the platform wants done, if this is the platform.
+    fn next_outward(&self) -> Option<Outward> {
+        self.cloud().platform().and_then(SimCloud::next_outward)
     }
 
     async fn play(&self, server: impl Future<Output = ()>, broker: Option<BrokerConfig>) -> Result<Exit, Failure> {
@@ -303,7 +325,7 @@ impl Stage {
                 _ = tick.tick() => {}
             }
             self.cloud().tick(Clock::new().now().wall.seconds());
-            while let Some(outward) = { self.cloud().next_outward() } {
+            while let Some(outward) = self.next_outward() {
                 match outward {
                     Outward::Command(payload) => device.send(payload),
                     Outward::Notify { url, body } => {
@@ -358,9 +380,10 @@ impl Device {
                 self.flush();
             }
             FromBroker::Message { tag, payload, .. } => {
-                match stage.cloud().hear(&payload) {
-                    Ok(said) => log(&format!("from the machine: {said}")),
-                    Err(why) => log(&format!("from somebody: dropped, {why}")),
+                match stage.cloud().platform().map(|platform| platform.hear(&payload)) {
+                    Some(Ok(said)) => log(&format!("from the machine: {said}")),
+                    Some(Err(why)) => log(&format!("from somebody: dropped, {why}")),
+                    None => {}
                 }
                 if self.to_broker.try_send(ToBroker::Ack(tag)).is_err() {
                     log("an acknowledgement is lost: the message comes again");

@@ -1,6 +1,7 @@
-//! Faults on demand: answers that are not the platform's best.
+//! Faults on demand: answers that are not a cloud's best. The same for every stand-in.
 
-use serde_json::json;
+use super::stand_in::{Dialect, Told};
+use std::collections::VecDeque;
 use std::str::FromStr;
 
 /// Longest pause that can be asked for, in s: beyond it every client has given up.
@@ -8,7 +9,7 @@ const SLOW_S_MAX: u64 = 600;
 /// Most repetitions of one fault: whoever wants more says `@all`.
 const REPEAT_MAX: usize = 1_000;
 
-/// An answer that is not the platform's best.
+/// An answer that is not the cloud's best.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mishap {
     /// This code, over HTTP 200.
@@ -27,51 +28,37 @@ pub enum Mishap {
     Down,
     /// The right answer, under a Date header that is so many seconds wrong.
     WrongDate(i64),
-    /// HTTP 401 with code 10013.
+    /// What the cloud says to a wrong secret, signature or session.
     Unauthorized,
     /// HTTP 429 with Retry-After of so many seconds.
     Busy(u64),
-}
-
-/// An answer, with what a fault may want of the transport.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
-    /// HTTP status.
-    pub status: u16,
-    /// Body.
-    pub body: Vec<u8>,
-    /// Retry-After, in s.
-    pub retry_after_s: Option<u64>,
-    /// How wrong the Date header is, in s.
-    pub date_off_s: i64,
-    /// How long it takes, in s.
-    pub after_s: u64,
-    /// Nothing of it is sent: the connection is cut.
-    pub is_cut: bool,
+    /// What was asked for is done, and the connection is cut before a word of it is said.
+    AnswerLost,
 }
 
 /// What a mishap makes of an answer. `serve` is asked only if the call gets through.
-pub(super) fn meet(mishap: Option<Mishap>, serve: impl FnOnce() -> (u16, Vec<u8>)) -> Told {
-    let whole = |(status, body)| Told { status, body, retry_after_s: None, date_off_s: 0, after_s: 0, is_cut: false };
-    let said = |status, code: u32, message: &str| {
-        whole((status, json!({ "code": code, "message": message, "data": {} }).to_string().into_bytes()))
-    };
+pub(super) fn meet(mishap: Option<Mishap>, dialect: &Dialect, serve: impl FnOnce() -> Told) -> Told {
+    let said = |status, code: u32, text: &str| Told::json(status, &(dialect.refusal)(code, text));
     match mishap {
-        None => whole(serve()),
+        None => serve(),
         Some(Mishap::Code(code)) => said(200, code, "on demand"),
         Some(Mishap::FailureWithCodeZero) => said(200, 0, "订单未支付"),
-        Some(Mishap::Status(status)) => whole((status, Vec::new())),
-        Some(Mishap::Html) => whole((200, b"<!DOCTYPE html><title>Log in</title>".to_vec())),
+        Some(Mishap::Status(status)) => Told::whole(status, Vec::new()),
+        Some(Mishap::Html) => Told::whole(200, b"<!DOCTYPE html><title>Log in</title>".to_vec()),
         Some(Mishap::HalfBody) => {
-            let (status, mut body) = serve();
-            body.truncate(body.len() / 2);
-            whole((status, body))
+            let mut told = serve();
+            told.body.truncate(told.body.len() / 2);
+            told
         }
-        Some(Mishap::Slow(after_s)) => Told { after_s, ..whole(serve()) },
-        Some(Mishap::Down) => Told { is_cut: true, ..whole((200, Vec::new())) },
-        Some(Mishap::WrongDate(date_off_s)) => Told { date_off_s, ..whole(serve()) },
-        Some(Mishap::Unauthorized) => said(401, 10_013, "app secret is invalid"),
-        Some(Mishap::Busy(s)) => Told { retry_after_s: Some(s), ..whole((429, Vec::new())) },
+        Some(Mishap::Slow(after_s)) => Told { after_s, ..serve() },
+        Some(Mishap::Down) => Told { is_cut: true, ..Told::whole(200, Vec::new()) },
+        Some(Mishap::WrongDate(date_off_s)) => Told { date_off_s, ..serve() },
+        Some(Mishap::Unauthorized) => {
+            let (status, code) = dialect.unauthorized;
+            said(status, code, "on demand: who are you?")
+        }
+        Some(Mishap::Busy(s)) => Told { retry_after_s: Some(s), ..Told::whole(429, Vec::new()) },
+        Some(Mishap::AnswerLost) => Told { is_cut: true, ..serve() },
     }
 }
 
@@ -87,7 +74,7 @@ pub struct Fault {
 /// Why a text is no [`Fault`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no fault; write KIND[:VALUE][@TIMES]: code:40006, code-zero, status:503, html, half-body, slow:3, down, wrong-date:-86400, unauthorized, busy:30, and @all for every call"
+    "{0:?} is no fault; write KIND[:VALUE][@TIMES]: code:40006, code-zero, status:503, html, half-body, slow:3, down, wrong-date:-86400, unauthorized, busy:30, answer-lost, and @all for every call"
 )]
 pub struct BadFault(String);
 
@@ -119,24 +106,42 @@ impl FromStr for Fault {
             ("wrong-date", Some(s)) => s.parse().ok().map(Mishap::WrongDate),
             ("unauthorized", None) => Some(Mishap::Unauthorized),
             ("busy", Some(s)) => seconds(s).map(Mishap::Busy),
+            ("answer-lost", None) => Some(Mishap::AnswerLost),
             _ => None,
         };
         Ok(Fault { mishap: mishap.ok_or_else(bad)?, times })
     }
 }
 
-impl super::SimCloud {
+/// What the next calls meet.
+#[derive(Debug, Clone, Default)]
+pub struct Mishaps {
+    /// First come first served.
+    next: VecDeque<Mishap>,
+    /// What every call meets after those.
+    lasting: Option<Mishap>,
+}
+
+impl Mishaps {
     /// What the next calls meet besides what waits already.
-    pub fn meets(&mut self, fault: Fault) {
+    pub fn meet(&mut self, fault: Fault) {
         match fault.times {
             None => self.lasting = Some(fault.mishap),
-            Some(times) => self.mishaps.extend(std::iter::repeat_n(fault.mishap, times)),
+            Some(times) => self.next.extend(std::iter::repeat_n(fault.mishap, times)),
         }
     }
 
+    /// One after the other, besides what waits already.
+    pub fn extend(&mut self, mishaps: impl IntoIterator<Item = Mishap>) {
+        self.next.extend(mishaps);
+    }
+
     /// From now on all is well.
-    pub fn meets_no_more(&mut self) {
-        self.mishaps.clear();
-        self.lasting = None;
+    pub fn clear(&mut self) {
+        *self = Mishaps::default();
+    }
+
+    pub(super) fn take(&mut self) -> Option<Mishap> {
+        self.next.pop_front().or_else(|| self.lasting.clone())
     }
 }

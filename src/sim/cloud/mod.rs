@@ -4,7 +4,9 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | `fault` | answers that are not the platform's best, on demand |
+//! | `over_http` | its answers for a server, and how a person changes something while it runs |
+//! | `stand_in` | what it has in common with those of other clouds (`sim::clouds`) |
+//! | `fault` | answers that are not a cloud's best, on demand |
 //! | `refusal` | its refusals in both generations of codes |
 //! | `shop` | products, stock, orders, the 20 minutes |
 //! | `pickup` | pickup codes |
@@ -12,24 +14,27 @@
 
 mod delivery;
 pub mod fault;
+pub mod over_http;
 mod pickup;
 mod refusal;
 mod shop;
+pub mod stand_in;
 #[cfg(test)]
 mod tests;
 
 use crate::cloud::envelope::{self, Fields};
-use crate::cloud::open_platform::{APP_ID_HEADER, APP_SECRET_HEADER, Account, AppSecret, BASE_PATH};
+use crate::cloud::open_platform::{APP_ID_HEADER, APP_SECRET_HEADER, Account, AppSecret, BASE_PATH, OrderStatus};
 use crate::cloud::sign::SigningKey;
 use crate::order::key::MachineNo;
 pub use delivery::{DELIVERY_TIME_OUT_S, SimDelivery};
-pub use fault::Mishap;
-use fault::Told;
+pub use fault::{Mishap, Mishaps};
 pub use pickup::SimCode;
 pub use refusal::Codes;
 use refusal::{BAD_FORM, NO_CREDENTIALS, NO_MACHINE, NO_ROUTE, Refusal, WRONG_APP_ID, WRONG_APP_SECRET, WRONG_SIGN};
 use serde_json::{Map, Value, json};
 pub use shop::{ORDER_TIME_OUT_S, SimOrder, SimProduct};
+pub use stand_in::StandIn;
+use stand_in::{Dialect, NoSuchOrder, Told};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Things that wait to be carried out. A person's questions cause one each; a flood loses its oldest.
@@ -70,10 +75,8 @@ pub struct SimCloud {
     pub pickup_codes: BTreeMap<u64, SimCode>,
     /// Commands to the machine, by delivery id.
     pub deliveries: BTreeMap<u64, SimDelivery>,
-    /// What the next calls meet, first come first served.
-    pub mishaps: VecDeque<Mishap>,
-    /// What every call meets after those.
-    pub lasting: Option<Mishap>,
+    /// What the next calls meet.
+    pub mishaps: Mishaps,
     /// What the machine said last: it is there, or it has gone.
     pub machine_online: Option<bool>,
     outward: VecDeque<Outward>,
@@ -94,19 +97,11 @@ impl SimCloud {
             products: BTreeMap::new(),
             pickup_codes: BTreeMap::new(),
             deliveries: BTreeMap::new(),
-            mishaps: VecDeque::new(),
-            lasting: None,
+            mishaps: Mishaps::default(),
             machine_online: None,
             outward: VecDeque::new(),
             now_s: 0,
         }
-    }
-
-    /// Time has come to `now_s` (Unix seconds): unpaid orders and unanswered commands run out.
-    pub fn tick(&mut self, now_s: u64) {
-        self.now_s = self.now_s.max(now_s);
-        self.expire_orders();
-        self.give_up_deliveries();
     }
 
     /// The next thing to be carried out.
@@ -119,27 +114,6 @@ impl SimCloud {
             self.outward.pop_front();
         }
         self.outward.push_back(outward);
-    }
-
-    /// Answers one call with HTTP status and body, for transports that carry nothing else. Header names count without
-    /// regard to case, as in HTTP.
-    pub fn answer(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
-        let told = self.tell(method, path, headers, body);
-        (told.status, told.body)
-    }
-
-    /// Answers one call, with everything that a fault may want of the transport.
-    pub fn tell(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Told {
-        let mishap = self.mishaps.pop_front().or_else(|| self.lasting.clone());
-        fault::meet(mishap, || self.serve(method, path, headers, body))
-    }
-
-    fn serve(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
-        let (status, answer) = match self.result(method, path, headers, body) {
-            Ok(data) => (200, json!({"code": 0, "message": "ok", "data": data})),
-            Err(refusal) => refusal.spoken(self.codes),
-        };
-        (status, answer.to_string().into_bytes())
     }
 
     fn result(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Value, Refusal> {
@@ -214,6 +188,61 @@ impl SimCloud {
     }
 }
 
+impl StandIn for SimCloud {
+    /// Unpaid orders and unanswered commands run out.
+    fn tick(&mut self, now_s: u64) {
+        self.now_s = self.now_s.max(now_s);
+        self.expire_orders();
+        self.give_up_deliveries();
+    }
+
+    fn mishaps(&mut self) -> &mut Mishaps {
+        &mut self.mishaps
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect {
+            code: "code",
+            text: "message",
+            refusal: |code, text| json!({ "code": code, "message": text, "data": {} }),
+            unauthorized: (401, 10_013),
+        }
+    }
+
+    fn serve(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Told {
+        match self.result(method, path, headers, body) {
+            Ok(data) => Told::json(200, &json!({"code": 0, "message": "ok", "data": data})),
+            Err(refusal) => {
+                let (status, answer) = refusal.spoken(self.codes);
+                Told::json(status, &answer)
+            }
+        }
+    }
+
+    fn set_order(&mut self, order: &str, status: Option<&str>) -> Result<(), NoSuchOrder> {
+        let order = order.parse().ok().and_then(|id: u64| self.orders.get_mut(&id)).ok_or(NoSuchOrder)?;
+        order.status = status.unwrap_or(OrderStatus::Success.as_str()).to_owned();
+        for word in order.records.values_mut().filter(|word| word.is_empty()) {
+            "WAITING_PICKED_UP".clone_into(word);
+        }
+        Ok(())
+    }
+
+    /// Of the payload only what names things: no signature, no credential, no pickup code.
+    fn shown_fields(&self, body: &[u8]) -> Vec<(String, String)> {
+        const SHOWN: [&str; 9] =
+            ["method", "status", "order_id", "record_id", "product_id", "channel_name", "id", "page", "trade_id"];
+        let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+        let fields = asked["payload"].as_str().and_then(|payload| envelope::open(payload.as_bytes()).ok());
+        let shown = fields.iter().flat_map(Fields::iter).filter(|(name, _)| SHOWN.contains(name));
+        shown.map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
+    }
+
+    fn platform(&mut self) -> Option<&mut SimCloud> {
+        Some(self)
+    }
+}
+
 /// A field that is a whole number; nothing when it is left out or something else.
 fn number(fields: &Fields, name: &str) -> Option<u64> {
     fields.get(name)?.parse().ok()
@@ -246,29 +275,4 @@ fn platform_time(unix_s: u64) -> String {
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
-}
-
-/// A line about a call for whoever watches. Of the payload only what names things is shown: no signature, no
-/// credential, no pickup code.
-#[must_use]
-pub fn told_line(method: &str, path: &str, body: &[u8], told: &Told) -> String {
-    const SHOWN: [&str; 9] =
-        ["method", "status", "order_id", "record_id", "product_id", "channel_name", "id", "page", "trade_id"];
-    let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
-    let asked = json(body);
-    let fields = asked["payload"].as_str().and_then(|payload| envelope::open(payload.as_bytes()).ok());
-    let mut line = format!("{method} {}", envelope::shown(path));
-    for (name, text) in fields.iter().flat_map(Fields::iter).filter(|(name, _)| SHOWN.contains(name)) {
-        line.push_str(&format!(" {name}={}", envelope::shown(text)));
-    }
-    if told.is_cut {
-        return line + " -> cut";
-    }
-    let answer = json(&told.body);
-    line.push_str(&format!(" -> {}", told.status));
-    match &answer["code"] {
-        Value::Null => line.push_str(" (a fault)"),
-        code => line.push_str(&format!(" code {code} {}", answer["message"].as_str().unwrap_or_default())),
-    }
-    line
 }

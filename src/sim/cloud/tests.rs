@@ -112,7 +112,7 @@ fn a_mishap_spoils_one_call_and_half_a_body_still_did_its_work() {
         assert_eq!(error.class(), RetryClass::Retry, "{mishap:?}: {error}");
     }
     assert_eq!(verdict(&mut cloud), Verdict::Drive, "none of them reached the books");
-    cloud.mishaps.push_back(Mishap::HalfBody);
+    cloud.mishaps.extend([Mishap::HalfBody]);
     let error = update(&mut cloud, "60", NewStatus::Refund).unwrap_err();
     assert_eq!(error.class(), RetryClass::Retry);
     assert_eq!(verdict(&mut cloud), Verdict::Refuse(Reason::Closed));
@@ -471,6 +471,7 @@ fn faults_are_read_as_people_write_them_and_meet_so_many_calls() {
         "wrong-date:-86400",
         "unauthorized",
         "busy:30",
+        "answer-lost@2",
     ] {
         assert!(good.parse::<Fault>().is_ok(), "{good}");
     }
@@ -482,17 +483,17 @@ fn faults_are_read_as_people_write_them_and_meet_so_many_calls() {
     let call = account().ping(&machine(), 7);
     let headers: Vec<_> = call.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     for fault in ["busy:30@2", "unauthorized", "down@all"] {
-        cloud.meets(fault.parse().unwrap());
+        cloud.mishaps.meet(fault.parse().unwrap());
     }
     let ask = |cloud: &mut SimCloud| cloud.tell(call.method, &call.path, &headers, &call.body);
     let told = [(); 6].map(|()| ask(&mut cloud));
     assert_eq!([told[0].retry_after_s, told[1].retry_after_s, told[2].retry_after_s], [Some(30), Some(30), None]);
     assert_eq!((told[0].status, told[2].status), (429, 401));
     assert!(told[3..].iter().all(|told| told.is_cut));
-    cloud.meets_no_more();
+    cloud.mishaps.clear();
     assert_eq!(read_ping(200, &ask(&mut cloud).body), Ok(()));
-    cloud.meets("wrong-date:-60".parse().unwrap());
-    cloud.meets("slow:3".parse().unwrap());
+    cloud.mishaps.meet("wrong-date:-60".parse().unwrap());
+    cloud.mishaps.meet("slow:3".parse().unwrap());
     let (dated, slow) = (ask(&mut cloud), ask(&mut cloud));
     assert_eq!((dated.date_off_s, slow.after_s, read_ping(slow.status, &slow.body)), (-60, 3, Ok(())));
 }
@@ -504,7 +505,7 @@ fn a_log_line_names_things_and_holds_no_secret() {
     let call = account().consume_code(&machine(), &consume, 7);
     let headers: Vec<_> = call.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let told = cloud.tell(call.method, &call.path, &headers, &call.body);
-    let line = told_line(call.method, &call.path, &call.body, &told);
+    let line = cloud.told_line(call.method, &call.path, &call.body, &told);
     assert_eq!(
         line,
         "POST /api/openapi/v1/consumes method=event.consume.pickup_code product_id=121 trade_id=t1 -> 200 code 4004 查不到对应记录"

@@ -12,7 +12,7 @@ use crate::order::key::MachineNo;
 use crate::order::record::{self, Birth, Ledger};
 use crate::sim::board::emulator_for;
 use crate::sim::board::fault::{Fault, FaultKind, Faults};
-use crate::sim::cloud::{SimCloud, SimOrder};
+use crate::sim::cloud::{SimCloud, SimOrder, StandIn as _};
 use crate::sim::pty::{PtyBoard, PtyCommand};
 use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process};

@@ -14,7 +14,7 @@ use crate::order::key::{Id, IdError, Key, MachineNo};
 use crate::order::motor::Slot;
 use crate::order::stock::{Fen, SlotRecord};
 use crate::order::time::UnixMs;
-use crate::sim::cloud::{SimCloud, SimOrder, SimProduct};
+use crate::sim::cloud::{SimCloud, SimOrder, SimProduct, StandIn as _};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
