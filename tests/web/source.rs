@@ -41,7 +41,7 @@ impl Machine {
     }
 
     fn answer(&mut self, ask: Ask) -> Result<Vec<u8>, Refusal> {
-        self.asked.push(ask);
+        self.asked.push(ask.clone());
         match self.documents.iter().find(|(place, _)| *place == ask.place()) {
             Some((_, document)) => Ok(serde_json::to_vec(document).unwrap()),
             None => Err(Refusal::of(format!("not in this machine: {ask:?}"))),

@@ -31,11 +31,8 @@ pub fn answer(cloud: &mut dyn StandIn, request: &Request, now_s: u64) -> (Answer
             return (carried(told), line);
         }
     };
-    let said = |status, text: &str| Answer::Whole {
-        status,
-        headers: String::new(),
-        body: format!("{text}\n").into_bytes(),
-    };
+    let said =
+        |status, text: &str| Answer::Whole { status, headers: String::new(), body: format!("{text}\n").into_bytes() };
     match done {
         Ok(line) => (said(200, "ok"), line),
         Err((status, why)) => (said(status, &why), format!("{} {}: {why}", request.method, request.path)),

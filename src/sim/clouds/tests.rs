@@ -235,10 +235,7 @@ fn course_asks_for_a_session_and_has_another_code_for_what_a_log_in_may_not_do()
     let account = course::Account { session: Some(Session::new(&session).unwrap()) };
     assert!(ask(&mut cloud, &account, &create(2, &own)).is_ok());
     cloud.forbids = true;
-    assert_eq!(
-        refusal(ask(&mut cloud, &account, &create(2, &own))),
-        (Some(Refusal::NotAllowed), RetryClass::Final)
-    );
+    assert_eq!(refusal(ask(&mut cloud, &account, &create(2, &own))), (Some(Refusal::NotAllowed), RetryClass::Final));
     cloud.forbids = false;
     cloud.log_all_out();
     assert_eq!(refusal(ask(&mut cloud, &account, &create(2, &own))).0, Some(Refusal::LogIn));
@@ -324,10 +321,7 @@ fn mall_gives_a_pay_code_for_the_exact_amount_and_its_order_goes_through_every_s
 fn mall_refuses_what_its_table_of_codes_says() {
     let mut cloud = SimMall { door: Door::locked("hush"), ..mall_cloud() };
     let own = id("t");
-    assert_eq!(
-        refusal(ask(&mut cloud, &MALL, &create(6_806, &own))),
-        (Some(Refusal::LogIn), RetryClass::Retry)
-    );
+    assert_eq!(refusal(ask(&mut cloud, &MALL, &create(6_806, &own))), (Some(Refusal::LogIn), RetryClass::Retry));
     let wrong = cloud.tell("POST", super::mall::LOG_IN_PATH, &[], br#"{"username":"vend","password":"hash"}"#);
     let error = mall::read_order(wrong.status, &wrong.body, None).unwrap_err();
     assert_eq!((error.refusal(), wrong.set_cookie), (Some(Refusal::NotAllowed), None));
@@ -358,7 +352,10 @@ fn every_fault_is_met_in_each_clouds_own_words_and_what_is_done_without_an_answe
             let told = carry(&mut **cloud, call);
             (read(told.status, &told.body), told)
         };
-        assert_eq!(meet("code:41999").0.unwrap_err().class(), read(200, &meet("code:41999").1.body).unwrap_err().class());
+        assert_eq!(
+            meet("code:41999").0.unwrap_err().class(),
+            read(200, &meet("code:41999").1.body).unwrap_err().class()
+        );
         for again in ["html", "half-body", "status:503", "busy:30"] {
             let (said, told) = meet(again);
             assert_eq!(said.unwrap_err().class(), RetryClass::Retry, "{again}: {told:?}");
