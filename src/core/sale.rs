@@ -209,7 +209,8 @@ impl Core {
         if then.boot_id == self.settings.boot_id {
             return Some(now.boot.since_ms(then.boot));
         }
-        Some(self.time.trusted(now)?.0.saturating_sub(then.trusted?.0))
+        // A time that was trusted and lies ahead was wrong: then nobody knows either.
+        self.time.trusted(now)?.0.checked_sub(then.trusted?.0)
     }
 
     /// Somebody chose a slot.

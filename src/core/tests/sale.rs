@@ -456,6 +456,14 @@ fn rule_54_a_payment_found_after_a_long_cut_goes_back() {
         w.shop_says(20);
         assert_eq!(w.sale().state, state, "synchronised: {synchronised}");
     }
+    // A time that was trusted, and lay ahead, tells nothing.
+    let mut w = mall_world();
+    w.show_at_mall();
+    w.shop_says(10);
+    let wall_s = w.now_s() - 86_400;
+    w.reboot(wall_s, true);
+    w.shop_says(20);
+    w.is("owed", Some("paid_late"));
     // The same when the network was away.
     let mut w = mall_world();
     w.show_at_mall();

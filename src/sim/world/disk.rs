@@ -12,6 +12,7 @@ use crate::order::call::CallRecord;
 use crate::order::instruction::{AuditEntry, Became, Kind};
 use crate::order::life::Order;
 use crate::order::record::{self, Ledger, RecordError, Records};
+use crate::order::sale::Sale;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, Default)]
@@ -173,6 +174,11 @@ impl Disk {
         let under_way = self.pending.iter().flat_map(|(_, batch)| batch.puts.iter().map(|(key, value)| (key, value)));
         let records = self.seen.records.iter().chain(&self.durable.records).chain(under_way);
         orders_of(records).into_iter().filter(|order| order.unit_on_line().is_some())
+    }
+
+    /// Sales that are durable.
+    pub(super) fn durable_sales(&self) -> Vec<Sale> {
+        self.beneath().sales
     }
 
     /// The calls that no loss of power can take any more.

@@ -11,6 +11,7 @@ use crate::order::instruction::{AuditEntry, Became, Kind};
 use crate::order::key::{Key, Own};
 use crate::order::life::Order;
 use crate::order::record::{self, Records};
+use crate::order::sale::Sale;
 use doubt::Doubt;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,6 +92,38 @@ pub enum Broken {
         what: &'static str,
         /// How many.
         open: usize,
+    },
+    /// Somebody has paid, and the journal knows nothing of it.
+    #[error("order {order} was paid at the machine, and no sale knows it")]
+    SaleForgotten {
+        /// The cloud's order.
+        order: u64,
+    },
+    /// Somebody has paid, and has neither goods nor money, or both.
+    #[error("sale {sale} (order {order}) is {state} in the end, and that is not so")]
+    SaleWrong {
+        /// The sale.
+        sale: u64,
+        /// The cloud's order.
+        order: u64,
+        /// What the journal says.
+        state: &'static str,
+    },
+    /// A sale that never ends.
+    #[error("sale {sale} is still {state}")]
+    SaleOpen {
+        /// The sale.
+        sale: u64,
+        /// Where it stands.
+        state: &'static str,
+    },
+    /// The merchant does not know how a sale ended.
+    #[error("sale {sale} is {state}, and the merchant was not told so last")]
+    SaleUntold {
+        /// The sale.
+        sale: u64,
+        /// How it ended.
+        state: &'static str,
     },
     /// Two commits at once.
     #[error("two commits are under way at once")]
@@ -283,6 +316,10 @@ pub(super) struct Judge {
     unwelcome: BTreeMap<Key, u32>,
     /// Orders of which the cloud said for good that they cannot be changed.
     cloud_refused: BTreeSet<Key>,
+    /// What the merchant heard last of a sale, by its trade_no: the sequence and the state.
+    sales: BTreeMap<String, (u64, String)>,
+    /// Sales of which a report was answered 404.
+    sales_unwelcome: BTreeMap<String, u32>,
     /// Codes that somebody was told to have been accepted, in whatever journal.
     accepted_codes: BTreeSet<Key>,
     pub(super) doubt: Doubt,
@@ -325,8 +362,8 @@ impl Judge {
     /// A person accepts that the journal is lost: what was acknowledged may be lost with it, and what is sent once
     /// more is told anew.
     pub(super) fn journal_lost(&mut self) {
-        // The tests of a new journal are counted anew, and each was asked for by somebody who stood there.
-        self.turns.retain(|unit, _| unit.key.made_for() != Some(Own::Test));
+        // The tests and sales of a new journal are counted anew; somebody stood there for each.
+        self.turns.retain(|unit, _| !matches!(unit.key.made_for(), Some(Own::Test | Own::Sale)));
         self.acknowledged.clear();
         self.unwelcome.clear();
         self.followed.clear();
@@ -390,6 +427,37 @@ impl Judge {
             0 | 1 => Ok(()),
             turns => Err(Broken::TurnedTwice { key: unit.key, unit: unit.unit + 1, turns }),
         }
+    }
+
+    /// Goods of it were seen to fall.
+    pub(super) fn has_dropped(&self, unit: &UnitId) -> bool {
+        self.turns.get(unit).is_some_and(|turns| turns.iter().any(|turn| turn.dropped))
+    }
+
+    /// The merchant is told how a sale stands; `is_heard` unless the answer is 404.
+    pub(super) fn sale_told(&mut self, body: &Value, is_heard: bool) -> Result<(), Broken> {
+        let text = |name: &str| body[name].as_str().map(str::to_owned);
+        let read = || Some((text("trade_no")?, text("sequence")?.parse::<u64>().ok()?, text("state")?));
+        let (trade_no, sequence, state) = read().ok_or_else(|| Broken::ReportUnreadable(body.to_string()))?;
+        if !is_heard {
+            *self.sales_unwelcome.entry(trade_no).or_default() += 1;
+            return Ok(());
+        }
+        match self.sales.get(&trade_no) {
+            Some((last, _)) if *last > sequence => {}
+            Some((last, said)) if *last == sequence && *said != state => {
+                return Err(Broken::BodyChanged(format!("sale {trade_no}:{sequence}")));
+            }
+            _ => drop(self.sales.insert(trade_no, (sequence, state))),
+        }
+        Ok(())
+    }
+
+    /// What the merchant heard last is how it ended; what he did not want to hear is excused.
+    pub(super) fn sale_was_told(&self, sale: &Sale) -> bool {
+        let trade_no = sale.trade_no.as_str();
+        let is_told = self.sales.get(trade_no).is_some_and(|(_, state)| state == sale.state.as_str());
+        is_told || self.sales_unwelcome.get(trade_no).is_some_and(|n| *n >= UNWELCOME_MAX)
     }
 
     /// When the unit's motor began to turn, in ms.

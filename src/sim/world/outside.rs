@@ -1,17 +1,20 @@
 //! Merchants' receivers, the cloud and the platform: what was said to them, and how they answer.
 
 use super::judge::{Broken, Channel, Judge};
-use super::plan::{Fault, Manner, Placed, Plan};
+use super::plan::{Deal, Fault, Manner, Placed, Plan};
 use crate::board::profile::Profile;
 use crate::cloud::envelope::{self, Fields};
 use crate::cloud::open_platform::{Account, AppSecret};
+use crate::cloud::orders::platform::Platform;
+use crate::cloud::orders::seller::Seller;
 use crate::cloud::pickup::PUT_METHOD;
 use crate::cloud::report::REPORT_METHOD;
 use crate::cloud::sign::SigningKey;
 use crate::cloud::telemetry::{PRODUCT_METHOD, RESTOCK_METHOD};
 use crate::core::event::{Audience, FailureKind, HttpAnswer, HttpFailure, Request};
+use crate::core::{Goods, SaleSettings};
 use crate::order::key::{Id, IdError, Key, MachineNo};
-use crate::order::motor::Slot;
+use crate::order::motor::{Address, Slot};
 use crate::order::stock::{Fen, SlotRecord};
 use crate::order::time::UnixMs;
 use crate::sim::cloud::{SimCloud, SimOrder, SimProduct, StandIn as _};
@@ -24,6 +27,13 @@ pub(super) const CLOUD_URL: &str = "https://cloud.example";
 pub(super) const FILLED_WITH: u16 = 500;
 /// Every order's record.
 pub(super) const RECORD: u64 = 1;
+/// Where the merchant hears of sales at the machine.
+const SALE_URL: &str = "https://merchant0.example/sold";
+/// What is sold at the machine, at the platform; it lies in no slot of the platform's, so that its stock there is none of
+/// ours.
+const SOLD: u64 = 90_001;
+/// What it costs.
+const SOLD_FOR: Fen = Fen(350);
 /// A client gives up on a silent receiver after this time, in ms.
 const TIME_OUT_MS: u64 = 20_000;
 
@@ -40,6 +50,8 @@ pub(super) fn notify_url(host: u8) -> String {
 /// Everyone whom the agent speaks to beside the broker.
 pub(super) struct Outside {
     cloud: SimCloud,
+    /// Orders that were paid at the machine.
+    paid: BTreeSet<u64>,
     /// When each command is given up, by the platform's order, in ms of the run.
     given_up_at_ms: BTreeMap<u64, u64>,
 }
@@ -76,7 +88,60 @@ impl Outside {
         let gives_up = |order: &&Placed| plan.gives_up && order.paid;
         let at_ms = |order: &Placed| (order.order_id, order.issued_at_ms + GIVEN_UP_AFTER_MS);
         let given_up_at_ms = plan.orders.iter().filter(gives_up).map(at_ms).collect();
-        Outside { cloud, given_up_at_ms }
+        if !plan.deals.is_empty() {
+            let product = SimProduct {
+                name: "sold here".to_owned(),
+                price: SOLD_FOR,
+                channel_name: "Z99".to_owned(),
+                code: "999".to_owned(),
+                addr: 9,
+                stock: FILLED_WITH.into(),
+                capacity: FILLED_WITH.into(),
+            };
+            cloud.products.insert(SOLD, product);
+        }
+        Outside { cloud, paid: BTreeSet::new(), given_up_at_ms }
+    }
+
+    /// The machine sells at the platform, whatever slot is chosen.
+    pub(super) fn sale(account: Account, machine_no: MachineNo, plan: &Plan) -> SaleSettings {
+        let slots = plan.deals.iter().filter_map(|dealt| match dealt.deal {
+            Deal::Choose { slot, address } => Some((Address::new(address)?, Slot(slot))),
+            Deal::Look | Deal::Pay | Deal::GiveUp => None,
+        });
+        SaleSettings {
+            cloud: Seller::Platform(Platform { account, machine_no, notify_url: SALE_URL.to_owned() }),
+            url: CLOUD_URL.to_owned(),
+            pay_url: Some("https://pay.example/{order}".to_owned()),
+            notify_url: Some(SALE_URL.to_owned()),
+            refund_unknown: plan.refund_failed,
+            deaf_ms: 60_000,
+            goods: slots.map(|at| (at, Goods { number: SOLD, name: "sold here".into(), price: SOLD_FOR })).collect(),
+        }
+    }
+
+    /// A buyer pays; false where the order is not open any more, and no money is taken.
+    pub(super) fn pay(&mut self, order: u64) -> bool {
+        let open = self.cloud.orders.get_mut(&order).filter(|open| open.status == "NOTPAY");
+        if let Some(open) = open {
+            "SUCCESS".clone_into(&mut open.status);
+            self.paid.insert(order);
+            return true;
+        }
+        false
+    }
+
+    /// Orders that were paid at the machine.
+    pub(super) fn paid(&self) -> impl Iterator<Item = u64> {
+        self.paid.iter().copied()
+    }
+
+    pub(super) fn is_paid(&self, order: u64) -> bool {
+        self.paid.contains(&order)
+    }
+
+    pub(super) fn is_refunded(&self, order: u64) -> bool {
+        self.cloud.orders.get(&order).is_some_and(|order| order.status == "REFUND")
     }
 
     /// What the platform has waited for long enough is given up; the books say so from then on.
@@ -138,6 +203,7 @@ impl Outside {
         delay_ms: u64,
         judge: &mut Judge,
     ) -> Result<Answered, Broken> {
+        self.cloud.tick(true_ms / 1_000);
         let failed = |why: &str| Err(HttpFailure { kind: FailureKind::NoAnswer, why: why.to_owned() });
         let refused = match manner {
             Some(Manner::Silent) => return Ok((TIME_OUT_MS, failed("no answer"))),
@@ -145,6 +211,14 @@ impl Outside {
             Some(Manner::AnswerLost) | None => None,
         };
         let (status, body) = match (request.audience, refused) {
+            (Audience::Merchant, refused) if request.url == SALE_URL => {
+                let body = serde_json::from_slice(&request.body).unwrap_or_default();
+                let status = refused.map_or(204, |(status, _)| status);
+                if refused.is_none() || status == 404 {
+                    judge.sale_told(&body, refused.is_none())?;
+                }
+                (status, Vec::new())
+            }
             (Audience::Merchant, None) => {
                 let (key, sequence, units) = read_report(&request.body)?;
                 judge.heard(Channel::Http, &key, sequence, &units, &request.body)?;

@@ -3,10 +3,12 @@
 
 mod desk;
 mod fault;
+mod sale;
 
 pub(super) use desk::{Act, CodeMessage, Desk, PlacedCode};
 pub(super) use fault::LONG_NIGHT_MS;
 pub use fault::{Beat, BootClock, Damage, Fault, Manner, When, Whom};
+pub(super) use sale::{Deal, Dealt};
 
 use crate::core::{Limits, VerifyOrders};
 
@@ -169,6 +171,8 @@ pub struct Plan {
     pub(super) sendings: Vec<Sending>,
     /// What people do at the machine.
     pub(super) desk: Desk,
+    /// What buyers do.
+    pub(super) deals: Vec<Dealt>,
     /// What the platform wants of the machine beside vending.
     pub(super) instructions: Vec<Instructed>,
     /// What goes wrong; a shorter story has less.
@@ -214,6 +218,8 @@ impl Plan {
             Life::Month => month(chance, &mut orders, &mut sendings),
         };
         let desk = Desk::of_seed(seed, profile == ONE_SLOT);
+        let deals = sale::deals_of_seed(seed, profile == ONE_SLOT);
+        let last_deal_ms = deals.iter().map(|dealt| dealt.at_ms).max().unwrap_or(0);
         let storm_ms = if life == Life::Storm { count_ms(faults.len(), STORM_CUT_MS) } else { 0 };
         let mut plan = Plan {
             seed,
@@ -227,11 +233,12 @@ impl Plan {
             limits: if chance.u8(..3) == 0 { small_limits(chance) } else { Limits::default() },
             first_clock: fault::boot_clock(chance),
             synchronised_within_ms: one_of(chance, &[20_000, 400_000, 400_000, 3_000_000]),
-            calm_at_ms: last(&sendings).max(desk.last_ms()) + storm_ms + chance.u64(60_000..=200_000),
+            calm_at_ms: last(&sendings).max(desk.last_ms()).max(last_deal_ms) + storm_ms + chance.u64(60_000..=200_000),
             instructions: instructions(seed, last(&sendings), profile == ONE_SLOT),
             orders,
             sendings,
             desk,
+            deals,
             faults,
             // Last, so that the rest of a seed's life is what it was.
             sync_results: chance.u8(..4) > 0,

@@ -4,6 +4,7 @@ mod acts;
 mod desk;
 mod host;
 mod net;
+mod sale;
 mod trouble;
 mod wire;
 mod work;
@@ -88,6 +89,8 @@ enum Happening {
     SendCode(usize),
     /// Somebody does something at the machine.
     Visit(usize),
+    /// A buyer does something.
+    Deal(usize),
     /// The platform wants something of the machine.
     Instruct(usize),
     /// Whoever acts on requests looks for one.
@@ -170,6 +173,8 @@ pub(super) struct Stage<'p> {
     is_first_connection: bool,
     /// The first life of this journal: what older ones sent is told about another.
     first_life: u32,
+    /// The order whose pay code a telephone read last.
+    shown_order: Option<u64>,
     is_calm: bool,
     is_over: bool,
     wakes: (u64, u32),
@@ -192,6 +197,7 @@ impl<'p> Stage<'p> {
             _ => None,
         }));
         let account = Outside::account(&key);
+        let sale = (!plan.deals.is_empty()).then(|| Outside::sale(account.clone(), machine_no.clone(), plan));
         let mut stage = Stage {
             plan,
             story,
@@ -245,7 +251,7 @@ impl<'p> Stage<'p> {
                 boot_id: BootId([0; 16]),
                 seed: plan.seed,
                 telemetry: TelemetrySettings { heartbeat_ms: HEARTBEAT_MS, climate_ms: Some(CLIMATE_MS) },
-                sale: None,
+                sale,
                 limits: plan.limits,
             },
             beats: BTreeMap::new(),
@@ -257,6 +263,7 @@ impl<'p> Stage<'p> {
             person_called: false,
             is_first_connection: false,
             first_life: 0,
+            shown_order: None,
             is_calm: false,
             is_over: false,
             wakes: (0, 0),
@@ -274,6 +281,9 @@ impl<'p> Stage<'p> {
         }
         for (n, visit) in plan.desk.visits.iter().enumerate() {
             stage.at(visit.at_ms, Happening::Visit(n));
+        }
+        for (n, dealt) in plan.deals.iter().enumerate() {
+            stage.at(dealt.at_ms, Happening::Deal(n));
         }
         for (n, instruction) in plan.instructions.iter().enumerate() {
             stage.at(instruction.at_ms, Happening::Instruct(n));
@@ -316,6 +326,7 @@ impl<'p> Stage<'p> {
             }
         }
         self.outside.hold_against_the_slots(&self.disk.beneath().slots)?;
+        self.judge_sales()?;
         self.judge.judge_codes(&self.codes_at_the_end())?;
         self.judge.judge(&self.placed, self.plan.refund_failed, &self.outside.refunded(&self.placed))?;
         self.hold_against_the_books()
@@ -409,6 +420,7 @@ impl<'p> Stage<'p> {
             Happening::Send(n) => self.send(n),
             Happening::SendCode(n) => self.send_code(n),
             Happening::Visit(n) => self.visit(n)?,
+            Happening::Deal(n) => self.deal(n)?,
             Happening::Instruct(n) => self.instruct(n),
             Happening::Requested { boot } => self.requested(boot)?,
             Happening::Fault { fault, begins } => {

@@ -121,6 +121,7 @@ impl Stage<'_> {
             let is_right = is_of_this_boot && is_of_this_life;
             return if is_right { Ok(()) } else { Err(Broken::TestResumed(order.key.clone())) };
         }
+        self.sale_is_driven(order)?;
         let now = self.now();
         let age_ms = now.boot.since_ms(order.arrival.boot);
         let is_of_this_boot = order.arrival.boot_id.0 == [self.host.boot; 16];

@@ -6,6 +6,7 @@ use crate::core::event::Event;
 use crate::core::{AUDIT_KEPT, Core, RING_MAX, TOMBSTONE_AGE_MIN_S};
 use crate::order::command::QUANTITY_MAX;
 use crate::order::key::Key;
+use crate::order::sale::State;
 use crate::order::time::Now;
 use crate::sim::world::judge::Broken;
 use crate::sim::world::plan::{Fault, When};
@@ -94,7 +95,10 @@ impl Stage<'_> {
             let status = core.status(now);
             let open_reports = status.reports_open + status.calls_open + status.results_open;
             let open_orders = core.open_orders().len();
-            self.is_over = open_orders == 0 && open_reports == 0 && self.broker.is_empty() && self.disk.all_is_told();
+            let bought = self.plan.deals.iter().all(|dealt| dealt.at_ms < self.now_ms)
+                && core.sale_views(now).iter().all(|sale| sale.needs_person || is_ended(&sale.state));
+            self.is_over =
+                bought && open_orders == 0 && open_reports == 0 && self.broker.is_empty() && self.disk.all_is_told();
             self.find_what_grows(core, now)?;
             let latest_ms = self.plan.calm_at_ms.max(self.started_at_ms) + PATIENCE_H * HOUR_MS;
             if !self.is_over && self.now_ms > latest_ms {
@@ -128,7 +132,8 @@ impl Stage<'_> {
         let kept = core.open_orders().len() + status.orders_settled;
         let calls = status.calls_open + status.calls_dead;
         // Each code may be an order, and the last test vend is kept.
-        let own = self.plan.desk.codes.len() + 1;
+        let sold = self.plan.deals.len();
+        let own = self.plan.desk.codes.len() + 1 + sold;
         // They go in the order of arrival: behind what came lately nothing goes.
         let since_ms = self.now_ms.saturating_sub((TOMBSTONE_AGE_MIN_S + DRIVE_WITHIN_S) * 1_000);
         let lately = self.plan.sendings.iter().filter(|sending| sending.at_ms >= since_ms).map(|sending| sending.order);
@@ -141,7 +146,7 @@ impl Stage<'_> {
             ("tombstones", status.orders_settled, limits.tombstones.max(young) + own),
             // One goes from memory with each event and from the disk with the next commit.
             ("records of orders", self.disk.orders(), kept + 2 * self.placed.len() + 2 * own),
-            ("calls", calls, 6 * self.placed.len()),
+            ("calls", calls, 6 * self.placed.len() + 4 * sold),
             ("orders", kept, self.placed.len() + own),
             ("rejected messages", status.rejected.len(), RING_MAX),
             ("audit entries", core.audit_lines().len(), AUDIT_KEPT),
@@ -153,6 +158,11 @@ impl Stage<'_> {
         }
         Ok(())
     }
+}
+
+/// Nothing more will happen to a sale that stands so.
+fn is_ended(state: &str) -> bool {
+    State::ALL.iter().any(|known| known.as_str() == state && known.is_ended())
 }
 
 /// When a fault that has its time begins and ends, in ms.

@@ -102,7 +102,8 @@ impl Stage<'_> {
                 if self.disk.is_damaged() {
                     return Err(Broken::QuarantineBroken("a request leaves"));
                 }
-                if request.audience == Audience::Cloud && request.method == "PUT" {
+                let is_of_sale = request.audience == Audience::Cloud && self.hold_against_the_sales(&request)?;
+                if request.audience == Audience::Cloud && request.method == "PUT" && !is_of_sale {
                     self.hold_against_the_calls(&request)?;
                 }
                 let on_its_way_ms = self.chance.u64(1..200);
