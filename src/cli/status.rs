@@ -95,6 +95,12 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
         (lang.say("the platform's books", "与平台核对"), books(status, lang)),
         (lang.say("counters", "计数"), counters(&status.counters, lang)),
     ];
+    if status.sales_for_people > 0 {
+        let (n, key) = (status.sales_for_people, lang.say("SALES", "销售"));
+        let waiting = lang
+            .say(format!("{n} WAIT FOR A PERSON: see vend sale list"), format!("{n} 笔待人工处理：见 vend sale list"));
+        rows.push((key, waiting));
+    }
     let certificates = status.certificates.iter();
     rows.extend(certificates.map(|line| (lang.say("certificate", "证书"), certificate(line, lang))));
     // On the platform's clock, GMT+8.

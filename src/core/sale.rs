@@ -26,6 +26,7 @@ use crate::order::record::{self, RecordError, RecordKey};
 use crate::order::sale::{SETTLED_CHARS_MAX, Sale, State, Why};
 use crate::order::stock::{Condition, Fen};
 use crate::order::time::{BootMs, Now};
+use crate::sabotage::{self, Clause};
 use asking::Asking;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -388,8 +389,8 @@ impl Core {
     }
 
     fn sale_view(&self, sale: &Sale, now: Now) -> SaleView {
-        let is_shown =
-            sale.state == State::Waiting && self.sales.asking.get(&sale.number).is_some_and(|a| a.is_durable);
+        let is_durable = self.sales.asking.get(&sale.number).is_some_and(|asking| asking.is_durable);
+        let is_shown = sale.state == State::Waiting && (is_durable || sabotage::is_out(Clause::R51ShownWhenDurable));
         let age_ms = self.ms_since(&sale.chosen, now);
         let left_s = age_ms.map(|age_ms| POLL_FOR_MS.saturating_sub(age_ms) / 1_000);
         SaleView {

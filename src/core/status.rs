@@ -54,6 +54,9 @@ pub struct Status {
     pub differences: usize,
     /// The newest of them, at most 32.
     pub differing: Vec<DifferenceLine>,
+    /// Sales that wait for a person: a refund is owed, or nobody knows whether goods came out.
+    #[serde(default)]
+    pub sales_for_people: usize,
     /// Orders kept to answer duplicates.
     pub orders_settled: usize,
     /// Room on the disk for new orders.
@@ -221,6 +224,7 @@ impl Core {
             dead_calls: self.calls.newest_dead().take(SHOWN_MAX).map(ToString::to_string).collect(),
             results_open: self.results.open(),
             differences: self.results.differences().len(),
+            sales_for_people: self.sales_for_people(),
             differing: self.results.differences().iter().rev().take(SHOWN_MAX).map(differing).collect(),
             orders_settled: self.archive.len(),
             has_space: !self.arrivals.lacks_space(),

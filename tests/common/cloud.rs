@@ -55,6 +55,14 @@ impl Cloud {
         self.books().orders.insert(order_id, SimOrder { status: status.to_owned(), records });
     }
 
+    /// A buyer pays an order that is open.
+    pub fn pay(&self, order_id: u64) {
+        let mut books = self.books();
+        let order = books.orders.get_mut(&order_id).expect("the order is on the books");
+        assert_eq!(order.status, "NOTPAY");
+        "SUCCESS".clone_into(&mut order.status);
+    }
+
     pub fn order_status(&self, order_id: u64) -> String {
         self.books().orders[&order_id].status.clone()
     }

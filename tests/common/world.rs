@@ -60,6 +60,8 @@ pub struct Setup {
     pub remote_allow: &'static str,
     /// `[cloud] catalogue`.
     pub catalogue: bool,
+    /// `[sale]`: slot 5 is sold at the platform.
+    pub sells: bool,
     /// `[telemetry] climate_s`.
     pub climate_s: Option<u32>,
     /// `[report] allow_private_targets`.
@@ -126,6 +128,7 @@ impl World {
             sync: "never",
             remote_allow: "[]",
             catalogue: false,
+            sells: false,
             climate_s: None,
             private_targets: true,
             journal_age_s: None,
@@ -145,7 +148,7 @@ impl World {
         let profile = profile_of(&setup, here);
         let board = Board::new(&profile, setup.turn_ms, &setup.faults, &here.join("port"));
         let memory = tempfile::tempdir_in("/dev/shm").unwrap();
-        write_config(&setup, here, memory.path(), broker.port(), &cloud.url());
+        write_config(&setup, here, memory.path(), broker.port(), &cloud.url(), &receiver.url());
         if let Some(age_s) = setup.journal_age_s {
             begin_journal(&here.join("state"), now_s() - age_s);
         }
@@ -445,7 +448,7 @@ fn profile_of(setup: &Setup, directory: &Path) -> Profile {
     Profile::parse("board.toml", &text).unwrap()
 }
 
-fn write_config(setup: &Setup, directory: &Path, memory: &Path, broker_port: u16, cloud_url: &str) {
+fn write_config(setup: &Setup, directory: &Path, memory: &Path, broker_port: u16, cloud_url: &str, notify_url: &str) {
     let Setup {
         profile,
         port,
@@ -460,6 +463,14 @@ fn write_config(setup: &Setup, directory: &Path, memory: &Path, broker_port: u16
         ..
     } = setup;
     let climate = setup.climate_s.map(|s| format!("climate_s = {s}")).unwrap_or_default();
+    let goods = "[{ slot = 5, goods = 20001, name = \"可乐\", price = \"3.05\" }]";
+    let pay_url = "https://pay.example/{order}?a={amount}";
+    let sale = match setup.sells {
+        true => {
+            format!("cloud = \"platform\"\npay_url = \"{pay_url}\"\nnotify_url = \"{notify_url}\"\ngoods = {goods}")
+        }
+        false => String::new(),
+    };
     let broker = match setup.secure_broker {
         true => {
             let identity = match setup.client_certificate_days {
@@ -487,6 +498,8 @@ verify_orders = "{verify_orders}"
 refund_failed = {refund_failed}
 sync = "{sync}"
 catalogue = {catalogue}
+[sale]
+{sale}
 [telemetry]
 {climate}
 [board]

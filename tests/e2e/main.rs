@@ -19,6 +19,7 @@ mod journals;
 mod kills;
 mod peers;
 mod receivers;
+mod sales;
 mod security;
 mod services;
 mod telemetry;

@@ -64,8 +64,8 @@ impl Asking {
     pub(super) fn may_be_asked(&self) -> bool {
         let early = match self.what {
             What::Create => sabotage::is_out(Clause::R50AskedWhenDurable),
-            What::Show => sabotage::is_out(Clause::R51ShownWhenDurable),
-            What::Query | What::Pay | What::Close => false,
+            What::Show | What::Query => sabotage::is_out(Clause::R51ShownWhenDurable),
+            What::Pay | What::Close => false,
         };
         (self.is_durable || early) && self.out.is_none()
     }

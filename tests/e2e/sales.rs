@@ -1,0 +1,126 @@
+//! Somebody buys at the machine: the real binary, the platform's stand-in, an emulated board, and the tool.
+
+use crate::common::command::{checked, put};
+use crate::common::record::wait_until;
+use crate::common::world::World;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+impl World {
+    /// A machine that sells slot 5 for 3.05 at the platform.
+    fn that_sells(change: impl FnOnce(&mut crate::common::world::Setup)) -> World {
+        let world = World::with("uling-zdm8", |s| {
+            (s.sells, s.turn_ms) = (true, 600);
+            change(s);
+        });
+        world.cloud.sells(20_001, "5", 9, 9);
+        world.wait_until_line_is("idle");
+        world
+    }
+
+    fn sale(&self) -> Value {
+        let told = self.tool(&["sale", "show", "--json"], "");
+        serde_json::from_str(&told.out).unwrap_or(Value::Null)
+    }
+
+    fn wait_for_sale(&self, state: &str) -> Value {
+        wait_until(&format!("{state} sale"), || Some(self.sale()).filter(|sale| sale["state"] == state))
+    }
+
+    /// Chooses slot 5; the cloud's order once its pay code is shown.
+    fn choose(&self) -> u64 {
+        let told = self.tool(&["sale", "start", "--slot", "5", "--no-wait", "--json"], "");
+        assert_eq!(told.code, Some(0), "{}", told.err);
+        let sale = wait_until("pay code", || Some(self.sale()).filter(|sale| sale["pay_code"].is_string()));
+        let order = sale["order"].as_str().unwrap().to_owned();
+        assert_eq!(sale["pay_code"], format!("https://pay.example/{order}?a=3.05"));
+        order.parse().unwrap()
+    }
+
+    /// What the merchant heard of sales, each once however often it was said: state and final.
+    fn sales_told(&self) -> Vec<(String, String)> {
+        let bodies = self.receiver.server.requests().all();
+        let sales = bodies.iter().filter(|r| String::from_utf8_lossy(&r.body).contains("vend.sale.ended"));
+        let told = sales.map(|request| {
+            let body = checked(&request.body);
+            assert_eq!(body["event_id"], request.headers["idempotency-key"]);
+            (body["state"].as_str().unwrap().to_owned(), body["final"].as_str().unwrap().to_owned())
+        });
+        let mut told: Vec<(String, String)> = told.collect();
+        told.dedup();
+        told
+    }
+}
+
+#[test]
+fn a_buyer_who_pays_while_the_machine_is_dead_is_served_once_when_it_is_back() {
+    let mut world = World::that_sells(|_| {});
+    let order = world.choose();
+    world.kill9();
+    world.cloud.pay(order);
+    world.start_agent();
+    world.board.wait_for_turns(1);
+    world.kill9();
+    world.start_agent();
+    world.wait_for_sale("served");
+    world.wait_until_settled();
+    assert_eq!((world.board.turned_slots(), world.cloud.order_status(order).as_str()), (vec![5], "SUCCESS"));
+    assert_eq!(world.sales_told(), [("served".to_owned(), "1".to_owned())]);
+    // The merchant's own command for that order turns nothing.
+    world.send(put(&order.to_string(), "1"));
+    assert_eq!(world.received(&order.to_string(), "refused")["reason"], "conflict");
+    world.a_good_order_is_served("61");
+    assert_eq!(world.board.turned_slots(), [5, 9]);
+}
+
+#[test]
+fn a_buyer_whose_goods_are_stuck_gets_the_money_back() {
+    let world = World::that_sells(|s| s.faults = vec!["jam:5"]);
+    // What somebody filled is counted, and its faults are known.
+    assert_eq!(world.tool(&["slot", "restock", "5", "9"], "").code, Some(0));
+    let order = world.choose();
+    world.cloud.pay(order);
+    world.wait_for_sale("refunded");
+    world.wait_until_settled();
+    assert_eq!(world.cloud.order_status(order), "REFUND");
+    assert_eq!(world.sales_told(), [("refunded".to_owned(), "1".to_owned())]);
+    // The slot is out of order now, and says so.
+    let told = world.tool(&["sale", "start", "--slot", "5"], "");
+    assert_eq!(told.code, Some(5), "{}", told.err);
+    let told = world.tool(&["--lang", "zh", "sale", "start", "--slot", "5"], "");
+    assert!(told.err.contains("货道停用"), "{}", told.err);
+}
+
+#[test]
+fn the_tool_shows_the_code_and_follows_to_the_end_and_ctrl_c_gives_up_what_is_not_paid() {
+    let world = World::that_sells(|_| {});
+    let child = world.begin_tool(&["sale", "start", "--slot", "5"]);
+    let order: u64 = world.wait_for_sale("waiting")["order"].as_str().unwrap().parse().unwrap();
+    world.cloud.pay(order);
+    let ended = child.wait_with_output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(ended.status.code(), Some(0), "{out} {err}");
+    assert!(out.contains("the goods came out"), "{out}");
+    assert!(err.contains('█') && err.contains(&format!("https://pay.example/{order}?a=3.05")), "{err}");
+
+    let child = world.begin_tool(&["sale", "start", "--slot", "5"]);
+    let order: u64 = world.wait_for_sale("waiting")["order"].as_str().unwrap().parse().unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(9), "{}", String::from_utf8_lossy(&ended.stderr));
+    world.wait_for_sale("watched");
+    assert_eq!(world.cloud.order_status(order), "CLOSED");
+    let told = world.tool(&["sale", "list", "--plain"], "");
+    assert_eq!(told.out.lines().count(), 2, "{}", told.out);
+    assert_eq!(world.tool(&["sale", "cancel"], "").code, Some(5));
+    assert_eq!(world.tool(&["sale", "settle", "1", "--reason", "none"], "").code, Some(5));
+    assert_eq!(world.board.turned_slots(), [5]);
+}
+
+#[test]
+fn a_machine_without_a_cloud_for_it_sells_nothing() {
+    let world = World::start("uling-zdm8");
+    let told = world.tool(&["sale", "start", "--slot", "5"], "");
+    assert_eq!(told.code, Some(78), "{}", told.err);
+    assert_eq!(world.tool(&["sale", "show"], "").code, Some(6));
+}
