@@ -11,6 +11,7 @@
 //! The core runs in this task alone. It takes one event at a time and never waits, so that a board that polls is
 //! answered while the disk syncs.
 
+mod clouds;
 mod settings;
 
 pub(crate) use settings::account;
@@ -174,6 +175,8 @@ fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Star
         allow: config.remote_allow.clone(),
         boot_id: clock::boot_id()?,
         seed: fastrand::u64(..),
+        notify: clouds::notify(config, credentials)?,
+        payments: None,
         telemetry: TelemetrySettings {
             heartbeat_ms: config.telemetry.heartbeat_s.saturating_mul(1_000),
             climate_ms: config.telemetry.climate_s.map(|s| s.saturating_mul(1_000)),
@@ -525,6 +528,7 @@ fn answer(core: &Core, clock: &mut Clock, services: &mut Services, asked: Asked)
         Ask::Pickup(digits) => return Some(Event::CodeEntered { token: services.begin(asked.answer), digits }),
         Ask::Test(test) => return Some(Event::TestSlot { token: services.begin(asked.answer), test }),
         Ask::Audit => serde_json::to_vec(&Versioned::of(&Audit { entries: core.audit_lines() })),
+        Ask::Faults => serde_json::to_vec(&Versioned::of(&core.fault_lines())),
         Ask::Slots => serde_json::to_vec(&Versioned::of(&Slots { slots: core.slots() })),
         Ask::Service(service) => return Some(Event::Serve { token: services.begin(asked.answer), service }),
         Ask::Sale => serde_json::to_vec(&Versioned::of(&CurrentSale { sale: core.current_sale(clock.now()) })),
@@ -623,6 +627,7 @@ struct Clients {
     cloud: Option<Rc<client::Client>>,
     /// The cloud that sells, where that is another one.
     seller: Option<Rc<client::Client>>,
+    notify: Option<Rc<client::Client>>,
 }
 
 impl Clients {
@@ -659,11 +664,18 @@ impl Clients {
             Some(cloud) => {
                 let files = tls_files(&cloud.ca_file, &cloud.client_identity);
                 let names = (CertificateOf::OwnForCloud, Some(CertificateOf::Cloud));
-                Some(client(files, names, rules, own)?)
+                Some(client(files, names, rules.clone(), own.clone())?)
             }
             None => None,
         };
-        Ok(Clients { merchant, cloud, seller })
+        let notify = match &config.notify {
+            Some(notify) => {
+                let files = TlsFiles { ca_file: notify.ca_file.clone(), identity: None };
+                Some(client(files, (CertificateOf::Notified, None), rules, own)?)
+            }
+            None => None,
+        };
+        Ok(Clients { merchant, cloud, seller, notify })
     }
 
     fn send(&self, request: Request) -> impl Future<Output = Result<HttpAnswer, HttpFailure>> + 'static {
@@ -671,10 +683,12 @@ impl Clients {
             Audience::Merchant => (Some(self.merchant.clone()), client::Kind::Report),
             Audience::Cloud => (self.cloud.clone(), client::Kind::Cloud),
             Audience::Seller => (self.seller.clone(), client::Kind::Cloud),
+            Audience::Notify => (self.notify.clone(), client::Kind::Cloud),
         };
         async move {
             let failed = |kind, why: String| HttpFailure { kind, why };
-            let client = client.ok_or_else(|| failed(FailureKind::BadTarget, "no [cloud] is configured".to_owned()))?;
+            let client =
+                client.ok_or_else(|| failed(FailureKind::BadTarget, "its section is not configured".to_owned()))?;
             let request = http_request(request, kind).map_err(|why| failed(FailureKind::BadTarget, why))?;
             match client.send(request).await {
                 Ok(answer) => Ok(HttpAnswer {

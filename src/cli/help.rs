@@ -98,7 +98,8 @@ fn about(path: &str) -> Option<&'static str> {
         "vend cloud pickup cancel" => "取消一个取货码，或本机的全部取货码",
         "vend cloud pickup consume" => "使用取货码生成订单",
         "vend cloud restock" => "告知平台补货数量",
-        "vend cloud simulate" => "模拟本机的平台，直到 SIGINT 或 SIGTERM",
+        "vend cloud faults" => "未能告知销售平台的付款记录",
+        "vend cloud simulate" => "模拟本机的平台或其他平台，直到 SIGINT 或 SIGTERM",
         "vend demo" => "在本机演示，使用模拟板卡",
         "vend journal unfinished" => "无人使用的状态目录中还有什么未了结；有则以 5 退出，有损坏则以 1 退出",
         "vend journal format" => "本程序写入的日志格式编号",
@@ -113,7 +114,7 @@ fn help(id: &str) -> Option<&'static str> {
     Some(match id {
         "lang" => "界面语言：en 或 zh；默认取自系统区域设置",
         "config" => "配置文件",
-        "credentials" => "存放密钥的目录：app_secret、app_key、mqtt_password、sale_session、web_token",
+        "credentials" => "存放密钥的目录：app_secret、app_key、mqtt_password、sale_session、web_token、notify_secret",
         "json" => "输出一个 JSON 文档，含 schema_version",
         "plain" => "以 TAB 分隔各列，无表头",
         "effective" => "显示所有有值的键，填入默认值，路径为绝对路径",
@@ -175,8 +176,10 @@ fn help(id: &str) -> Option<&'static str> {
         "tls_certificate" => "以此证书使用 TLS，PEM 文件",
         "tls_key" => "证书的私钥，PEM 文件",
         "cloud_fault" => {
-            "故障 KIND[:VALUE][@TIMES]，如 html、code:40006@3、slow:5 或 down@all，可重复；运行中可 POST 或 DELETE /faults"
+            "故障 KIND[:VALUE][@TIMES]，如 html、code:40006@3、slow:5 或 down@all，可重复；运行中可 POST 或 DELETE /faults，POST /paid（ORDER 或 ORDER=STATUS），POST /log-out"
         }
+        "kind" => "哪一个平台：platform、songshu、course 或 mall",
+        "secret_file" => "songshu 的共享密钥，或 course、mall 的登录密码，文件中仅一行；未给出则无需签名或登录",
         "digits" => "错误代码的版本：four（四位）或 five（五位）",
         "sold" => "在售货道及价格，如 5 或 5=3.50；可重复",
         "shell" => "shell 名称",

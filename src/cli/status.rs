@@ -206,6 +206,7 @@ fn certificate(line: &CertificateLine, lang: Lang) -> String {
         CertificateOf::OwnForCloud => lang.say("this machine's, for the cloud", "本机证书（平台）"),
         CertificateOf::Cloud => lang.say("the cloud's", "平台证书"),
         CertificateOf::Merchants => lang.say("the merchants'", "商户证书"),
+        CertificateOf::Notified => lang.say("that of [notify]", "[notify] 的证书"),
     };
     let state = match line.state {
         CertificateState::TimeUnknown => lang.say("the time is not known", "时间未知"),

@@ -1,28 +1,31 @@
-//! Calls on their way out: what a stored call becomes when it leaves, and what proves that the platform took it.
+//! Calls on their way out: what a stored call of the platform's becomes when it leaves, and what proves that whoever is
+//! told has taken it. The other clouds word their own (`super::orders`).
 
 use super::device::common;
 use super::envelope::{self, Value};
-use super::open_platform::{self, Account, ApiError, ApiRequest, NewStatus};
+use super::open_platform::{self, Account, ApiRequest, NewStatus};
+use super::orders::interface::Failure;
+use super::orders::{course, songshu};
 use super::sign::{self, SIGN_FIELD, SigningKey};
 use crate::order::call::Operation;
-use crate::order::key::MachineNo;
+use crate::order::key::{Id, MachineNo};
 use std::collections::BTreeMap;
 
-/// The request of an operation. The same `timestamp_s` gives the same bytes.
+/// The request for a refund. The same `timestamp_s` gives the same bytes.
 #[must_use]
-pub fn request(account: &Account, machine_no: &MachineNo, operation: &Operation, timestamp_s: u64) -> ApiRequest {
-    match operation {
-        Operation::Refund { order_id } => account.update_order(machine_no, order_id, NewStatus::Refund, timestamp_s),
-    }
+pub fn refund(account: &Account, machine_no: &MachineNo, order_id: &Id, timestamp_s: u64) -> ApiRequest {
+    account.update_order(machine_no, order_id, NewStatus::Refund, timestamp_s)
 }
 
 /// Reads the answer to an operation.
 ///
 /// # Errors
-/// [`ApiError`], with what to do next in its [`class`](ApiError::class).
-pub fn read(operation: &Operation, status: u16, body: &[u8]) -> Result<(), ApiError> {
+/// [`Failure`], with what to do next in its [`class`](Failure::class).
+pub fn read(operation: &Operation, status: u16, body: &[u8]) -> Result<(), Failure> {
     match operation {
-        Operation::Refund { .. } => open_platform::read_update(status, body),
+        Operation::Refund { .. } => Ok(open_platform::read_update(status, body)?),
+        Operation::Notify(_) => Ok(songshu::read_notified(status, body)?),
+        Operation::TellPaid(_) => Ok(course::read_told(status, body)?),
     }
 }
 

@@ -7,13 +7,15 @@
 use super::body::{Body, digest_of_unreadable, digits};
 use super::envelope::{self, Fields, Rejected, Value, shown};
 use super::instruction;
+use super::open_platform::Fen;
 use super::pickup;
 use super::sign::{SIGN_FIELD, SigningKey};
 use crate::board::profile::Profile;
-use crate::order::command::{ECHO_BYTES_MAX, Echo, NOTIFY_URL_BYTES_MAX, Put};
+use crate::order::command::{ECHO_BYTES_MAX, Echo, NOTIFY_URL_BYTES_MAX, Put, Sold};
 use crate::order::instruction::Instruction;
 use crate::order::key::{Id, IdError, Key, MachineNo};
 use crate::order::outcome::Reason;
+use crate::order::payment::OpenId;
 use crate::order::pickup::CodeWord;
 use crate::sabotage::{self, Clause};
 
@@ -199,6 +201,11 @@ fn put(fields: &Fields, profile: &Profile) -> Result<Put, Rejected> {
         notify_url,
         echo,
         digest: body.map_or_else(|_| digest_of_unreadable(fields), |body| body.digest()),
+        // What cannot be read here is as if it had not been said: no vend hangs on it.
+        sold: Sold {
+            amount: fields.get("amount").and_then(|text| Fen::parse(text).ok()),
+            openid: fields.get("openid").and_then(|text| OpenId::parse(text).ok()),
+        },
         turns,
     })
 }

@@ -84,16 +84,19 @@ pub enum Credential {
     SaleSession,
     /// Opens the pages.
     WebToken,
+    /// Signs what songshu is told.
+    NotifySecret,
 }
 
 impl Credential {
     /// All of them.
-    pub const ALL: [Credential; 5] = [
+    pub const ALL: [Credential; 6] = [
         Credential::AppSecret,
         Credential::AppKey,
         Credential::MqttPassword,
         Credential::SaleSession,
         Credential::WebToken,
+        Credential::NotifySecret,
     ];
 
     /// The name of its file.
@@ -105,6 +108,7 @@ impl Credential {
             Credential::MqttPassword => "mqtt_password",
             Credential::SaleSession => "sale_session",
             Credential::WebToken => "web_token",
+            Credential::NotifySecret => "notify_secret",
         }
     }
 
@@ -125,6 +129,9 @@ impl Credential {
                 Some(WebTokenFor::Always) => Some("web.token = \"always\""),
                 Some(WebTokenFor::Never) | None => None,
             },
+            Credential::NotifySecret => {
+                config.notify.as_ref().filter(|notify| notify.is_signed).map(|_| "notify.signed = true")
+            }
         }
     }
 }
@@ -142,6 +149,8 @@ pub struct Credentials {
     pub sale_session: Option<Secret>,
     /// See [`Credential::WebToken`].
     pub web_token: Option<Secret>,
+    /// See [`Credential::NotifySecret`].
+    pub notify_secret: Option<Secret>,
     /// Files that more people than their owner can read.
     pub exposed: Vec<Exposed>,
 }
@@ -276,6 +285,7 @@ impl Credentials {
                 Credential::MqttPassword => credentials.mqtt_password = Some(secret),
                 Credential::SaleSession => credentials.sale_session = Some(secret),
                 Credential::WebToken => credentials.web_token = Some(secret),
+                Credential::NotifySecret => credentials.notify_secret = Some(secret),
             }
         }
         Ok(credentials)
@@ -429,23 +439,26 @@ mod tests {
     #[test]
     fn only_what_the_configuration_uses_is_asked_for() {
         let needs = |text: &str| Credential::ALL.map(|c| c.needed_by(&config(text)).is_some());
-        assert_eq!(needs(ALONE), [false; 5]);
+        assert_eq!(needs(ALONE), [false; 6]);
         assert_eq!(Credentials::load(None, &config(ALONE)).unwrap(), Credentials::default());
-        assert_eq!(needs(&ALONE.replace("\"app_id\"", "\"app_key\"")), [false, true, false, false, false]);
+        assert_eq!(needs(&ALONE.replace("\"app_id\"", "\"app_key\"")), [false, true, false, false, false, false]);
         assert_eq!(
             needs(&ALONE.replace("localhost\"", "localhost\"\nusername = \"u\"")),
-            [false, false, true, false, false]
+            [false, false, true, false, false, false]
         );
         let pages = |token: &str| format!("{ALONE}\n[web]\nlisten = \"127.0.0.1:8480\"\ntoken = \"{token}\"");
         let needed = ["never", "service", "always"].map(|token| needs(&pages(token)));
-        assert_eq!(needed, [[false; 5], [false, false, false, false, true], [false, false, false, false, true]]);
+        assert_eq!(needed, [[false; 6], [false, false, false, false, true, false], [false, false, false, false, true, false]]);
+        let told = "\n[notify]\nurl = \"https://songshu.example\"\napp_id = \"wx5\"\nopenid = \"oB\"";
+        assert_eq!(needs(&format!("{ALONE}{told}")), [false, false, false, false, false, true]);
+        assert_eq!(needs(&format!("{ALONE}{told}\nsigned = false")), [false; 6]);
         let cloud = "\nurl = \"https://cloud.example\"\nverify_orders = ";
         let asks = ALONE.replace("\nverify_orders = ", cloud);
-        assert_eq!(needs(&asks), [false; 5]);
-        assert_eq!(needs(&asks.replace("never", "late")), [true, true, false, false, false]);
+        assert_eq!(needs(&asks), [false; 6]);
+        assert_eq!(needs(&asks.replace("never", "late")), [true, true, false, false, false, false]);
         assert_eq!(
             needs(&asks.replace("\"never\"", "\"never\"\nrefund_failed = true")),
-            [true, true, false, false, false]
+            [true, true, false, false, false, false]
         );
     }
 

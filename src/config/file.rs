@@ -35,6 +35,11 @@ pub const SERVE_AFTER_RESTART_S: RangeInclusive<i64> = 0..=600;
 pub const SERVE_AFTER_RESTART_DEFAULT_S: i64 = 60;
 /// Slots with goods of their own in the file: as many as are kept in all.
 pub const GOODS_MAX: usize = crate::order::stock::SLOTS_MAX;
+/// Seconds between two batches of notices: the document allows five minutes, and what comes sooner than every ten
+/// seconds is no batch; after an hour nobody would call it news.
+pub const BATCH_S: RangeInclusive<i64> = 10..=3_600;
+/// The document's five minutes.
+pub const BATCH_DEFAULT_S: i64 = 300;
 /// Where the journal is unless the file says otherwise.
 pub const STATE_DIRECTORY_DEFAULT: &str = "/var/lib/vend";
 /// Where the daemon listens unless the file says otherwise.
@@ -154,6 +159,28 @@ pub enum TimeTrust {
     System,
 }
 
+/// When songshu is told of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NotifyMode {
+    /// At once.
+    #[default]
+    Realtime,
+    /// Together, every `batch_s`.
+    Batch,
+}
+
+/// How songshu's `pay_status` is written; its table and its example disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PayStatusForm {
+    /// As in the example.
+    #[default]
+    Number,
+    /// As in the table.
+    Text,
+}
+
 /// The whole file. Absent keys have their default; what must be written is an `Option` that the check asks for.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -174,6 +201,8 @@ pub struct File {
     pub sale: SaleSection,
     /// What the machine tells of itself.
     pub telemetry: TelemetrySection,
+    /// Who is told of orders.
+    pub notify: NotifySection,
     /// Time.
     pub time: TimeSection,
     /// What the platform may have the machine do to itself.
@@ -380,6 +409,49 @@ impl Default for TelemetrySection {
     }
 }
 
+/// `[notify]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NotifySection {
+    /// Base of `/v1`; without it nobody is told.
+    pub url: Option<Spanned<String>>,
+    /// Plain http:// to another host than loopback is meant.
+    pub allow_plaintext: bool,
+    /// Trust these certificates instead of the system's.
+    pub ca_file: Option<Spanned<PathBuf>>,
+    /// The operator's account.
+    pub app_id: Option<Spanned<String>>,
+    /// Who buys, where a command does not say it.
+    pub openid: Option<Spanned<String>>,
+    /// Sign with the credential notify_secret.
+    pub signed: bool,
+    /// When.
+    pub mode: NotifyMode,
+    /// See [`BATCH_S`].
+    pub batch_s: Spanned<i64>,
+    /// How `pay_status` is written.
+    pub pay_status: PayStatusForm,
+    /// None of it counts: `?test=1`.
+    pub test: bool,
+}
+
+impl Default for NotifySection {
+    fn default() -> Self {
+        NotifySection {
+            url: None,
+            allow_plaintext: false,
+            ca_file: None,
+            app_id: None,
+            openid: None,
+            signed: true,
+            mode: NotifyMode::default(),
+            batch_s: Spanned::new(0..0, BATCH_DEFAULT_S),
+            pay_status: PayStatusForm::default(),
+            test: false,
+        }
+    }
+}
+
 /// `[time]`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -515,6 +587,7 @@ mod tests {
             ("broker.session_expiry_s", SESSION_EXPIRY_S),
             ("telemetry.heartbeat_s", HEARTBEAT_S),
             ("sale.serve_after_restart_s", SERVE_AFTER_RESTART_S),
+            ("notify.batch_s", BATCH_S),
         ] {
             let row = format!("`{key}` | `{}` | {} to {} |", coded()[key], range.start(), range.end());
             assert!(include_str!("../../docs/configuration.md").contains(&row), "{row}");
@@ -545,6 +618,8 @@ mod tests {
         (cloud.client_certificate, cloud.client_key) = (None, None);
         let sale = &mut with.sale;
         (sale.cloud, sale.url, sale.pay_url, sale.notify_url, sale.ca_file) = (None, None, None, None, None);
+        let notify = &mut with.notify;
+        (notify.url, notify.app_id, notify.openid, notify.ca_file) = (None, None, None, None);
         (with.cloud.ca_file, with.report.ca_file, with.telemetry.climate_s) = (None, None, None);
         with.web.listen = None;
         assert_eq!(with.to_toml().unwrap(), without.to_toml().unwrap());

@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod endpoint;
 pub mod file;
 pub mod host;
+mod notify;
 pub mod pem;
 pub mod problem;
 mod profile;
@@ -16,8 +17,9 @@ mod web;
 use crate::board::profile::Profile;
 use crate::excerpt::Source;
 use crate::order::instruction::Permission;
-use crate::order::key::MachineNo;
+use crate::order::key::{Id, MachineNo};
 use crate::order::motor::{Address, Slot};
+use crate::order::payment::OpenId;
 use crate::order::stock::Fen;
 use endpoint::Endpoint;
 use file::{File, Protocol, SellingCloud, Sync, TimeTrust, VerifyOrders, WebTokenFor, WhenUnknown};
@@ -49,6 +51,8 @@ pub struct Config {
     pub sale: Option<Sale>,
     /// How often the machine tells of itself.
     pub telemetry: Telemetry,
+    /// Who is told of every order; `None` where nobody is.
+    pub notify: Option<Notify>,
     /// When time counts.
     pub time_trust: TimeTrust,
     /// What the platform may have the machine do to itself.
@@ -128,6 +132,39 @@ pub struct Telemetry {
     pub heartbeat_s: u64,
     /// From one question for the climate to the next, in s; nothing if it is never asked.
     pub climate_s: Option<u64>,
+}
+
+/// How soon songshu is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotifyPace {
+    /// At once.
+    Realtime,
+    /// Together.
+    Batch {
+        /// From one batch to the next, in s.
+        every_s: u64,
+    },
+}
+
+/// Who is told of every order that the machine sees paid or makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notify {
+    /// Base of `/v1`.
+    pub endpoint: Endpoint,
+    /// Certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The operator's account.
+    pub app_id: Id,
+    /// Who buys, where a command does not say it.
+    pub openid: OpenId,
+    /// The credential notify_secret signs.
+    pub is_signed: bool,
+    /// How soon.
+    pub pace: NotifyPace,
+    /// `pay_status` is written as a text.
+    pub status_as_text: bool,
+    /// None of it counts.
+    pub is_test: bool,
 }
 
 /// The key of signatures over MQTT.

@@ -23,6 +23,8 @@ pub enum Place {
     Orders,
     /// `GET /v1/audit`: the [`Audit`].
     Audit,
+    /// `GET /v1/faults`: the [`crate::core::FaultLines`].
+    Faults,
     /// `POST /v1/service` with a [`Service`]: one [`crate::board::service::Reading`].
     Service,
     /// `POST /v1/pickup` with `{"code":"…"}`: one [`crate::core::Entry`].
@@ -51,10 +53,11 @@ pub enum Place {
 
 impl Place {
     /// All of them.
-    pub const ALL: [Place; 15] = [
+    pub const ALL: [Place; 16] = [
         Place::Status,
         Place::Orders,
         Place::Audit,
+        Place::Faults,
         Place::Service,
         Place::Pickup,
         Place::Codes,
@@ -76,6 +79,7 @@ impl Place {
             Place::Status => "/v1/status",
             Place::Orders => "/v1/orders",
             Place::Audit => "/v1/audit",
+            Place::Faults => "/v1/faults",
             Place::Service => "/v1/service",
             Place::Pickup => "/v1/pickup",
             Place::Codes => "/v1/pickup/codes",
@@ -97,6 +101,7 @@ impl Place {
             Place::Status
             | Place::Orders
             | Place::Audit
+            | Place::Faults
             | Place::Codes
             | Place::LastTest
             | Place::Slots
@@ -122,6 +127,8 @@ pub enum Ask {
     Orders,
     /// At [`Place::Audit`].
     Audit,
+    /// At [`Place::Faults`].
+    Faults,
     /// At [`Place::Service`].
     Service(Service),
     /// At [`Place::Pickup`].
@@ -161,6 +168,7 @@ impl Ask {
             Ask::Status => Place::Status,
             Ask::Orders => Place::Orders,
             Ask::Audit => Place::Audit,
+            Ask::Faults => Place::Faults,
             Ask::Service(_) => Place::Service,
             Ask::Pickup(_) => Place::Pickup,
             Ask::Codes => Place::Codes,
@@ -191,6 +199,7 @@ impl Ask {
             Ask::Status
             | Ask::Orders
             | Ask::Audit
+            | Ask::Faults
             | Ask::Codes
             | Ask::LastTest
             | Ask::Slots

@@ -386,6 +386,7 @@ impl Core {
             self.start_next(now);
         }
         self.save(&key, [After::Ack(tag), After::Received(said)]);
+        self.notify_of_command(now, &put);
         if is_final {
             self.report(now, &key);
         }
@@ -422,7 +423,7 @@ impl Core {
     }
 
     fn limit(&self) -> Limit {
-        let (open, reports, calls) = (self.queue.len(), self.orders.len(), self.calls.open());
+        let (open, reports, calls) = (self.queue.len(), self.orders.len(), self.calls.open_beside_notices());
         let limits = self.settings.limits;
         let reserve = limits.refusal_reserve;
         if reports >= limits.reports_open.saturating_add(reserve) || calls >= limits.calls_open.saturating_add(reserve)

@@ -8,7 +8,10 @@ use super::outbox::Parcel;
 use super::platform::denies_order;
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::call;
-use crate::order::call::{Call, CallRecord, Subject, Way};
+use crate::cloud::orders::AnswerError;
+use crate::cloud::orders::interface::Failure;
+use crate::order::call::{Call, CallRecord, Operation, Subject, Way};
+use crate::order::payment::{Notice, Payment};
 use crate::order::record::{self, RecordKey};
 use crate::order::report::{Answer, Copy, DeadReason, Next};
 use crate::order::time::Now;
@@ -32,6 +35,8 @@ pub(super) struct Calls {
     open_count: usize,
     /// Those that were refused for good: at most [`CALLS_DEAD_MAX`], so that they may be looked through.
     dead: BTreeSet<u64>,
+    /// The notices among the open ones, which have a bound of their own.
+    open_notices: BTreeSet<u64>,
     last: u64,
     /// The last call of former lives.
     recovered: u64,
@@ -41,6 +46,33 @@ impl Calls {
     /// Calls that are not yet taken.
     pub(super) const fn open(&self) -> usize {
         self.open_count
+    }
+
+    /// The same without what only wants to be known, and stops no vend.
+    pub(super) fn open_beside_notices(&self) -> usize {
+        self.open_count.saturating_sub(self.open_notices.len())
+    }
+
+    pub(super) fn open_notices(&self) -> usize {
+        self.open_notices.len()
+    }
+
+    /// The open notices, oldest first.
+    pub(super) fn notices(&self) -> impl Iterator<Item = u64> {
+        self.open_notices.iter().copied()
+    }
+
+    /// What the call tells songshu, if it is open and tells it anything.
+    pub(super) fn notice(&self, number: u64) -> Option<&Notice> {
+        match &self.get(number).filter(|record| record.is_open())?.call.way {
+            Way::Http(Operation::Notify(notice)) => Some(notice),
+            _ => None,
+        }
+    }
+
+    /// A notice of a payment is open.
+    pub(super) fn tells_a_payment(&self, subject: &Subject) -> bool {
+        self.of(subject).any(|number| self.notice(number).is_some_and(|notice| notice.payment != Payment::Unpaid))
     }
 
     /// Calls in the dead letters.
@@ -73,6 +105,9 @@ impl Calls {
             self.dead.insert(record.number);
         } else if self.open.entry(record.call.subject.clone()).or_default().insert(record.number) {
             self.open_count += 1;
+            if let Way::Http(Operation::Notify(_)) = &record.call.way {
+                self.open_notices.insert(record.number);
+            }
         }
         self.all.insert(record.number, record);
     }
@@ -85,6 +120,7 @@ impl Calls {
         }
         let Some(open) = self.open.get_mut(&record.call.subject) else { return };
         self.open_count -= usize::from(open.remove(&number));
+        self.open_notices.remove(&number);
         if open.is_empty() {
             self.open.remove(&record.call.subject);
         }
@@ -114,7 +150,9 @@ impl Core {
     /// False when it was left out.
     pub(super) fn call(&mut self, now: Now, call: Call) -> bool {
         let is_new_subject = !self.calls.is_open(&call.subject);
-        if call.newest_wins && is_new_subject && self.calls.open() >= self.settings.limits.calls_open {
+        let is_notice = matches!(call.way, Way::Http(Operation::Notify(_)));
+        let is_full = self.calls.open_beside_notices() >= self.settings.limits.calls_open;
+        if call.newest_wins && is_new_subject && !is_notice && is_full {
             self.counters.calls_left_out += 1;
             self.note(Level::Warn, "call_left_out", format!("too many calls are open; not told: {}", call.subject));
             return false;
@@ -195,14 +233,20 @@ impl Core {
             }
             Way::Publish { .. } => return None,
         };
-        let account = self.settings.cloud.account.as_ref()?;
-        let request = call::request(account, &self.settings.machine_no, operation, record.timestamp_s);
-        Some(self.cloud_request(request))
+        match operation {
+            Operation::Refund { order_id } => {
+                let account = self.settings.cloud.account.as_ref()?;
+                let request = call::refund(account, &self.settings.machine_no, order_id, record.timestamp_s);
+                Some(self.cloud_request(request))
+            }
+            Operation::Notify(notice) => self.request_of_notice(notice),
+            Operation::TellPaid(paid) => self.request_of_payment(paid),
+        }
     }
 
     /// What the cloud's answer means for a call. What was done before is as good as done now; a refusal that is about us
     /// (credentials, signature, machine) says nothing about the call, and may pass when a person mends it.
-    pub(super) fn meaning_for_call(&mut self, number: u64, answer: &HttpAnswer) -> Answer {
+    pub(super) fn meaning_for_call(&mut self, now: Now, number: u64, answer: &HttpAnswer) -> Answer {
         let later = Answer::Later { retry_after_s: answer.retry_after_s };
         let Some(record) = self.calls.get(number) else { return later };
         let operation = match &record.call.way {
@@ -216,9 +260,12 @@ impl Core {
         let meaning = match error.class() {
             RetryClass::AlreadyDone => Answer::Taken,
             RetryClass::Retry => later,
-            RetryClass::Final if denies_order(&error) => Answer::Never(reason),
+            RetryClass::Final if denies_for_good(&error) => Answer::Never(reason),
             RetryClass::Final => Answer::Unwelcome(reason),
         };
+        if let Failure::Answer(error) = &error {
+            self.log_fault(now, number, Ok(error));
+        }
         self.note(Level::Warn, "call_refused", text);
         meaning
     }
@@ -243,6 +290,9 @@ impl Core {
             }
             Next::Done => {
                 self.counters.calls_settled += u64::from(answer == Answer::Taken);
+                if answer == Answer::Taken {
+                    self.mend_fault(now, number);
+                }
                 self.end_call(now, number);
             }
             // The newer state goes instead.
@@ -250,6 +300,11 @@ impl Core {
             again => self.try_again(now, Parcel::Call(number), again),
         }
         self.save_record_lazily(now, RecordKey::Call(number));
+    }
+
+    /// It will not be told: too many newer ones wait with it.
+    pub(super) fn bury_call(&mut self, now: Now, number: u64) {
+        self.on_call_answered(now, number, Answer::Never(DeadReason::Crowded));
     }
 
     /// The call is over: its record goes with the next commit.
@@ -278,5 +333,15 @@ impl Core {
             self.note(Level::Error, "dead_call_forgotten", format!("{text}: {CALLS_DEAD_MAX} newer ones are kept"));
             self.end_call(now, number);
         }
+    }
+}
+
+/// The refusal is about what is told and not about us. The other clouds name a code for each; what they say of a wrong
+/// signature or a missing permission is final by their documents.
+const fn denies_for_good(error: &Failure) -> bool {
+    match error {
+        Failure::Api(error) => denies_order(error),
+        Failure::Answer(error) => matches!(error, AnswerError::Refused { .. }),
+        Failure::Unfit(_) => true,
     }
 }

@@ -199,6 +199,7 @@ impl Core {
             RecordKey::Instructions => record::encode_instructions(&self.instructions.memory).map(Some),
             RecordKey::Audit(number) => self.audit_entry(*number).map(record::encode_audit).transpose(),
             RecordKey::Sale(number) => self.sales.record(*number),
+            RecordKey::Fault(number) => self.faults.get(*number).map(record::encode_fault).transpose(),
             RecordKey::Slot(address, slot) => self.slots.get((*address, *slot)).map(record::encode_slot).transpose(),
         }
     }

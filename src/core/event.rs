@@ -44,6 +44,8 @@ pub enum CertificateOf {
     Cloud,
     /// The authorities of merchants.
     Merchants,
+    /// The authorities of whoever is told of orders.
+    Notified,
 }
 
 impl CertificateOf {
@@ -59,7 +61,9 @@ impl CertificateOf {
         match self {
             CertificateOf::OwnForBroker => "put a new [broker] client_certificate and client_key there; no restart",
             CertificateOf::OwnForCloud => "put a new [cloud] client_certificate and client_key there; no restart",
-            CertificateOf::Broker | CertificateOf::Cloud | CertificateOf::Merchants => "tell whoever runs that server",
+            CertificateOf::Broker | CertificateOf::Cloud | CertificateOf::Merchants | CertificateOf::Notified => {
+                "tell whoever runs that server"
+            }
         }
     }
 }
@@ -72,6 +76,7 @@ impl fmt::Display for CertificateOf {
             CertificateOf::OwnForCloud => "this machine's certificate for the cloud",
             CertificateOf::Cloud => "the cloud's certificate",
             CertificateOf::Merchants => "the merchants' authorities",
+            CertificateOf::Notified => "the authorities of [notify]",
         })
     }
 }
@@ -303,6 +308,8 @@ pub enum Audience {
     Merchant,
     /// The configured cloud.
     Cloud,
+    /// The cloud of `[notify]`.
+    Notify,
     /// The cloud that sells, where that is another one.
     Seller,
 }

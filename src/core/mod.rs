@@ -12,6 +12,8 @@
 //! | `drive` | the line: one unit at a time, from intent to outcome |
 //! | `outbox` | reports and calls until they are taken |
 //! | `calls` | what the platform must be told: durable first, in order, at least once |
+//! | `notify` | songshu is told of every order |
+//! | `payments` | course is told of payments, and the log of what went wrong with it |
 //! | `own` | orders of the machine's own: for whoever stands there; test vends |
 //! | `channel_test` | test vends that the platform wants |
 //! | `pickup` | pickup codes: kept, entered, used once |
@@ -42,9 +44,11 @@ mod drive;
 pub mod event;
 mod gate;
 mod instructions;
+mod notify;
 mod outbox;
 mod own;
 mod pace;
+mod payments;
 mod pickup;
 mod platform;
 mod quality;
@@ -64,8 +68,10 @@ pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REFUSAL_RESERVE, REPORTS_OPEN_MAX,
 pub use calls::{CALLS_DEAD_MAX, CALLS_OPEN_MAX};
 pub use certificates::{CertificateLine, CertificateState, WARN_DAYS};
 pub use instructions::{AUDIT_KEPT, AuditLine, REFRESH_PAUSE_MS, REFUSAL_PAUSE_MS};
+pub use notify::{NOTICES_OPEN_MAX, NotifySettings};
 pub use own::{PICKUP_WAIT_MS, Reply, SlotTest, TEST_WAIT_MS, TestLine};
 pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
+pub use payments::{FaultLine, FaultLines, PaymentSettings};
 pub use pickup::{CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS};
 pub use quality::{HOURS_KEPT, LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;
@@ -82,6 +88,7 @@ use crate::board::profile::Profile;
 use crate::board::service::ServiceError;
 use crate::cloud::open_platform::Account;
 use crate::cloud::sign::SigningKey;
+use crate::order::fault::FaultLog;
 use crate::order::instruction::Permission;
 use crate::order::key::{Key, MachineNo};
 use crate::order::life::{Forbidden, Order};
@@ -134,6 +141,10 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
     /// Sales at the machine; nothing where there are none.
     pub sale: Option<SaleSettings>,
+    /// Who is told of every order, if anybody.
+    pub notify: Option<NotifySettings>,
+    /// Who is told of payments, if anybody.
+    pub payments: Option<PaymentSettings>,
     /// How much may be open and how much is remembered.
     pub limits: Limits,
 }
@@ -258,6 +269,8 @@ pub struct Core {
     line: drive::Line,
     outbox: outbox::Outbox,
     calls: calls::Calls,
+    notices: notify::Notices,
+    faults: FaultLog,
     codes: pickup::Codes,
     tests: own::Tests,
     platform: platform::Platform,
@@ -348,6 +361,7 @@ impl Core {
             self.ask_about_sales(now);
             self.fetch_catalogue(now);
             self.tell_of_the_machine(now);
+            self.send_the_batch(now);
             self.send_what_is_due(now);
             self.forget_the_old(now);
         }
@@ -372,6 +386,7 @@ impl Core {
             self.line.deadline().filter(|_| at_work),
             self.queue.deadline().filter(|_| at_work),
             self.outbox.deadline().filter(|_| running),
+            self.notices.deadline().filter(|_| running),
             self.platform.deadline().filter(|_| running),
             self.results_deadline().filter(|_| running && self.has_room_to_ask()),
             self.sales_deadline().filter(|_| running),

@@ -241,9 +241,16 @@ impl Core {
 
     /// The call is durable: it may leave.
     pub(super) fn offer_call(&mut self, now: Now, number: u64) {
+        if !self.waits_for_its_batch(now, number) {
+            self.enter_call(now, number);
+            self.send_what_is_due(now);
+        }
+    }
+
+    /// The call leaves as soon as its host lets it.
+    pub(super) fn enter_call(&mut self, now: Now, number: u64) {
         if self.calls.get(number).is_some_and(CallRecord::is_open) {
             self.enter(now, Parcel::Call(number));
-            self.send_what_is_due(now);
         }
     }
 
@@ -395,7 +402,7 @@ impl Core {
             return;
         };
         let meaning = match (&parcel, &answer) {
-            (Parcel::Call(number), Ok(answer)) => self.meaning_for_call(*number, answer),
+            (Parcel::Call(number), Ok(answer)) => self.meaning_for_call(now, *number, answer),
             (_, Ok(answer)) => Answer::of_status(answer.status, answer.retry_after_s),
             (_, Err(failure)) => match failure.kind {
                 FailureKind::BadTarget => Answer::Never(DeadReason::BadTarget),
@@ -417,6 +424,9 @@ impl Core {
                 Parcel::Call(number) => ("call_not_taken", format!("call {number}")),
             };
             self.note(level, what, format!("{parcel} at {host}: {why}"));
+        }
+        if let (Parcel::Call(number), Err(failure)) = (&parcel, &answer) {
+            self.log_fault(now, *number, Err(&failure.why));
         }
         self.on_parcel_answered(now, &parcel, meaning);
     }

@@ -10,7 +10,7 @@ use super::slots::{SlotError, SlotLine};
 use super::{Core, Phase};
 use crate::board::driver::{Address, LineState, Slot};
 use crate::board::service::ServiceError;
-use crate::order::command::{BodyDigest, Echo, Put, Turns};
+use crate::order::command::{BodyDigest, Echo, Put, Sold, Turns};
 use crate::order::key::{Key, Own};
 use crate::order::life::{Arrival, Order, State, Unit};
 use crate::order::outcome::{Reason, UnitOutcome};
@@ -104,6 +104,7 @@ impl Core {
             notify_url: None,
             echo: Echo::default(),
             digest: BodyDigest([0; 16]),
+            sold: Sold::default(),
             turns: Ok(turns),
         };
         self.ledger.arrivals += 1;

@@ -10,6 +10,7 @@ use super::drive::Line;
 use super::event::{Effect, Level};
 use super::gate::Queue;
 use super::instructions::Instructions;
+use super::notify::Notices;
 use super::outbox::Outbox;
 use super::own::Tests;
 use super::pace::Pace;
@@ -21,6 +22,7 @@ use super::sync::Results;
 use super::telemetry::Telemetry;
 use super::{Core, Counters, Phase, Start};
 use crate::cloud::device::ReceivedState;
+use crate::order::fault::FaultLog;
 use crate::order::key::Key;
 use crate::order::life::{Refund, State};
 use crate::order::outcome::{Reason, UnitOutcome};
@@ -76,6 +78,8 @@ impl Core {
             line: Line::new(driver, now.boot),
             outbox: Outbox::default(),
             calls: Calls::default(),
+            notices: Notices::default(),
+            faults: FaultLog::default(),
             codes: Codes::default(),
             tests: Tests::default(),
             platform: Platform::default(),
@@ -116,6 +120,7 @@ impl Core {
         self.recover_slots(std::mem::take(&mut records.slots));
         let mut on_line: Vec<(u64, Key, usize)> = Vec::new();
         self.take_calls(now, records.calls);
+        self.recall_faults(std::mem::take(&mut records.faults));
         self.tell_recovered_slots_anew(now);
         for mut order in records.orders {
             let key = order.key.clone();

@@ -180,6 +180,7 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
         Place::Status => Ask::Status,
         Place::Orders => Ask::Orders,
         Place::Audit => Ask::Audit,
+        Place::Faults => Ask::Faults,
         Place::Service => match read_service(&body) {
             Ok(service) if service.acts() && !peer.may_act => return refuse_to_act(peer, "service_refused", &service),
             Ok(service) => {

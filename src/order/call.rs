@@ -2,6 +2,7 @@
 //! written in the batch that carries its reason (rule 40).
 
 use super::key::Id;
+use super::payment::{Notice, Paid, Payment};
 use super::report::Copy;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -24,8 +25,8 @@ impl fmt::Display for Subject {
     }
 }
 
-/// A call of the platform's open API that changes something there. A record of the journal: variants are added at the
-/// end. `cloud::call` knows the request and the proof of success of each.
+/// A call that changes something at a cloud, or tells it something that it must know. A record of the journal: variants
+/// are added at the end. `cloud::call` knows the proof of success of each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operation {
     /// PUT status 2: this order is to be refunded (cloud 1.5).
@@ -33,6 +34,10 @@ pub enum Operation {
         /// The platform's order.
         order_id: Id,
     },
+    /// songshu hears of an order (seed 000).
+    Notify(Box<Notice>),
+    /// course hears of a payment (seed 001, section 6.2).
+    TellPaid(Box<Paid>),
 }
 
 /// How the platform is told.
@@ -95,6 +100,13 @@ impl fmt::Display for CallRecord {
             Way::Tell { .. } => write!(f, "call {} about {}: told to the merchant", self.number, self.call.subject),
             Way::Http(Operation::Refund { .. }) => {
                 write!(f, "call {} about {}: to be refunded", self.number, self.call.subject)
+            }
+            Way::Http(Operation::Notify(notice)) => {
+                let told = if notice.payment == Payment::Unpaid { "made" } else { "paid" };
+                write!(f, "call {} about {}: {told}", self.number, self.call.subject)
+            }
+            Way::Http(Operation::TellPaid(paid)) => {
+                write!(f, "call {} about {}: {}", self.number, self.call.subject, paid.result.as_str())
             }
         }
     }

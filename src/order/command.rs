@@ -3,6 +3,8 @@
 use super::key::Key;
 use crate::order::motor::{Address, FloorType, Slot};
 use crate::order::outcome::Reason;
+use crate::order::payment::OpenId;
+use crate::order::stock::Fen;
 use serde::{Deserialize, Serialize};
 
 /// Most units of one order.
@@ -47,6 +49,15 @@ pub struct Echo {
     pub msg_id: Option<Box<str>>,
 }
 
+/// What a command says of the sale behind it. It decides nothing about the vend; other clouds may be told of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sold {
+    /// What was paid.
+    pub amount: Option<Fen>,
+    /// Who bought.
+    pub openid: Option<OpenId>,
+}
+
 /// A verified `device.delivery.put` with a usable key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Put {
@@ -64,6 +75,8 @@ pub struct Put {
     pub echo: Echo,
     /// What tells two commands of one key apart.
     pub digest: BodyDigest,
+    /// What it says of the sale.
+    pub sold: Sold,
     /// What is to be turned, or why this command can never be driven (invalid, slot, ambiguous): a refusal under
     /// the key, like any other outcome (order-life, rule 9).
     pub turns: Result<Turns, Reason>,

@@ -579,6 +579,7 @@ mod tests {
             notify_url: None,
             echo: Echo::default(),
             digest: BodyDigest([0; 16]),
+            sold: crate::order::command::Sold::default(),
             turns: Ok(turns),
         };
         Order::new(&put, 1, Arrival { wall: UnixMs(0), boot: BootMs(0), boot_id: BootId([0; 16]), trusted: None })

@@ -4,6 +4,7 @@
 //! kind's with a byte below, which no id has.
 
 use super::call::CallRecord;
+use super::fault::Fault;
 use super::format_1::Order1;
 use super::instruction::{AuditEntry, Memory};
 use super::key::{Id, Key, MachineNo};
@@ -121,6 +122,8 @@ pub enum RecordKey {
     Slot(Address, Slot),
     /// The sale of this number.
     Sale(u64),
+    /// The fault of this number: a payment that could not be told.
+    Fault(u64),
 }
 
 /// Before the id in the key of [`RecordKey::Code`].
@@ -135,6 +138,8 @@ const AUDIT_KIND: u8 = 0x11;
 const SALE_KIND: u8 = 0x22;
 /// Before address and slot in the key of [`RecordKey::Slot`].
 const SLOT_KIND: u8 = 0x21;
+/// Before the number in the key of [`RecordKey::Fault`].
+const FAULT_KIND: u8 = 0x23;
 
 impl RecordKey {
     /// The bytes under which the journal keeps the record.
@@ -148,6 +153,7 @@ impl RecordKey {
             RecordKey::Instructions => INSTRUCTIONS_KEY.to_vec(),
             RecordKey::Audit(number) => [&[AUDIT_KIND][..], &number.to_be_bytes()].concat(),
             RecordKey::Sale(number) => [&[SALE_KIND][..], &number.to_be_bytes()].concat(),
+            RecordKey::Fault(number) => [&[FAULT_KIND][..], &number.to_be_bytes()].concat(),
             RecordKey::Slot(address, slot) => {
                 let [high, low] = slot.0.to_be_bytes();
                 vec![SLOT_KIND, address.get(), high, low]
@@ -175,6 +181,8 @@ pub struct Records {
     pub slots: Vec<SlotRecord>,
     /// Sales at the machine, oldest first.
     pub sales: Vec<Sale>,
+    /// Payments that could not be told, oldest first.
+    pub faults: Vec<Fault>,
 }
 
 impl Records {
@@ -217,6 +225,13 @@ impl Records {
                     return Err(RecordError::MisplacedAudit { inside: entry.number });
                 }
                 self.audit.push(entry);
+            }
+            Some(&FAULT_KIND) => {
+                let fault: Fault = decode(bytes)?;
+                if RecordKey::Fault(fault.number).to_bytes() != key {
+                    return Err(RecordError::MisplacedFault { inside: fault.number });
+                }
+                self.faults.push(fault);
             }
             _ if key == INSTRUCTIONS_KEY => self.instructions = Some(Box::new(decode(bytes)?)),
             Some(&SALE_KIND) => {
@@ -266,6 +281,12 @@ pub enum RecordError {
     /// The audit entry's number is not the one that it lies under.
     #[error("the audit entry {inside} lies under another key")]
     MisplacedAudit {
+        /// The number inside.
+        inside: u64,
+    },
+    /// The fault's number is not the one that it lies under.
+    #[error("fault {inside} lies under another key")]
+    MisplacedFault {
         /// The number inside.
         inside: u64,
     },
@@ -393,6 +414,14 @@ pub fn encode_instructions(memory: &Memory) -> Result<Vec<u8>, RecordError> {
 /// [`RecordError::TooLarge`]; cannot happen, since its detail is bounded.
 pub fn encode_audit(entry: &AuditEntry) -> Result<Vec<u8>, RecordError> {
     encode(entry)
+}
+
+/// A fault as bytes.
+///
+/// # Errors
+/// [`RecordError::TooLarge`]; cannot happen, since what is foreign in it is cut.
+pub fn encode_fault(fault: &Fault) -> Result<Vec<u8>, RecordError> {
+    encode(fault)
 }
 
 /// What lies in a slot, as bytes.

@@ -19,6 +19,8 @@ pub enum DeadReason {
     BadTarget,
     /// The receiver said 4xx too often; the last status.
     Status(u16),
+    /// Too many newer ones waited with it.
+    Crowded,
 }
 
 /// One copy of a report on its way to one receiver.

@@ -10,6 +10,7 @@ pub mod command;
 pub mod http_server;
 pub mod mosquitto;
 pub mod mount;
+pub mod order_clouds;
 pub mod platform;
 pub mod receiver;
 pub mod record;

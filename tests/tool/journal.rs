@@ -26,6 +26,7 @@ fn order(number: u64, quantity: u8) -> Order {
         notify_url: Some(URL.into()),
         echo: Echo::default(),
         digest: BodyDigest([7; 16]),
+        sold: vend::order::command::Sold::default(),
         turns: Ok(Turns {
             address: Address::new(1).unwrap(),
             slot: Slot(3),

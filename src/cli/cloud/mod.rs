@@ -3,6 +3,7 @@
 
 mod caller;
 mod change;
+mod faults;
 mod show;
 mod simulate;
 
@@ -24,7 +25,9 @@ pub enum CloudCommand {
     /// A call of its open API.
     #[command(flatten)]
     Call(Call),
-    /// A stand-in for the platform of this machine, until SIGINT or SIGTERM
+    /// The log of payments that the cloud which sells could not be told of
+    Faults(faults::FaultsArgs),
+    /// A stand-in for the platform of this machine, or for another cloud, until SIGINT or SIGTERM
     Simulate(simulate::SimulateArgs),
 }
 
@@ -384,6 +387,7 @@ impl CloudCommand {
     pub fn output(&self) -> OutputArgs {
         match self {
             CloudCommand::Call(call) => call.cloud().output,
+            CloudCommand::Faults(args) => args.output,
             CloudCommand::Simulate(_) => OutputArgs::default(),
         }
     }
@@ -397,6 +401,7 @@ impl CloudCommand {
 pub fn run(command: &CloudCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
     match command {
         CloudCommand::Call(call) => ask(call, out),
+        CloudCommand::Faults(args) => faults::run(args, out),
         CloudCommand::Simulate(args) => simulate::run(args, out),
     }
 }

@@ -10,6 +10,7 @@ use super::request::{Session, parameters, request};
 use super::walk::Page;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::key::Id;
+pub use crate::order::payment::{Paid, PaidWith, PaymentResult, TradeNo};
 use crate::order::time::UnixMs;
 
 /// Orders of one page that are asked for.
@@ -24,10 +25,6 @@ pub struct AlbumId(pub u64);
 /// The platform's own order number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OrderId(pub Id);
-
-/// The platform's name of an order towards a payment system; there it is called `out_trade_no`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TradeNo(pub Id);
 
 /// The caller, who is logged in.
 #[derive(Debug, Clone)]
@@ -51,82 +48,6 @@ impl Which {
     pub fn of(id: Option<OrderId>, trade_no: Option<TradeNo>) -> Option<Which> {
         id.map(Which::Id).or_else(|| trade_no.map(Which::TradeNo))
     }
-}
-
-/// Where a payment was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PaidWith {
-    /// 1, /orders/wxpay.
-    WeChat,
-    /// 2, /orders/alipay.
-    Alipay,
-}
-
-impl PaidWith {
-    /// The last part of the path that is told of its payments.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            PaidWith::WeChat => "wxpay",
-            PaidWith::Alipay => "alipay",
-        }
-    }
-}
-
-/// What came of a payment, in the document's spellings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PaymentResult {
-    /// 2: paid.
-    Two,
-    /// SUCCESS: paid.
-    Success,
-    /// Anything else: not paid.
-    Failed,
-}
-
-impl PaymentResult {
-    /// Reads what a payment system says. Only the two spellings mean paid.
-    #[must_use]
-    pub fn parse(text: &str) -> PaymentResult {
-        match text {
-            "2" => PaymentResult::Two,
-            "SUCCESS" => PaymentResult::Success,
-            _ => PaymentResult::Failed,
-        }
-    }
-
-    /// Whether the order is paid.
-    #[must_use]
-    pub const fn is_paid(self) -> bool {
-        matches!(self, PaymentResult::Two | PaymentResult::Success)
-    }
-
-    /// What is written. For a failure the document leaves the word open; this is the one of WeChat's payments.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            PaymentResult::Two => "2",
-            PaymentResult::Success => "SUCCESS",
-            PaymentResult::Failed => "FAIL",
-        }
-    }
-}
-
-/// What the platform is told of a payment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Paid {
-    /// Where it was made.
-    pub with: PaidWith,
-    /// What came of it.
-    pub result: PaymentResult,
-    /// The order.
-    pub trade_no: TradeNo,
-    /// The payment system's name of the payment.
-    pub third_trade_no: String,
-    /// The payment system's name of the buyer.
-    pub third_buyer_id: String,
-    /// What was paid.
-    pub amount: Fen,
 }
 
 impl Account {

@@ -11,9 +11,11 @@ use super::request::{escape, request};
 use crate::cloud::envelope::to_json;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::civil::{Civil, Zone};
-use crate::order::key::Id;
+use crate::order::key::{Id, Key};
+pub use crate::order::payment::{BadOpenId, Notice, OpenId, Payment};
 use crate::order::time::UnixMs;
 use hmac::{Hmac, Mac};
+use md5::{Digest as _, Md5};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha1::Sha1;
@@ -25,8 +27,6 @@ pub const BASE_PATH: &str = "/v1";
 pub const SIGNATURE_HEADER: &str = "X-Hub-Signature";
 /// How old a signed question may be, in s (songshu: `signature`).
 pub const QUESTION_AGE_MAX_S: u64 = 300;
-/// Longest openid, in characters: four times what WeChat gives out.
-const OPENID_CHARS_MAX: usize = 128;
 
 /// The secret that was agreed on with the platform. Never shown.
 #[derive(Clone)]
@@ -144,59 +144,6 @@ pub enum StatusForm {
     Text,
 }
 
-/// What the platform knows a buyer by: visible ASCII characters, 1 to 128.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct OpenId(Box<str>);
-
-/// A text that is no openid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an openid has 1 to {OPENID_CHARS_MAX} visible ASCII characters")]
-pub struct BadOpenId;
-
-impl OpenId {
-    /// # Errors
-    /// When it is none.
-    pub fn parse(text: &str) -> Result<OpenId, BadOpenId> {
-        let fits = (1..=OPENID_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        if fits { Ok(OpenId(text.into())) } else { Err(BadOpenId) }
-    }
-}
-
-/// Says little: it names a person.
-impl fmt::Debug for OpenId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OpenId(hidden)")
-    }
-}
-
-/// Whether and when an order was paid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Payment {
-    /// Not yet. `pay_time` is empty then.
-    Unpaid,
-    /// Then.
-    PaidAt(UnixMs),
-}
-
-/// What the platform is told of one order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// The order, under a name that no other order has.
-    pub order_id: Id,
-    /// Who buys.
-    pub openid: OpenId,
-    /// When the order was created.
-    pub created_at: UnixMs,
-    /// Whether it is paid.
-    pub payment: Payment,
-    /// What it costs.
-    pub amount: Fen,
-    /// What is bought, in any script; the field is called `book`.
-    pub title: Option<String>,
-    /// `?test=1`: an order that does not count.
-    pub is_test: bool,
-}
-
 /// By what the platform knows this machine's operator.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -255,7 +202,7 @@ impl Account {
                 StatusForm::Number => Status::Number(digit),
                 StatusForm::Text => Status::Text(text),
             },
-            openid: &notice.openid.0,
+            openid: notice.openid.reveal(),
             book: notice.title.as_ref().map(|title| title.chars().take(TEXT_CHARS_MAX).collect()),
         });
         let mut path = format!("{BASE_PATH}/");
@@ -268,6 +215,15 @@ impl Account {
         call.headers.extend(signature);
         call
     }
+}
+
+/// The name of an order: that of one line of the platform's order, since each is an order of the machine's, with its own
+/// amount. A name that would be too long is told as its MD5.
+#[must_use]
+pub fn name_of(key: &Key) -> Option<Id> {
+    let name = format!("{}-{}", key.order_id, key.record_id);
+    let digest = || Md5::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    Id::parse(&name).or_else(|_| Id::parse(&digest())).ok()
 }
 
 /// What a code means: those that begin with 4 are final, all others pass (songshu: `errcodes`).

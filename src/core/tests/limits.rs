@@ -18,6 +18,7 @@ pub(super) fn refused(number: usize, issued_at_s: u64, drive_until_s: u64) -> Or
         notify_url: None,
         echo: Echo::default(),
         digest: BodyDigest([0; 16]),
+        sold: crate::order::command::Sold::default(),
         turns: Err(Reason::Invalid),
     };
     let arrival = Arrival { wall: UnixMs(0), boot: BootMs(0), boot_id: BootId([1; 16]), trusted: None };

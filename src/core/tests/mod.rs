@@ -11,6 +11,8 @@ mod limits;
 mod mark;
 mod matrix;
 mod missed;
+mod notify;
+mod payments;
 mod pickup;
 mod review;
 mod rules;

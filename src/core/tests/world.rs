@@ -158,6 +158,8 @@ pub(super) fn settings() -> Settings {
         allow: BTreeSet::new(),
         boot_id: BootId([1; 16]),
         seed: 7,
+        notify: None,
+        payments: None,
         telemetry: TelemetrySettings { heartbeat_ms: 300_000, climate_ms: None },
         sale: None,
         // Tests that bring thousands at once are about other limits.

@@ -247,6 +247,9 @@ pub enum Broken {
         /// How many may be.
         limit: usize,
     },
+    /// songshu never heard of an order, and no dead letter says so.
+    #[error("order {0} was acknowledged, and songshu never heard of it")]
+    NotNoticed(Key),
     /// A refund though goods were dropped.
     #[error("order {0} was refunded though goods were dropped")]
     WrongRefund(Key),
@@ -386,6 +389,11 @@ impl Judge {
 
     pub(super) fn acknowledged(&mut self, key: Key) {
         self.acknowledged.insert(key);
+    }
+
+    /// Orders whose commands were acknowledged by this journal.
+    pub(super) fn acknowledged_keys(&self) -> impl Iterator<Item = &Key> {
+        self.acknowledged.iter()
     }
 
     /// The cloud refuses for good to change an order.

@@ -7,22 +7,32 @@ use crate::cloud::envelope::{self, Fields};
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::orders::platform::Platform;
 use crate::cloud::orders::seller::Seller;
+use crate::cloud::orders::batch::Pace;
+use crate::cloud::orders::songshu::{self, NoticeSecret, OpenId, StatusForm};
 use crate::cloud::pickup::PUT_METHOD;
 use crate::cloud::report::REPORT_METHOD;
 use crate::cloud::sign::SigningKey;
 use crate::cloud::telemetry::{PRODUCT_METHOD, RESTOCK_METHOD};
+use crate::core::NotifySettings;
 use crate::core::event::{Audience, FailureKind, HttpAnswer, HttpFailure, Request};
 use crate::core::{Goods, SaleSettings};
+use crate::order::call::{CallRecord, Operation, Way};
+use crate::order::civil::Zone;
 use crate::order::key::{Id, IdError, Key, MachineNo};
 use crate::order::motor::{Address, Slot};
 use crate::order::stock::{Fen, SlotRecord};
 use crate::order::time::UnixMs;
 use crate::sim::cloud::{SimCloud, SimOrder, SimProduct, StandIn as _};
+use crate::sim::clouds::songshu::SimSongshu;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Base of the simulated cloud.
 pub(super) const CLOUD_URL: &str = "https://cloud.example";
+/// Base of the simulated songshu.
+const SONGSHU_URL: &str = "https://songshu.example";
+/// Batches come so often, in ms.
+const BATCH_MS: u64 = 300_000;
 /// Each slot is filled with so many goods, more than any run takes out.
 pub(super) const FILLED_WITH: u16 = 500;
 /// Every order's record.
@@ -52,6 +62,7 @@ pub(super) struct Outside {
     cloud: SimCloud,
     /// Orders that were paid at the machine.
     paid: BTreeSet<u64>,
+    songshu: SimSongshu,
     /// When each command is given up, by the platform's order, in ms of the run.
     given_up_at_ms: BTreeMap<u64, u64>,
 }
@@ -100,7 +111,7 @@ impl Outside {
             };
             cloud.products.insert(SOLD, product);
         }
-        Outside { cloud, paid: BTreeSet::new(), given_up_at_ms }
+        Outside { cloud, paid: BTreeSet::new(), songshu: SimSongshu::new(None, Some(notice_secret())), given_up_at_ms }
     }
 
     /// The machine sells at the platform, whatever slot is chosen.
@@ -142,6 +153,46 @@ impl Outside {
 
     pub(super) fn is_refunded(&self, order: u64) -> bool {
         self.cloud.orders.get(&order).is_some_and(|order| order.status == "REFUND")
+    }
+
+    /// Who is told of every order; half of the runs in batches.
+    pub(super) fn notify(seed: u64) -> Option<NotifySettings> {
+        Some(NotifySettings {
+            url: SONGSHU_URL.to_owned(),
+            account: songshu::Account {
+                app_id: Id::parse("wx5").ok()?,
+                secret: Some(notice_secret()),
+                zone: Zone::CHINA,
+                status_form: StatusForm::default(),
+            },
+            openid: OpenId::parse("oB").ok()?,
+            pace: if seed.is_multiple_of(2) { Pace::NearRealTime } else { Pace::Batches { every_ms: BATCH_MS } },
+            is_test: false,
+        })
+    }
+
+    /// At the end songshu knows of each of these orders, or the machine shows that it could not tell; and whatever was
+    /// told more than once was the same.
+    pub(super) fn hold_against_the_notices<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k Key>,
+        calls: &[CallRecord],
+    ) -> Result<(), Broken> {
+        for key in keys {
+            let Some(name) = songshu::name_of(key) else { continue };
+            let is_dead = calls.iter().any(|record| match &record.call.way {
+                Way::Http(Operation::Notify(notice)) => notice.order_id == name,
+                _ => false,
+            });
+            let heard = self.songshu.orders.get(name.as_str());
+            if !is_dead && !heard.is_some_and(|heard| heard.is_paid) {
+                return Err(Broken::NotNoticed(key.clone()));
+            }
+            if heard.is_some_and(|heard| heard.bodies.windows(2).any(|two| two[0] != two[1])) {
+                return Err(Broken::BodyChanged(format!("{key} at songshu")));
+            }
+        }
+        Ok(())
     }
 
     /// What the platform has waited for long enough is given up; the books say so from then on.
@@ -237,6 +288,16 @@ impl Outside {
                 }
                 (status, Vec::new())
             }
+            (Audience::Notify, None) => {
+                let path = request.url.strip_prefix(SONGSHU_URL).unwrap_or(&request.url);
+                let headers: Vec<_> = request.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                let (status, body) = self.songshu.answer(request.method, path, &headers, &request.body);
+                if body != br#"{"errcode":0}"# {
+                    return Err(Broken::ReportUnreadable(String::from_utf8_lossy(&body).into_owned()));
+                }
+                (status, body)
+            }
+            (Audience::Notify, Some((status, _))) => (status, Vec::new()),
             // The simulated machine sells at the platform.
             (Audience::Seller, _) => (404, Vec::new()),
             (Audience::Cloud, None) => {
@@ -300,6 +361,11 @@ impl Outside {
     }
 }
 
+#[allow(clippy::expect_used, reason = "the text is not empty")]
+fn notice_secret() -> NoticeSecret {
+    NoticeSecret::new("simulated").expect("a secret")
+}
+
 /// That a code is used is told at once, without a result, and then with it.
 fn tells_a_result(fields: &Fields) -> bool {
     match fields.get("method") {
@@ -330,7 +396,9 @@ pub(super) fn manner_now(faults: &[Fault], request: &Request, now_ms: u64) -> Op
         {
             Some(manner)
         }
-        (Fault::Cloud { at_ms, for_ms, manner }, Audience::Cloud) if during(at_ms, for_ms) => Some(manner),
+        (Fault::Cloud { at_ms, for_ms, manner }, Audience::Cloud | Audience::Notify) if during(at_ms, for_ms) => {
+            Some(manner)
+        }
         _ => None,
     })
 }

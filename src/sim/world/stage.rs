@@ -250,6 +250,8 @@ impl<'p> Stage<'p> {
                     .into(),
                 boot_id: BootId([0; 16]),
                 seed: plan.seed,
+                notify: Outside::notify(plan.seed),
+                payments: None,
                 telemetry: TelemetrySettings { heartbeat_ms: HEARTBEAT_MS, climate_ms: Some(CLIMATE_MS) },
                 sale,
                 limits: plan.limits,
@@ -328,6 +330,7 @@ impl<'p> Stage<'p> {
         self.outside.hold_against_the_slots(&self.disk.beneath().slots)?;
         self.judge_sales()?;
         self.judge.judge_codes(&self.codes_at_the_end())?;
+        self.outside.hold_against_the_notices(self.judge.acknowledged_keys(), &self.disk.beneath().calls)?;
         self.judge.judge(&self.placed, self.plan.refund_failed, &self.outside.refunded(&self.placed))?;
         self.hold_against_the_books()
     }

@@ -103,7 +103,8 @@ impl Stage<'_> {
                     return Err(Broken::QuarantineBroken("a request leaves"));
                 }
                 let is_of_sale = request.audience == Audience::Cloud && self.hold_against_the_sales(&request)?;
-                if request.audience == Audience::Cloud && request.method == "PUT" && !is_of_sale {
+                let is_call = request.audience == Audience::Cloud && request.method == "PUT" && !is_of_sale;
+                if is_call || request.audience == Audience::Notify {
                     self.hold_against_the_calls(&request)?;
                 }
                 let on_its_way_ms = self.chance.u64(1..200);
@@ -172,7 +173,8 @@ impl Stage<'_> {
     fn hold_against_the_calls(&self, request: &Request) -> Result<(), Broken> {
         let is_this = |call: &CallRecord| match &call.call.way {
             Way::Http(Operation::Refund { order_id }) => request.url.ends_with(&format!("/orders/{order_id}")),
-            Way::Publish { .. } | Way::Tell { .. } => false,
+            Way::Http(Operation::Notify(notice)) => request.url.contains(&format!("/order/{}", notice.order_id)),
+            Way::Http(Operation::TellPaid(_)) | Way::Publish { .. } | Way::Tell { .. } => false,
         };
         match self.disk.durable_calls().iter().any(is_this) {
             true => Ok(()),
