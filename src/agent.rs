@@ -11,9 +11,12 @@
 //! The core runs in this task alone. It takes one event at a time and never waits, so that a board that polls is
 //! answered while the disk syncs.
 
+mod clients;
 mod clouds;
 mod settings;
 
+use clients::Clients;
+pub(crate) use clients::{cloud_client, http_request, tls_files};
 pub(crate) use settings::account;
 
 use crate::board;
@@ -21,21 +24,20 @@ use crate::board::service::{Reading, ServiceError};
 use crate::cloud::device;
 use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
-use crate::config::{self, ClientIdentity, Config, MqttSigning};
+use crate::config::{self, Config, MqttSigning};
 use crate::control::{
     Answer, Ask, Asked, Audit, Codes, CurrentSale, LastTest, Orders, Refusal, Sales, Slots, Testing, Versioned,
 };
 use crate::core::event::{
-    Audience, CertificateNews, CertificateOf, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure,
-    Level, MachineRequest, MachineTold, Request, Token,
+    CertificateNews, CertificateOf, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level,
+    MachineRequest, MachineTold, Token,
 };
 use crate::core::{CloudSettings, Core, Limits, Recovered, Reply, Settings, Start, TelemetrySettings, VerifyOrders};
 use crate::io::broker::{self, BrokerConfig, BrokerFault, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
 use crate::io::control;
 use crate::io::host::HostFiles;
-use crate::io::http::supply::{Listener, TlsFiles, TlsSupply};
-use crate::io::http::{client, proxy::Proxies, resolver, target::TargetRules, tls::Identity};
+use crate::io::http::supply::{Listener, TlsSupply};
 use crate::io::journal::{self, JournalEvent, Opened, Store};
 use crate::io::line::{self, FromLine, LineConfig, ToLine};
 use crate::io::machine;
@@ -49,8 +51,7 @@ use crate::web::access::Access;
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -176,7 +177,7 @@ fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Star
         boot_id: clock::boot_id()?,
         seed: fastrand::u64(..),
         notify: clouds::notify(config, credentials)?,
-        payments: None,
+        payments: clouds::payments(config, credentials)?,
         telemetry: TelemetrySettings {
             heartbeat_ms: config.telemetry.heartbeat_s.saturating_mul(1_000),
             climate_ms: config.telemetry.climate_s.map(|s| s.saturating_mul(1_000)),
@@ -618,126 +619,6 @@ impl Requests {
             }
         };
         Some((self.tokens.remove(&id)?, answer))
-    }
-}
-
-/// One HTTP client an audience: each has its own target rules and certificates.
-struct Clients {
-    merchant: Rc<client::Client>,
-    cloud: Option<Rc<client::Client>>,
-    /// The cloud that sells, where that is another one.
-    seller: Option<Rc<client::Client>>,
-    notify: Option<Rc<client::Client>>,
-}
-
-impl Clients {
-    fn new(config: &Config, certificates: Option<&mpsc::Sender<CertificateNews>>) -> Result<Clients, StartError> {
-        let wrong = |error: &dyn std::fmt::Display| StartError::configuration(error);
-        let proxies = Proxies::from_environment().map_err(|e| wrong(&e))?;
-        let report = &config.report;
-        let rules = TargetRules::new(report.allow_hosts.clone(), report.allow_private_targets, report.allow_plaintext);
-        let client = |files: TlsFiles, (own, server), report: TargetRules, cloud: TargetRules| {
-            let listener = certificates.map(|to| Listener { to: to.clone(), own, server });
-            let tls = TlsSupply::open(files, listener).map_err(|e| wrong(&e))?;
-            let time_outs = client::TimeOuts::default();
-            Ok::<_, StartError>(Rc::new(client::Client::new(client::Parts {
-                tls,
-                report,
-                cloud,
-                proxies: proxies.clone(),
-                resolver: Arc::new(resolver::System),
-                time_outs,
-            })))
-        };
-        let own = TargetRules::operators_own(true);
-        // A merchant sees no certificate of ours: whoever a notify_url names need not learn which machine calls.
-        let files = TlsFiles { ca_file: report.ca_file.clone(), identity: None };
-        let merchant = client(files, (CertificateOf::Merchants, None), rules.clone(), own.clone())?;
-        let seller = match config.sale.as_ref().filter(|sale| sale.endpoint.is_some()) {
-            Some(sale) => {
-                let files = TlsFiles { ca_file: sale.ca_file.clone(), identity: None };
-                Some(client(files, (CertificateOf::Cloud, None), rules.clone(), own.clone())?)
-            }
-            None => None,
-        };
-        let cloud = match &config.cloud {
-            Some(cloud) => {
-                let files = tls_files(&cloud.ca_file, &cloud.client_identity);
-                let names = (CertificateOf::OwnForCloud, Some(CertificateOf::Cloud));
-                Some(client(files, names, rules.clone(), own.clone())?)
-            }
-            None => None,
-        };
-        let notify = match &config.notify {
-            Some(notify) => {
-                let files = TlsFiles { ca_file: notify.ca_file.clone(), identity: None };
-                Some(client(files, (CertificateOf::Notified, None), rules, own)?)
-            }
-            None => None,
-        };
-        Ok(Clients { merchant, cloud, seller, notify })
-    }
-
-    fn send(&self, request: Request) -> impl Future<Output = Result<HttpAnswer, HttpFailure>> + 'static {
-        let (client, kind) = match request.audience {
-            Audience::Merchant => (Some(self.merchant.clone()), client::Kind::Report),
-            Audience::Cloud => (self.cloud.clone(), client::Kind::Cloud),
-            Audience::Seller => (self.seller.clone(), client::Kind::Cloud),
-            Audience::Notify => (self.notify.clone(), client::Kind::Cloud),
-        };
-        async move {
-            let failed = |kind, why: String| HttpFailure { kind, why };
-            let client =
-                client.ok_or_else(|| failed(FailureKind::BadTarget, "its section is not configured".to_owned()))?;
-            let request = http_request(request, kind).map_err(|why| failed(FailureKind::BadTarget, why))?;
-            match client.send(request).await {
-                Ok(answer) => Ok(HttpAnswer {
-                    status: answer.status.as_u16(),
-                    date: answer.date,
-                    retry_after_s: answer.retry_after_s,
-                    body: answer.body,
-                }),
-                Err(failure) => {
-                    let kind = match failure {
-                        client::Failure::BadTarget(_) => FailureKind::BadTarget,
-                        client::Failure::Misled { .. } => FailureKind::Misled,
-                        _ => FailureKind::NoAnswer,
-                    };
-                    Err(failed(kind, failure.to_string()))
-                }
-            }
-        }
-    }
-}
-
-/// The client for calls of the open API, if `[cloud]` is configured; for tools.
-///
-/// # Errors
-/// When a certificate of the configuration does not read, or a proxy of the environment.
-pub(crate) fn cloud_client(config: &Config) -> Result<Option<Rc<client::Client>>, StartError> {
-    Ok(Clients::new(config, None)?.cloud)
-}
-
-/// A request of the core in the words of the HTTP client.
-///
-/// # Errors
-/// What HTTP cannot carry in it.
-pub(crate) fn http_request(request: Request, kind: client::Kind) -> Result<client::Request, String> {
-    let mut headers = http::HeaderMap::with_capacity(request.headers.len());
-    for (name, value) in &request.headers {
-        let name = http::HeaderName::try_from(*name).map_err(|e| e.to_string())?;
-        headers.insert(name, http::HeaderValue::try_from(value).map_err(|e| e.to_string())?);
-    }
-    let method = http::Method::try_from(request.method).map_err(|e| e.to_string())?;
-    Ok(client::Request { method, url: request.url, headers, body: request.body.into(), kind })
-}
-
-/// The files of one connection.
-pub(crate) fn tls_files(ca_file: &Option<PathBuf>, identity: &Option<ClientIdentity>) -> TlsFiles {
-    let identity = identity.as_ref();
-    TlsFiles {
-        ca_file: ca_file.clone(),
-        identity: identity.map(|i| Identity { certificate: i.certificate.clone(), key: i.key.clone() }),
     }
 }
 

@@ -513,3 +513,37 @@ fn pages_need_an_address_with_a_port_and_names_that_are_hosts() {
    = write the name or address that people type, without scheme, port and `*`"#,
     );
 }
+
+/// What is told of a `[notify]` section with these lines, without the excerpt.
+fn notify_problems(lines: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, stderr) = check_in(directory.path(), &format!("{GOOD}\n[notify]\n{lines}"), "en");
+    assert_eq!(code, Some(if stderr.is_empty() { 0 } else { 78 }), "{stderr}");
+    let told = stderr.lines().filter(|line| line.contains("vend.toml:"));
+    told.map(|line| line.split_once("vend.toml:").unwrap().1.to_owned()).collect()
+}
+
+#[test]
+fn whoever_is_to_be_told_of_orders_must_be_named_as_a_whole() {
+    let good = "url = \"https://songshu.example\"\napp_id = \"wx5\"\nopenid = \"oB\"\n";
+    assert_eq!(notify_problems(good), [""; 0]);
+    assert_eq!(notify_problems(""), [""; 0], "nobody is told");
+    let table = [
+        (good.replace("https", "ftp"), "notify.url has a scheme"),
+        (good.replace("https", "http"), "notify.url would go to songshu.example without encryption"),
+        (good.replace("songshu.example", "songshu.example?a=b"), "notify.url"),
+        (good.replace("wx5", "wx 5"), "notify.app_id is none"),
+        (good.replace("oB", ""), "notify.openid is none"),
+        (good.replace("app_id", "#app_id"), "app_id"),
+        (good.replace("openid", "#openid"), "openid"),
+        (good.replace("url =", "#url ="), "url"),
+        (format!("{good}batch_s = 9"), "notify.batch_s is 9"),
+        (format!("{good}mode = \"hourly\""), "hourly"),
+        (format!("{good}secret = \"hush\""), "secret"),
+        (format!("{good}ca_file = \"none.pem\""), "notify.ca_file cannot be used"),
+    ];
+    for (lines, why) in table {
+        let told = notify_problems(&lines);
+        assert!(told.len() == 1 && told[0].contains(why), "{lines}: {told:?}");
+    }
+}

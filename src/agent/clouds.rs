@@ -1,11 +1,14 @@
 //! What the core must know of the clouds beside the platform, out of configuration and credentials.
 
 use super::StartError;
+use crate::cloud::orders::Session;
 use crate::cloud::orders::batch::Pace;
+use crate::cloud::orders::session::{LogIn, LogInAt};
 use crate::cloud::orders::songshu::{Account, NoticeSecret, StatusForm};
 use crate::config::credentials::{Credentials, Secret};
+use crate::config::file::SellingCloud;
 use crate::config::{Config, NotifyPace};
-use crate::core::NotifySettings;
+use crate::core::{NotifySettings, PaymentSettings};
 use crate::order::civil::Zone;
 
 /// Who is told of every order.
@@ -30,5 +33,35 @@ pub(super) fn notify(config: &Config, credentials: &Credentials) -> Result<Optio
             NotifyPace::Batch { every_s } => Pace::Batches { every_ms: every_s.saturating_mul(1_000) },
         },
         is_test: notify.is_test,
+    }))
+}
+
+/// Who the machine is at the cloud that sells; nothing where that is the platform.
+///
+/// # Errors
+/// When the session is none.
+pub(super) fn payments(config: &Config, credentials: &Credentials) -> Result<Option<PaymentSettings>, StartError> {
+    let Some(sale) = &config.sale else { return Ok(None) };
+    let at = match sale.cloud {
+        SellingCloud::Platform => return Ok(None),
+        SellingCloud::Course => LogInAt::Course,
+        SellingCloud::Mall => LogInAt::Mall,
+    };
+    let session = credentials.sale_session.as_ref().map(Secret::reveal).map(Session::new).transpose();
+    let password = credentials.sale_password.as_ref().map(Secret::reveal).unwrap_or_default();
+    let log_in = sale.log_in.as_ref().map(|log_in| {
+        let [name, secret] = log_in.fields.clone();
+        LogIn {
+            path: log_in.path.clone(),
+            at,
+            name: (name, log_in.name.clone()),
+            password: (secret, password.to_owned()),
+        }
+    });
+    Ok(Some(PaymentSettings {
+        url: sale.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
+        hears_of_payments: at == LogInAt::Course,
+        session: session.map_err(|error| StartError::configuration(format!("sale_session: {error}")))?,
+        log_in,
     }))
 }

@@ -4,7 +4,7 @@ use super::{StartError, app_key_of};
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::orders::platform::Platform;
 use crate::cloud::orders::seller::Seller;
-use crate::cloud::orders::{Session, course, mall};
+use crate::cloud::orders::{course, mall};
 use crate::config::credentials::Credentials;
 use crate::config::file::{SellingCloud, WhenUnknown};
 use crate::config::{self, Config};
@@ -17,8 +17,6 @@ pub(super) fn sale(
     sale: &config::Sale,
 ) -> Result<SaleSettings, StartError> {
     let url = sale.endpoint.as_ref().or(config.cloud.as_ref().map(|cloud| &cloud.endpoint));
-    let session = credentials.sale_session.as_ref().map(|secret| Session::new(secret.reveal())).transpose();
-    let session = session.map_err(|error| StartError::configuration(format!("sale_session: {error}")))?;
     let goods = |goods: &config::Goods| {
         let known = Goods { number: goods.number, name: goods.name.clone(), price: goods.price };
         ((goods.address, goods.slot), known)
@@ -31,8 +29,9 @@ pub(super) fn sale(
                 machine_no: config.machine_no.clone(),
                 notify_url: sale.notify_url.clone().unwrap_or_default(),
             }),
-            SellingCloud::Course => Seller::Course(course::Account { session }),
-            SellingCloud::Mall => Seller::Mall(mall::Account { session }),
+            // Who is logged in is the core's to know: sessions come and go.
+            SellingCloud::Course => Seller::Course(course::Account { session: None }),
+            SellingCloud::Mall => Seller::Mall(mall::Account { session: None }),
         },
         url: url.map(ToString::to_string).unwrap_or_default(),
         pay_url: sale.pay_url.clone(),

@@ -114,7 +114,9 @@ fn help(id: &str) -> Option<&'static str> {
     Some(match id {
         "lang" => "界面语言：en 或 zh；默认取自系统区域设置",
         "config" => "配置文件",
-        "credentials" => "存放密钥的目录：app_secret、app_key、mqtt_password、sale_session、web_token、notify_secret",
+        "credentials" => {
+            "存放密钥的目录：app_secret、app_key、mqtt_password、sale_session、web_token、notify_secret 等"
+        }
         "json" => "输出一个 JSON 文档，含 schema_version",
         "plain" => "以 TAB 分隔各列，无表头",
         "effective" => "显示所有有值的键，填入默认值，路径为绝对路径",

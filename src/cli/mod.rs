@@ -105,7 +105,7 @@ pub struct ConfigArgs {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
     pub config: PathBuf,
-    /// The directory with the secrets: app_secret, app_key, mqtt_password, sale_session, web_token
+    /// The directory with the secrets: app_secret, app_key, mqtt_password, sale_session, web_token, notify_secret and others
     // systemd sets the variable to where LoadCredential= puts the files.
     #[arg(long, value_name = "DIR", env = "CREDENTIALS_DIRECTORY", hide_env_values = true)]
     pub credentials: Option<PathBuf>,

@@ -86,17 +86,20 @@ pub enum Credential {
     WebToken,
     /// Signs what songshu is told.
     NotifySecret,
+    /// The password to `sale.log_in_name`.
+    SalePassword,
 }
 
 impl Credential {
     /// All of them.
-    pub const ALL: [Credential; 6] = [
+    pub const ALL: [Credential; 7] = [
         Credential::AppSecret,
         Credential::AppKey,
         Credential::MqttPassword,
         Credential::SaleSession,
         Credential::WebToken,
         Credential::NotifySecret,
+        Credential::SalePassword,
     ];
 
     /// The name of its file.
@@ -109,6 +112,7 @@ impl Credential {
             Credential::SaleSession => "sale_session",
             Credential::WebToken => "web_token",
             Credential::NotifySecret => "notify_secret",
+            Credential::SalePassword => "sale_password",
         }
     }
 
@@ -123,7 +127,11 @@ impl Credential {
             Credential::AppKey if config.mqtt_signing == MqttSigning::AppKey => Some("signing.mqtt_key = \"app_key\""),
             Credential::AppKey => calls,
             Credential::MqttPassword => config.broker.username.as_ref().map(|_| "broker.username"),
-            Credential::SaleSession => config.sale.as_ref()?.endpoint.as_ref().map(|_| "sale.url"),
+            Credential::SaleSession => {
+                let sale = config.sale.as_ref().filter(|sale| sale.log_in.is_none())?;
+                sale.endpoint.as_ref().map(|_| "sale.url")
+            }
+            Credential::SalePassword => config.sale.as_ref()?.log_in.as_ref().map(|_| "sale.log_in_path"),
             Credential::WebToken => match config.web.as_ref().map(|web| web.token) {
                 Some(WebTokenFor::Service) => Some("web.token = \"service\""),
                 Some(WebTokenFor::Always) => Some("web.token = \"always\""),
@@ -151,6 +159,8 @@ pub struct Credentials {
     pub web_token: Option<Secret>,
     /// See [`Credential::NotifySecret`].
     pub notify_secret: Option<Secret>,
+    /// See [`Credential::SalePassword`].
+    pub sale_password: Option<Secret>,
     /// Files that more people than their owner can read.
     pub exposed: Vec<Exposed>,
 }
@@ -286,6 +296,7 @@ impl Credentials {
                 Credential::SaleSession => credentials.sale_session = Some(secret),
                 Credential::WebToken => credentials.web_token = Some(secret),
                 Credential::NotifySecret => credentials.notify_secret = Some(secret),
+                Credential::SalePassword => credentials.sale_password = Some(secret),
             }
         }
         Ok(credentials)
@@ -439,26 +450,40 @@ mod tests {
     #[test]
     fn only_what_the_configuration_uses_is_asked_for() {
         let needs = |text: &str| Credential::ALL.map(|c| c.needed_by(&config(text)).is_some());
-        assert_eq!(needs(ALONE), [false; 6]);
+        assert_eq!(needs(ALONE), [false; 7]);
         assert_eq!(Credentials::load(None, &config(ALONE)).unwrap(), Credentials::default());
-        assert_eq!(needs(&ALONE.replace("\"app_id\"", "\"app_key\"")), [false, true, false, false, false, false]);
+        assert_eq!(
+            needs(&ALONE.replace("\"app_id\"", "\"app_key\"")),
+            [false, true, false, false, false, false, false]
+        );
         assert_eq!(
             needs(&ALONE.replace("localhost\"", "localhost\"\nusername = \"u\"")),
-            [false, false, true, false, false, false]
+            [false, false, true, false, false, false, false]
         );
         let pages = |token: &str| format!("{ALONE}\n[web]\nlisten = \"127.0.0.1:8480\"\ntoken = \"{token}\"");
         let needed = ["never", "service", "always"].map(|token| needs(&pages(token)));
-        assert_eq!(needed, [[false; 6], [false, false, false, false, true, false], [false, false, false, false, true, false]]);
+        assert_eq!(
+            needed,
+            [
+                [false; 7],
+                [false, false, false, false, true, false, false],
+                [false, false, false, false, true, false, false]
+            ]
+        );
         let told = "\n[notify]\nurl = \"https://songshu.example\"\napp_id = \"wx5\"\nopenid = \"oB\"";
-        assert_eq!(needs(&format!("{ALONE}{told}")), [false, false, false, false, false, true]);
-        assert_eq!(needs(&format!("{ALONE}{told}\nsigned = false")), [false; 6]);
+        assert_eq!(needs(&format!("{ALONE}{told}")), [false, false, false, false, false, true, false]);
+        assert_eq!(needs(&format!("{ALONE}{told}\nsigned = false")), [false; 7]);
+        let shop = format!("{ALONE}\n[sale]\ncloud = \"mall\"\nurl = \"https://shop.example\"");
+        assert_eq!(needs(&shop), [false, false, false, true, false, false, false]);
+        let itself = format!("{shop}\nlog_in_path = \"/user/login\"\nlog_in_name = \"vend\"");
+        assert_eq!(needs(&itself), [false, false, false, false, false, false, true]);
         let cloud = "\nurl = \"https://cloud.example\"\nverify_orders = ";
         let asks = ALONE.replace("\nverify_orders = ", cloud);
-        assert_eq!(needs(&asks), [false; 6]);
-        assert_eq!(needs(&asks.replace("never", "late")), [true, true, false, false, false, false]);
+        assert_eq!(needs(&asks), [false; 7]);
+        assert_eq!(needs(&asks.replace("never", "late")), [true, true, false, false, false, false, false]);
         assert_eq!(
             needs(&asks.replace("\"never\"", "\"never\"\nrefund_failed = true")),
-            [true, true, false, false, false, false]
+            [true, true, false, false, false, false, false]
         );
     }
 

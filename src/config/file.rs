@@ -348,6 +348,12 @@ pub struct SaleSection {
     pub pay_url: Option<Spanned<String>>,
     /// Who hears how each sale ended.
     pub notify_url: Option<Spanned<String>>,
+    /// Where the machine logs in itself.
+    pub log_in_path: Option<Spanned<String>>,
+    /// As whom.
+    pub log_in_name: Option<Spanned<String>>,
+    /// What the two fields are called.
+    pub log_in_fields: Spanned<[String; 2]>,
     /// After a vend of which nobody knows how it ended.
     pub when_unknown: WhenUnknown,
     /// See [`SERVE_AFTER_RESTART_S`].
@@ -365,6 +371,9 @@ impl Default for SaleSection {
             ca_file: None,
             pay_url: None,
             notify_url: None,
+            log_in_path: None,
+            log_in_name: None,
+            log_in_fields: Spanned::new(0..0, ["name".to_owned(), "password".to_owned()]),
             when_unknown: WhenUnknown::default(),
             serve_after_restart_s: Spanned::new(0..0, SERVE_AFTER_RESTART_DEFAULT_S),
             goods: Vec::new(),
@@ -618,6 +627,7 @@ mod tests {
         (cloud.client_certificate, cloud.client_key) = (None, None);
         let sale = &mut with.sale;
         (sale.cloud, sale.url, sale.pay_url, sale.notify_url, sale.ca_file) = (None, None, None, None, None);
+        (sale.log_in_path, sale.log_in_name) = (None, None);
         let notify = &mut with.notify;
         (notify.url, notify.app_id, notify.openid, notify.ca_file) = (None, None, None, None);
         (with.cloud.ca_file, with.report.ca_file, with.telemetry.climate_s) = (None, None, None);

@@ -213,12 +213,25 @@ pub struct Sale {
     pub pay_url: Option<String>,
     /// Who hears how each sale ended.
     pub notify_url: Option<String>,
+    /// How the machine logs in itself, if it may.
+    pub log_in: Option<LogIn>,
     /// After a vend of which nobody knows how it ended.
     pub when_unknown: WhenUnknown,
     /// A payment that is found after a longer deafness is not served, in s.
     pub serve_after_restart_s: u64,
     /// What lies in which slot, where the platform's catalogue does not say it.
     pub goods: Vec<Goods>,
+}
+
+/// How the machine logs in itself; the password is a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogIn {
+    /// Below [`Sale::endpoint`].
+    pub path: String,
+    /// As whom.
+    pub name: String,
+    /// What the two fields are called.
+    pub fields: [String; 2],
 }
 
 /// What is sold from a slot.

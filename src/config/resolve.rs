@@ -64,8 +64,7 @@ pub(super) fn resolve(source: &Source<'_>, mut file: File) -> Result<Loaded, Con
 fn make_absolute(file: &mut File, base: &Path) {
     let broker = [&mut file.broker.ca_file, &mut file.broker.client_certificate, &mut file.broker.client_key];
     let cloud = [&mut file.cloud.ca_file, &mut file.cloud.client_certificate, &mut file.cloud.client_key];
-    let others =
-        [&mut file.report.ca_file, &mut file.sale.ca_file, &mut file.notify.ca_file, &mut file.board.port];
+    let others = [&mut file.report.ca_file, &mut file.sale.ca_file, &mut file.notify.ca_file, &mut file.board.port];
     for path in broker.into_iter().chain(cloud).chain(others).flatten() {
         // An empty path stays empty: it is a mistake that the check tells.
         if !path.as_ref().as_os_str().is_empty() {

@@ -4,7 +4,7 @@ use super::endpoint;
 use super::file::{self, File, SaleSection, SellingCloud};
 use super::problem::{Both, Complaint};
 use super::resolve::Check;
-use super::{Board, Goods, Sale};
+use super::{Board, Goods, LogIn, Sale};
 use crate::order::command::NOTIFY_URL_BYTES_MAX;
 use crate::order::motor::{Address, Slot};
 use crate::order::stock::{Fen, short_name};
@@ -50,6 +50,7 @@ impl Check<'_> {
         }
         let pay_url = self.pay_url(section, cloud);
         let notify_url = self.notify_url(section, is_platform);
+        let log_in = self.log_in(section, is_platform);
         let range = file::SERVE_AFTER_RESTART_S;
         let serve_s = self.number(&section.serve_after_restart_s, "sale.serve_after_restart_s", range);
         let goods = self.goods(&section.goods, board);
@@ -59,6 +60,7 @@ impl Check<'_> {
             ca_file,
             pay_url,
             notify_url,
+            log_in,
             when_unknown: section.when_unknown,
             serve_after_restart_s: serve_s?,
             goods,
@@ -98,6 +100,41 @@ impl Check<'_> {
         );
         self.complain(written.span(), Complaint::Unfit { message, hint });
         None
+    }
+
+    /// course and mall want somebody to be logged in; the documents do not say how that is done.
+    fn log_in(&mut self, section: &SaleSection, is_platform: bool) -> Option<LogIn> {
+        let written = section.log_in_path.as_ref()?;
+        let path = written.as_ref();
+        let fits = path.starts_with('/') && path.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+        if is_platform || !fits {
+            let message = Both::new(
+                "sale.log_in_path is no path of a log-in at sale.url",
+                "sale.log_in_path 不是 sale.url 处的登录路径",
+            );
+            let hint = Both::new(
+                "write it like /user/login; with sale.cloud = \"platform\" delete the line",
+                "形如 /user/login；sale.cloud = \"platform\" 时请删除此行",
+            );
+            self.complain(written.span(), Complaint::Unfit { message, hint });
+            return None;
+        }
+        let Some(name) = section.log_in_name.as_ref().map(AsRef::as_ref).filter(|name: &&String| !name.is_empty())
+        else {
+            self.missing("sale", "log_in_name = \"NAME\"", Some("sale.log_in_path"));
+            return None;
+        };
+        let fields = section.log_in_fields.as_ref().clone();
+        if fields.iter().any(String::is_empty) || fields[0] == fields[1] {
+            let message = Both::new("sale.log_in_fields are not two names", "sale.log_in_fields 不是两个字段名");
+            let hint = Both::new(
+                "write the field of the name and that of the password: [\"name\", \"password\"]",
+                "请写用户名与密码的字段名：[\"name\", \"password\"]",
+            );
+            self.complain(section.log_in_fields.span(), Complaint::Unfit { message, hint });
+            return None;
+        }
+        Some(LogIn { path: path.clone(), name: name.clone(), fields })
     }
 
     fn notify_url(&mut self, section: &SaleSection, is_platform: bool) -> Option<String> {

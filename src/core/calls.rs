@@ -265,6 +265,7 @@ impl Core {
         };
         if let Failure::Answer(error) = &error {
             self.log_fault(now, number, Ok(error));
+            self.heed_refusal(error);
         }
         self.note(Level::Warn, "call_refused", text);
         meaning

@@ -5,6 +5,7 @@ use super::sale::{SaleChoice, Settle};
 use super::slots::SlotAct;
 use crate::board::driver::{Write, Written};
 use crate::board::service::{Reading, Service, ServiceError};
+use crate::cloud::orders::Session;
 use crate::order::host::Host;
 use crate::order::instruction::Act;
 use crate::order::pickup::Digits;
@@ -277,6 +278,8 @@ pub struct HttpAnswer {
     pub date: Option<UnixMs>,
     /// Its `Retry-After`, in s.
     pub retry_after_s: Option<u64>,
+    /// The log-in that it gives.
+    pub session: Option<Session>,
     /// Its body, bounded.
     pub body: Vec<u8>,
 }

@@ -87,6 +87,7 @@ use crate::board::driver::Driver;
 use crate::board::profile::Profile;
 use crate::board::service::ServiceError;
 use crate::cloud::open_platform::Account;
+use crate::cloud::orders::session::Sessions;
 use crate::cloud::sign::SigningKey;
 use crate::order::fault::FaultLog;
 use crate::order::instruction::Permission;
@@ -271,6 +272,8 @@ pub struct Core {
     calls: calls::Calls,
     notices: notify::Notices,
     faults: FaultLog,
+    sessions: Sessions,
+    log_in_token: Option<Token>,
     codes: pickup::Codes,
     tests: own::Tests,
     platform: platform::Platform,
@@ -362,6 +365,7 @@ impl Core {
             self.fetch_catalogue(now);
             self.tell_of_the_machine(now);
             self.send_the_batch(now);
+            self.log_in_if_due(now);
             self.send_what_is_due(now);
             self.forget_the_old(now);
         }
@@ -387,6 +391,7 @@ impl Core {
             self.queue.deadline().filter(|_| at_work),
             self.outbox.deadline().filter(|_| running),
             self.notices.deadline().filter(|_| running),
+            self.log_in_deadline().filter(|_| running),
             self.platform.deadline().filter(|_| running),
             self.results_deadline().filter(|_| running && self.has_room_to_ask()),
             self.sales_deadline().filter(|_| running),

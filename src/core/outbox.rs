@@ -395,10 +395,9 @@ impl Core {
     /// A request of ours was answered, or was not.
     pub(super) fn on_answered(&mut self, now: Now, token: Token, answer: Result<HttpAnswer, HttpFailure>) {
         let Some((parcel, host)) = self.outbox.in_flight.remove(&token) else {
-            if self.on_sale_answered(now, token, &answer) {
-                return;
+            if !self.on_sale_answered(now, token, &answer) && !self.on_logged_in(now, token, &answer) {
+                self.on_platform_answered(now, token, answer);
             }
-            self.on_platform_answered(now, token, answer);
             return;
         };
         let meaning = match (&parcel, &answer) {

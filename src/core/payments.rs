@@ -2,23 +2,29 @@
 //! the log that its document demands (seed 001, section 6.2).
 
 use super::Core;
-use super::event::{Audience, Level, Request};
-use crate::cloud::orders::{AnswerError, course, fault_log};
+use super::event::{Audience, Effect, HttpAnswer, HttpFailure, Level, Request, Token};
+use crate::cloud::open_platform::ApiRequest;
+use crate::cloud::orders::session::LogIn;
+use crate::cloud::orders::{AnswerError, Refusal, Session, course, fault_log};
 use crate::order::call::{Call, Operation, Subject, Way};
 use crate::order::civil::Zone;
 use crate::order::fault::Fault;
 use crate::order::payment::Paid;
 use crate::order::record::RecordKey;
-use crate::order::time::Now;
+use crate::order::time::{BootMs, Now};
 use serde::{Deserialize, Serialize};
 
-/// What the core must know to tell course of payments.
+/// What the core must know to be somebody at the cloud that sells, where that is not the platform.
 #[derive(Debug, Clone)]
 pub struct PaymentSettings {
-    /// Base of `/orders`.
+    /// Base of its paths.
     pub url: String,
-    /// Who tells.
-    pub account: course::Account,
+    /// It wants to be told of payments: course.
+    pub hears_of_payments: bool,
+    /// The operator's log-in, if it was given.
+    pub session: Option<Session>,
+    /// How one logs in, if the machine may do it itself.
+    pub log_in: Option<LogIn>,
 }
 
 /// A fault for people.
@@ -46,6 +52,16 @@ pub struct FaultLine {
     pub why: String,
     /// All of it as one line of a log.
     pub line: String,
+}
+
+fn to_seller(url: &str, call: ApiRequest) -> Request {
+    Request {
+        audience: Audience::Seller,
+        method: call.method,
+        url: format!("{}{}", url.trim_end_matches('/'), call.path),
+        headers: call.headers,
+        body: call.body,
+    }
 }
 
 impl From<&Fault> for FaultLine {
@@ -80,7 +96,7 @@ impl Core {
     /// is told, durably, with the batch of this step, in the order of what was learned of it. What goes wrong with that
     /// stands in the log. Nothing is done where no such cloud is configured.
     pub fn tell_paid(&mut self, now: Now, paid: Paid) {
-        if self.settings.payments.is_none() {
+        if !self.settings.payments.as_ref().is_some_and(|payments| payments.hears_of_payments) {
             return;
         }
         let subject = Subject::new("payment", &paid.trade_no.0);
@@ -89,14 +105,63 @@ impl Core {
 
     pub(super) fn request_of_payment(&self, paid: &Paid) -> Option<Request> {
         let settings = self.settings.payments.as_ref()?;
-        let call = settings.account.tell_paid(paid);
-        Some(Request {
-            audience: Audience::Seller,
-            method: call.method,
-            url: format!("{}{}", settings.url.trim_end_matches('/'), call.path),
-            headers: call.headers,
-            body: call.body,
-        })
+        let account = course::Account { session: self.sessions.current().cloned() };
+        Some(to_seller(&settings.url, account.tell_paid(paid)))
+    }
+
+    /// How the machine logs in, and where.
+    fn log_in(&self) -> Option<(&LogIn, &str)> {
+        let settings = self.settings.payments.as_ref()?;
+        Some((settings.log_in.as_ref()?, &settings.url))
+    }
+
+    /// When somebody is to log in; nothing where the machine cannot.
+    pub(super) fn log_in_deadline(&self) -> Option<BootMs> {
+        self.log_in()?;
+        self.sessions.due()
+    }
+
+    /// Logs in, if the cloud wants it. Calls that were refused meanwhile come again by their own back-off.
+    pub(super) fn log_in_if_due(&mut self, now: Now) {
+        if self.log_in_deadline().is_none_or(|due| due > now.boot) {
+            return;
+        }
+        let Some((log_in, url)) = self.log_in() else { return };
+        let request = to_seller(url, log_in.request());
+        self.sessions.asked();
+        let token = self.next_token();
+        self.log_in_token = Some(token);
+        self.effects.push(Effect::Http { token, request });
+    }
+
+    /// The answer to a log-in; false when it was none. Neither name nor session is ever in a note.
+    pub(super) fn on_logged_in(&mut self, now: Now, token: Token, answer: &Result<HttpAnswer, HttpFailure>) -> bool {
+        if self.log_in_token != Some(token) {
+            return false;
+        }
+        self.log_in_token = None;
+        let (session, why) = match answer {
+            Ok(answer) => match self.log_in().map(|(log_in, _)| log_in.read(answer.status, &answer.body)) {
+                Some(Ok(())) => (answer.session.clone(), "the answer gives no session".to_owned()),
+                Some(Err(error)) => (None, error.to_string()),
+                None => (None, String::new()),
+            },
+            Err(failure) => (None, failure.why.clone()),
+        };
+        let random = self.random.u64(..);
+        if self.sessions.answered(now, session, random) {
+            self.note(Level::Info, "logged_in", "a session at the cloud that sells".to_owned());
+        } else {
+            self.note(Level::Error, "log_in_failed", why);
+        }
+        true
+    }
+
+    /// A cloud's refusal: if nobody is logged in, the session is over.
+    pub(super) fn heed_refusal(&mut self, error: &AnswerError) {
+        if error.refusal() == Some(Refusal::LogIn) {
+            self.sessions.refused();
+        }
     }
 
     /// A call was not taken: an error, or silence with what the transport knows of it. Of a payment it goes into the log,

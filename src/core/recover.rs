@@ -22,6 +22,7 @@ use super::sync::Results;
 use super::telemetry::Telemetry;
 use super::{Core, Counters, Phase, Start};
 use crate::cloud::device::ReceivedState;
+use crate::cloud::orders::session::Sessions;
 use crate::order::fault::FaultLog;
 use crate::order::key::Key;
 use crate::order::life::{Refund, State};
@@ -80,6 +81,8 @@ impl Core {
             calls: Calls::default(),
             notices: Notices::default(),
             faults: FaultLog::default(),
+            sessions: Sessions::new(settings.payments.as_ref().and_then(|payments| payments.session.clone())),
+            log_in_token: None,
             codes: Codes::default(),
             tests: Tests::default(),
             platform: Platform::default(),

@@ -23,6 +23,7 @@ use vend::order::key::MachineNo;
 use vend::order::record::{Birth, Ledger, encode_ledger};
 
 pub const MQTT_PASSWORD: &str = "right-31c7f0a9-mqtt";
+pub const NOTIFY_SECRET: &str = "right-31c7f0a9-notify";
 
 /// How a world is to be. The defaults are plain, quick and without faults.
 #[derive(Debug, Clone)]
@@ -62,6 +63,8 @@ pub struct Setup {
     pub catalogue: bool,
     /// `[sale]`: slot 5 is sold at the platform.
     pub sells: bool,
+    /// `[notify] url`.
+    pub notify: Option<String>,
     /// `[telemetry] climate_s`.
     pub climate_s: Option<u32>,
     /// `[report] allow_private_targets`.
@@ -129,6 +132,7 @@ impl World {
             remote_allow: "[]",
             catalogue: false,
             sells: false,
+            notify: None,
             climate_s: None,
             private_targets: true,
             journal_age_s: None,
@@ -462,6 +466,9 @@ fn write_config(setup: &Setup, directory: &Path, memory: &Path, broker_port: u16
         private_targets,
         ..
     } = setup;
+    let notify = setup.notify.as_ref();
+    let notify =
+        notify.map(|url| format!("url = \"{url}\"\napp_id = \"wx5\"\nopenid = \"oMachine\"")).unwrap_or_default();
     let climate = setup.climate_s.map(|s| format!("climate_s = {s}")).unwrap_or_default();
     let goods = "[{ slot = 5, goods = 20001, name = \"可乐\", price = \"3.05\" }]";
     let pay_url = "https://pay.example/{order}?a={amount}";
@@ -500,6 +507,8 @@ sync = "{sync}"
 catalogue = {catalogue}
 [sale]
 {sale}
+[notify]
+{notify}
 [telemetry]
 {climate}
 [board]
@@ -523,7 +532,12 @@ socket = "{}"
     fs::write(directory.join("vend.toml"), config).unwrap();
     let credentials = directory.join("credentials");
     fs::create_dir(&credentials).unwrap();
-    for (name, secret) in [("app_key", APP_KEY), ("app_secret", APP_SECRET), ("mqtt_password", MQTT_PASSWORD)] {
+    for (name, secret) in [
+        ("app_key", APP_KEY),
+        ("app_secret", APP_SECRET),
+        ("mqtt_password", MQTT_PASSWORD),
+        ("notify_secret", NOTIFY_SECRET),
+    ] {
         let mut file =
             fs::File::options().write(true).create_new(true).mode(0o600).open(credentials.join(name)).unwrap();
         file.write_all(secret.as_bytes()).unwrap();

@@ -17,6 +17,7 @@ mod families;
 mod instructions;
 mod journals;
 mod kills;
+mod notices;
 mod peers;
 mod receivers;
 mod sales;

@@ -8,6 +8,7 @@ mod mosquitto;
 mod support;
 
 mod cloud;
+mod clouds;
 mod control;
 mod desk;
 mod journal;

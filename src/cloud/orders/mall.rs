@@ -341,6 +341,14 @@ pub fn read_pay_code(status: u16, body: &[u8]) -> Result<PayCode, AnswerError> {
     })
 }
 
+/// Reads the answer to a log-in. Its proof is status 0, and a session beside it.
+///
+/// # Errors
+/// [`AnswerError`], with what to do next in its [`class`](AnswerError::class).
+pub fn read_logged_in(status: u16, body: &[u8]) -> Result<(), AnswerError> {
+    DIALECT.read(status, body, |_| Ok(()))
+}
+
 /// What mall can do.
 pub(super) const CAN: &[Verb] = &[Verb::Create, Verb::Pay, Verb::Query];
 

@@ -12,6 +12,7 @@
 //! | `poll` | asking until an order's payment is decided |
 //! | `interface` | what a sale asks of any of them, and of the platform (`platform`) |
 //! | `seller` | the cloud at which orders of sales are made |
+//! | `session` | logging in where one must be logged in |
 //! | `answer`, `json`, `request` | what their answers and requests have in common |
 //!
 //! Money is [`Fen`](crate::cloud::open_platform::Fen) inside and the cloud's own form at its edge; an amount that
@@ -28,6 +29,7 @@ pub mod platform;
 pub mod poll;
 mod request;
 pub mod seller;
+pub mod session;
 pub mod songshu;
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,9 @@
 use crate::cloud::open_platform::ApiRequest;
 use std::fmt::{self, Write as _};
 
-/// A log-in of the operator's, as the text of a `Cookie` header. The documents say that one must be logged in and not
-/// how; so whoever runs the machine logs in and gives the session as a credential. Never shown.
-#[derive(Clone)]
+/// A log-in, as the text of a `Cookie` header: given by the operator, or by the cloud in answer to a
+/// [`LogIn`](super::session::LogIn). Never shown.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Session(Box<str>);
 
 /// A session that no header can carry.

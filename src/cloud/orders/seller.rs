@@ -1,7 +1,7 @@
 //! The cloud at which orders of sales at the machine are made, whichever it is.
 
 use super::interface::{Ask, Failure, OrderCloud, Said, TABLE, Unfit, Verb};
-use super::{course, mall, platform};
+use super::{Session, course, mall, platform};
 use crate::cloud::open_platform::{ApiError, ApiRequest, Fen};
 use crate::order::key::Id;
 use crate::order::time::UnixMs;
@@ -25,6 +25,17 @@ impl Seller {
             Seller::Platform(_) => "platform",
             Seller::Course(_) => "course",
             Seller::Mall(_) => "mall",
+        }
+    }
+
+    /// The same, as whoever is logged in now.
+    #[must_use]
+    pub fn with_session(&self, session: Option<&Session>) -> Seller {
+        let session = session.cloned();
+        match self {
+            Seller::Platform(platform) => Seller::Platform(platform.clone()),
+            Seller::Course(_) => Seller::Course(course::Account { session }),
+            Seller::Mall(_) => Seller::Mall(mall::Account { session }),
         }
     }
 

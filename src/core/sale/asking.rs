@@ -118,7 +118,7 @@ impl Core {
         let time = self.time.trusted(now).unwrap_or(now.wall);
         let request = self.settings.sale.as_ref().zip(self.sales.all.get(&number)).and_then(|(settings, sale)| {
             let ask = words(what, sale)?;
-            match settings.cloud.request(&ask, time) {
+            match settings.cloud.with_session(self.sessions.current()).request(&ask, time) {
                 Ok(call) => Some(Request {
                     audience: match settings.cloud {
                         Seller::Platform(_) => Audience::Cloud,
@@ -173,6 +173,9 @@ impl Core {
             (Some(ask), Ok(answer)) => settings.cloud.read(&ask, answer.status, &answer.body).map_err(Some),
             (_, Err(_)) | (None, _) => Err(None),
         };
+        if let Err(Some(Failure::Answer(error))) = &said {
+            self.heed_refusal(error);
+        }
         if let Err(failure) = &said {
             let why = match (failure, answer) {
                 (Some(failure), _) => failure.to_string(),
@@ -243,6 +246,7 @@ impl Core {
         sale.order = Some(order);
         let is_wanted = sale.why.is_none();
         self.change_sale(now, number, Event::Made, None);
+        self.notify_of_sale(now, number, false);
         match seen {
             _ if !is_wanted => self.leave_sale(now, number, Why::Cancelled),
             Some(seen) => self.judge_new_order(now, number, &seen, true),

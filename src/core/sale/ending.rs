@@ -8,9 +8,10 @@ use crate::order::call::{Call, CallRecord, Operation, Subject, Way};
 use crate::order::command::Turns;
 use crate::order::key::Key;
 use crate::order::outcome::UnitOutcome;
+use crate::order::payment::{Notice, Payment};
 use crate::order::sale::{Event, Sale, State, Why};
 use crate::order::stock::Fen;
-use crate::order::time::Now;
+use crate::order::time::{Now, UnixMs};
 use crate::sabotage::{self, Clause};
 
 /// Tells the merchant how a sale ended, in our words: the platform has none for it.
@@ -64,6 +65,7 @@ impl Core {
         };
         let Ok(key) = Key::of_sale(number) else { return };
         self.change_sale(now, number, Event::Paid, None);
+        self.notify_of_sale(now, number, true);
         if !sabotage::is_out(Clause::R52PaidWithOrder) {
             self.save_sale(number);
         }
@@ -76,8 +78,26 @@ impl Core {
             sale.paid = paid;
         }
         self.change_sale(now, number, Event::PaidInVain, Some(why));
+        self.notify_of_sale(now, number, true);
         self.pay_back(now, number);
         self.save_sale(number);
+    }
+
+    /// songshu hears that an order was made, and that it was paid, in the batch that says so.
+    pub(super) fn notify_of_sale(&mut self, now: Now, number: u64, is_paid: bool) {
+        let (Some(sale), Some(settings)) = (self.sales.all.get(&number), &self.settings.notify) else { return };
+        let payment =
+            if is_paid { Payment::PaidAt(UnixMs::from_seconds(self.told_time_s(now))) } else { Payment::Unpaid };
+        let notice = Notice {
+            order_id: sale.trade_no.clone(),
+            openid: settings.openid.clone(),
+            created_at: sale.chosen.trusted.unwrap_or(sale.chosen.wall),
+            payment,
+            amount: sale.paid.unwrap_or(sale.price),
+            title: Some(sale.name.to_string()),
+            is_test: settings.is_test,
+        };
+        self.notify(now, notice);
     }
 
     /// The cloud is to give the money back, by a call in the batch of its reason; where it cannot, a person must.

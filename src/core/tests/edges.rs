@@ -439,7 +439,7 @@ fn rule_28_time_from_the_platform_is_taken_from_any_answer() {
     let mut w = World::unborn(settings(), Now { boot: BootMs(1_000), wall: UnixMs(5_000), synchronised: false });
     let (token, _) = w.requests.pop_front().unwrap();
     let date = Some(UnixMs::from_seconds(T0_S));
-    let answer = HttpAnswer { status: 500, date, retry_after_s: None, body: Vec::new() };
+    let answer = HttpAnswer { status: 500, date, retry_after_s: None, session: None, body: Vec::new() };
     w.step(Event::Answered { token, answer: Ok(answer) });
     assert!(w.core.status(w.now).time_trusted);
     w.pass_s(3_600);

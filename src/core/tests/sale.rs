@@ -95,7 +95,8 @@ impl World {
     /// The request whose method and url begin so is answered; the others stay.
     fn reply_to(&mut self, begins: &str, status: u16, body: &str) -> Request {
         let (token, request) = self.take_request(begins);
-        let answer = HttpAnswer { status, date: None, retry_after_s: None, body: body.as_bytes().to_vec() };
+        let answer =
+            HttpAnswer { status, date: None, retry_after_s: None, session: None, body: body.as_bytes().to_vec() };
         self.step(Event::Answered { token, answer: Ok(answer) });
         request
     }
@@ -678,4 +679,72 @@ fn a_new_journal_knows_no_sales_and_names_its_own_anew() {
     let again = w.choose(5).unwrap();
     assert_eq!(again.sale, 1);
     assert_ne!(again.trade_no, first);
+}
+
+// --- who else hears of it, and who is logged in -----------------------------------------------------------------------
+
+#[test]
+fn songshu_hears_of_a_sale_when_it_is_made_and_when_it_is_paid() {
+    use crate::cloud::orders::batch::Pace;
+    use crate::cloud::orders::songshu::{Account, OpenId, StatusForm};
+    use crate::core::NotifySettings;
+    use crate::order::civil::Zone;
+    use crate::order::key::Id;
+    let mut settings = mall_world().settings;
+    let app_id = Id::parse("wx5").unwrap();
+    settings.notify = Some(NotifySettings {
+        url: "https://songshu.example".to_owned(),
+        account: Account { app_id, secret: None, zone: Zone::CHINA, status_form: StatusForm::Number },
+        openid: OpenId::parse("oMachine").unwrap(),
+        pace: Pace::NearRealTime,
+        is_test: false,
+    });
+    let mut w = World::with(settings);
+    w.show_at_mall();
+    let begins = format!("POST https://songshu.example/v1/wx5/order/{}", w.sale().trade_no);
+    let told = |request: Request| -> serde_json::Value { serde_json::from_slice(&request.body).unwrap() };
+    let made = told(w.reply_to(&begins, 200, r#"{"errcode":0}"#));
+    assert_eq!((&made["pay_status"], &made["amount"], &made["book"]), (&0.into(), &3.5.into(), &"可乐".into()));
+    assert_eq!(made["pay_time"], "");
+    w.shop_says(20);
+    let paid = told(w.reply_to(&begins, 200, r#"{"errcode":0}"#));
+    assert_eq!((&paid["pay_status"], &paid["create_time"]), (&1.into(), &made["create_time"]));
+    assert!(!w.waits_for(&begins) && paid["pay_time"] != "");
+}
+
+#[test]
+fn the_cloud_that_sells_is_asked_as_whoever_is_logged_in_and_a_session_that_is_over_is_renewed() {
+    use crate::cloud::orders::Session;
+    use crate::cloud::orders::session::{LogIn, LogInAt};
+    use crate::core::PaymentSettings;
+    let mut settings = mall_world().settings;
+    settings.payments = Some(PaymentSettings {
+        url: MALL.to_owned(),
+        hears_of_payments: false,
+        session: Some(Session::new("JSESSIONID=first").unwrap()),
+        log_in: Some(LogIn {
+            path: "/user/login".to_owned(),
+            at: LogInAt::Mall,
+            name: ("username".to_owned(), "vend".to_owned()),
+            password: ("password".to_owned(), "right-31c7f0a9".to_owned()),
+        }),
+    });
+    let mut w = World::with(settings);
+    w.show_at_mall();
+    let cookie = |request: &Request| request.headers.iter().find(|(name, _)| *name == "Cookie").map(|(_, v)| v.clone());
+    let asked = w.reply_to(QUERY, 200, r#"{"status":10,"msg":"not logged in"}"#);
+    assert_eq!(cookie(&asked).as_deref(), Some("JSESSIONID=first"));
+    let (token, log_in) = w.take_request("POST https://shop.example/user/login");
+    assert_eq!((cookie(&log_in), log_in.body), (None, br#"{"password":"right-31c7f0a9","username":"vend"}"#.to_vec()));
+    let session = Session::new("JSESSIONID=second").ok();
+    let body = br#"{"status":0,"data":{}}"#.to_vec();
+    let answer = HttpAnswer { status: 200, date: None, retry_after_s: None, session, body };
+    w.step(Event::Answered { token, answer: Ok(answer) });
+    w.pass_s(30);
+    let (token, asked) = w.take_request(QUERY);
+    assert_eq!(cookie(&asked).as_deref(), Some("JSESSIONID=second"));
+    let body = br#"{"status":0,"data":{"orderNo":77,"payment":3.50,"status":20}}"#.to_vec();
+    let answer = HttpAnswer { status: 200, date: None, retry_after_s: None, session: None, body };
+    w.step(Event::Answered { token, answer: Ok(answer) });
+    assert_eq!(w.driven(), 1, "and who has paid is served");
 }

@@ -431,7 +431,8 @@ impl World {
 
     pub(super) fn answer(&mut self, status: u16, body: &str) -> Request {
         let (token, request) = self.requests.pop_front().expect("a request is under way");
-        let answer = HttpAnswer { status, date: None, retry_after_s: None, body: body.as_bytes().to_vec() };
+        let answer =
+            HttpAnswer { status, date: None, retry_after_s: None, session: None, body: body.as_bytes().to_vec() };
         self.step(Event::Answered { token, answer: Ok(answer) });
         request
     }
@@ -439,7 +440,7 @@ impl World {
     pub(super) fn answer_with_date(&mut self, status: u16, date_s: u64, body: &str) {
         let (token, _) = self.requests.pop_front().expect("a request is under way");
         let date = Some(UnixMs::from_seconds(date_s));
-        let answer = HttpAnswer { status, date, retry_after_s: None, body: body.as_bytes().to_vec() };
+        let answer = HttpAnswer { status, date, retry_after_s: None, session: None, body: body.as_bytes().to_vec() };
         self.step(Event::Answered { token, answer: Ok(answer) });
     }
 

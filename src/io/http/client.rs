@@ -8,10 +8,11 @@ use super::target::{Origin, Refused, Scheme, Target, TargetRules, quoted};
 use crate::io::clock::boot_now;
 use crate::order::time::{BootMs, UnixMs};
 use bytes::Bytes;
-use http::header::{DATE, HOST, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT};
+use http::header::{DATE, HOST, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -30,6 +31,8 @@ const REDIRECTS_MAX: usize = 3;
 const IDLE_MAX: usize = 8;
 /// Kept connections of one origin: reports of two orders may be under way to one merchant at the same time.
 const IDLE_PER_ORIGIN_MAX: usize = 2;
+/// Longest session that is taken from an answer, in bytes; what servers accept in one header.
+const COOKIES_BYTES_MAX: usize = 4 * 1024;
 /// How long a connection is kept unused, in ms: below the 60–75 s after which usual servers and mobile gateways
 /// forget it.
 const IDLE_KEPT_MS: u64 = 45_000;
@@ -96,8 +99,40 @@ pub struct Answer {
     /// The Retry-After header, in seconds from the answer. A date counts from the Date header, since our own clock
     /// may be wrong; without a Date header it says nothing.
     pub retry_after_s: Option<u64>,
+    /// The session that it gives, if it gives one.
+    pub cookies: Cookies,
     /// The body: of the cloud all of it, of a receiver at most the first [`REPORT_BODY_BYTES_MAX`] that came at once.
     pub body: Vec<u8>,
+}
+
+/// What an answer wants to be sent back as a `Cookie` header: names and values without their attributes. The client
+/// itself sends nothing back and remembers nothing. A log-in's secret, so it shows itself to nobody who prints it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Cookies(Box<str>);
+
+impl Cookies {
+    fn of(headers: &HeaderMap) -> Cookies {
+        let pair = |value: &HeaderValue| {
+            let pair = value.to_str().ok()?.split(';').next()?.trim();
+            pair.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty())?;
+            Some(pair.to_owned())
+        };
+        let pairs: Vec<String> = headers.get_all(SET_COOKIE).iter().filter_map(pair).collect();
+        let text = pairs.join("; ");
+        if text.len() <= COOKIES_BYTES_MAX { Cookies(text.into()) } else { Cookies::default() }
+    }
+
+    /// The header's text, if there is any.
+    #[must_use]
+    pub fn reveal(&self) -> Option<&str> {
+        (!self.0.is_empty()).then_some(&*self.0)
+    }
+}
+
+impl fmt::Debug for Cookies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "Cookies(none)" } else { "Cookies(hidden)" })
+    }
 }
 
 /// What a request was doing when its time ran out.
@@ -400,7 +435,8 @@ pub async fn read_answer(
     };
     let date = head.headers.get(DATE).and_then(parse_date);
     let retry_after_s = head.headers.get(RETRY_AFTER).and_then(|value| parse_retry_after(value, date));
-    Ok((Answer { status: head.status, date, retry_after_s, body }, complete))
+    let cookies = Cookies::of(&head.headers);
+    Ok((Answer { status: head.status, date, retry_after_s, cookies, body }, complete))
 }
 
 /// The first bytes of a body, as far as they come soon, and whether that is all of it. No error: the status counts.

@@ -310,7 +310,7 @@ impl Outside {
             return Ok((delay_ms, failed("connection reset")));
         }
         let retry_after_s = refused.and_then(|(_, retry_after_s)| retry_after_s);
-        Ok((delay_ms, Ok(HttpAnswer { status, date: Some(UnixMs(true_ms)), retry_after_s, body })))
+        Ok((delay_ms, Ok(HttpAnswer { status, date: Some(UnixMs(true_ms)), retry_after_s, session: None, body })))
     }
 
     /// The message tells a result.

@@ -1,0 +1,128 @@
+//! Logging in at a cloud that asks for it, and the session that it gives. course's document names a log-in and leaves it
+//! out, mall's shows none; so path, names and form are the operator's. The session lives in memory only: it comes with
+//! an answer, is dropped when the cloud says that nobody is logged in, and is never shown.
+
+use super::request::{Session, parameters, request};
+use super::{AnswerError, course, mall};
+use crate::cloud::envelope::to_json;
+use crate::cloud::open_platform::ApiRequest;
+use crate::order::backoff::full_jitter;
+use crate::order::time::{BootMs, Now};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// First pause after a log-in that came to nothing, in ms. A wrong password that is tried each second locks an account.
+const RETRY_BASE_MS: u64 = 30_000;
+/// Longest pause, in ms.
+const RETRY_MAX_MS: u64 = 1_800_000;
+
+/// Where somebody logs in; each has its own way to write fields and answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogInAt {
+    /// `name=value&…`, like its other calls.
+    Course,
+    /// A flat JSON object, like its other calls.
+    Mall,
+}
+
+/// A log-in: POST of name and password. Never shown.
+#[derive(Clone)]
+pub struct LogIn {
+    /// Its path below the cloud's url.
+    pub path: String,
+    /// Whose it is.
+    pub at: LogInAt,
+    /// Field and value of the name.
+    pub name: (String, String),
+    /// Field and value of the password.
+    pub password: (String, String),
+}
+
+impl fmt::Debug for LogIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogIn").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl LogIn {
+    /// Reads the answer. Its proof is the session that comes with it; without one it is no log-in.
+    ///
+    /// # Errors
+    /// [`AnswerError`], which names neither name nor password.
+    pub fn read(&self, status: u16, body: &[u8]) -> Result<(), AnswerError> {
+        match self.at {
+            LogInAt::Course => course::read_told(status, body),
+            LogInAt::Mall => mall::read_logged_in(status, body),
+        }
+    }
+
+    /// The request.
+    #[must_use]
+    pub fn request(&self) -> ApiRequest {
+        let fields = [&self.name, &self.password].map(|(name, value)| (name.as_str(), value.as_str()));
+        let body = match self.at {
+            LogInAt::Course => ("application/x-www-form-urlencoded", parameters(fields).into_bytes()),
+            LogInAt::Mall => ("application/json", to_json(&BTreeMap::from(fields))),
+        };
+        request("POST", self.path.clone(), None, Some(body))
+    }
+}
+
+/// The session at one cloud, and when another one is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Sessions {
+    now: Option<Session>,
+    is_wanted: bool,
+    is_under_way: bool,
+    again_from: BootMs,
+    failures: u32,
+}
+
+impl Sessions {
+    /// Begins with what the operator gave, if it was a session.
+    #[must_use]
+    pub fn new(given: Option<Session>) -> Sessions {
+        Sessions { is_wanted: given.is_none(), now: given, ..Sessions::default() }
+    }
+
+    /// What goes with every call; nothing while nobody is logged in.
+    #[must_use]
+    pub const fn current(&self) -> Option<&Session> {
+        self.now.as_ref()
+    }
+
+    /// The cloud says that nobody is logged in.
+    pub fn refused(&mut self) {
+        self.now = None;
+        self.is_wanted = true;
+    }
+
+    /// When the next log-in may be tried; nothing while none is wanted, or one is under way.
+    #[must_use]
+    pub const fn due(&self) -> Option<BootMs> {
+        if self.is_wanted && !self.is_under_way { Some(self.again_from) } else { None }
+    }
+
+    /// A log-in leaves.
+    pub const fn asked(&mut self) {
+        self.is_under_way = true;
+    }
+
+    /// What came of it: a session, or none. `random` is any evenly spread number. True when somebody is logged in now.
+    pub fn answered(&mut self, now: Now, session: Option<Session>, random: u64) -> bool {
+        self.is_under_way = false;
+        match session {
+            Some(session) => {
+                self.now = Some(session);
+                (self.is_wanted, self.failures, self.again_from) = (false, 0, BootMs(0));
+                true
+            }
+            None => {
+                let pause_ms = full_jitter(self.failures, RETRY_BASE_MS, RETRY_MAX_MS, random).max(RETRY_BASE_MS);
+                self.failures = self.failures.saturating_add(1);
+                self.again_from = now.boot.plus_ms(pause_ms);
+                false
+            }
+        }
+    }
+}
