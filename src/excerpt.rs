@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::Path;
 
 /// Names that a person may try to write into the file, and that are credentials.
-pub const SECRETS: [&str; 4] = ["app_secret", "app_key", "mqtt_password", "web_token"];
+pub const SECRETS: [&str; 5] = ["app_secret", "app_key", "mqtt_password", "sale_session", "web_token"];
 
 /// A text with the name of the file it came from.
 #[derive(Debug, Clone, Copy)]

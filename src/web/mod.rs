@@ -6,11 +6,12 @@
 
 pub mod access;
 pub mod metrics;
+pub mod sale;
 pub mod screen;
 pub mod texts;
 
 use crate::config::host::Host;
-use crate::control::{Answer, Ask, Orders, Refusal, Slots, Versioned};
+use crate::control::{Answer, Ask, CurrentSale, Orders, Refusal, Slots, Versioned, read_sale_choice};
 use crate::core::Status;
 use access::{Access, Audience};
 use http::header::{
@@ -76,6 +77,8 @@ enum What {
     File(&'static str, &'static str),
     Texts,
     Core(&'static [Ask], Rendering),
+    Choose,
+    Cancel,
 }
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -96,7 +99,7 @@ const fn core(path: &'static str, audience: Audience, asks: &'static [Ask], rend
 }
 
 /// Everything that is served. What is not in this list does not exist.
-static PLACES: [Place; 14] = [
+static PLACES: [Place; 16] = [
     file("/", HTML, include_str!("assets/screen.html")),
     file("/screen.css", CSS, include_str!("assets/screen.css")),
     file("/screen.js", SCRIPT, include_str!("assets/screen.js")),
@@ -105,7 +108,9 @@ static PLACES: [Place; 14] = [
     file("/service.js", SCRIPT, include_str!("assets/service.js")),
     file("/common.js", SCRIPT, include_str!("assets/common.js")),
     Place { path: "/api/texts", method: Method::GET, audience: Audience::Anyone, what: What::Texts },
-    core("/api/screen", Audience::Customer, &[Ask::Status, Ask::Slots], Rendering::Screen),
+    core("/api/screen", Audience::Customer, &[Ask::Status, Ask::Slots, Ask::Sale], Rendering::Screen),
+    Place { path: "/api/sale", method: Method::POST, audience: Audience::Customer, what: What::Choose },
+    Place { path: "/api/sale/cancel", method: Method::POST, audience: Audience::Customer, what: What::Cancel },
     core("/api/status", Audience::Technician, &[Ask::Status], Rendering::Document),
     core("/api/orders", Audience::Technician, &[Ask::Orders], Rendering::Document),
     core("/api/slots", Audience::Technician, &[Ask::Slots], Rendering::Document),
@@ -142,6 +147,11 @@ pub fn decide(access: &Access, asking: &Asking<'_>) -> Decision {
         What::File(kind, text) => Decision::Answer(response(StatusCode::OK, kind, text.as_bytes().to_vec())),
         What::Texts => Decision::Answer(json(StatusCode::OK, &Versioned::of(texts::Texts::all()))),
         What::Core(asks, rendering) => Decision::Ask(asks.to_vec(), *rendering),
+        What::Choose => match read_sale_choice(asking.body) {
+            Ok(choice) => Decision::Ask(vec![Ask::SaleStart(choice)], Rendering::Document),
+            Err(error) => Decision::Answer(refuse(StatusCode::BAD_REQUEST, &Refusal::of(error))),
+        },
+        What::Cancel => Decision::Ask(vec![Ask::SaleCancel], Rendering::Document),
     }
 }
 
@@ -151,16 +161,24 @@ impl Rendering {
     pub fn of(self, answers: Vec<Answer>) -> Response<Vec<u8>> {
         let documents: Vec<Vec<u8>> = match answers.into_iter().collect() {
             Ok(documents) => documents,
-            Err(refusal) => return refuse(StatusCode::CONFLICT, &refusal),
+            Err(refusal) => {
+                let text = refusal.sale.map(|why| sale::refused(why).key());
+                return json(StatusCode::CONFLICT, &Versioned::of(Refused { refusal, text }));
+            }
         };
         let mut documents = documents.into_iter();
         let mut next = || documents.next().unwrap_or_default();
         match self {
             Rendering::Document => response(StatusCode::OK, JSON, next()),
-            Rendering::Screen => match (read::<Status>(&next()), read::<Slots>(&next())) {
-                (Some(status), Some(slots)) => json(StatusCode::OK, &Versioned::of(Screen::of(&status, &slots.slots))),
-                _ => unreadable(),
-            },
+            Rendering::Screen => {
+                match (read::<Status>(&next()), read::<Slots>(&next()), read::<CurrentSale>(&next())) {
+                    (Some(status), Some(slots), Some(current)) => {
+                        let screen = Screen::of(&status, &slots.slots, current.sale.as_ref());
+                        json(StatusCode::OK, &Versioned::of(screen))
+                    }
+                    _ => unreadable(),
+                }
+            }
             Rendering::Metrics => match (read::<Status>(&next()), read::<Orders>(&next())) {
                 (Some(status), Some(orders)) => {
                     response(StatusCode::OK, PROMETHEUS, metrics::text(&status, &orders.orders).into_bytes())
@@ -178,6 +196,15 @@ impl Rendering {
             },
         }
     }
+}
+
+/// A refusal of the core, with what a buyer reads.
+#[derive(Serialize)]
+struct Refused {
+    #[serde(flatten)]
+    refusal: Refusal,
+    /// The key of a text.
+    text: Option<&'static str>,
 }
 
 fn read<T: DeserializeOwned>(document: &[u8]) -> Option<T> {

@@ -1,8 +1,9 @@
 //! What customers see: what is sold, for how much, and whether it can be had now.
 
+use super::sale::SaleShown;
 use super::texts::Text;
 use crate::board::driver::LineState;
-use crate::core::{SlotLine, Status};
+use crate::core::{SaleView, SlotLine, Status};
 use serde::Serialize;
 
 /// Whether anything can be sold at all.
@@ -98,18 +99,21 @@ pub struct Screen {
     pub text: Option<&'static str>,
     /// What is sold, by driver board and slot.
     pub offers: Vec<Offer>,
+    /// The sale that somebody stands there for, or the last one.
+    pub sale: Option<SaleShown>,
 }
 
 impl Screen {
     /// The screen of a machine in this state.
     #[must_use]
-    pub fn of(status: &Status, slots: &[SlotLine]) -> Screen {
+    pub fn of(status: &Status, slots: &[SlotLine], sale: Option<&SaleView>) -> Screen {
         let service = Service::of(status);
         Screen {
             machine_no: status.machine_no.clone(),
             service,
             text: service.text().map(Text::key),
             offers: slots.iter().filter_map(Offer::of).collect(),
+            sale: sale.map(SaleShown::of),
         }
     }
 }
@@ -117,10 +121,10 @@ impl Screen {
 impl Offer {
     /// Nothing is offered from a slot whose goods have no name or no price: nobody could say what is paid for.
     fn of(line: &SlotLine) -> Option<Offer> {
-        let state = match (line.condition.as_str(), line.locked, line.count) {
-            ("well", false, 1..) => State::ForSale,
-            ("well", false, 0) => State::SoldOut,
-            _ => State::OutOfUse,
+        let state = match (line.for_sale, line.condition.as_str(), line.locked, line.count) {
+            (true, ..) => State::ForSale,
+            (false, "well", false, 0) => State::SoldOut,
+            (false, ..) => State::OutOfUse,
         };
         Some(Offer {
             address: line.address,

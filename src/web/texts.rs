@@ -48,6 +48,36 @@ texts! {
     Starting = "starting": "One moment, please", "请稍候";
     NothingOnSale = "nothing_on_sale": "Nothing is on sale here yet.", "暂无商品。";
     Slot = "slot": "Slot", "货道";
+    TimeLeft = "time_left": "Time left", "剩余时间";
+    Cancel = "cancel": "Cancel", "取消";
+    Done = "done": "Done", "完成";
+
+    // A sale.
+    Preparing = "preparing": "One moment…", "正在下单…";
+    ToPay = "to_pay": "Scan to pay", "请扫码支付";
+    ToPayMore = "to_pay_more": "With WeChat or Alipay", "使用微信或支付宝";
+    Dispensing = "dispensing": "Thank you, you have paid", "支付成功";
+    DispensingMore = "dispensing_more": "Your goods are on their way.", "正在出货，请稍候。";
+    Thanks = "thanks": "Enjoy!", "谢谢惠顾！";
+    ThanksMore = "thanks_more": "Please take your goods.", "请取走您的商品。";
+    Refund = "refund": "Your refund is on its way", "正在为您退款";
+    RefundMore = "refund_more": "Nothing came out. The money goes back the way it came.", "未能出货，款项将原路退回。";
+    Owed = "owed": "We owe you a refund", "需要为您退款";
+    OwedMore = "owed_more": "Nothing came out. The operator has been told and gives the money back.", "未能出货，已通知运营方为您退款。";
+    Doubt = "doubt": "Did your goods come out?", "您的商品出来了吗？";
+    DoubtMore = "doubt_more": "We are not sure. If nothing came out, the operator settles it; please keep your receipt.", "我们无法确认。如未出货，运营方将会处理，请保留支付凭证。";
+    Expired = "expired": "The time to pay is over", "支付超时";
+    Cancelled = "cancelled": "Cancelled", "已取消";
+    NothingPaid = "nothing_paid": "Please do not pay by the old code. A late payment is given back.", "请勿再扫描旧的付款码；超时支付的款项将会退回。";
+    NotSold = "not_sold": "This could not be sold", "暂时无法购买";
+    NotSoldMore = "not_sold_more": "Please choose again, or try later.", "请重新选择，或稍后再试。";
+    SettledByPerson = "settled": "The operator has settled this", "运营方已处理完毕";
+
+    // A choice that is not taken.
+    AnotherBuys = "another_buys": "Somebody else is buying. One moment, please.", "有其他顾客正在购买，请稍候。";
+    ChooseAnother = "choose_another": "This is not available. Please choose another.", "此商品无法购买，请选择其他商品。";
+    TooLateToCancel = "too_late_to_cancel": "This can no longer be cancelled.", "现在无法取消。";
+    NotNow = "not_now": "Nothing can be sold at the moment. Please try again later.", "暂时无法销售，请稍后再试。";
 }
 
 /// All texts by their keys, as the pages load them.
@@ -92,10 +122,12 @@ mod tests {
 
     /// What the server puts into its documents as the key of a text.
     fn told_by_us() -> BTreeSet<String> {
+        use crate::web::sale::{REFUSALS, Step};
         use crate::web::screen::{Service, State};
         let services = Service::ALL.iter().filter_map(|service| service.text());
         let states = State::ALL.iter().filter_map(|state| state.text());
-        services.chain(states).map(|text| text.key().to_owned()).collect()
+        let steps = Step::ALL.iter().map(|step| step.texts()).flat_map(|(text, more)| [Some(text), more]).flatten();
+        services.chain(states).chain(steps).chain(REFUSALS).map(|text| text.key().to_owned()).collect()
     }
 
     #[test]

@@ -12,14 +12,19 @@ use vend::config::credentials::Secret;
 use vend::config::file::WebTokenFor;
 use vend::config::host::Host;
 use vend::control::{Ask, Asked, Place, Refusal};
+use vend::core::SaleRefusal;
 use vend::io::web::accept;
+use vend::order::sale::{State, Why};
 use vend::web::access::Access;
 
+pub const PAY_CODE: &str = "weixin://wxpay/bizpayurl?pr=NwY5Mz9&groupid=00";
 pub const TOKEN: &str = "a-token-of-some-length";
 
 /// What the core would answer, by what it is asked.
 pub struct Machine {
     pub documents: Vec<(Place, Value)>,
+    /// What it does not do.
+    pub refusals: Vec<(Place, SaleRefusal)>,
     /// Everything that was asked.
     pub asked: Vec<Ask>,
 }
@@ -31,8 +36,11 @@ impl Machine {
             (Place::Status, status()),
             (Place::Orders, json!({ "schema_version": 1, "orders": orders() })),
             (Place::Slots, json!({ "schema_version": 1, "slots": slots() })),
+            (Place::Sale, json!({ "schema_version": 1, "sale": null })),
+            (Place::SaleStart, json!({ "schema_version": 1, "sale": 7 })),
+            (Place::SaleCancel, json!({ "schema_version": 1, "sale": 7 })),
         ];
-        Machine { documents, asked: Vec::new() }
+        Machine { documents, refusals: Vec::new(), asked: Vec::new() }
     }
 
     /// What it answers there.
@@ -41,11 +49,13 @@ impl Machine {
     }
 
     fn answer(&mut self, ask: Ask) -> Result<Vec<u8>, Refusal> {
-        self.asked.push(ask.clone());
-        match self.documents.iter().find(|(place, _)| *place == ask.place()) {
-            Some((_, document)) => Ok(serde_json::to_vec(document).unwrap()),
-            None => Err(Refusal::of(format!("not in this machine: {ask:?}"))),
+        let place = ask.place();
+        self.asked.push(ask);
+        if let Some((_, why)) = self.refusals.iter().find(|(at, _)| *at == place) {
+            return Err(Refusal::of_sale(*why));
         }
+        let (_, document) = self.documents.iter().find(|(at, _)| *at == place).expect("a document of this machine");
+        Ok(serde_json::to_vec(document).unwrap())
     }
 }
 
@@ -53,16 +63,29 @@ impl Machine {
 pub fn slot(slot: u16, name: &str, price_fen: u64, count: u16) -> Value {
     json!({
         "address": 1, "slot": slot, "code": slot, "product_id": 20_000 + u64::from(slot), "product": name,
-        "price_fen": price_fen, "count": count, "doubtful": 0, "capacity": 9, "condition": "well", "locked": false
+        "price_fen": price_fen, "count": count, "doubtful": 0, "capacity": 9, "condition": "well", "locked": false,
+        "for_sale": count > 0
     })
 }
 
 pub fn slots() -> Vec<Value> {
     let mut jammed = slot(8, "Sparkling water with lemon, 500 ml", 450, 5);
-    jammed["condition"] = "jammed".into();
+    (jammed["condition"], jammed["for_sale"]) = ("jammed".into(), false.into());
     let mut nameless = slot(9, "", 100, 5);
     nameless["product"] = Value::Null;
     vec![slot(5, "可乐", 305, 7), slot(6, "矿泉水 550 毫升", 200, 2), slot(7, "Crisps", 1250, 0), jammed, nameless]
+}
+
+/// A sale of the first slot as the core tells of it.
+pub fn sale(state: State, why: Option<Why>) -> Value {
+    let is_waiting = state == State::Waiting;
+    json!({
+        "sale": 7, "state": state.as_str(), "attended": state.is_attended(), "needs_person": state.needs_person(),
+        "address": 1, "slot": 5, "name": "可乐", "price_fen": 305,
+        "pay_code": is_waiting.then_some(PAY_CODE), "trade_no": "1", "order": null, "chosen_at_s": 1,
+        "expires_in_s": is_waiting.then_some(1_187), "progress": null, "why": why.map(Why::as_str), "outcome": null,
+        "paid_fen": null, "settled": null
+    })
 }
 
 pub fn orders() -> Vec<Value> {
@@ -136,6 +159,11 @@ impl Source {
 
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Waits until the core was asked so.
+    pub fn wait_for(&self, what: &str, was_asked: impl Fn(&[Ask]) -> bool) {
+        crate::support::wait_for(what, || was_asked(&self.machine.lock().unwrap().asked).then_some(()));
     }
 
     /// Changes what the core tells.

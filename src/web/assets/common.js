@@ -28,7 +28,7 @@ function takeToken() {
 }
 
 /** Storage may be switched off in a browser; then nothing is remembered. */
-function remembered(name, storage) {
+export function remembered(name, storage) {
   try {
     return storage.getItem(`vend-${name}`);
   } catch {
@@ -36,7 +36,7 @@ function remembered(name, storage) {
   }
 }
 
-function remember(name, value, storage) {
+export function remember(name, value, storage) {
   try {
     storage.setItem(`vend-${name}`, value);
   } catch {
@@ -130,8 +130,19 @@ function changed() {
   for (const listener of listeners) listener();
 }
 
+let wake = () => {};
+
+/** Until the time is over, or somebody wants to see what became of a touch. */
 function wait(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  return new Promise((resolve) => {
+    wake = resolve;
+    setTimeout(resolve, ms);
+  });
+}
+
+/** Looks again at once. */
+export function lookNow() {
+  wake();
 }
 
 /** Shows the page over and over; `look` asks and shows. It never gives up: a screen has nobody who presses reload. */
