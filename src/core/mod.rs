@@ -27,7 +27,9 @@
 //! | `telemetry` | what the machine tells of itself |
 //! | `commit` | what follows what into the journal |
 //! | `archive` | settled orders, to answer duplicates |
+//! | `hours` | counts kept apart by the hour |
 //! | `quality` | how good the line is, by the hour |
+//! | `vends` | how vends ended, by the hour |
 //! | `sale` | sales at the machine: from the choice of a slot to goods or money |
 //! | `slots` | what lies in the slots |
 //! | `status` | what a person may see |
@@ -43,6 +45,7 @@ mod commit;
 mod drive;
 pub mod event;
 mod gate;
+mod hours;
 mod instructions;
 mod notify;
 mod outbox;
@@ -60,6 +63,7 @@ mod sync;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod vends;
 mod waiting;
 
 pub use acts::{ACT_TAKES_MS, ACT_WAIT_MS};
@@ -67,13 +71,14 @@ pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
 pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REFUSAL_RESERVE, REPORTS_OPEN_MAX, RING_MAX, RingEntry};
 pub use calls::{CALLS_DEAD_MAX, CALLS_OPEN_MAX};
 pub use certificates::{CertificateLine, CertificateState, WARN_DAYS};
+pub use hours::HOURS_KEPT;
 pub use instructions::{AUDIT_KEPT, AuditLine, REFRESH_PAUSE_MS, REFUSAL_PAUSE_MS};
 pub use notify::{NOTICES_OPEN_MAX, NotifySettings};
 pub use own::{PICKUP_WAIT_MS, Reply, SlotTest, TEST_WAIT_MS, TestLine};
 pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
 pub use payments::{FaultLine, FaultLines, PaymentSettings};
 pub use pickup::{CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS};
-pub use quality::{HOURS_KEPT, LineCounts, LineHour, LineQuality};
+pub use quality::{LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;
 pub use sale::{
     Goods, SALES_KEPT, SALES_OPEN_MAX, SaleChoice, SaleRefusal, SaleSettings, SaleView, Settle, WATCH_FOR_MS,
@@ -81,6 +86,7 @@ pub use sale::{
 pub use slots::{SlotAct, SlotError, SlotLine};
 pub use status::{DifferenceLine, OrderLine, Recent, ReportLine, Status, UnitLine};
 pub use telemetry::TelemetrySettings;
+pub use vends::{VendCounts, VendHour};
 pub use waiting::Waiting;
 
 use crate::board::driver::Driver;
@@ -285,6 +291,7 @@ pub struct Core {
     sales: sale::Sales,
     catalogue: catalogue::Catalogue,
     telemetry: telemetry::Telemetry,
+    vends: vends::Vends,
     commits: commit::Commits,
     effects: Vec<Effect>,
     last_token: u64,

@@ -1,14 +1,10 @@
 //! How good the line is: a cable that is about to fail looks like a program that is. Counted since the process started
 //! and by the hour, in memory only: a machine at rest writes nothing to its disk.
 
+use super::hours::Hours;
 use crate::board::driver::{LineFault, Tally};
 use crate::order::time::BootMs;
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
-
-/// Hours that are kept apart: a fault that comes with the sun or with the evening's customers shows in a day.
-pub const HOURS_KEPT: u8 = 24;
-const HOUR_MS: u64 = 3_600_000;
 
 /// What passed over the line, and what was wrong with it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,8 +102,7 @@ pub(super) struct Quality {
     /// What the driver had told when it was last asked.
     told: Tally,
     total: LineCounts,
-    /// Number of the hour since boot and its counts, oldest first.
-    hours: VecDeque<(u64, LineCounts)>,
+    hours: Hours<LineCounts>,
 }
 
 impl Quality {
@@ -117,22 +112,13 @@ impl Quality {
             opened_before: false,
             told: Tally::default(),
             total: LineCounts::default(),
-            hours: VecDeque::new(),
+            hours: Hours::default(),
         }
     }
 
     /// Counts in this hour and in all.
     fn count(&mut self, now: BootMs, add: impl Fn(&mut LineCounts)) {
-        let hour = now.0 / HOUR_MS;
-        if self.hours.back().is_none_or(|(newest, _)| *newest < hour) {
-            self.hours.push_back((hour, LineCounts::default()));
-        }
-        while self.hours.len() > usize::from(HOURS_KEPT) {
-            self.hours.pop_front();
-        }
-        if let Some((_, counts)) = self.hours.back_mut() {
-            add(counts);
-        }
+        self.hours.count(now, &add);
         add(&mut self.total);
     }
 
@@ -198,18 +184,17 @@ impl Quality {
     }
 
     pub(super) fn report(&self, now: BootMs) -> LineQuality {
-        let this_hour = now.0 / HOUR_MS;
-        let hours = self.hours.iter().rev().filter_map(|&(hour, counts)| {
-            let hours_ago = u8::try_from(this_hour.saturating_sub(hour)).ok().filter(|&ago| ago < HOURS_KEPT)?;
-            Some(LineHour { hours_ago, counts })
-        });
+        let hours = self.hours.newest_first(now).map(|(hours_ago, &counts)| LineHour { hours_ago, counts });
         LineQuality { counted_for_s: now.since_ms(self.since) / 1_000, total: self.total, hours: hours.collect() }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::hours::HOURS_KEPT;
     use super::*;
+
+    const HOUR_MS: u64 = 3_600_000;
 
     fn at_hour(hour: u64) -> BootMs {
         BootMs(hour * HOUR_MS)

@@ -20,6 +20,7 @@ use super::sale::Sales;
 use super::slots::Slots;
 use super::sync::Results;
 use super::telemetry::Telemetry;
+use super::vends::Vends;
 use super::{Core, Counters, Phase, Start};
 use crate::cloud::device::ReceivedState;
 use crate::cloud::orders::session::Sessions;
@@ -94,6 +95,7 @@ impl Core {
             sales: Sales::default(),
             catalogue: Catalogue::default(),
             telemetry: Telemetry::new(now.boot),
+            vends: Vends::default(),
             commits: Commits::default(),
             effects: Vec::new(),
             last_token: 0,

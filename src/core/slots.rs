@@ -160,6 +160,9 @@ impl Core {
     /// same step, so that both are in one batch: no unit is counted twice, and none is missed, whatever happens to power.
     pub(super) fn count_unit(&mut self, now: Now, at: Option<At>, before: Option<UnitOutcome>, outcome: UnitOutcome) {
         let Some(at) = at else { return };
+        if before.is_none() {
+            self.vends.ended(now.boot, outcome);
+        }
         // Of a slot that nobody filled and the platform does not know there is nothing to count.
         let Some(record) = self.slots.records.get_mut(&at) else { return };
         let changed = record.unit_ended(before, outcome);

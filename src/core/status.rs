@@ -2,7 +2,7 @@
 
 use super::arrivals::RingEntry;
 use super::event::Level;
-use super::{CertificateLine, Core, Counters, LineQuality, Phase, Waiting};
+use super::{CertificateLine, Core, Counters, LineQuality, Phase, VendHour, Waiting};
 use crate::board::driver::LineState;
 use crate::order::key::Key;
 use crate::order::life::Order;
@@ -33,6 +33,9 @@ pub struct Status {
     pub line: LineState,
     /// What passed over it, and what was wrong with it.
     pub line_quality: LineQuality,
+    /// How vends ended, by the hour, newest first; hours without any are left out.
+    #[serde(default)]
+    pub vend_hours: Vec<VendHour>,
     /// The time can be trusted.
     pub time_trusted: bool,
     /// Orders not final.
@@ -42,6 +45,9 @@ pub struct Status {
     pub waiting: Waiting,
     /// Copies of reports not yet taken.
     pub reports_open: usize,
+    /// How long ago the oldest report was made of which a copy is not yet taken, in s.
+    #[serde(default)]
+    pub oldest_unsent_s: Option<u64>,
     /// Calls that the platform has not yet taken.
     pub calls_open: usize,
     /// Calls that it refused for good.
@@ -215,10 +221,12 @@ impl Core {
             board_identity: self.line.identity().map(str::to_owned),
             line: self.line.state(),
             line_quality: self.line.quality.report(now.boot),
+            vend_hours: self.vends.report(now.boot),
             time_trusted: self.time.trusted(now).is_some(),
             orders_open: self.orders_open(),
             waiting: self.waiting(now),
             reports_open: self.outbox.reports(),
+            oldest_unsent_s: self.oldest_unsent_s(now),
             calls_open: self.calls.open(),
             calls_dead: self.calls.dead(),
             dead_calls: self.calls.newest_dead().take(SHOWN_MAX).map(ToString::to_string).collect(),
@@ -247,6 +255,12 @@ impl Core {
         let orders = self.orders.values().filter(|order| !order.key.is_test());
         let waiting = Waiting::of(orders, now, self.settings.boot_id);
         Waiting { orders_dead: waiting.orders_dead + self.archive.dead(), ..waiting }
+    }
+
+    fn oldest_unsent_s(&self, now: Now) -> Option<u64> {
+        let reports = self.orders.values().flat_map(|order| &order.reports);
+        let unsent = reports.filter(|report| report.http.is_open() || report.mqtt.is_open());
+        Some(self.told_time_s(now).saturating_sub(unsent.map(|report| report.timestamp_s).min()?))
     }
 
     /// Every order that is not settled, oldest first.

@@ -131,6 +131,8 @@ fn journal(page: &mut Page, status: &Status, orders: &[OrderLine]) {
     page.labelled(family, "state", counted.iter().map(|(state, count)| (state.as_str(), *count)));
     page.gauge("vend_orders_open", "Orders that are not final.", many(status.orders_open));
     page.gauge("vend_reports_unsent", "Copies of reports that no receiver has taken yet.", many(status.reports_open));
+    let oldest_s = status.oldest_unsent_s.unwrap_or(0);
+    page.gauge("vend_oldest_report_unsent_seconds", "Age of the oldest of these reports; 0 without one.", oldest_s);
     page.gauge("vend_calls_unsent", "Calls that the platform has not taken yet.", many(status.calls_open));
     page.gauge("vend_calls_dead", "Calls that the platform refused for good.", many(status.calls_dead));
     page.gauge(

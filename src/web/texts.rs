@@ -52,10 +52,65 @@ texts! {
     Cancel = "cancel": "Cancel", "取消";
     Done = "done": "Done", "完成";
 
+    // The technician's page.
+    ServiceTitle = "service_title": "Service", "维护";
+    FactsTitle = "facts_title": "State", "状态";
+    FactPhase = "fact_phase": "Phase", "阶段";
+    FactBroker = "fact_broker": "Broker", "消息服务器";
+    Connected = "connected": "connected", "已连接";
+    Away = "away": "away", "未连接";
+    FactBoard = "fact_board": "Board", "板卡";
+    FactLine = "fact_line": "Line", "串口线";
+    FactTime = "fact_time": "Time trusted", "时间可信";
+    FactDisk = "fact_disk": "Room on the disk", "磁盘空间足够";
+    Yes = "yes": "yes", "是";
+    No = "no": "no", "否";
+    FactUptime = "fact_uptime": "Running for", "已运行";
+    FactOpen = "fact_open": "Orders open", "未完成订单";
+    FactUnsent = "fact_unsent": "Reports not taken", "未送达的结果";
+    FactOldest = "fact_oldest": "Oldest of them", "其中最早的";
+    FactDiffer = "fact_differ": "Differences with the cloud", "与平台不一致";
+    SlotsTitle = "slots_title": "Slots", "货道";
+    NoSlots = "no_slots": "No slot is known yet.", "尚无货道信息。";
+    Well = "well": "well", "正常";
+    Jammed = "jammed": "jammed", "卡货";
+    Faulty = "faulty": "faulty", "故障";
+    Absent = "absent": "absent", "不存在";
+    Locked = "locked": "locked", "已锁定";
+    OrdersTitle = "orders_title": "Orders to look after", "待处理订单";
+    NoOrders = "no_orders": "None.", "无。";
+    Unit = "unit": "unit", "件";
+    ReportWord = "report": "report", "结果";
+    Tries = "tries": "tries", "次尝试";
+    Differs = "differs": "the cloud disagrees", "与平台不一致";
+    LineTitle = "line_title": "Line, last 24 hours", "串口线（最近 24 小时）";
+    LineFaults = "line_faults": "faults an hour", "每小时错误";
+    VendsTitle = "vends_title": "Vends, last 24 hours", "出货（最近 24 小时）";
+    VendsDispensed = "vends_dispensed": "dispensed", "成功";
+    VendsFailed = "vends_failed": "failed", "失败";
+    VendsUnknown = "vends_unknown": "unknown", "未知";
+    HoursAgo = "hours_ago": "hours ago", "小时前";
+    RoundTrip = "round_trip": "mean answer, ms", "平均应答（毫秒）";
+    AsNumbers = "as_numbers": "As numbers", "查看数值";
+    EventsTitle = "events_title": "Last events", "最近事件";
+    FindMore = "find_more": "What is wrong and what to do about it: vend doctor at the machine.", "故障原因与处理办法：在机器上运行 vend doctor。";
+
+    // Words of the core that the technician's page shows.
+    Opening = "opening": "opening", "启动中";
+    Running = "running": "running", "运行中";
+    Quarantine = "quarantine": "QUARANTINE: nothing is sold", "隔离：停止出货";
+    FailedPhase = "failed": "FAILED: the journal cannot be written", "失败：日志无法写入";
+    Stopping = "stopping": "stopping", "停止中";
+    Closed = "closed": "closed", "已关闭";
+    Settling = "settling": "waiting for the board", "等待板卡";
+    Idle = "idle": "ready", "就绪";
+    Busy = "busy": "busy", "忙";
+    Held = "held": "keeping an outcome safe", "正在保存结果";
+
     // A sale.
     Preparing = "preparing": "One moment…", "正在下单…";
     ToPay = "to_pay": "Scan to pay", "请扫码支付";
-    ToPayMore = "to_pay_more": "With WeChat or Alipay", "使用微信或支付宝";
+    ToPayMore = "to_pay_more": "Scan it with the app that you pay with.", "请用手机支付应用扫描。";
     Dispensing = "dispensing": "Thank you, you have paid", "支付成功";
     DispensingMore = "dispensing_more": "Your goods are on their way.", "正在出货，请稍候。";
     Thanks = "thanks": "Enjoy!", "谢谢惠顾！";
@@ -117,7 +172,11 @@ mod tests {
             let found = text.match_indices(mark).filter(move |(at, _)| is_call(*at));
             found.filter_map(move |(at, _)| text[at + mark.len()..].split_once('"')).map(|(key, _)| key.to_owned())
         };
-        files.into_iter().flat_map(|text| after(text, "t(\"").chain(after(text, "data-text=\""))).collect()
+        // Words of the core are looked up as they come.
+        let words = ["opening", "running", "quarantine", "failed", "stopping", "closed", "settling", "idle", "busy"];
+        let words = words.into_iter().chain(["held", "well", "jammed", "faulty", "absent"]).map(str::to_owned);
+        let asked = files.into_iter().flat_map(|text| after(text, "t(\"").chain(after(text, "data-text=\"")));
+        asked.chain(words).collect()
     }
 
     /// What the server puts into its documents as the key of a text.

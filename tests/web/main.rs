@@ -10,4 +10,5 @@ mod daemon;
 mod knocks;
 mod metrics;
 mod screen;
+mod service;
 mod source;

@@ -110,7 +110,11 @@ pub fn status() -> Value {
         "schema_version": 1, "version": "0.1.0", "machine_no": "16327129", "phase": "running",
         "broker_connected": true, "board": "tcn-00ff", "board_identity": "TCN \"v2\"", "line": "idle",
         "line_quality": { "counted_for_s": 90_061, "total": counts(4, 900), "hours": hours },
-        "time_trusted": true, "orders_open": 1, "reports_open": 1, "calls_open": 0, "calls_dead": 0,
+        "vend_hours": (0..24)
+            .filter(|h| h % 5 != 4)
+            .map(|h| json!({ "hours_ago": h, "counts": { "dispensed": h % 7, "failed": u64::from(h == 6), "unknown": u64::from(h == 3) } }))
+            .collect::<Vec<_>>(),
+        "oldest_unsent_s": 4_000, "time_trusted": true, "orders_open": 1, "reports_open": 1, "calls_open": 0, "calls_dead": 0,
         "dead_calls": [], "results_open": 0, "differences": 0, "differing": [], "orders_settled": 12,
         "has_space": true, "verifies_orders": true, "certificates": [], "schedule": [], "settings": {},
         "counters": serde_json::to_value(vend::core::Counters { driven: 11, accepted: 12, ..Default::default() }).unwrap(),

@@ -90,8 +90,7 @@ function saleShown(sale) {
     t(sale.text),
     sale.qr === null ? mark(sale.step) : code(sale.qr),
     sale.more === null ? null : el("p", {}, t(sale.more)),
-    el("p", { class: "name" }, sale.name),
-    el("p", { class: "price" }, yuan(sale.price_fen)),
+    el("div", { class: "what" }, el("p", { class: "name" }, sale.name), el("p", { class: "price" }, yuan(sale.price_fen))),
     sale.qr === null ? null : el("p", { class: "quiet", role: "timer", "aria-live": "off" }, `${t("time_left")} `, el("span", { id: "left" })),
     button(sale),
   );
