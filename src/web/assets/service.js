@@ -3,7 +3,7 @@ import { Part, ask, el, live, onChange, svg, t } from "/common.js";
 
 const LOOK_EVERY_MS = 2000;
 const HOURS = 24;
-// The coordinates of a plot; it is stretched to its place.
+// The coordinates of a plot; it grows with its place.
 const PLOT = { width: 360, height: 110, left: 22, bottom: 14, top: 6 };
 
 const parts = Object.fromEntries(
@@ -112,7 +112,7 @@ function plot(name, kinds, line, hours) {
     el("tr", {}, el("td", {}, String(hour.ago)), columns.map((it) => el("td", {}, hour[it.key] === null ? "–" : String(hour[it.key])))),
   );
   return [
-    svg("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": name }, drawn),
+    svg("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name }, drawn),
     el("p", { class: "legend" }, keys),
     el("details", {}, el("summary", {}, t("as_numbers")), el("div", { class: "scroll" }, el("table", {}, el("tr", {}, head), rows))),
   ];
