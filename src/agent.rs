@@ -540,6 +540,10 @@ fn answer(core: &Core, clock: &mut Clock, services: &mut Services, asked: Asked)
             return Some(Event::SaleSettled { token: services.begin(asked.answer), settle, uid });
         }
         Ask::SlotAct(act) => return Some(Event::SlotAct { token: services.begin(asked.answer), act }),
+        Ask::Books => serde_json::to_vec(&Versioned::of(&core.books())),
+        Ask::BooksAct { uid, act } => {
+            return Some(Event::BooksAct { token: services.begin(asked.answer), uid, act });
+        }
     };
     // Whoever asked may have left; the types have no key or value that JSON lacks.
     let _ = asked.answer.send(Ok(document.unwrap_or_default()));
@@ -583,6 +587,8 @@ impl Services {
             Reply::Sale(Ok(sale)) => Ok(serde_json::to_vec(&Versioned::of(&sale)).unwrap_or_default()),
             Reply::Sale(Err(error)) => Err(Refusal::of_sale(error)),
             Reply::Slots(Err(error)) => Err(Refusal::at_slot(error)),
+            Reply::Books(Ok(books)) => Ok(serde_json::to_vec(&Versioned::of(&books)).unwrap_or_default()),
+            Reply::Books(Err(error)) => Err(Refusal::at_the_books(error)),
             Reply::Testing(Err(error)) => Err(Refusal::by_board(error, &self.lacks)),
         };
         self.answer(token, answer);

@@ -7,25 +7,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 use vend::cloud::api_codes::RetryClass;
 use vend::cloud::open_platform::*;
-use vend::cloud::sign::SigningKey;
-use vend::order::key::{Id, MachineNo};
 use vend::order::motor::Address;
-
-fn account() -> Account {
-    Account {
-        app_id: "ds069ed4223ac1660f".to_owned(),
-        app_secret: AppSecret::new("hush"),
-        app_key: SigningKey::new("kva").unwrap(),
-    }
-}
-
-fn machine() -> MachineNo {
-    MachineNo::parse("16327129").unwrap()
-}
-
-fn id(text: &str) -> Id {
-    Id::parse(text).unwrap()
-}
+use vend::sim::sample::{account, id, machine};
 
 /// What is inside the payload of a call.
 fn payload(request: &ApiRequest) -> String {

@@ -58,7 +58,7 @@ pub fn run(command: &AuditCommand, out: &mut Output<'_>) -> Result<Exit, Failure
         vec![
             line.number.to_string(),
             show_date_time(line.came_at_s),
-            line.who.clone(),
+            line.uid.map_or_else(|| line.who.clone(), |uid| format!("{} {uid}", line.who)),
             line.kind.clone(),
             format!("{}{reason}", line.became),
             line.detail.clone(),

@@ -8,7 +8,7 @@ use crate::board::service::ServiceError;
 use crate::config::credentials::CredentialError;
 use crate::config::problem::{Both, ConfigError};
 use crate::control::Refusal;
-use crate::core::{SaleRefusal, SlotError};
+use crate::core::{BooksError, SaleRefusal, SlotError};
 use crate::io::control_client::AskError;
 use crate::io::journal::OpenError;
 use http::StatusCode;
@@ -98,6 +98,10 @@ impl Failure {
                 | SaleRefusal::NotOpen
                 | SaleRefusal::NothingOwed => Exit::Refused,
             },
+            Failure::Ask(AskError::Refused { refusal: Refusal { books: Some(why), .. }, .. }) => match why {
+                BooksError::NoSuchCall | BooksError::NoDifference => Exit::NotFound,
+                _ => Exit::Refused,
+            },
             Failure::Ask(AskError::Refused { status, refusal }) => match refusal.why {
                 Some(ServiceError::NotOffered | ServiceError::NoSuchBoard | ServiceError::NoSuchSlot) => Exit::NotFound,
                 Some(ServiceError::Busy | ServiceError::Unavailable | ServiceError::Refused) => Exit::Refused,
@@ -186,6 +190,19 @@ fn ask_text(error: &AskError) -> Both {
                 SaleRefusal::NoSuchSale => "没有此销售；见 vend sale list",
                 SaleRefusal::NotOpen => "没有可取消的：销售已支付或已结束",
                 SaleRefusal::NothingOwed => "此销售没有待人工处理的事项",
+            };
+            Both::new(why.to_string(), chinese)
+        }
+        AskError::Refused { refusal: Refusal { books: Some(why), .. }, .. } => {
+            let chinese = match why {
+                BooksError::NoSuchCall => "没有此通知；vend call list 会列出通知",
+                BooksError::NotDead => "该通知仍在发送：会自行重试",
+                BooksError::MayBeOld => "该通知说的是当时的状态，状态再变时会重新通知平台；请用 vend call drop 放弃",
+                BooksError::NoDifference => "该订单没有不一致；vend difference list 会列出不一致的订单",
+                BooksError::NotAsked => {
+                    "不再就该订单询问平台；请用 vend cloud order show 查看，然后 vend difference accept"
+                }
+                BooksError::Unavailable => "守护进程此时不保存数据：正在启动或停止，或日志已失败；请看 vend status",
             };
             Both::new(why.to_string(), chinese)
         }

@@ -4,6 +4,7 @@
 mod ask_person;
 pub mod audit;
 pub mod board;
+pub mod books;
 pub mod cloud;
 pub mod completions;
 pub mod config;
@@ -65,6 +66,12 @@ pub enum Command {
     /// Orders
     #[command(subcommand)]
     Order(order::OrderCommand),
+    /// What the platform must be told beside results: refunds, used codes, stock
+    #[command(subcommand)]
+    Call(books::CallCommand),
+    /// Results that the platform's books do not agree with
+    #[command(subcommand)]
+    Difference(books::DifferenceCommand),
     /// What the platform wanted of the machine beside vending
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -160,6 +167,8 @@ fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
         Command::Status(args) => with_output(args.output, lang, |out| status::run(&args, out)),
         Command::Doctor(args) => with_output(args.output, lang, |out| doctor::run(&args, out)),
         Command::Order(command) => with_output(command.output(), lang, |out| order::run(&command, out)),
+        Command::Call(command) => with_output(command.output(), lang, |out| books::run_call(&command, out)),
+        Command::Difference(command) => with_output(command.output(), lang, |out| books::run_difference(&command, out)),
         Command::Audit(command) => with_output(command.output(), lang, |out| audit::run(&command, out)),
         Command::Journal(command) => with_output(command.output(), lang, |out| journal::run(&command, out)),
         Command::Cloud(command) => with_output(command.output(), lang, |out| cloud::run(&command, out)),

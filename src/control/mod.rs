@@ -2,8 +2,8 @@
 
 use crate::board::service::{HOLD_C, Service, ServiceError};
 use crate::core::{
-    AuditLine, CodeLine, OrderLine, SaleChoice, SaleRefusal, SaleView, Settle, SlotAct, SlotError, SlotLine, SlotTest,
-    TestLine,
+    AuditLine, BooksAct, BooksError, CodeLine, OrderLine, SaleChoice, SaleRefusal, SaleView, Settle, SlotAct,
+    SlotError, SlotLine, SlotTest, TestLine, WHY_BYTES_MAX,
 };
 use crate::order::pickup::Digits;
 use crate::order::stock::COUNT_MAX;
@@ -49,11 +49,15 @@ pub enum Place {
     Sales,
     /// `POST /v1/sale/settle` with a [`Settle`]: the [`SaleView`] after it, durable.
     SaleSettle,
+    /// `GET /v1/books`: the [`crate::core::Books`].
+    Books,
+    /// `POST /v1/books/act` with a [`BooksAct`]: the [`crate::core::Books`] after it, durable.
+    BooksAct,
 }
 
 impl Place {
     /// All of them.
-    pub const ALL: [Place; 16] = [
+    pub const ALL: [Place; 18] = [
         Place::Status,
         Place::Orders,
         Place::Audit,
@@ -70,6 +74,8 @@ impl Place {
         Place::SaleCancel,
         Place::Sales,
         Place::SaleSettle,
+        Place::Books,
+        Place::BooksAct,
     ];
 
     /// Its path.
@@ -91,6 +97,8 @@ impl Place {
             Place::SaleCancel => "/v1/sale/cancel",
             Place::Sales => "/v1/sales",
             Place::SaleSettle => "/v1/sale/settle",
+            Place::Books => "/v1/books",
+            Place::BooksAct => "/v1/books/act",
         }
     }
 
@@ -106,14 +114,16 @@ impl Place {
             | Place::LastTest
             | Place::Slots
             | Place::Sale
-            | Place::Sales => "GET",
+            | Place::Sales
+            | Place::Books => "GET",
             Place::Service
             | Place::Pickup
             | Place::Test
             | Place::SlotAct
             | Place::SaleStart
             | Place::SaleCancel
-            | Place::SaleSettle => "POST",
+            | Place::SaleSettle
+            | Place::BooksAct => "POST",
         }
     }
 }
@@ -158,6 +168,15 @@ pub enum Ask {
         /// Who asks, as the kernel names them; it does not travel.
         uid: u32,
     },
+    /// At [`Place::Books`].
+    Books,
+    /// At [`Place::BooksAct`].
+    BooksAct {
+        /// Who does it; the socket says it, whatever the tool believes.
+        uid: u32,
+        /// What.
+        act: BooksAct,
+    },
 }
 
 impl Ask {
@@ -181,6 +200,8 @@ impl Ask {
             Ask::SaleCancel => Place::SaleCancel,
             Ask::Sales => Place::Sales,
             Ask::SaleSettle { .. } => Place::SaleSettle,
+            Ask::Books => Place::Books,
+            Ask::BooksAct { .. } => Place::BooksAct,
         }
     }
 
@@ -194,6 +215,7 @@ impl Ask {
             Ask::Test(test) => serde_json::to_vec(test),
             Ask::SlotAct(act) => serde_json::to_vec(act),
             Ask::Pickup(digits) => serde_json::to_vec(&Entered { code: digits.reveal() }),
+            Ask::BooksAct { act, .. } => serde_json::to_vec(act),
             Ask::SaleStart(choice) => serde_json::to_vec(choice),
             Ask::SaleSettle { settle, .. } => serde_json::to_vec(settle),
             Ask::Status
@@ -205,7 +227,8 @@ impl Ask {
             | Ask::Slots
             | Ask::Sale
             | Ask::SaleCancel
-            | Ask::Sales => Ok(Vec::new()),
+            | Ask::Sales
+            | Ask::Books => Ok(Vec::new()),
         }
     }
 }
@@ -281,6 +304,33 @@ pub fn read_settle(body: &[u8]) -> Result<Settle, String> {
         Err("a reason is wanted, for whoever reads the list".to_owned())
     } else {
         Ok(settle)
+    }
+}
+
+/// Reads what stands in the body of a request for [`Place::BooksAct`].
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn read_books_act(body: &[u8]) -> Result<BooksAct, String> {
+    let act: BooksAct = serde_json::from_slice(body).map_err(|e| format!("the body is no act at the books: {e}"))?;
+    match act.reason() {
+        Some(reason) => check_why(reason).map(|()| act.clone()),
+        None => Ok(act),
+    }
+}
+
+/// Whether a person's reason can be kept in the audit.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn check_why(reason: &str) -> Result<(), String> {
+    match reason {
+        reason if reason.trim().is_empty() => Err("a reason is wanted".to_owned()),
+        reason if reason.len() > WHY_BYTES_MAX => {
+            Err(format!("the reason has {} bytes, and at most {WHY_BYTES_MAX} are kept", reason.len()))
+        }
+        reason if reason.chars().any(char::is_control) => Err("the reason holds a control character".to_owned()),
+        _ => Ok(()),
     }
 }
 
@@ -366,6 +416,9 @@ pub struct Refusal {
     /// Why something about a sale was not done, where that was wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sale: Option<SaleRefusal>,
+    /// Why nothing was done about calls or differences, where that was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub books: Option<BooksError>,
     /// What the board's profile says that board and protocol lack, where that may be why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
@@ -375,7 +428,7 @@ impl Refusal {
     /// A refusal that has nothing to do with the board.
     #[must_use]
     pub const fn of(error: String) -> Refusal {
-        Refusal { error, why: None, slot: None, sale: None, lacks: Vec::new() }
+        Refusal { error, why: None, slot: None, sale: None, books: None, lacks: Vec::new() }
     }
 
     /// An act at a slot was not taken.
@@ -388,6 +441,12 @@ impl Refusal {
     #[must_use]
     pub fn of_sale(why: SaleRefusal) -> Refusal {
         Refusal { sale: Some(why), ..Refusal::of(why.to_string()) }
+    }
+
+    /// Nothing was done about calls or differences.
+    #[must_use]
+    pub fn at_the_books(why: BooksError) -> Refusal {
+        Refusal { books: Some(why), ..Refusal::of(why.to_string()) }
     }
 
     /// The board was asked, or could not be.

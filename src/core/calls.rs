@@ -85,6 +85,19 @@ impl Calls {
         self.dead.iter().rev().filter_map(|number| self.all.get(number))
     }
 
+    /// The oldest that are not yet taken, for people.
+    pub(super) fn oldest_open(&self) -> impl Iterator<Item = &CallRecord> {
+        self.all.values().filter(|record| record.is_open())
+    }
+
+    /// One that was refused for good is to be sent again, as it was. False for a state, which may have changed since.
+    pub(super) fn reopen(&mut self, number: u64) -> bool {
+        let event = self.all.get(&number).filter(|record| !record.call.newest_wins).cloned();
+        let Some(record) = event else { return false };
+        self.insert(CallRecord { copy: Copy::fresh(), ..record });
+        true
+    }
+
     /// Nothing about it is open, and nothing was refused for good.
     pub(super) fn settled(&self, subject: &Subject) -> bool {
         !self.open.contains_key(subject) && !self.newest_dead().any(|record| record.call.subject == *subject)
@@ -309,7 +322,7 @@ impl Core {
     }
 
     /// The call is over: its record goes with the next commit.
-    fn end_call(&mut self, now: Now, number: u64) {
+    pub(super) fn end_call(&mut self, now: Now, number: u64) {
         self.close_call(now, number);
         self.calls.all.remove(&number);
         self.calls.dead.remove(&number);

@@ -1,5 +1,6 @@
 //! What reaches the core, and what it wants done. Plain data: the daemon, the simulation and the tests speak this.
 
+use super::books::BooksAct;
 use super::own::{Reply, SlotTest};
 use super::sale::{SaleChoice, Settle};
 use super::slots::SlotAct;
@@ -223,6 +224,15 @@ pub enum Event {
         settle: Settle,
         /// Who, as the kernel names them.
         uid: u32,
+    },
+    /// A person did something about calls or differences; answered by [`Effect::Reply`].
+    BooksAct {
+        /// For the answer.
+        token: Token,
+        /// The user's number, as the kernel names it.
+        uid: u32,
+        /// What.
+        act: BooksAct,
     },
     /// What the system says of the controller; the answer to [`Effect::LookAtHost`].
     Host(Host),

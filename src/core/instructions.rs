@@ -50,8 +50,11 @@ pub(super) struct Instructions {
 pub struct AuditLine {
     /// Rises with each entry.
     pub number: u64,
-    /// platform or schedule.
+    /// platform, schedule or person.
     pub who: String,
+    /// Which user, of a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
     /// What kind of instruction.
     pub kind: String,
     /// When the platform issued it, or the time that the schedule set, in Unix s.
@@ -77,11 +80,8 @@ impl AuditLine {
         };
         AuditLine {
             number: entry.number,
-            who: match entry.who {
-                Who::Platform => "platform",
-                Who::Schedule => "schedule",
-            }
-            .to_owned(),
+            who: entry.who.as_str().to_owned(),
+            uid: entry.who.uid(),
             kind: entry.kind.as_str().to_owned(),
             issued_at_s: entry.issued_at_s,
             came_at_s: entry.came_at_s,

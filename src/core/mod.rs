@@ -11,6 +11,7 @@
 //! | `gate` | may this order be driven now? The one place that decides it |
 //! | `drive` | the line: one unit at a time, from intent to outcome |
 //! | `outbox` | reports and calls until they are taken |
+//! | `books` | what a person does about calls that were refused and books that differ |
 //! | `calls` | what the platform must be told: durable first, in order, at least once |
 //! | `notify` | songshu is told of every order |
 //! | `payments` | course is told of payments, and the log of what went wrong with it |
@@ -37,6 +38,7 @@
 mod acts;
 mod archive;
 mod arrivals;
+mod books;
 mod calls;
 mod catalogue;
 mod certificates;
@@ -69,6 +71,7 @@ mod waiting;
 pub use acts::{ACT_TAKES_MS, ACT_WAIT_MS};
 pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
 pub use arrivals::{HELD_MAX, ORDERS_OPEN_MAX, REFUSAL_RESERVE, REPORTS_OPEN_MAX, RING_MAX, RingEntry};
+pub use books::{Books, BooksAct, BooksError, CALLS_SHOWN_MAX, CallLine, WHY_BYTES_MAX};
 pub use calls::{CALLS_DEAD_MAX, CALLS_OPEN_MAX};
 pub use certificates::{CertificateLine, CertificateState, WARN_DAYS};
 pub use hours::HOURS_KEPT;
@@ -344,6 +347,7 @@ impl Core {
             Event::SaleChosen { token, choice } => self.on_sale_chosen(now, token, choice),
             Event::SaleCancelled { token } => self.on_sale_cancelled(now, token),
             Event::SaleSettled { token, settle, uid } => self.on_sale_settled(now, token, &settle, uid),
+            Event::BooksAct { token, uid, act } => self.on_books_act(now, token, uid, &act),
             Event::Host(host) => self.on_host(now, &host),
             Event::Fault { what, text } => self.note(Level::Error, what, text),
             Event::Stop => {

@@ -2,6 +2,7 @@
 //! same queue, intent, commit and outcome as any other, but nobody outside can name them (rule 30), and they are for
 //! whoever stands there: not for another day. A test vend is never an order to anybody but the line (rule 35).
 
+use super::books::{Books, BooksError};
 use super::commit::After;
 use super::event::{Effect, Level, Token};
 use super::gate::Verdict;
@@ -65,6 +66,8 @@ pub enum Reply {
     Slots(Result<Vec<SlotLine>, SlotError>),
     /// Somebody buys, cancels or settles: the sale after it, once that is durable.
     Sale(Result<SaleView, SaleRefusal>),
+    /// A person did something about calls or differences: both after it, once that is durable.
+    Books(Result<Books, BooksError>),
 }
 
 /// Test vends.

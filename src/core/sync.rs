@@ -139,6 +139,25 @@ impl Core {
         }
     }
 
+    /// A person wants the cloud asked once more about a result that differs. False where it is not asked, or for too long
+    /// already.
+    pub(super) fn ask_anew_about(&mut self, now: Now, key: &Key) -> bool {
+        let told_s = self.known_order(key).and_then(|order| Some(order.reports.last()?.timestamp_s));
+        let is_over = told_s.is_none_or(|s| self.told_time_s(now) > s.saturating_add(ASKED_WITHIN_S));
+        if is_over || self.settings.cloud.account.is_none() {
+            return false;
+        }
+        self.set_sync(now, key, Sync::Asking { answers: 0 });
+        self.results.add(now.boot, key);
+        true
+    }
+
+    /// A person knows of the difference, and why it is none any more.
+    pub(super) fn accept_difference(&mut self, now: Now, key: &Key) {
+        self.set_sync(now, key, Sync::Agreed);
+        self.results.end(key);
+    }
+
     /// The order is forgotten.
     pub(super) fn forget_sync(&mut self, key: &Key) {
         self.results.end(key);

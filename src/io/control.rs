@@ -9,10 +9,10 @@
 
 use crate::board::service::{SERVICE_MS_MAX, ServiceError};
 use crate::control::{
-    Ask, Asked, Place, Refusal, Versioned, read_pickup, read_sale_choice, read_service, read_settle, read_slot_act,
-    read_test,
+    Ask, Asked, Place, Refusal, Versioned, read_books_act, read_pickup, read_sale_choice, read_service, read_settle,
+    read_slot_act, read_test,
 };
-use crate::core::{SaleRefusal, SlotError};
+use crate::core::{BooksError, SaleRefusal, SlotError};
 use crate::io::http::single;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -231,12 +231,27 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
             }
             Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
         },
+        Place::Books => Ask::Books,
+        Place::BooksAct => match read_books_act(&body) {
+            Ok(act) if !peer.may_act => return refuse_to_act(peer, "books_act_refused", &act),
+            Ok(act) => {
+                tracing::warn!(what = "books_act", uid = peer.uid, "{act:?}");
+                Ask::BooksAct { uid: peer.uid, act }
+            }
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
+        },
     };
     let (sender, document) = oneshot::channel();
     // For the board, or for the disk, which may be slow.
     peer.is_waiting.set(matches!(
         ask,
-        Ask::Service(_) | Ask::Pickup(_) | Ask::Test(_) | Ask::SaleStart(_) | Ask::SaleCancel | Ask::SaleSettle { .. }
+        Ask::Service(_)
+            | Ask::Pickup(_)
+            | Ask::Test(_)
+            | Ask::SaleStart(_)
+            | Ask::SaleCancel
+            | Ask::SaleSettle { .. }
+            | Ask::BooksAct { .. }
     ));
     let asked = asks.send(Asked { ask, answer: sender }).await;
     let answered = match asked {
@@ -248,7 +263,7 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
         Some(Ok(document)) => response(StatusCode::OK, document),
         Some(Err(refusal)) => {
             let status = refusal.why.map(status_of).or(refusal.slot.map(status_at_slot));
-            let status = status.or(refusal.sale.map(status_of_sale));
+            let status = status.or(refusal.sale.map(status_of_sale)).or(refusal.books.map(status_at_the_books));
             refuse(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), refusal)
         }
         None => refuse(StatusCode::SERVICE_UNAVAILABLE, Refusal::of("the daemon is stopping".to_owned())),
@@ -287,6 +302,14 @@ const fn status_of_sale(why: SaleRefusal) -> StatusCode {
         SaleRefusal::Open | SaleRefusal::Busy | SaleRefusal::NotOpen | SaleRefusal::NothingOwed => StatusCode::CONFLICT,
         SaleRefusal::NotForSale | SaleRefusal::Empty | SaleRefusal::OutOfOrder => StatusCode::UNPROCESSABLE_ENTITY,
         SaleRefusal::BoardAway | SaleRefusal::CloudAway | SaleRefusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+const fn status_at_the_books(why: BooksError) -> StatusCode {
+    match why {
+        BooksError::NoSuchCall | BooksError::NoDifference => StatusCode::NOT_FOUND,
+        BooksError::NotDead | BooksError::MayBeOld | BooksError::NotAsked => StatusCode::CONFLICT,
+        BooksError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

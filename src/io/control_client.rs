@@ -80,7 +80,13 @@ pub fn ask<T: DeserializeOwned>(socket: &Path, question: Ask) -> Result<T, AskEr
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let waits = matches!(
         question,
-        Ask::Service(_) | Ask::Pickup(_) | Ask::Test(_) | Ask::SaleStart(_) | Ask::SaleCancel | Ask::SaleSettle { .. }
+        Ask::Service(_)
+            | Ask::Pickup(_)
+            | Ask::Test(_)
+            | Ask::SaleStart(_)
+            | Ask::SaleCancel
+            | Ask::SaleSettle { .. }
+            | Ask::BooksAct { .. }
     );
     let after = if waits { BOARD_TIME_OUT } else { TIME_OUT };
     let asked = async { tokio::time::timeout(after, exchange(socket, question)).await };

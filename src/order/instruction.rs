@@ -36,11 +36,19 @@ pub enum Kind {
     FactoryReset,
     /// `client.channel.debugging`.
     ChannelTest,
+    /// A person had a call sent again that was refused for good.
+    CallRetried,
+    /// A person gave such a call up.
+    CallDropped,
+    /// A person had the platform asked once more about its books.
+    DifferenceAsked,
+    /// A person took a difference on.
+    DifferenceAccepted,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Reboot,
         Kind::Shutdown,
         Kind::Schedule,
@@ -49,6 +57,10 @@ impl Kind {
         Kind::FaultClear,
         Kind::FactoryReset,
         Kind::ChannelTest,
+        Kind::CallRetried,
+        Kind::CallDropped,
+        Kind::DifferenceAsked,
+        Kind::DifferenceAccepted,
     ];
 
     /// Its word, also in JSON.
@@ -63,6 +75,10 @@ impl Kind {
             Kind::FaultClear => "fault_clear",
             Kind::FactoryReset => "factory_reset",
             Kind::ChannelTest => "channel_test",
+            Kind::CallRetried => "call_retried",
+            Kind::CallDropped => "call_dropped",
+            Kind::DifferenceAsked => "difference_asked",
+            Kind::DifferenceAccepted => "difference_accepted",
         }
     }
 
@@ -76,8 +92,13 @@ impl Kind {
             Kind::Configuration => Some(Permission::Configuration),
             Kind::FactoryReset => Some(Permission::FactoryReset),
             Kind::ChannelTest => Some(Permission::ChannelTest),
-            // One never happens, the other changes nothing but our own locks.
-            Kind::Password | Kind::FaultClear => None,
+            // One never happens, the other changes nothing but our own locks; persons stand before the machine.
+            Kind::Password
+            | Kind::FaultClear
+            | Kind::CallRetried
+            | Kind::CallDropped
+            | Kind::DifferenceAsked
+            | Kind::DifferenceAccepted => None,
         }
     }
 
@@ -222,6 +243,29 @@ pub enum Who {
     Platform,
     /// The schedule, which the platform set.
     Schedule,
+    /// A person at the machine, by the number of the user that the kernel names.
+    Person(u32),
+}
+
+impl Who {
+    /// Its word, also in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Who::Platform => "platform",
+            Who::Schedule => "schedule",
+            Who::Person(_) => "person",
+        }
+    }
+
+    /// The user's number, of a person.
+    #[must_use]
+    pub const fn uid(self) -> Option<u32> {
+        match self {
+            Who::Person(uid) => Some(uid),
+            Who::Platform | Who::Schedule => None,
+        }
+    }
 }
 
 /// Why an instruction was not followed.

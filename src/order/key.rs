@@ -3,6 +3,7 @@
 use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 
 /// Longest order_id or record_id, in characters (contract, section 2).
 pub const ID_CHARS_MAX: usize = 64;
@@ -238,6 +239,16 @@ impl fmt::Display for Key {
     }
 }
 
+impl FromStr for Key {
+    type Err = String;
+    /// Reads what is shown of a key: `ORDER_ID:RECORD_ID`, of an order of the machine's own too.
+    fn from_str(text: &str) -> Result<Key, String> {
+        let (order_id, record_id) = text.split_once(':').ok_or("ORDER_ID:RECORD_ID is wanted")?;
+        let id = |text: &str| Id::read(text).map_err(|error| format!("{text:?} {error}"));
+        Ok(Key { order_id: id(order_id)?, record_id: id(record_id)? })
+    }
+}
+
 /// The machine's number: exactly 8 digits, kept as text because of leading zeros.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -331,6 +342,7 @@ mod tests {
             let text = key.order_id.as_str();
             assert_eq!(Id::parse(text), Err(IdError::Character(OWN)));
             assert_eq!(serde_json::from_value::<Id>(text.into()).unwrap(), key.order_id, "the journal reads it");
+            assert_eq!(key.to_string().parse(), Ok(key), "and a person may name it");
         }
         let from_a_message = Key { order_id: Id::parse("p-1").unwrap(), record_id: Id::parse("1").unwrap() };
         assert!(!from_a_message.is_own() && from_a_message.pickup_code().is_none());

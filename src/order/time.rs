@@ -1,5 +1,6 @@
 //! Ages, trust and expiry (order-life rules 27–29). Pure: the time of day comes in as an argument.
 
+use super::civil::{Civil, Zone};
 use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
 
@@ -42,16 +43,9 @@ impl UnixMs {
     /// The day in UTC, like 2026-12-01, for people.
     #[must_use]
     pub fn date(self) -> String {
-        // Howard Hinnant's days-to-civil, counted from 0000-03-01 so that a leap day ends its year.
-        let days = self.seconds() / 86_400 + 719_468;
-        let (era, day_of_era) = (days / 146_097, days % 146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let from_march = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-        let year = year_of_era + era * 400 + u64::from(month <= 2);
-        format!("{year:04}-{month:02}-{day:02}")
+        let mut shown = Civil::at(self, Zone::UTC).to_string();
+        shown.truncate("2026-12-01".len());
+        shown
     }
 }
 

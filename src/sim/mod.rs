@@ -6,4 +6,5 @@ pub mod clouds;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod pty;
+pub mod sample;
 pub mod world;

@@ -571,17 +571,24 @@ impl Scripted {
     }
 }
 
+/// An agent that has handed over a hundred publishes, each with its number as its text, and a broker that has settled
+/// none of them.
+async fn a_hundred_publishes(protocol: Protocol) -> (Agent, Scripted) {
+    let (listener, port) = Scripted::listen().await;
+    let mut agent = Agent::with_queues_of(256, config(port, protocol));
+    let mut broker = Scripted::accept(&listener, protocol).await;
+    let (epoch, _) = agent.connected().await;
+    broker.grant(1).await;
+    for token in 0..100 {
+        agent.publish(epoch, token, token.to_string()).await;
+    }
+    (agent, broker)
+}
+
 #[tokio::test]
 async fn a_token_is_settled_by_the_puback_of_its_own_publish_in_whatever_order_they_come() {
     for protocol in BOTH {
-        let (listener, port) = Scripted::listen().await;
-        let mut agent = Agent::with_queues_of(256, config(port, protocol));
-        let mut broker = Scripted::accept(&listener, protocol).await;
-        let (epoch, _) = agent.connected().await;
-        broker.grant(1).await;
-        for token in 0..100 {
-            agent.publish(epoch, token, token.to_string()).await;
-        }
+        let (mut agent, mut broker) = a_hundred_publishes(protocol).await;
         for _ in 0..6 {
             let mut batch = Vec::new();
             for _ in 0..16 {
@@ -598,14 +605,7 @@ async fn a_token_is_settled_by_the_puback_of_its_own_publish_in_whatever_order_t
 #[tokio::test]
 async fn a_publish_that_is_settled_late_holds_up_the_others_only_when_its_packet_id_comes_round() {
     for protocol in BOTH {
-        let (listener, port) = Scripted::listen().await;
-        let mut agent = Agent::with_queues_of(256, config(port, protocol));
-        let mut broker = Scripted::accept(&listener, protocol).await;
-        let (epoch, _) = agent.connected().await;
-        broker.grant(1).await;
-        for token in 0..100 {
-            agent.publish(epoch, token, token.to_string()).await;
-        }
+        let (mut agent, mut broker) = a_hundred_publishes(protocol).await;
         let (late, text) = broker.publish().await;
         assert_eq!(text, "0");
         for expected in 1..32 {

@@ -109,6 +109,55 @@ fn what_the_books_do_not_agree_with_is_shown_and_what_they_do_is_not() {
 }
 
 #[test]
+fn a_refused_call_is_sent_again_or_given_up_and_a_difference_is_taken_on_by_a_person() {
+    let mut world = World::with("tcn-00ff", |s| {
+        (s.refund_failed, s.sync, s.turn_ms, s.faults) = (true, "results", 50, vec!["jam:6"]);
+    });
+    let books = |world: &World, arguments: &[&str]| {
+        let told = world.tool(&[arguments, &["--json"]].concat(), "");
+        let document: Value = serde_json::from_str(&told.out).unwrap_or_default();
+        (told.code, document["calls_dead"].as_u64(), document["differences"].as_array().map(Vec::len))
+    };
+    // The platform does not know the orders when it is asked to give the money back.
+    for order in ["60", "61"] {
+        world.cloud.meets([Mishap::Code(6_042)]);
+        world.send(put(order, "1").code("6"));
+        world.one_truth(order, "1", "not_dispensed");
+        world.cloud.wait_for_calls("PUT", order.parse().unwrap(), 1);
+    }
+    wait_until("both are dead", || (world.status()["calls_dead"] == 2).then_some(()));
+    assert_eq!(world.tool(&["call", "list", "--plain"], "").out.lines().count(), 2);
+    world.cloud.has_order(61, 1, "SUCCESS");
+    assert_eq!(books(&world, &["call", "drop", "1", "--reason", "paid back in cash"]).1, Some(1));
+    assert_eq!(books(&world, &["call", "retry", "2"]).0, Some(0));
+    wait_until("the money is back", || (world.cloud.order_status(61) == "REFUND").then_some(()));
+    world.kill9();
+    world.start_agent();
+    wait_until("nothing is owed", || (world.status()["calls_open"] == 0).then_some(()));
+    assert_eq!(books(&world, &["call", "list"]).1, Some(0));
+    for (arguments, code) in [
+        (vec!["call", "retry", "1"], 6),
+        (vec!["call", "drop", "1", "--reason", " "], 2),
+        (vec!["difference", "accept", "9:9", "--reason", "x"], 6),
+        (vec!["difference", "ask", "9"], 2),
+    ] {
+        assert_eq!(world.tool(&arguments, "").code, Some(code), "{arguments:?}");
+    }
+    world.cloud.has_on_its_books(62, 1, "REFUND", "IS_REFUND");
+    world.send(put("62", "1"));
+    world.one_truth("62", "1", "dispensed");
+    wait_until("the difference", || (books(&world, &["difference", "list"]).2 == Some(1)).then_some(()));
+    let told = world.tool(&["difference", "list", "--plain", "--lang", "zh"], "");
+    assert_eq!(told.out, "62:1\tserved_refunded\t本机已出货；款项已退\n", "{}", told.err);
+    assert_eq!(books(&world, &["difference", "accept", "62:1", "--reason", "a gift"]), (Some(0), Some(0), Some(0)));
+    let audit = world.tool(&["audit", "list", "--json"], "").out;
+    let audit: Value = serde_json::from_str(&audit).unwrap();
+    let kinds: Vec<&str> = audit["entries"].as_array().unwrap().iter().filter_map(|e| e["kind"].as_str()).collect();
+    assert_eq!(kinds, ["call_dropped", "call_retried", "difference_accepted"]);
+    assert!(audit["entries"][0]["uid"].is_u64(), "{audit}");
+}
+
+#[test]
 fn a_refund_that_the_cloud_did_not_take_survives_a_kill_and_is_the_same_to_the_byte() {
     let mut world = World::with("tcn-00ff", |s| (s.refund_failed, s.turn_ms, s.faults) = (true, 50, vec!["jam:6"]));
     world.cloud.has_order(60, 1, "SUCCESS");

@@ -66,12 +66,17 @@ fn trade_id(given: Option<&Id>, now_s: u64) -> Result<Id, Failure> {
 }
 
 pub(super) fn create(caller: &mut Caller, args: &CreateArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
-    let trade_id = trade_id(args.trade_id.as_ref(), caller.now_s())?;
+    let trade_id = trade_id(args.merchant.trade_id.as_ref(), caller.now_s())?;
     let line = |&(product_id, quantity): &(_, _)| OrderLine { product_id, quantity };
-    let order = NewOrder::new(trade_id.clone(), &args.notify_url, args.products.iter().map(line).collect());
+    let order = NewOrder::new(trade_id.clone(), &args.merchant.notify_url, args.products.iter().map(line).collect());
     let order = order.map_err(senseless)?;
     let (n, lang) = (args.products.len(), out.lang);
-    confirm(&args.change, lang, &format!("create an order of {n} products"), &format!("创建含 {n} 种产品的订单"))?;
+    confirm(
+        &args.merchant.change,
+        lang,
+        &format!("create an order of {n} products"),
+        &format!("创建含 {n} 种产品的订单"),
+    )?;
     let order_id = caller.ask(caller.account.create_order(&caller.machine_no, &order), open_platform::read_created)?;
     if out.is_json() {
         out.json(&json!({ "order_id": order_id, "trade_id": trade_id }))?;
@@ -171,10 +176,10 @@ pub(super) fn cancel_codes(caller: &mut Caller, args: &CancelArgs, out: &mut Out
 
 pub(super) fn consume(caller: &mut Caller, args: &ConsumeArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let now_s = caller.now_s();
-    let trade_id = trade_id(args.trade_id.as_ref(), now_s)?;
+    let trade_id = trade_id(args.merchant.trade_id.as_ref(), now_s)?;
     let consume =
-        Consume::new(args.pickup_code.clone(), args.product, &args.notify_url, trade_id).map_err(senseless)?;
-    confirm(&args.change, out.lang, "the code is used up and becomes an order", "取货码将被使用并成为订单")?;
+        Consume::new(args.pickup_code.clone(), args.product, &args.merchant.notify_url, trade_id).map_err(senseless)?;
+    confirm(&args.merchant.change, out.lang, "the code is used up and becomes an order", "取货码将被使用并成为订单")?;
     let reply = caller.send(caller.account.consume_code(&caller.machine_no, &consume, now_s))?;
     match open_platform::read_consumed(reply.status, &reply.body) {
         Ok(order) => show::order_told(&order, out),

@@ -160,12 +160,9 @@ pub struct OrderChangeArgs {
     pub change: ChangeArgs,
 }
 
-/// Arguments of `vend cloud order create`.
+/// What a new order says of its merchant.
 #[derive(Debug, Clone, Args)]
-pub struct CreateArgs {
-    /// A product and how many units of it, like 121 or 121=2; may be repeated
-    #[arg(long = "product", value_name = "ID[=N]", required = true, value_parser = line)]
-    pub products: Vec<(ProductId, u32)>,
+pub struct MerchantArgs {
     /// The merchant's own number of it; made up unless given
     #[arg(long, value_name = "ID", value_parser = id)]
     pub trade_id: Option<Id>,
@@ -175,6 +172,17 @@ pub struct CreateArgs {
     /// Whether to ask, and where the platform is.
     #[command(flatten)]
     pub change: ChangeArgs,
+}
+
+/// Arguments of `vend cloud order create`.
+#[derive(Debug, Clone, Args)]
+pub struct CreateArgs {
+    /// A product and how many units of it, like 121 or 121=2; may be repeated
+    #[arg(long = "product", value_name = "ID[=N]", required = true, value_parser = line)]
+    pub products: Vec<(ProductId, u32)>,
+    /// For whom.
+    #[command(flatten)]
+    pub merchant: MerchantArgs,
 }
 
 /// Arguments of `vend cloud dispense`.
@@ -293,15 +301,9 @@ pub struct ConsumeArgs {
     /// The product, by the number that `vend cloud products` shows
     #[arg(long, value_name = "ID")]
     pub product: ProductId,
-    /// The merchant's own number of it; made up unless given
-    #[arg(long, value_name = "ID", value_parser = id)]
-    pub trade_id: Option<Id>,
-    /// Where the result is POSTed
-    #[arg(long, value_name = "URL")]
-    pub notify_url: String,
-    /// Whether to ask, and where the platform is.
+    /// For whom.
     #[command(flatten)]
-    pub change: ChangeArgs,
+    pub merchant: MerchantArgs,
 }
 
 /// Arguments of `vend cloud restock`.
@@ -367,7 +369,7 @@ impl Call {
             | Call::Banners(args) => args,
             Call::Products(args) => &args.cloud,
             Call::Order(OrderCall::Show(args)) => &args.cloud,
-            Call::Order(OrderCall::Create(args)) => &args.change.cloud,
+            Call::Order(OrderCall::Create(args)) => &args.merchant.change.cloud,
             Call::Order(OrderCall::Pay(args) | OrderCall::Cancel(args)) => &args.change.cloud,
             Call::Dispense(args) => &args.change.cloud,
             Call::Delivery(DeliveryCall::Show(args)) => &args.cloud,
@@ -375,7 +377,7 @@ impl Call {
             Call::Pickup(PickupCall::Create(args)) => &args.change.cloud,
             Call::Pickup(PickupCall::List(args)) => &args.cloud,
             Call::Pickup(PickupCall::Cancel(args)) => &args.change.cloud,
-            Call::Pickup(PickupCall::Consume(args)) => &args.change.cloud,
+            Call::Pickup(PickupCall::Consume(args)) => &args.merchant.change.cloud,
             Call::Restock(args) => &args.change.cloud,
         }
     }

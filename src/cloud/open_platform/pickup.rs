@@ -5,6 +5,7 @@ use super::answer::{Answer, ApiError, text, whole, word};
 use super::number::{PickupCodeId, ProductId};
 use super::order::{Order, checked_notify_url, order, order_id_in};
 use super::status::PickupCodeStatus;
+use crate::order::civil::Civil;
 use crate::order::constant_time;
 use crate::order::key::{Id, MachineNo};
 use serde_json::Value;
@@ -109,27 +110,10 @@ impl PlatformTime {
 impl FromStr for PlatformTime {
     type Err = BadPickup;
     fn from_str(text: &str) -> Result<Self, BadPickup> {
-        let separated = text.len() == 19
-            && text.bytes().enumerate().all(|(at, byte)| match at {
-                4 | 7 => byte == b'-',
-                10 => byte == b' ',
-                13 | 16 => byte == b':',
-                _ => byte.is_ascii_digit(),
-            });
-        let part = |from: usize, to: usize| text.get(from..to).and_then(|part| part.parse::<u32>().ok());
-        let parts = (part(0, 4), part(5, 7), part(8, 10), part(11, 13), part(14, 16), part(17, 19));
-        let (Some(year), Some(month), Some(day), Some(0..24), Some(0..60), Some(0..60)) = parts else {
-            return Err(BadPickup::Time(text.chars().take(32).collect()));
-        };
-        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let days = match month {
-            2 => 28 + u32::from(is_leap),
-            4 | 6 | 9 | 11 => 30,
-            1..=12 => 31,
-            _ => 0,
-        };
-        let is_time = separated && (1..=days).contains(&day);
-        if is_time { Ok(PlatformTime(text.into())) } else { Err(BadPickup::Time(text.chars().take(32).collect())) }
+        match text.parse::<Civil>() {
+            Ok(_) => Ok(PlatformTime(text.into())),
+            Err(_) => Err(BadPickup::Time(text.chars().take(32).collect())),
+        }
     }
 }
 

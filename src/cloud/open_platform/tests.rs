@@ -3,27 +3,10 @@
 use super::*;
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::envelope;
-use crate::cloud::sign::SigningKey;
-use crate::order::key::{Id, MachineNo};
 use crate::order::outcome::Reason;
+use crate::sim::sample::{account, id, machine};
 use proptest::prelude::*;
 use serde_json::Value;
-
-fn account() -> Account {
-    Account {
-        app_id: "ds069ed4223ac1660f".to_owned(),
-        app_secret: AppSecret::new("hush"),
-        app_key: SigningKey::new("kva").unwrap(),
-    }
-}
-
-fn machine() -> MachineNo {
-    MachineNo::parse("16327129").unwrap()
-}
-
-fn id(text: &str) -> Id {
-    Id::parse(text).unwrap()
-}
 
 /// A line of one unit for one yuan, of which the merchant was not told.
 fn record(id: &str, product_id: u64, status: Option<RecordStatus>) -> OrderRecord {

@@ -7,11 +7,11 @@ use crate::order::call::{Call, Operation, Subject, Way};
 use crate::order::key::Id;
 use crate::order::record::Records;
 
-const OK: &str = r#"{"code":0,"message":"ok","data":""}"#;
-const EXPIRED: &str = r#"{"code":6042,"message":"expired","data":{}}"#;
+pub(super) const OK: &str = r#"{"code":0,"message":"ok","data":""}"#;
+pub(super) const EXPIRED: &str = r#"{"code":6042,"message":"expired","data":{}}"#;
 
 /// Stock of a slot, as a state.
-fn stock(slot: &str, count: &str) -> Call {
+pub(super) fn stock(slot: &str, count: &str) -> Call {
     Call {
         subject: Subject::new("slot", &slot),
         way: Way::Publish {
@@ -34,7 +34,7 @@ fn used(code: &str) -> Call {
     }
 }
 
-fn refund(subject: &str, order_id: &str) -> Call {
+pub(super) fn refund(subject: &str, order_id: &str) -> Call {
     let order_id = Id::parse(order_id).unwrap();
     Call {
         subject: Subject::new("order", &subject),
@@ -45,7 +45,7 @@ fn refund(subject: &str, order_id: &str) -> Call {
 
 impl World {
     /// Somebody has something to tell.
-    fn call(&mut self, call: Call) {
+    pub(super) fn call(&mut self, call: Call) {
         let now = self.now;
         self.core.call(now, call);
         self.step(Event::Wake);
@@ -55,7 +55,7 @@ impl World {
         self.said.iter().filter(|said| said["method"] == method).map(|said| said[field].as_str()).collect()
     }
 
-    fn calls_on_disk(&self) -> usize {
+    pub(super) fn calls_on_disk(&self) -> usize {
         Records::read(&self.disk).unwrap().calls.len()
     }
 

@@ -27,7 +27,7 @@ impl World {
             Reply::Sale(_) => None,
             Reply::Slots(Ok(_)) => Some("Ok(())".to_owned()),
             Reply::Slots(Err(error)) => Some(format!("Err({error:?})")),
-            Reply::Entered(_) | Reply::Testing(_) => None,
+            Reply::Entered(_) | Reply::Testing(_) | Reply::Books(_) => None,
         });
         answers.collect()
     }

@@ -12,7 +12,7 @@ const OK: &str = r#"{"code":0,"message":"ok","data":""}"#;
 /// Longer than any pause between two questions, in s.
 const PAUSE_S: u64 = 601;
 
-fn syncing() -> Settings {
+pub(super) fn syncing() -> Settings {
     let mut settings = settings();
     settings.cloud.sync_results = true;
     settings
@@ -32,7 +32,7 @@ fn books(order_id: &str, status: &str, record: &str) -> String {
 }
 
 impl World {
-    fn vend(&mut self, order_id: &str) {
+    pub(super) fn vend(&mut self, order_id: &str) {
         self.deliver(&self.put(order_id, "1"));
         self.board_ends(DISPENSED);
     }
@@ -43,7 +43,7 @@ impl World {
     }
 
     /// The next question about order 1 is answered so.
-    fn booked(&mut self, status: &str, record: &str) {
+    pub(super) fn booked(&mut self, status: &str, record: &str) {
         self.pass_s(PAUSE_S);
         assert_eq!(self.asked(), ["POST 1"]);
         self.answer(200, &books("1", status, record));
@@ -54,7 +54,7 @@ impl World {
         Records::read(&self.disk).unwrap().orders.iter().map(|order| order.sync).collect()
     }
 
-    fn differing(&self) -> Vec<String> {
+    pub(super) fn differing(&self) -> Vec<String> {
         let status = self.core.status(self.now);
         assert_eq!(status.differences, status.differing.len());
         status.differing.into_iter().map(|line| format!("{} {}", line.order_id, line.difference)).collect()

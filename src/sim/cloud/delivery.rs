@@ -5,11 +5,12 @@ use super::refusal::{
     ORDER_UNPAID, Refusal,
 };
 use super::shop::ORDER_TIME_OUT_S;
-use super::{Outward, SimCloud, SimProduct, number, platform_time, without_empty};
+use super::{Outward, SimCloud, SimProduct, number, without_empty};
 use crate::cloud::device::{OFFLINE_METHOD, PUT_METHOD};
 use crate::cloud::envelope::{self, Fields, Rejected};
 use crate::cloud::open_platform::{DeliveryState, OrderStatus};
 use crate::cloud::report::REPORT_METHOD;
+use crate::order::local_time::show_date_time;
 use serde_json::{Value, json};
 
 /// A command without an answer is given up after so many seconds (cloud 1.7).
@@ -127,8 +128,8 @@ impl SimCloud {
         let delivery = self.deliveries.get(&id).ok_or(NO_DELIVERY)?;
         let state = if delivery.over_at_s.is_some() { DeliveryState::Finished } else { DeliveryState::UnderWay };
         Ok(without_empty(json!({
-            "delivered_at": platform_time(delivery.sent_at_s), "status": state.as_str(),
-            "pickup_at": delivery.over_at_s.map(platform_time).unwrap_or_default(),
+            "delivered_at": show_date_time(delivery.sent_at_s), "status": state.as_str(),
+            "pickup_at": delivery.over_at_s.map(show_date_time).unwrap_or_default(),
             "fail_reason": delivery.fail_reason,
         })))
     }

@@ -26,6 +26,7 @@ use crate::cloud::envelope::{self, Fields};
 use crate::cloud::open_platform::{APP_ID_HEADER, APP_SECRET_HEADER, Account, AppSecret, BASE_PATH, OrderStatus};
 use crate::cloud::sign::SigningKey;
 use crate::order::key::MachineNo;
+use crate::order::local_time::show_date_time;
 pub use delivery::{DELIVERY_TIME_OUT_S, SimDelivery};
 pub use fault::{Mishap, Mishaps};
 pub use pickup::SimCode;
@@ -39,8 +40,6 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Things that wait to be carried out. A person's questions cause one each; a flood loses its oldest.
 const OUTWARD_MAX: usize = 256;
-/// Offset of the platform's time zone (GMT+8), in s.
-const ZONE_S: u64 = 8 * 3_600;
 
 /// What the platform wants done besides its answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,7 +174,7 @@ impl SimCloud {
         without_empty(json!({
             "machine_name": "stand-in", "machine_no": self.machine_no.as_str(),
             "is_online": self.machine_online.unwrap_or(false), "status": true,
-            "notify_message": "[stand-in]", "created_at": platform_time(0),
+            "notify_message": "[stand-in]", "created_at": show_date_time(0),
         }))
     }
 
@@ -259,20 +258,4 @@ fn without_empty(object: Value) -> Value {
         }
         other => other,
     }
-}
-
-/// "2024-04-29 14:54:48" of Unix seconds, in the platform's time zone.
-fn platform_time(unix_s: u64) -> String {
-    let s = unix_s.saturating_add(ZONE_S);
-    let (days, second) = (s / 86_400, s % 86_400);
-    // Days since 0000-03-01, so that the leap day is the last of its year.
-    let days = days.saturating_add(719_468);
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let (day, month) = (of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }

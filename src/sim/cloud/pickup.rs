@@ -1,9 +1,10 @@
 //! Pickup codes on the stand-in's books.
 
 use super::refusal::{BAD_FORM, CODE_EXPIRED, CODE_USED, NO_CODE, NO_PRODUCT, Refusal};
-use super::{SimCloud, number, platform_time, without_empty};
+use super::{SimCloud, number, without_empty};
 use crate::cloud::envelope::Fields;
 use crate::cloud::open_platform::PlatformTime;
+use crate::order::local_time::show_date_time;
 use serde_json::{Value, json};
 
 /// Codes begin with this number on the books.
@@ -29,7 +30,7 @@ pub struct SimCode {
 impl SimCloud {
     /// The platform's texts of times sort as the times do.
     fn is_over(&self, code: &SimCode) -> bool {
-        !code.expired_at.is_empty() && code.expired_at.as_str() <= platform_time(self.now_s).as_str()
+        !code.expired_at.is_empty() && code.expired_at.as_str() <= show_date_time(self.now_s).as_str()
     }
 
     pub(super) fn create_codes(&mut self, fields: &Fields) -> Result<Value, Refusal> {
@@ -75,7 +76,7 @@ impl SimCloud {
         let is_good = |code: &SimCode| code.product_id == product_id && code.order_id.is_none() && !self.is_over(code);
         let told = |(id, code): (&u64, &SimCode)| {
             without_empty(json!({
-                "id": id, "code": code.code, "status": "UNUSED", "created_at": platform_time(code.created_at_s),
+                "id": id, "code": code.code, "status": "UNUSED", "created_at": show_date_time(code.created_at_s),
                 "expired_at": code.expired_at, "quantity": 1,
             }))
         };

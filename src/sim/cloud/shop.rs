@@ -4,10 +4,11 @@ use super::refusal::{
     BAD_FORM, NO_MACHINE, NO_ORDER, NO_PRODUCT, ORDER_EXPIRED, ORDER_PAID, ORDER_STATUS, OVERFULL, Refusal, STOCK_LOW,
     TRADE_ID_EMPTY, TRADE_ID_USED,
 };
-use super::{SimCloud, number, platform_time, without_empty};
+use super::{SimCloud, number, without_empty};
 use crate::cloud::device::DRIVE_WITHIN_S;
 use crate::cloud::envelope::Fields;
 use crate::cloud::open_platform::{Fen, NewStatus, OrderStatus};
+use crate::order::local_time::show_date_time;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -156,7 +157,7 @@ impl SimCloud {
         };
         let records: Vec<Value> = order.records.iter().map(&mut record).collect();
         let sent: u64 = sale.map_or(0, |sale| sale.notify_sent.values().sum());
-        let created = platform_time(sale.map_or(self.now_s, |sale| sale.created_at_s));
+        let created = show_date_time(sale.map_or(self.now_s, |sale| sale.created_at_s));
         let mut told = without_empty(json!({
             "order_id": order_id,
             "trade_id": sale.map_or_else(|| format!("trade-{order_id}"), |sale| sale.trade_id.clone()),

@@ -9,22 +9,6 @@ use crate::cloud::sign::SigningKey;
 use crate::order::key::Id;
 use crate::order::outcome::Reason;
 
-fn account() -> Account {
-    Account {
-        app_id: "ds069ed4223ac1660f".to_owned(),
-        app_secret: AppSecret::new("hush"),
-        app_key: SigningKey::new("kva").unwrap(),
-    }
-}
-
-fn machine() -> MachineNo {
-    MachineNo::parse("16327129").unwrap()
-}
-
-fn id(text: &str) -> Id {
-    Id::parse(text).unwrap()
-}
-
 /// Order 60, paid, with record 78 waiting.
 fn cloud() -> SimCloud {
     let mut cloud = SimCloud::new(account(), machine());
@@ -141,6 +125,7 @@ use crate::cloud::open_platform::{
 };
 use crate::cloud::report::REPORT_METHOD;
 use crate::sim::cloud::fault::Fault;
+use crate::sim::sample::{account, id, machine};
 
 const T0: u64 = 1_714_373_688;
 const NOTIFY: &str = "https://m.example/n";
@@ -510,19 +495,4 @@ fn a_log_line_names_things_and_holds_no_secret() {
         line,
         "POST /api/openapi/v1/consumes method=event.consume.pickup_code product_id=121 trade_id=t1 -> 200 code 4004 查不到对应记录"
     );
-}
-
-#[test]
-fn the_platforms_time_is_that_of_its_zone() {
-    for (unix_s, text) in [
-        (0, "1970-01-01 08:00:00"),
-        (1_709_135_999, "2024-02-28 23:59:59"),
-        (1_709_136_000, "2024-02-29 00:00:00"),
-        (1_709_222_400, "2024-03-01 00:00:00"),
-        (1_735_660_799, "2024-12-31 23:59:59"),
-        (4_107_513_599, "2100-02-28 23:59:59"),
-        (4_107_513_600, "2100-03-01 00:00:00"),
-    ] {
-        assert_eq!(platform_time(unix_s), text);
-    }
 }

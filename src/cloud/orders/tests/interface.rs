@@ -2,7 +2,7 @@
 
 use super::id;
 use crate::cloud::api_codes::RetryClass;
-use crate::cloud::open_platform::{self, AppSecret, Fen};
+use crate::cloud::open_platform::Fen;
 use crate::cloud::orders::course::{self, PaidWith};
 use crate::cloud::orders::interface::{
     Ask, Failure, News, OrderCloud, PaidBy, PayState, Said, Seen, TABLE, Unfit, Verb,
@@ -10,26 +10,20 @@ use crate::cloud::orders::interface::{
 use crate::cloud::orders::platform::Platform;
 use crate::cloud::orders::songshu::{self, OpenId, StatusForm};
 use crate::cloud::orders::{AnswerError, mall};
-use crate::cloud::sign::SigningKey;
 use crate::order::civil::Zone;
-use crate::order::key::MachineNo;
 use crate::order::time::UnixMs;
+use crate::sim::sample::{account, machine};
 
 const NOW: UnixMs = UnixMs(1_714_128_358_000);
 
 /// All clouds, as in the table.
 fn clouds() -> [Box<dyn OrderCloud>; 4] {
-    let account = open_platform::Account {
-        app_id: "ds069ed4223ac1660f".to_owned(),
-        app_secret: AppSecret::new("hush"),
-        app_key: SigningKey::new("kva").unwrap(),
-    };
     let songshu =
         songshu::Account { app_id: id("wx5"), secret: None, zone: Zone::CHINA, status_form: StatusForm::Number };
     [
         Box::new(Platform {
-            account,
-            machine_no: MachineNo::parse("16327129").unwrap(),
+            account: account(),
+            machine_no: machine(),
             notify_url: "https://merchant.example/notify".to_owned(),
         }),
         Box::new(songshu),

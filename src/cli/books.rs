@@ -1,0 +1,247 @@
+//! `vend call` and `vend difference`: what stands between machine and platform, and what a person does about it.
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::lang::Lang;
+use super::output::{Output, OutputArgs};
+use super::status::SocketArgs;
+use crate::control::{Ask, check_why};
+use crate::core::{Books, BooksAct, CallLine};
+use crate::io::control_client;
+use crate::order::key::Key;
+use crate::order::local_time::show_date_time;
+use clap::{Args, Subcommand};
+
+/// What to do with calls.
+#[derive(Debug, Clone, Subcommand)]
+pub enum CallCommand {
+    /// The calls that the platform refused for good, and those that it has not yet taken
+    List(ListArgs),
+    /// Send a call again that was refused for good, as it was; for root and the daemon's user
+    Retry(RetryArgs),
+    /// Give up a call that was refused for good; for root and the daemon's user
+    Drop(DropArgs),
+}
+
+/// What to do with differences.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DifferenceCommand {
+    /// The orders that differ, and in what
+    List(ListArgs),
+    /// Ask the platform once more about one; for root and the daemon's user
+    Ask(AskArgs),
+    /// Take one on: it is shown no more; for root and the daemon's user
+    Accept(AcceptArgs),
+}
+
+/// Whom to ask, and how to tell.
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// The daemon.
+    #[command(flatten)]
+    pub socket: SocketArgs,
+    /// The form of the result.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `vend call retry`.
+#[derive(Debug, Clone, Args)]
+pub struct RetryArgs {
+    /// The call's number, as vend call list shows it
+    #[arg(value_name = "NUMBER")]
+    pub number: u64,
+    /// Whom to ask, and how to tell.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// Arguments of `vend call drop`.
+#[derive(Debug, Clone, Args)]
+pub struct DropArgs {
+    /// The call's number, as vend call list shows it
+    #[arg(value_name = "NUMBER")]
+    pub number: u64,
+    /// Why; kept in the audit
+    #[arg(long, value_name = "TEXT", value_parser = read_reason)]
+    pub reason: String,
+    /// Whom to ask, and how to tell.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// Arguments of `vend difference ask`.
+#[derive(Debug, Clone, Args)]
+pub struct AskArgs {
+    /// The order: ORDER_ID:RECORD_ID, as vend difference list shows it
+    #[arg(id = "differing", value_name = "ORDER_ID:RECORD_ID")]
+    pub key: Key,
+    /// Whom to ask, and how to tell.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// Arguments of `vend difference accept`.
+#[derive(Debug, Clone, Args)]
+pub struct AcceptArgs {
+    /// The order: ORDER_ID:RECORD_ID, as vend difference list shows it
+    #[arg(id = "differing", value_name = "ORDER_ID:RECORD_ID")]
+    pub key: Key,
+    /// Why; kept in the audit
+    #[arg(long, value_name = "TEXT", value_parser = read_reason)]
+    pub reason: String,
+    /// Whom to ask, and how to tell.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+fn read_reason(text: &str) -> Result<String, String> {
+    check_why(text.trim()).map(|()| text.trim().to_owned())
+}
+
+impl CallCommand {
+    fn list(&self) -> &ListArgs {
+        match self {
+            CallCommand::List(list) => list,
+            CallCommand::Retry(args) => &args.list,
+            CallCommand::Drop(args) => &args.list,
+        }
+    }
+
+    /// The form of the result.
+    #[must_use]
+    pub fn output(&self) -> OutputArgs {
+        self.list().output
+    }
+}
+
+impl DifferenceCommand {
+    fn list(&self) -> &ListArgs {
+        match self {
+            DifferenceCommand::List(list) => list,
+            DifferenceCommand::Ask(args) => &args.list,
+            DifferenceCommand::Accept(args) => &args.list,
+        }
+    }
+
+    /// The form of the result.
+    #[must_use]
+    pub fn output(&self) -> OutputArgs {
+        self.list().output
+    }
+}
+
+/// Has it done if something is to be done, and brings both lists as they are then.
+fn ask(list: &ListArgs, act: Option<BooksAct>) -> Result<Books, Failure> {
+    let uid = rustix::process::geteuid().as_raw();
+    let question = act.map_or(Ask::Books, |act| Ask::BooksAct { uid, act });
+    Ok(control_client::ask(&list.socket.socket, question)?)
+}
+
+/// Runs `vend call …`.
+///
+/// # Errors
+/// No daemon, no permission, no such call, one that was not refused, or a standard output that takes no more.
+pub fn run_call(command: &CallCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    let act = match command {
+        CallCommand::List(_) => None,
+        CallCommand::Retry(args) => Some(BooksAct::Retry { number: args.number }),
+        CallCommand::Drop(args) => Some(BooksAct::Drop { number: args.number, reason: args.reason.clone() }),
+    };
+    let books = ask(command.list(), act)?;
+    if out.is_json() {
+        out.json(&books)?;
+    } else {
+        let header = out
+            .lang
+            .say(["no", "made (GMT+8)", "state", "tries", "what"], ["编号", "产生 (GMT+8)", "状态", "次数", "内容"]);
+        let rows: Vec<Vec<String>> = books.calls.iter().map(row).collect();
+        out.table(&header, &rows)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// One call. States and what it is are the words of JSON and logs, whatever the language.
+fn row(line: &CallLine) -> Vec<String> {
+    let reason = line.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    vec![
+        line.number.to_string(),
+        show_date_time(line.made_at_s),
+        format!("{}{reason}", line.state),
+        line.attempts.to_string(),
+        line.what.clone(),
+    ]
+}
+
+/// Runs `vend difference …`.
+///
+/// # Errors
+/// No daemon, no permission, no such difference, or a standard output that takes no more.
+pub fn run_difference(command: &DifferenceCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    let act = match command {
+        DifferenceCommand::List(_) => None,
+        DifferenceCommand::Ask(args) => Some(BooksAct::Ask { key: args.key.clone() }),
+        DifferenceCommand::Accept(args) => {
+            Some(BooksAct::Accept { key: args.key.clone(), reason: args.reason.clone() })
+        }
+    };
+    let books = ask(command.list(), act)?;
+    if out.is_json() {
+        out.json(&books)?;
+    } else {
+        let header = out.lang.say(["order", "difference", "meaning"], ["订单", "不一致", "含义"]);
+        let row = |line: &crate::core::DifferenceLine| {
+            let order = format!("{}:{}", line.order_id, line.record_id);
+            vec![order, line.difference.clone(), meaning(&line.difference, out.lang).to_owned()]
+        };
+        let rows: Vec<Vec<String>> = books.differences.iter().map(row).collect();
+        out.table(&header, &rows)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What a difference says, for somebody who has to do something about it.
+fn meaning(difference: &str, lang: Lang) -> &'static str {
+    match difference {
+        "not_heard" => lang.say("the platform still waits for the result", "平台仍在等待结果"),
+        "served_not_known" => lang.say("served here; the platform gave it up", "本机已出货；平台已放弃"),
+        "served_refunded" => lang.say("served here; the money went back", "本机已出货；款项已退"),
+        "served_unpaid" => lang.say("served here; not paid there", "本机已出货；平台显示未付款"),
+        "booked_served" => {
+            lang.say("booked as served; it was not, or nobody knows", "平台记为已出货；本机未出货或未知")
+        }
+        "not_refunded" => lang.say("nothing was served, and the money did not go back", "未出货，款项未退"),
+        "not_there" => lang.say("the platform does not know the order", "平台没有此订单"),
+        "unreadable" => lang.say("the platform says a word that nobody documents", "平台的状态无法识别"),
+        "not_asked" => lang.say("the platform could not be asked for a week", "一周内无法询问平台"),
+        _ => lang.say("see the documentation", "请查阅文档"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::sync::Difference;
+
+    #[test]
+    fn every_difference_has_a_meaning_in_both_languages() {
+        for difference in Difference::ALL {
+            for (lang, none) in [(Lang::En, "see the documentation"), (Lang::Zh, "请查阅文档")] {
+                assert_ne!(meaning(difference.as_str(), lang), none, "{difference:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_is_told_with_why_it_is_dead() {
+        let line = CallLine {
+            number: 7,
+            what: "call 7 about order 60: to be refunded".to_owned(),
+            made_at_s: 1_714_373_690,
+            state: "dead".to_owned(),
+            attempts: 10,
+            reason: Some("status 404".to_owned()),
+        };
+        assert_eq!(row(&line)[..4], ["7", "2024-04-29 14:54:50", "dead: status 404", "10"]);
+    }
+}
