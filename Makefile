@@ -163,8 +163,9 @@ fmt: ## format the code
 	$(CARGO) fmt
 
 .PHONY: bless
-bless: ## write anew what is printed from the code (the table in docs/order-life.md)
+bless: ## write anew what is printed from the code (the tables in docs/order-life.md and docs/doctor.md)
 	BLESS=1 $(CARGO) test --test order_life_doc
+	BLESS=1 $(CARGO) test --test doctor document
 
 .PHONY: clean
 clean: ## remove what was built, Python's environment too

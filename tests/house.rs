@@ -101,7 +101,8 @@ fn every_allowance_has_its_reason() {
 /// Everything outside `io/` decides and touches nothing; `cli` and `agent` are the edge too, and `config` reads files.
 #[test]
 fn what_decides_touches_neither_sockets_nor_files_nor_clocks() {
-    const PURE: [&str; 9] = ["order", "board", "cloud", "core", "control", "excerpt", "qr", "sim", "web"];
+    const PURE: [&str; 10] =
+        ["order", "board", "cloud", "core", "control", "doctor", "excerpt", "qr", "sim", "web"];
     const WORLD: [&str; 17] = [
         "tokio",
         "std::fs",
@@ -134,14 +135,15 @@ fn what_decides_touches_neither_sockets_nor_files_nor_clocks() {
 /// Who may know whom: each floor and the floors that it must not use.
 #[test]
 fn each_floor_knows_only_the_floors_below_it() {
-    const FORBIDDEN: [(&str, &[&str]); 9] = [
-        ("order", &["board", "core", "io", "cloud", "cli", "agent", "config", "control", "sim"]),
-        ("board", &["core", "io", "cloud", "cli", "agent", "config", "control", "sim"]),
-        ("cloud", &["core", "io", "cli", "agent", "config", "control", "sim"]),
-        ("core", &["io", "cli", "agent", "config", "control", "sim"]),
-        ("config", &["core", "io", "cloud", "cli", "agent", "control", "sim"]),
-        ("control", &["io", "cli", "agent", "config", "cloud", "sim"]),
+    const FORBIDDEN: [(&str, &[&str]); 10] = [
+        ("order", &["board", "core", "io", "cloud", "cli", "agent", "config", "control", "sim", "doctor"]),
+        ("board", &["core", "io", "cloud", "cli", "agent", "config", "control", "sim", "doctor"]),
+        ("cloud", &["core", "io", "cli", "agent", "config", "control", "sim", "doctor"]),
+        ("core", &["io", "cli", "agent", "config", "control", "sim", "doctor"]),
+        ("config", &["core", "io", "cloud", "cli", "agent", "control", "sim", "doctor"]),
+        ("doctor", &["io", "cli", "agent", "sim"]),
         ("web", &["io", "cli", "agent", "cloud", "sim"]),
+        ("control", &["io", "cli", "agent", "config", "cloud", "sim", "doctor"]),
         ("io", &["cli", "agent", "cloud", "sim"]),
         ("sim", &["agent", "config"]),
     ];

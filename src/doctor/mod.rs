@@ -124,6 +124,10 @@ impl Verdict {
         verdict
     }
 
+    fn not_permitted() -> Verdict {
+        Verdict::new(State::Skipped, "only root may look: sudo vend doctor", "仅 root 可以查看：sudo vend doctor")
+    }
+
     /// With something better to do than the check's own text.
     fn fix(mut self, en: impl Into<String>, zh: impl Into<String>) -> Verdict {
         self.fix = Some(Both::new(en, zh));

@@ -181,6 +181,8 @@ pub struct Disk {
     pub not_a_directory: bool,
     /// Room for a user without privileges, in bytes; of the nearest directory that is there.
     pub free_bytes: u64,
+    /// The daemon takes no orders with less room, in bytes.
+    pub needed_bytes: u64,
     /// Files that can be made; nothing where the file system does not count them.
     pub free_inodes: Option<u64>,
     /// Mounted read-only.

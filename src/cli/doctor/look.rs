@@ -27,6 +27,10 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Of one merchant, in ms: each is named with what became of it, so they end before their probe does.
+const RECEIVER_TIME_OUT_MS: u64 = 2_500;
 
 /// Looks at all that the wanted checks, and what they depend on, are judged by.
 ///
@@ -116,19 +120,19 @@ impl Looker<'_> {
 
     async fn look(&self) -> Seen {
         let path = self.args.place.config.clone();
-        let load = move || -> Result<Config, ConfigError> { Ok(Config::load(&path)?.config) };
-        let configuration = match self.bounded(Probe::Configuration, blocking(load)).await {
-            Fact::Is(read) => Some(read),
-            _ => None,
+        let directory = self.credentials_directory();
+        let beside = directory.clone();
+        // The secrets too: those who log in with them need them before the first round.
+        let load = move || -> (Result<Config, ConfigError>, Option<Credentials>) {
+            let config = Config::load(&path).map(|loaded| loaded.config);
+            let credentials = config.as_ref().ok().and_then(|config| Credentials::load(Some(&beside), config).ok());
+            (config, credentials)
+        };
+        let (configuration, credentials) = match self.bounded(Probe::Configuration, blocking(load)).await {
+            Fact::Is((read, credentials)) => (Some(read), credentials),
+            _ => (None, None),
         };
         let config = configuration.as_ref().and_then(|read| read.as_ref().ok()).cloned().map(Arc::new);
-        let directory = self.credentials_directory();
-        let credentials = {
-            let (directory, config) = (directory.clone(), config.clone());
-            let load = move || Credentials::load(Some(&directory), config.as_deref()?).ok();
-            let limit = Duration::from_secs(Probe::Credentials.time_out_s());
-            tokio::time::timeout(limit, blocking(load)).await.ok().and_then(|read| read.value().cloned().flatten())
-        };
         let mut seen = Seen { version: env!("CARGO_PKG_VERSION").to_owned(), configuration, ..Seen::default() };
         self.first_round(&mut seen, &config, directory, credentials.as_ref()).await;
         self.second_round(&mut seen, &config, credentials.as_ref()).await;
@@ -307,10 +311,17 @@ async fn reach_merchants(config: &Config, receivers: Vec<String>) -> Fact<Vec<(S
     let report = &config.report;
     let rules = TargetRules::new(report.allow_hosts.clone(), report.allow_private_targets, report.allow_plaintext);
     let proxies = Proxies::from_environment().unwrap_or_default();
-    let mut tried = Vec::new();
+    let mut attempts = JoinSet::new();
     for receiver in receivers {
-        let reached = probes::receiver(&receiver, &rules, &proxies).await;
-        tried.push((receiver, reached));
+        let (rules, proxies) = (rules.clone(), proxies.clone());
+        attempts.spawn(async move {
+            let limit = Duration::from_millis(RECEIVER_TIME_OUT_MS);
+            let reached = tokio::time::timeout(limit, probes::receiver(&receiver, &rules, &proxies)).await;
+            let reached = reached.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+            (receiver, reached)
+        });
     }
+    let mut tried = attempts.join_all().await;
+    tried.sort();
     Fact::Is(tried)
 }

@@ -54,7 +54,10 @@ pub(super) async fn ask(config: &Config, credentials: Option<&Credentials>) -> F
     let word = match read_ping(answer.status.as_u16(), &answer.body) {
         Ok(()) => PlatformWord::Accepted,
         Err(error @ ApiError::NotPlatform { .. }) => PlatformWord::SomebodyElse(error.to_string()),
-        Err(ApiError::Http { status: 511 }) => PlatformWord::SomebodyElse("HTTP 511".to_owned()),
+        // Sent on to where one logs in; or told to (RFC 6585).
+        Err(ApiError::Http { status: status @ (300..=399 | 511) }) => {
+            PlatformWord::SomebodyElse(format!("HTTP {status}"))
+        }
         Err(error @ ApiError::Http { .. }) => return silent(error.to_string()),
         Err(_) if !has_account => PlatformWord::NotAsked,
         Err(error @ ApiError::Unauthorized { .. }) => PlatformWord::Unauthorised(error.to_string()),

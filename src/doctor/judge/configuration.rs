@@ -36,8 +36,9 @@ pub(super) fn file_readable(seen: &Seen) -> Judged {
         }
         Some(_) => Verdict::ok("it is", "是"),
         None => {
-            return known(seen, &super::Fact::<()>::TimedOut(Check::FileReadable.entry().probe.time_out_s()))
-                .map(|()| Verdict::ok("", ""));
+            let limit_s = Check::FileReadable.entry().probe.time_out_s();
+            Verdict::failed(format!("it was not read within {limit_s} s"), format!("{limit_s} 秒内未能读完"))
+                .fix("the disk may hang: dmesg | tail", "磁盘可能已挂起：dmesg | tail")
         }
     })
 }

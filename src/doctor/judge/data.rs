@@ -5,10 +5,8 @@ use super::super::{Check, Verdict};
 use super::{Judged, known, mib};
 use crate::order::record;
 
-/// The daemon takes no orders below this, in bytes: `io::journal::FREE_BYTES_MIN`, which a test compares.
-pub(in super::super) const FREE_BYTES_MIN: u64 = 16 << 20;
-/// Time to look before that happens: four times as much.
-const FREE_BYTES_WARNING: u64 = 4 * FREE_BYTES_MIN;
+/// Of what the daemon needs to take orders, so many times is time to look before it does not.
+const FREE_BYTES_WARNING: u64 = 4;
 /// The journal makes a handful of files at a start, systemd and logs more.
 const FREE_INODES_MIN: u64 = 100;
 /// See [`FREE_INODES_MIN`].
@@ -57,15 +55,16 @@ pub(super) fn state_directory(seen: &Seen) -> Judged {
 }
 
 pub(super) fn free_bytes(seen: &Seen) -> Judged {
-    let free = disk(seen)?.free_bytes;
+    let disk = disk(seen)?;
+    let (free, needed) = (disk.free_bytes, disk.needed_bytes);
     let told = (format!("{} are free", mib(free)), format!("剩余 {}", mib(free)));
-    Ok(if free < FREE_BYTES_MIN {
+    Ok(if free < needed {
         let (en, zh) = told;
         Verdict::failed(
-            format!("{en}; below {} no order is taken", mib(FREE_BYTES_MIN)),
-            format!("{zh}；低于 {} 时不接受订单", mib(FREE_BYTES_MIN)),
+            format!("{en}; below {} no order is taken", mib(needed)),
+            format!("{zh}；低于 {} 时不接受订单", mib(needed)),
         )
-    } else if free < FREE_BYTES_WARNING {
+    } else if free < needed.saturating_mul(FREE_BYTES_WARNING) {
         Verdict::warning(told.0, told.1)
     } else {
         Verdict::ok(told.0, told.1)
@@ -135,10 +134,10 @@ pub(super) fn journal_sound(seen: &Seen) -> Judged {
             "too large to be copied and read while the daemon is away",
             "日志过大，守护进程未运行时不复制检查",
         ),
-        Journal::Closed(why) => Verdict::failed(why.clone(), why.clone())
+        Journal::Closed(why) => Verdict::failed(why.clone(), format!("日志无法打开：{why}"))
             .fix("as it says; the journal itself may be sound", "请按提示处理；日志本身可能完好"),
         Journal::Newer(_) => Verdict::ok("it is of a newer format, see D7", "格式较新，见 D7"),
-        Journal::Read { damage: Some(damage), .. } => Verdict::failed(damage.clone(), damage.clone()),
+        Journal::Read { damage: Some(damage), .. } => Verdict::failed(damage.clone(), format!("日志已损坏：{damage}")),
         Journal::Read { damage: None, .. } => Verdict::ok("every record can be read", "所有记录可读"),
     })
 }
@@ -149,7 +148,7 @@ pub(super) fn journal_ours(seen: &Seen) -> Judged {
         return Ok(Verdict::ok("by the daemon's word", "守护进程确认"));
     }
     Ok(match known(seen, &seen.journal)? {
-        Journal::Newer(why) => Verdict::failed(why.clone(), why.clone()),
+        Journal::Newer(why) => Verdict::failed(why.clone(), format!("日志格式较新：{why}")),
         Journal::Read { machine_no: Some(theirs), .. } => {
             match seen.config().map(|config| config.machine_no.as_str()) {
                 Some(ours) if ours != theirs => Verdict::failed(

@@ -9,7 +9,7 @@ mod service;
 mod time;
 
 use super::seen::{Fact, Seen};
-use super::{Check, State, Verdict};
+use super::{Check, Verdict};
 
 /// A verdict, either way: `Err` ends a judge early because what it needs was not seen.
 type Judged = Result<Verdict, Verdict>;
@@ -85,11 +85,7 @@ fn known<'a, T>(seen: &Seen, fact: &'a Fact<T>) -> Result<&'a T, Verdict> {
     match fact {
         Fact::Is(value) => Ok(value),
         Fact::NotAsked => Err(Verdict::skipped(seen.unusable_because_of())),
-        Fact::NoPermission => Err(Verdict::new(
-            State::Skipped,
-            "only root may look: sudo vend doctor",
-            "仅 root 可以查看：sudo vend doctor",
-        )),
+        Fact::NoPermission => Err(Verdict::not_permitted()),
         Fact::TimedOut(s) => Err(Verdict::failed(format!("no answer within {s} s"), format!("{s} 秒内没有应答"))),
         Fact::Unknown(why) => Err(Verdict::warning(format!("cannot be told: {why}"), format!("无法判断：{why}"))),
     }

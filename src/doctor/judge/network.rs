@@ -35,7 +35,10 @@ pub(super) fn names_resolve(seen: &Seen) -> Judged {
         }
     }
     let (good, bad) = (good.join("; "), bad.join("; "));
-    Ok(if bad.is_empty() { Verdict::ok(good.clone(), good) } else { Verdict::failed(bad.clone(), bad) })
+    Ok(match bad.is_empty() {
+        true => Verdict::ok(good.clone(), good),
+        false => Verdict::failed(bad.clone(), format!("域名无法解析：{bad}")),
+    })
 }
 
 fn broker(seen: &Seen) -> Result<&Server, Verdict> {
@@ -56,7 +59,7 @@ pub(super) fn broker_tls(seen: &Seen) -> Judged {
     Ok(match &broker(seen)?.tls {
         None => Verdict::not_applicable("the url is without TLS", "url 未使用 TLS"),
         Some(Ok(())) => Verdict::ok("TLS stands", "TLS 已建立"),
-        Some(Err(why)) => Verdict::failed(why.clone(), why.clone()),
+        Some(Err(why)) => Verdict::failed(why.clone(), format!("TLS 无法建立：{why}")),
     })
 }
 
@@ -64,7 +67,9 @@ pub(super) fn broker_lets_in(seen: &Seen) -> Judged {
     Ok(match known(seen, &seen.login)? {
         Login::Connected => Verdict::ok("the daemon is connected", "守护进程已连接"),
         Login::LetIn => Verdict::ok("it does", "允许"),
-        Login::Refused(why) | Login::Failed(why) => Verdict::failed(why.clone(), why.clone()),
+        Login::Refused(why) => Verdict::failed(why.clone(), format!("消息服务器拒绝登录：{why}")),
+        Login::Failed(why) => Verdict::failed(why.clone(), format!("无法登录：{why}"))
+            .fix("as it says; N1 to N4 tell how far the way goes", "请按提示处理；N1 至 N4 说明通到何处"),
         Login::OtherIdRefused => Verdict::not_applicable(
             "it lets in the machine's own client id only, which is left to the daemon",
             "它只允许本机自己的 client id，须由守护进程使用",
@@ -75,7 +80,7 @@ pub(super) fn broker_lets_in(seen: &Seen) -> Judged {
 pub(super) fn platform_reached(seen: &Seen) -> Judged {
     Ok(match known(seen, &seen.platform)? {
         Platform::None => Verdict::not_applicable("no [cloud] is configured", "未配置 [cloud]"),
-        Platform::Silent(why) => Verdict::failed(why.clone(), why.clone()),
+        Platform::Silent(why) => Verdict::failed(why.clone(), format!("平台无应答：{why}")),
         Platform::Answered { .. } => Verdict::ok("somebody answers", "有应答"),
     })
 }
@@ -94,7 +99,9 @@ pub(super) fn platform_knows_us(seen: &Seen) -> Judged {
         PlatformWord::NotAsked => {
             Verdict::not_applicable("the configuration uses no secret for it", "配置未使用其密钥")
         }
-        PlatformWord::Unauthorised(why) | PlatformWord::Refused(why) => Verdict::failed(why.clone(), why.clone()),
+        PlatformWord::Unauthorised(why) | PlatformWord::Refused(why) => {
+            Verdict::failed(why.clone(), format!("平台拒绝：{why}"))
+        }
         PlatformWord::SomebodyElse(_) => return Err(Verdict::skipped(Check::NoPortal)),
     })
 }
@@ -124,14 +131,14 @@ pub(super) fn merchants_reached(seen: &Seen) -> Judged {
         Verdict::ok(some_of(&all), some_of(&all))
     } else {
         // One merchant's server is that merchant's trouble, and everybody is still served.
-        Verdict::warning(some_of(&bad), some_of(&bad))
+        Verdict::warning(some_of(&bad), format!("无法连接：{}", some_of(&bad)))
     })
 }
 
 pub(super) fn proxy_works(seen: &Seen) -> Judged {
     let proxies = match known(seen, &seen.proxies)? {
         Ok(proxies) => proxies,
-        Err(why) => return Ok(Verdict::failed(why.clone(), why.clone())),
+        Err(why) => return Ok(Verdict::failed(why.clone(), format!("代理设置有误：{why}"))),
     };
     if proxies.is_empty() {
         return Ok(Verdict::not_applicable("none is set", "未设置代理"));
@@ -139,7 +146,7 @@ pub(super) fn proxy_works(seen: &Seen) -> Judged {
     let bad: Vec<String> =
         proxies.iter().filter_map(|(name, result)| Some(format!("{name}: {}", result.as_ref().err()?))).collect();
     if !bad.is_empty() {
-        return Ok(Verdict::failed(some_of(&bad), some_of(&bad)));
+        return Ok(Verdict::failed(some_of(&bad), format!("代理无法连接：{}", some_of(&bad))));
     }
     let names: Vec<String> = proxies.iter().map(|(name, _)| name.clone()).collect();
     if seen.config().is_some_and(|config| config.report.allow_hosts.is_empty()) {

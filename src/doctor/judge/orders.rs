@@ -3,6 +3,7 @@
 use super::super::seen::{Seen, Work};
 use super::super::{Check, Verdict};
 use super::{Judged, age, known, some_of};
+use crate::cloud::envelope::Rejected;
 use crate::core::CertificateState;
 
 /// A queue of slow vends may take minutes; after 20 minutes no order is driven any more.
@@ -13,9 +14,6 @@ const ORDER_FAILURE_S: u64 = 1_500;
 const REPORT_WARNING_S: u64 = 900;
 /// A merchant that has not heard for a day may have given the money back.
 const REPORT_FAILURE_S: u64 = 86_400;
-/// The reject of a command whose signature is wrong begins so, which a test compares.
-pub(in super::super) const BAD_SIGNATURE: &str = "the signature is wrong";
-
 fn work(seen: &Seen) -> Result<&Work, Verdict> {
     known(seen, &seen.work)?
         .as_ref()
@@ -106,7 +104,8 @@ pub(super) fn certificates_in_use(seen: &Seen) -> Judged {
 pub(super) fn commands_fit(seen: &Seen) -> Judged {
     let Some(daemon) = seen.daemon() else { return Err(Verdict::skipped(Check::DaemonAnswers)) };
     let status = &daemon.status;
-    let misfits = status.rejected.iter().filter(|entry| entry.why.contains(BAD_SIGNATURE)).count();
+    let wrong = Rejected::WrongSignature.to_string();
+    let misfits = status.rejected.iter().filter(|entry| entry.why == wrong).count();
     let accepted = status.counters.accepted;
     Ok(match (misfits, accepted) {
         (0, _) => Verdict::ok(format!("{accepted} accepted"), format!("已接受 {accepted} 条")),

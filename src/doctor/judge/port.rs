@@ -83,10 +83,10 @@ pub(super) fn rights(seen: &Seen) -> Judged {
 pub(super) fn free(seen: &Seen) -> Judged {
     let port = port(seen)?;
     let Some((pid, name)) = port.holders.first() else {
-        return Ok(if port.holders_hidden && !is_open(seen) {
-            return Err(known::<()>(seen, &super::Fact::NoPermission).err().unwrap_or_else(|| Verdict::ok("", "")));
-        } else if is_open(seen) {
+        return Ok(if is_open(seen) {
             Verdict::ok("only the daemon has it", "仅守护进程占用")
+        } else if port.holders_hidden {
+            Verdict::not_permitted()
         } else {
             Verdict::ok("nobody has it", "无人占用")
         });
@@ -115,7 +115,7 @@ pub(super) fn opens(seen: &Seen) -> Judged {
             let baud = link.map_or_else(String::new, |link| link.baud.to_string());
             Verdict::ok(format!("opened with {baud} baud, and closed"), format!("已按 {baud} 波特打开并关闭"))
         }
-        Err(why) => Verdict::failed(why.clone(), why.clone()),
+        Err(why) => Verdict::failed(why.clone(), format!("无法打开：{why}")),
     })
 }
 

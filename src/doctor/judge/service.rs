@@ -91,8 +91,9 @@ pub(super) fn unit_user(seen: &Seen) -> Judged {
     let port_gid = seen.port.value().and_then(|port| port.rights).map(|rights| rights.gid);
     let account_gids = unit.account.as_ref().map(|account| account.gids.as_slice()).unwrap_or_default();
     let fits = match port_gid {
-        Some(gid) => account_gids.contains(&gid) || gid == 0,
-        None => unit.groups.iter().any(|group| group == "dialout"),
+        Some(gid) if gid != 0 => account_gids.contains(&gid),
+        // A port of root's own group is P2's to tell.
+        _ => unit.groups.iter().any(|group| group == "dialout"),
     };
     let groups = unit.groups.join(" ");
     Ok(if fits {
@@ -123,7 +124,7 @@ pub(super) fn daemon_answers(seen: &Seen) -> Judged {
                 format!("{socket} 仅限 root、vend 及其用户组：sudo vend doctor"),
             )
         }
-        Err(NoDaemon::Other(why)) => Verdict::failed(why.clone(), why.clone()),
+        Err(NoDaemon::Other(why)) => Verdict::failed(why.clone(), format!("守护进程应答异常：{why}")),
     })
 }
 

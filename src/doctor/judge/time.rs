@@ -34,7 +34,7 @@ pub(super) fn synchronised(seen: &Seen) -> Judged {
             Verdict::failed("nobody vouches for the clock, so orders are held", "时钟未经确认，订单会被暂缓")
         }
         Some(Err(why)) => Verdict::warning(format!("the kernel does not tell: {why}"), format!("内核未告知：{why}")),
-        None => return known(seen, &super::Fact::<Verdict>::Unknown("not asked".to_owned())).cloned(),
+        None => Verdict::not_applicable("it was not asked", "未询问"),
     })
 }
 
@@ -80,7 +80,7 @@ pub(super) fn agrees(seen: &Seen) -> Judged {
 pub(super) fn zone(seen: &Seen) -> Judged {
     Ok(match &clock(seen)?.zone {
         Some(Ok(zone)) => Verdict::ok(zone.clone(), zone.clone()),
-        Some(Err(why)) => Verdict::warning(why.clone(), why.clone()),
+        Some(Err(why)) => Verdict::warning(why.clone(), format!("时区无法读取：{why}")),
         None => Verdict::ok("UTC", "UTC"),
     })
 }

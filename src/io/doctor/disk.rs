@@ -15,8 +15,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Journals above this are not copied, in bytes: it takes a controller's flash seconds, and room in /tmp.
-const COPY_BYTES_MAX: u64 = 96 << 20;
+/// Journals above this are not copied, in bytes: a controller's flash would take longer than the
+/// probe may, and /tmp may lie in memory.
+const COPY_BYTES_MAX: u64 = 48 << 20;
 
 /// The nearest directory above that is there.
 fn existing(path: &Path) -> PathBuf {
@@ -44,6 +45,7 @@ pub fn disk(config: &Config) -> Fact<Disk> {
         rights: found.as_ref().map(rights_of),
         not_a_directory: found.as_ref().is_some_and(|found| !found.is_dir()),
         free_bytes: space.f_bavail.saturating_mul(space.f_frsize),
+        needed_bytes: journal::FREE_BYTES_MIN,
         free_inodes: (space.f_files > 0).then_some(space.f_favail),
         read_only: space.f_flag.contains(StatVfsMountFlags::RDONLY),
         journal_bytes: outside.bytes,

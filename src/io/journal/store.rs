@@ -18,6 +18,7 @@ use crate::sabotage::{self, Clause};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// Longest key, in bytes: two ids of 64 characters and the 00 between them, with room.
@@ -299,7 +300,9 @@ fn make_state_dir(state_dir: &Path) -> Result<(), OpenError> {
     if layout::exists(state_dir).map_err(OpenError::io("look at", state_dir))? {
         return Ok(());
     }
-    fs::create_dir_all(state_dir).map_err(OpenError::io("make", state_dir))?;
+    // Orders name their notify_urls, which may hold tokens: nobody else's to read, whatever the umask.
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(state_dir).map_err(OpenError::io("make", state_dir))?;
     let parent = state_dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     layout::sync_dir(parent).map_err(OpenError::io("sync", parent))
 }

@@ -1,0 +1,250 @@
+//! What no test can do to the computer it runs on: the finding of a probe is made up, the judge is the real one.
+
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::Path;
+use vend::config::Config;
+use vend::core::{Counters, LineCounts, LineQuality, Waiting};
+use vend::doctor::seen::{Clock, Daemon, Disk, Fact, Port, Seen, Work};
+use vend::doctor::{Check, Finding, State, examine};
+
+const CONFIG: &str = "machine_no = \"16327129\"\n[broker]\nurl = \"mqtts://broker.test\"\n[cloud]\nverify_orders = \"never\"\n\
+    [board]\nprofile = \"tcn-00ff\"\nport = \"port\"\n";
+
+fn config(text: &str) -> Config {
+    Config::parse(Path::new("/etc/vend.toml"), text).unwrap().config
+}
+
+/// A daemon that is well.
+fn daemon(change: impl FnOnce(&mut Value)) -> Daemon {
+    let quality = LineQuality { counted_for_s: 9_000, total: LineCounts::default(), hours: Vec::new() };
+    let mut status = json!({
+        "version": "0.1.0", "machine_no": "16327129", "phase": "running", "broker_connected": true,
+        "board": "tcn-00ff", "board_identity": null, "line": "idle", "line_quality": quality, "time_trusted": true,
+        "orders_open": 0, "reports_open": 0, "calls_open": 0, "calls_dead": 0, "dead_calls": [], "results_open": 0,
+        "differences": 0, "differing": [], "orders_settled": 0, "has_space": true, "verifies_orders": false,
+        "counters": Counters::default(), "rejected": [], "recent": [],
+    });
+    change(&mut status);
+    Daemon { status: Box::new(serde_json::from_value(status).unwrap()), slots: Vec::new() }
+}
+
+/// Everything is well.
+fn well() -> Seen {
+    let clock = Clock { wall_s: 1_800_000_000, synchronised: Some(Ok(true)), rtc_s: Some(1_800_000_001), zone: None };
+    Seen {
+        version: "0.1.0".to_owned(),
+        configuration: Some(Ok(config(CONFIG))),
+        daemon: Fact::Is(Ok(daemon(|_| {}))),
+        disk: Fact::Is(Disk { journal_bytes: Some(3 << 20), ..Disk::default() }),
+        port: Fact::Is(Port { usb_driver: true, modem_like: true, ..Port::default() }),
+        route: Fact::Is(Some("wwan0".to_owned())),
+        clock: Fact::Is(clock),
+        work: Fact::Is(Some(Work::default())),
+        ..Seen::default()
+    }
+}
+
+/// The one check by itself.
+fn finding(seen: &Seen, id: &str) -> Finding {
+    let check = Check::by_id(id).unwrap();
+    let others: BTreeSet<Check> = Check::ALL.into_iter().filter(|other| *other != check).collect();
+    examine(seen, &BTreeSet::from([check]), &others).findings.remove(0)
+}
+
+/// Good on a machine that is well, and so after the change.
+fn breaks(id: &str, state: State, saw: &str, change: impl FnOnce(&mut Seen)) -> Finding {
+    let mut seen = well();
+    let before = finding(&seen, id);
+    assert_eq!(before.state, State::Ok, "{before:?}");
+    change(&mut seen);
+    let after = finding(&seen, id);
+    assert_eq!(after.state, state, "{after:?}");
+    assert!(after.saw.en.contains(saw), "{after:?}");
+    assert_eq!(after.fix.is_some(), matches!(state, State::Warning | State::Failed));
+    after
+}
+
+fn with_daemon(seen: &mut Seen, change: impl FnOnce(&mut Value)) {
+    seen.daemon = Fact::Is(Ok(daemon(change)));
+}
+
+#[test]
+fn s9_a_daemon_of_another_version_is_told() {
+    let change = |seen: &mut Seen| with_daemon(seen, |status| status["version"] = "0.0.9".into());
+    breaks("S9", State::Warning, "daemon 0.0.9, tool 0.1.0", change);
+}
+
+#[test]
+fn d8_a_journal_that_grows_without_end_is_told() {
+    let disk = Disk { journal_bytes: Some(600 << 20), ..Disk::default() };
+    breaks("D8", State::Warning, "600 MiB", |seen| seen.disk = Fact::Is(disk));
+}
+
+/// The line in the running hour.
+fn line(seen: &mut Seen, hours_ago: u8, counts: LineCounts) {
+    with_daemon(seen, |status| {
+        status["line_quality"]["hours"] = json!([{ "hours_ago": hours_ago, "counts": counts }]);
+    });
+}
+
+#[test]
+fn p6_a_line_that_loses_frames_is_told_in_steps_and_a_bad_hour_of_yesterday_is_not() {
+    let counts = LineCounts { frames_in: 10_000, ..LineCounts::default() };
+    let few = LineCounts { time_outs: 4, frames_in: 10, ..counts };
+    breaks("P6", State::Ok, "4 time-outs", |seen| line(seen, 0, few));
+    let some = LineCounts { bad_checks: 60, time_outs: 50, resends: 40, ..counts };
+    breaks("P6", State::Warning, "60 bad checks, 0 noise, 0 unexpected, 50 time-outs, 40 said again", |seen| {
+        line(seen, 2, some);
+    });
+    let many = LineCounts { bad_checks: 2_000, ..counts };
+    breaks("P6", State::Failed, "2000 bad checks", |seen| line(seen, 0, many));
+    breaks("P6", State::Ok, "0 bad checks", |seen| line(seen, 3, many));
+    let restarts = LineCounts { board_restarts: 3, ..counts };
+    let told = breaks("P6", State::Warning, "3 board restarts", |seen| line(seen, 1, restarts));
+    assert!(told.fix.unwrap().en.contains("power supply"));
+    let reopened = LineCounts { reopenings: 5, ..counts };
+    let told = breaks("P6", State::Warning, "5 reopened", |seen| line(seen, 1, reopened));
+    assert!(told.fix.unwrap().en.contains("USB"));
+}
+
+#[test]
+fn p7_modem_manager_is_told_only_where_it_tries_the_port() {
+    let runs = |modem_like| Port { modem_manager: true, modem_like, ..Port::default() };
+    breaks("P7", State::Warning, "tries every USB serial port", |seen| seen.port = Fact::Is(runs(true)));
+    breaks("P7", State::Ok, "leaves this port alone", |seen| seen.port = Fact::Is(runs(false)));
+}
+
+#[test]
+fn p8_a_kernel_without_drivers_for_adapters_is_told() {
+    breaks("P8", State::Failed, "no driver for USB adapters", |seen| seen.port = Fact::Is(Port::default()));
+}
+
+#[test]
+fn n1_a_machine_without_a_default_route_is_told_and_one_that_needs_none_is_not() {
+    breaks("N1", State::Failed, "no default route", |seen| seen.route = Fact::Is(None));
+    breaks("N1", State::NotApplicable, "this machine", |seen| {
+        seen.route = Fact::Is(None);
+        seen.configuration = Some(Ok(config(&CONFIG.replace("broker.test", "localhost"))));
+    });
+}
+
+#[test]
+fn t1_a_clock_that_nobody_vouches_for_is_told_unless_the_daemon_or_the_operator_trusts_it() {
+    let clock =
+        |synchronised| Fact::Is(Clock { wall_s: 1_800_000_000, synchronised: Some(synchronised), ..Clock::default() });
+    let distrusts = |seen: &mut Seen| with_daemon(seen, |status| status["time_trusted"] = false.into());
+    breaks("T1", State::Failed, "nobody vouches", |seen| {
+        distrusts(seen);
+        seen.clock = clock(Ok(false));
+    });
+    breaks("T1", State::Warning, "does not tell", |seen| {
+        distrusts(seen);
+        seen.clock = clock(Err("EPERM".to_owned()));
+    });
+    breaks("T1", State::Ok, "the daemon trusts", |seen| seen.clock = clock(Ok(false)));
+    breaks("T1", State::Ok, "this clock is good", |seen| {
+        distrusts(seen);
+        seen.clock = clock(Ok(false));
+        seen.configuration = Some(Ok(config(&format!("{CONFIG}[time]\ntrust = \"system\"\n"))));
+    });
+}
+
+#[test]
+fn t2_a_clock_of_1970_is_told() {
+    let clock = Clock { wall_s: 75, ..Clock::default() };
+    breaks("T2", State::Failed, "it says 1970-01-01", |seen| seen.clock = Fact::Is(clock));
+}
+
+#[test]
+fn t4_a_time_zone_that_cannot_be_read_is_told() {
+    let zone = Some(Err("/etc/localtime leads to nowhere".to_owned()));
+    let clock = Clock { wall_s: 1_800_000_000, zone, ..Clock::default() };
+    breaks("T4", State::Warning, "leads to nowhere", |seen| seen.clock = Fact::Is(clock));
+}
+
+#[test]
+fn t5_a_battery_backed_clock_that_is_off_is_told() {
+    let at = |rtc_s| Fact::Is(Clock { wall_s: 1_800_000_000, rtc_s, ..Clock::default() });
+    breaks("T5", State::Warning, "it is 20833 d off", |seen| seen.clock = at(Some(0)));
+    breaks("T5", State::NotApplicable, "there is none", |seen| seen.clock = at(None));
+}
+
+fn waiting(waiting: Waiting) -> impl FnOnce(&mut Seen) {
+    |seen| seen.work = Fact::Is(Some(Work { waiting, ..Work::default() }))
+}
+
+#[test]
+fn o1_an_order_that_waits_is_told_in_steps() {
+    let of = |s| waiting(Waiting { oldest_order_s: Some(s), ..Waiting::default() });
+    breaks("O1", State::Ok, "90 s", of(90));
+    breaks("O1", State::Warning, "15 min", of(900));
+    breaks("O1", State::Failed, "50 min", of(3_000));
+}
+
+#[test]
+fn o2_a_result_that_waits_is_told_in_steps() {
+    let of = |s| waiting(Waiting { oldest_report_s: Some(s), ..Waiting::default() });
+    breaks("O2", State::Ok, "5 min", of(300));
+    breaks("O2", State::Warning, "2 h", of(7_200));
+    breaks("O2", State::Failed, "3 d", of(3 * 86_400));
+}
+
+fn work(work: Work) -> impl FnOnce(&mut Seen) {
+    |seen| seen.work = Fact::Is(Some(work))
+}
+
+#[test]
+fn o4_a_call_that_the_platform_refused_for_good_is_told() {
+    let dead = Work { dead_calls: (1, vec!["call 7 about order 5: to be refunded".to_owned()]), ..Work::default() };
+    breaks("O4", State::Warning, "1: call 7", work(dead));
+}
+
+#[test]
+fn o5_books_that_do_not_agree_are_told() {
+    let differ = Work { differences: (9, vec!["5:1 served_refunded".to_owned(); 9]), ..Work::default() };
+    breaks("O5", State::Warning, "9: 5:1 served_refunded", work(differ));
+}
+
+#[test]
+fn o7_goods_of_which_nobody_knows_are_told() {
+    let doubtful = Work { slots_doubtful: vec!["1/5 (2)".to_owned()], ..Work::default() };
+    breaks("O7", State::Warning, "1: 1/5 (2)", work(doubtful));
+}
+
+#[test]
+fn what_was_not_seen_is_never_good() {
+    let names = |seen: &Seen| -> Vec<State> {
+        let all: BTreeSet<Check> = Check::ALL.into_iter().collect();
+        examine(seen, &all, &BTreeSet::new()).findings.into_iter().map(|finding| finding.state).collect()
+    };
+    assert!(!names(&Seen::default()).contains(&State::Ok), "{:?}", names(&Seen::default()));
+}
+
+#[test]
+fn no_check_needs_a_later_one_and_every_text_is_there_in_both_languages() {
+    let mut ids = BTreeSet::new();
+    for check in Check::ALL {
+        let entry = check.entry();
+        assert!(ids.insert(entry.id), "{} is there twice", entry.id);
+        assert!(entry.needs.iter().all(|need| *need < check), "{}", entry.id);
+        for text in [check.title(), check.fix()] {
+            assert!(!text.en.is_empty() && !text.zh.is_empty(), "{}", entry.id);
+            assert!(text.zh.chars().any(|c| c > '\u{2e80}'), "{}: {}", entry.id, text.zh);
+        }
+    }
+    assert!(ids.len() >= 25);
+}
+
+#[test]
+fn the_first_check_in_the_way_is_named_and_not_what_it_hid_in_turn() {
+    let mut seen = well();
+    seen.configuration = None;
+    let all: BTreeSet<Check> = Check::ALL.into_iter().collect();
+    let report = examine(&seen, &all, &BTreeSet::new());
+    let of = |id: &str| report.findings.iter().find(|finding| finding.id == id).unwrap();
+    assert_eq!(of("C1").state, State::Failed);
+    assert_eq!(of("P6").skipped_because_of.as_deref(), Some("C1"));
+    let bad = report.findings.iter().filter(|finding| finding.state == State::Failed).count();
+    assert_eq!(bad, 1, "one cause is told once");
+}
