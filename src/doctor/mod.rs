@@ -136,8 +136,7 @@ impl Verdict {
 }
 
 /// The checks that must be known for these: they, and whatever they depend on.
-#[must_use]
-pub fn with_needs(wanted: &BTreeSet<Check>) -> BTreeSet<Check> {
+fn with_needs(wanted: &BTreeSet<Check>) -> BTreeSet<Check> {
     let mut all = BTreeSet::new();
     let mut open: Vec<Check> = wanted.iter().copied().collect();
     while let Some(check) = open.pop() {
@@ -146,6 +145,13 @@ pub fn with_needs(wanted: &BTreeSet<Check>) -> BTreeSet<Check> {
         }
     }
     all
+}
+
+/// The probes that must look for these checks to be judged.
+#[must_use]
+pub fn asked_by(wanted: &BTreeSet<Check>, left_out: &BTreeSet<Check>) -> BTreeSet<Probe> {
+    let checks = with_needs(wanted).into_iter().filter(|check| !left_out.contains(check));
+    checks.flat_map(|check| check.entry().probe.with_what_it_needs()).collect()
 }
 
 /// Judges the wanted checks. What a failed or skipped check says of others is *skipped because of* the first one; a

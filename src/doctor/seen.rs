@@ -32,6 +32,9 @@ impl<T> Fact<T> {
     }
 }
 
+/// A place and whether it takes connections, or why not.
+pub type Tried = (String, Result<(), String>);
+
 /// Everything.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -68,9 +71,9 @@ pub struct Seen {
     /// The open API.
     pub platform: Fact<Platform>,
     /// The hosts that results wait for.
-    pub merchants: Fact<Vec<(String, Result<(), String>)>>,
+    pub merchants: Fact<Vec<Tried>>,
     /// The proxies of the environment and whether each can be reached; or what is wrong with the variables.
-    pub proxies: Fact<Result<Vec<(String, Result<(), String>)>, String>>,
+    pub proxies: Fact<Result<Vec<Tried>, String>>,
     /// Clocks.
     pub clock: Fact<Clock>,
     /// What waits.

@@ -1,5 +1,6 @@
 //! `vend doctor`: for each check a machine that is good, and the same machine broken, as far as a test can break it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says by panicking what is wrong")]
+#![allow(clippy::disallowed_methods, reason = "the platform's clock, and how long a test waits, are not the agent's")]
 
 #[path = "../common/mod.rs"]
 mod common;

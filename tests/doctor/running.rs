@@ -31,7 +31,7 @@ fn with_listed_receiver(world: &World) {
 fn healthy() -> World {
     let mut world = World::without_agent("tcn-00ff", |setup| {
         setup.verify_orders = "always";
-        setup.faults = vec!["no-drop:7"];
+        setup.faults = vec!["jam:7"];
     });
     with_listed_receiver(&world);
     world.start_agent();
@@ -78,8 +78,8 @@ fn o9_commands_with_a_wrong_signature_are_told(world: &World) {
 
 fn o6_a_slot_out_of_use_is_told(world: &World) {
     assert_eq!(finding(world, "O6")["state"], "ok");
-    world.cloud.has_order(9002, 1, "IS_PAID");
-    world.send(put("9002", "1").code("7").with("drop_check", "1"));
+    world.cloud.has_order(9002, 1, "SUCCESS");
+    world.send(put("9002", "1").code("7"));
     world.report("9002", "1");
     let told = becomes(world, "O6", "warning");
     assert!(told["saw"]["en"].as_str().unwrap().contains("1/7 "), "{told}");
@@ -88,7 +88,7 @@ fn o6_a_slot_out_of_use_is_told(world: &World) {
 
 fn o3_a_result_that_nobody_may_take_is_told(world: &World) {
     assert_eq!(finding(world, "O3")["state"], "ok");
-    world.cloud.has_order(9003, 1, "IS_PAID");
+    world.cloud.has_order(9003, 1, "SUCCESS");
     world.send(put("9003", "1").notify("http://192.0.2.7/token-in-the-path"));
     becomes(world, "O3", "warning");
 }
@@ -96,7 +96,7 @@ fn o3_a_result_that_nobody_may_take_is_told(world: &World) {
 fn n8_a_merchant_that_is_away_is_told_without_the_path_of_its_url(world: &mut World) {
     assert_eq!(finding(world, "N8")["state"], "not_applicable");
     world.receiver.server.go_away();
-    world.cloud.has_order(9004, 1, "IS_PAID");
+    world.cloud.has_order(9004, 1, "SUCCESS");
     world.send(put("9004", "1").notify(&world.receiver.url()));
     let told = becomes(world, "N8", "warning");
     assert!(!told.to_string().contains("/notify"), "{told}");

@@ -1,9 +1,9 @@
 //! Looking at everything at once: each probe with its own time-out, in two rounds, since some ask what others found.
 
+use super::super::ConfigArgs;
 use super::super::failure::Failure;
 use super::super::lang::Lang;
-use super::super::output::Output;
-use super::{DoctorArgs, platform};
+use super::platform;
 use crate::agent;
 use crate::config::Config;
 use crate::config::credentials::Credentials;
@@ -11,8 +11,8 @@ use crate::config::file::CONTROL_SOCKET_DEFAULT;
 use crate::config::problem::ConfigError;
 use crate::control::{Ask, Slots};
 use crate::core::Status;
-use crate::doctor::seen::{Daemon, Fact, Journal, Lock, Login, NoDaemon, Seen, Work};
-use crate::doctor::{Check, Probe, with_needs};
+use crate::doctor::Probe;
+use crate::doctor::seen::{Daemon, Fact, Journal, Lock, Login, NoDaemon, Seen, Tried, Work};
 use crate::io::broker::{self, BrokerConfig, Trouble};
 use crate::io::clock::Clock;
 use crate::io::control_client::{self, AskError};
@@ -23,7 +23,7 @@ use crate::io::http::target::TargetRules;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,21 +32,18 @@ use tokio::task::JoinSet;
 /// Of one merchant, in ms: each is named with what became of it, so they end before their probe does.
 const RECEIVER_TIME_OUT_MS: u64 = 2_500;
 
-/// Looks at all that the wanted checks, and what they depend on, are judged by.
+/// Asks these probes.
 ///
 /// # Errors
 /// The system gives no runtime.
 pub(super) fn look(
-    args: &DoctorArgs,
-    wanted: &BTreeSet<Check>,
-    left_out: &BTreeSet<Check>,
-    out: &Output<'_>,
+    place: &ConfigArgs,
+    socket: Option<&Path>,
+    probes: &BTreeSet<Probe>,
+    shows: Option<Lang>,
 ) -> Result<Seen, Failure> {
-    let checks = with_needs(wanted).into_iter().filter(|check| !left_out.contains(check));
-    let probes: BTreeSet<Probe> = checks.flat_map(|check| check.entry().probe.with_what_it_needs()).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let shows = !out.is_json() && std::io::stderr().is_terminal();
-    let looker = Looker { args, probes, ended: Cell::new(0), shows: shows.then_some(out.lang), root: Root::default() };
+    let looker = Looker { place, socket, probes, ended: Cell::new(0), shows, root: Root::default() };
     let seen = runtime.block_on(looker.look());
     looker.wipe();
     // What hangs in the system is not waited for.
@@ -55,9 +52,11 @@ pub(super) fn look(
 }
 
 struct Looker<'a> {
-    args: &'a DoctorArgs,
+    place: &'a ConfigArgs,
+    /// The daemon's, if it is not the configuration's.
+    socket: Option<&'a Path>,
     /// Those that are asked.
-    probes: BTreeSet<Probe>,
+    probes: &'a BTreeSet<Probe>,
     /// Of them so many have ended.
     ended: Cell<usize>,
     /// The progress is shown, in this language.
@@ -119,7 +118,7 @@ impl Looker<'_> {
     }
 
     async fn look(&self) -> Seen {
-        let path = self.args.place.config.clone();
+        let path = self.place.config.clone();
         let directory = self.credentials_directory();
         let beside = directory.clone();
         // The secrets too: those who log in with them need them before the first round.
@@ -141,9 +140,8 @@ impl Looker<'_> {
 
     /// Where the unit takes the secrets from, unless it is said: beside the configuration.
     fn credentials_directory(&self) -> PathBuf {
-        let place = &self.args.place;
-        let beside = place.config.parent().unwrap_or(Path::new("/")).join("credentials");
-        place.credentials.clone().unwrap_or(beside)
+        let beside = self.place.config.parent().unwrap_or(Path::new("/")).join("credentials");
+        self.place.credentials.clone().unwrap_or(beside)
     }
 
     async fn first_round(
@@ -154,7 +152,8 @@ impl Looker<'_> {
         credentials: Option<&Credentials>,
     ) {
         let root = &self.root;
-        let socket = self.args.socket.clone().or_else(|| Some(config.as_ref()?.control_socket.clone()));
+        let configured = config.as_ref().map(|config| config.control_socket.clone());
+        let socket = self.socket.map(Path::to_owned).or(configured);
         let socket = socket.unwrap_or_else(|| CONTROL_SOCKET_DEFAULT.into());
         let to_pid = socket.clone();
         let secrets = self.by_config(Probe::Credentials, config, |config| {
@@ -307,7 +306,7 @@ async fn log_in(config: &Config, credentials: &Credentials) -> Fact<Login> {
     })
 }
 
-async fn reach_merchants(config: &Config, receivers: Vec<String>) -> Fact<Vec<(String, Result<(), String>)>> {
+async fn reach_merchants(config: &Config, receivers: Vec<String>) -> Fact<Vec<Tried>> {
     let report = &config.report;
     let rules = TargetRules::new(report.allow_hosts.clone(), report.allow_private_targets, report.allow_plaintext);
     let proxies = Proxies::from_environment().unwrap_or_default();

@@ -11,7 +11,8 @@ use super::output::{Output, OutputArgs};
 use crate::doctor::{self, Check, Finding, Report, State};
 use clap::Args;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `vend doctor`.
 #[derive(Debug, Clone, Args)]
@@ -55,14 +56,29 @@ pub fn run(args: &DoctorArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     if args.list {
         return list(&wanted, out);
     }
-    let seen = look::look(args, &wanted, &left_out, out)?;
-    let report = doctor::examine(&seen, &wanted, &left_out);
+    let shows = !out.is_json() && std::io::stderr().is_terminal();
+    let report = report(&args.place, args.socket.as_deref(), &wanted, &left_out, shows.then_some(out.lang))?;
     if out.is_json() {
         out.json(&report)?;
     } else {
         show(&report, out)?;
     }
     Ok(exit(&report, args.strict))
+}
+
+/// Looks, and judges the wanted checks. The progress is shown on standard error in a language, or not at all.
+///
+/// # Errors
+/// The system gives no runtime.
+pub fn report(
+    place: &ConfigArgs,
+    socket: Option<&Path>,
+    wanted: &BTreeSet<Check>,
+    left_out: &BTreeSet<Check>,
+    shows: Option<Lang>,
+) -> Result<Report, Failure> {
+    let seen = look::look(place, socket, &doctor::asked_by(wanted, left_out), shows)?;
+    Ok(doctor::examine(&seen, wanted, left_out))
 }
 
 fn exit(report: &Report, strict: bool) -> Exit {

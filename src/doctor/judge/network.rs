@@ -1,6 +1,6 @@
 //! N: routes, names, the broker, the platform, merchants and proxies.
 
-use super::super::seen::{Login, Platform, PlatformWord, Seen, Server};
+use super::super::seen::{Login, Platform, PlatformWord, Seen, Server, Tried};
 use super::super::{Check, Verdict};
 use super::{Judged, known, some_of};
 use crate::config::Config;
@@ -121,7 +121,7 @@ pub(super) fn merchants_reached(seen: &Seen) -> Judged {
     if tried.is_empty() {
         return Ok(Verdict::not_applicable("no result waits for a merchant", "没有结果等待商户接收"));
     }
-    let told = |(host, result): &(String, Result<(), String>)| match result {
+    let told = |(host, result): &Tried| match result {
         Ok(()) => host.clone(),
         Err(why) => format!("{host}: {why}"),
     };

@@ -3,7 +3,7 @@
 use super::Root;
 use crate::config::Config;
 use crate::config::host::Host;
-use crate::doctor::seen::{Fact, Server};
+use crate::doctor::seen::{Fact, Server, Tried};
 use crate::io::http::proxy::Proxies;
 use crate::io::http::resolver::{Resolve as _, System};
 use crate::io::http::secure;
@@ -125,7 +125,7 @@ pub async fn receiver(origin: &str, rules: &TargetRules, proxies: &Proxies) -> R
 ///
 /// # Errors
 /// What is wrong with a variable; never its value, which may hold a password.
-pub async fn proxies() -> Fact<Result<Vec<(String, Result<(), String>)>, String>> {
+pub async fn proxies() -> Fact<Result<Vec<Tried>, String>> {
     let proxies = match Proxies::from_environment() {
         Ok(proxies) => proxies,
         Err(error) => return Fact::Is(Err(error.to_string())),
