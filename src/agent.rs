@@ -45,7 +45,7 @@ use crate::io::mark::MotorMark;
 use crate::io::systemd::Notifier;
 use crate::io::web;
 use crate::order::mark::Mark;
-use crate::order::record::{self, RecordError, Records};
+use crate::order::record::{self, Birth, RecordError, Records};
 use crate::order::time::{BootId, BootMs};
 use crate::web::access::Access;
 use std::collections::{HashMap, VecDeque};
@@ -189,13 +189,13 @@ fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Star
 
 /// What the journal held, in the core's words. A record that does not read is damage that the store could not see.
 fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<Store>), StartError> {
-    let (store, records, meta) = match opened {
+    let (store, records, meta, moved) = match opened {
         Opened::Quarantined { lock, damage } => {
             // The lock lives as long as the process: nobody else may touch the damaged journal meanwhile.
             std::mem::forget(lock);
             return Ok((Recovered::Quarantine { why: damage.to_string() }, None));
         }
-        Opened::Sound { store, records, meta, fresh: _ } => (store, records, meta),
+        Opened::Sound { store, records, meta, fresh: _, moved } => (store, records, meta, moved),
     };
     let ledger = meta.as_deref().map(record::decode_ledger).transpose();
     let held = !records.is_empty();
@@ -211,7 +211,12 @@ fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<S
             )))
         }
         (Ok(None), Ok(_)) if held => Ok((quarantined(store, "the journal has records and no ledger".to_owned()), None)),
-        (Ok(ledger), Ok(records)) => Ok((Recovered::Journal { ledger: ledger.map(Box::new), records }, Some(store))),
+        (Ok(mut ledger), Ok(records)) => {
+            if let Some(ledger) = ledger.as_mut().filter(|_| moved) {
+                ledger.birth = Birth::Untimed { boot_id: settings.boot_id, boot: clock::boot_now() };
+            }
+            Ok((Recovered::Journal { ledger: ledger.map(Box::new), records }, Some(store)))
+        }
         (Err(error), _) | (_, Err(error)) => Ok((quarantined(store, error.to_string()), None)),
     }
 }

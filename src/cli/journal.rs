@@ -26,6 +26,8 @@ pub enum JournalCommand {
     Format,
     /// End a quarantine: the damaged journal is set aside, the next start makes a new one
     AcceptLoss(AcceptLossArgs),
+    /// Say that a journal that was cloned, restored or moved belongs where it lies now; its orders and results are kept
+    AcceptMove(AcceptLossArgs),
 }
 
 /// The state directory.
@@ -47,13 +49,13 @@ pub struct DumpArgs {
     pub output: OutputArgs,
 }
 
-/// Arguments of `vend journal accept-loss`.
+/// Arguments of `vend journal accept-loss` and `vend journal accept-move`.
 #[derive(Debug, Clone, Args)]
 pub struct AcceptLossArgs {
     /// Which journal.
     #[command(flatten)]
     pub place: DirectoryArgs,
-    /// Why the loss is accepted; kept for the audit
+    /// Why it is accepted; kept for the audit
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
 }
@@ -64,7 +66,9 @@ impl JournalCommand {
     pub fn output(&self) -> OutputArgs {
         match self {
             JournalCommand::Dump(args) | JournalCommand::Unfinished(args) => args.output,
-            JournalCommand::Format | JournalCommand::AcceptLoss(_) => OutputArgs::default(),
+            JournalCommand::Format | JournalCommand::AcceptLoss(_) | JournalCommand::AcceptMove(_) => {
+                OutputArgs::default()
+            }
         }
     }
 }
@@ -82,6 +86,7 @@ pub fn run(command: &JournalCommand, out: &mut Output<'_>) -> Result<Exit, Failu
             Ok(Exit::Done)
         }
         JournalCommand::AcceptLoss(args) => accept_loss(args, out),
+        JournalCommand::AcceptMove(args) => accept_move(args, out),
     }
 }
 
@@ -193,6 +198,16 @@ fn accept_loss(args: &AcceptLossArgs, out: &mut Output<'_>) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
+fn accept_move(args: &AcceptLossArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    let now = Clock::new().now().wall;
+    journal::accept_move(&args.place.directory, &args.reason, now).map_err(cannot_accept)?;
+    out.line(&out.lang.say(
+        "the journal belongs here now; orders issued before the next start are not driven, results are still told",
+        "日志现归属此处；下次启动前下达的订单不再出货，结果仍会上报",
+    ))?;
+    Ok(Exit::Done)
+}
+
 fn cannot_inspect(error: InspectError) -> Failure {
     let exit = match &error {
         InspectError::InUse { .. } => Exit::Refused,
@@ -205,7 +220,7 @@ fn cannot_inspect(error: InspectError) -> Failure {
 
 fn cannot_accept(error: AcceptError) -> Failure {
     let exit = match &error {
-        AcceptError::InUse { .. } | AcceptError::NotQuarantined { .. } => Exit::Refused,
+        AcceptError::InUse { .. } | AcceptError::NotQuarantined { .. } | AcceptError::NotMoved { .. } => Exit::Refused,
         AcceptError::NoReason => Exit::Usage,
         AcceptError::Io { source, .. } => of_io(source),
     };

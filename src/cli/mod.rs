@@ -23,6 +23,7 @@ pub mod run;
 pub mod sale;
 pub mod send;
 pub mod service;
+pub mod setup;
 pub mod sign;
 pub mod simulate;
 pub mod slot;
@@ -56,6 +57,8 @@ pub struct Cli {
 pub enum Command {
     /// The daemon: takes orders, drives the board, reports results
     Run(ConfigArgs),
+    /// Make a machine of an installation: asks or takes arguments, writes configuration and secrets
+    Setup(Box<setup::SetupArgs>),
     /// The configuration: check it, show what is in force
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -162,6 +165,7 @@ fn lang_option(arguments: &[OsString]) -> Option<Lang> {
 fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(args) => run::run(&args),
+        Command::Setup(args) => with_output(args.output, lang, |out| setup::run(&args, out)),
         Command::Config(command) => with_output(command.output(), lang, |out| config::run(&command, out)),
         Command::Board(command) => with_output(command.output(), lang, |out| board::run(&command, out)),
         Command::Status(args) => with_output(args.output, lang, |out| status::run(&args, out)),

@@ -3,6 +3,7 @@
 //! with what to do about it; `docs/configuration.md` describes the keys.
 
 pub mod credentials;
+pub mod edit;
 pub mod endpoint;
 pub mod file;
 pub mod host;

@@ -183,7 +183,9 @@ impl Core {
         }
         // Only one motor command can have been under way; an older one without outcome has nothing left to prove it.
         on_line.sort();
-        let last = on_line.pop();
+        // A journal whose birth has no time yet drives nothing: one with an intent was moved here, where the board may be
+        // another, and what it says is of other vends.
+        let last = if matches!(self.ledger.birth, Birth::Untimed { .. }) { None } else { on_line.pop() };
         for (_, key, _) in on_line {
             if let Some(order) = self.orders.get_mut(&key) {
                 let ended = order.unproven();

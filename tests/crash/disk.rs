@@ -180,10 +180,12 @@ impl Image {
         hasher.finish()
     }
 
-    /// Writes it below a directory.
+    /// Writes it below a directory; without what tells that it is a copy (`io::journal::home`), since it stands for the
+    /// disk itself.
     pub fn save(&self, root: &Path) {
         self.walk(0, root, &mut |path, content| match content {
             None => fs::create_dir(path).expect("a directory"),
+            Some(_) if path.ends_with("journal.home") => {}
             Some(content) => content.save(path),
         });
     }

@@ -10,7 +10,7 @@ use vend::order::command::{BodyDigest, Echo, Put, Turns};
 use vend::order::key::{Id, Key, MachineNo};
 use vend::order::life::{Arrival, Order};
 use vend::order::outcome::Reason;
-use vend::order::record::{Birth, FORMAT, Ledger, encode_ledger, encode_order};
+use vend::order::record::{Birth, FORMAT, Ledger, decode_ledger, encode_ledger, encode_order};
 use vend::order::time::{BootId, BootMs, UnixMs};
 
 const NOW_S: u64 = 1_714_373_690;
@@ -18,11 +18,15 @@ const NOW_S: u64 = 1_714_373_690;
 const URL: &str = "https://127.0.0.1/results/of/this/machine";
 
 fn order(number: u64, quantity: u8) -> Order {
+    order_issued_at(NOW_S, number, quantity)
+}
+
+fn order_issued_at(issued_at_s: u64, number: u64, quantity: u8) -> Order {
     let put = Put {
         key: Key { order_id: Id::parse(&format!("{}", 100 - number)).unwrap(), record_id: Id::parse("078").unwrap() },
-        issued_at_s: NOW_S,
+        issued_at_s,
         paid_at_s: None,
-        drive_until_s: NOW_S + 1_200,
+        drive_until_s: issued_at_s + 1_200,
         notify_url: Some(URL.into()),
         echo: Echo::default(),
         digest: BodyDigest([7; 16]),
@@ -36,7 +40,8 @@ fn order(number: u64, quantity: u8) -> Order {
             quantity,
         }),
     };
-    let arrival = Arrival { wall: UnixMs(NOW_S * 1_000), boot: BootMs(5), boot_id: BootId([1; 16]), trusted: None };
+    let arrival =
+        Arrival { wall: UnixMs(issued_at_s * 1_000), boot: BootMs(5), boot_id: BootId([1; 16]), trusted: None };
     Order::new(&put, number, arrival)
 }
 
@@ -240,4 +245,60 @@ fn a_journal_of_a_newer_vend_is_left_as_it_is_and_says_so() {
     let _daemon = machine.daemon();
     assert_eq!(machine.status()["phase"], "running");
     assert_eq!(run(vend(["journal", "format"])).out, format!("{FORMAT}\n"));
+}
+
+/// A backup, or a clone of the card: whole, and nobody knows what was served since.
+#[test]
+fn a_copied_journal_drives_nothing_until_a_person_says_that_it_belongs_here() {
+    let machine = Machine::new();
+    // The daemon goes by the system's clock: a command of a moment ago waits for its board.
+    let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let waits = order_issued_at(now_s - 1, 1, 1);
+    let puts = vec![(waits.key.to_bytes(), encode_order(&waits).unwrap())];
+    commit(&machine, Batch { puts, removes: Vec::new(), meta: Some(ledger("16327129")) });
+    let mut daemon = machine.daemon();
+    assert_eq!(daemon.terminate(), Some(0));
+    let (state, backup) = (machine.text("state"), machine.text("backup"));
+    let cp = std::process::Command::new("cp").args(["-a", &state, &backup]).status().unwrap();
+    assert!(cp.success());
+    let db = Path::new(&state).join("journal/db");
+    if rustix::fs::statfs(&db).unwrap().f_type == 0x0102_1994 {
+        println!("SKIPPED: this folder lies on a tmpfs, where a copied file cannot be told");
+        return;
+    }
+    let accept = |machine: &Machine, reason: &str| {
+        run(vend(["journal", "accept-move", "--directory", &machine.text("state"), "--reason", reason]))
+    };
+    let refused = accept(&machine, "nothing was moved");
+    assert_eq!(refused.code, Some(5));
+    assert!(refused.err.contains("lies where it was written"), "{}", refused.err);
+
+    fs::remove_dir_all(&state).unwrap();
+    fs::rename(&backup, &state).unwrap();
+    for _ in 0..2 {
+        let mut daemon = machine.daemon();
+        let status = machine.status();
+        assert_eq!(status["phase"], "quarantine");
+        daemon.wait_for_log("(file)");
+        daemon.wait_for_log("accept-move");
+        assert_eq!(accept(&machine, "while it runs").code, Some(5));
+        assert_eq!(daemon.terminate(), Some(0));
+    }
+    assert_eq!(accept(&machine, " ").code, Some(2));
+    let accepted = accept(&machine, "the backup of this morning");
+    assert_eq!((accepted.code, accepted.err.as_str()), (Some(0), ""));
+    assert!(
+        fs::read_to_string(machine.path("state/journal.losses")).unwrap().contains("of this morning | moved: file")
+    );
+
+    // What waited may have been served meanwhile: it is older than the birth that the journal has here (rule 6).
+    let mut daemon = machine.daemon();
+    assert_eq!(machine.status()["phase"], "running");
+    assert_eq!(daemon.terminate(), Some(0));
+    assert_eq!(machine.dump(&["--json"]).documents()[0]["order_id"], "99", "nothing is lost");
+    let Opened::Sound { meta, moved, .. } = Store::open(&machine.path("state")).unwrap() else { panic!("damaged") };
+    assert!(!moved, "it has arrived");
+    let ledger = decode_ledger(&meta.unwrap()).unwrap();
+    assert!(matches!(ledger.birth, Birth::At { s } if s >= now_s), "{:?}", ledger.birth);
+    assert!(!fs::read_to_string(machine.path("state/journal.home")).unwrap().contains("moved\n"));
 }

@@ -13,4 +13,5 @@ mod control;
 mod desk;
 mod journal;
 mod send;
+mod setup;
 mod simulate;

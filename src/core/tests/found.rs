@@ -5,6 +5,7 @@ use crate::board::driver::{Finding, LineState};
 use crate::core::event::Event;
 use crate::core::gate::TRUST_WAIT_MS;
 use crate::core::{Limits, Settings};
+use crate::order::record::{self, Birth};
 use crate::order::time::{BootMs, Now, UnixMs};
 
 const URL: &str = "https://shop.example/notify";
@@ -77,4 +78,21 @@ fn a_journals_birth_is_durable_as_soon_as_it_is_known() {
     w.reboot(T0_S + 600, true);
     w.deliver(&Put::new("1", "1", T0_S + 1));
     assert_eq!(w.driven(), 1);
+}
+
+/// `journal accept-move`: the board there may be another, and its last vend another machine's.
+#[test]
+fn rule_06_a_turn_that_a_moved_journal_had_under_way_ends_unknown_whatever_the_board_there_says() {
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1"));
+    assert_eq!(w.driven(), 1);
+    let mut ledger = record::decode_ledger(w.ledger.as_ref().unwrap()).unwrap();
+    ledger.birth = Birth::Untimed { boot_id: w.settings.boot_id, boot: w.now.boot };
+    w.ledger = Some(record::encode_ledger(&ledger).unwrap());
+    w.restart();
+    assert_eq!(w.outcome_on_disk("1", "1"), ["unknown"]);
+    assert_eq!(w.driven(), 1);
+    let put = w.put("2", "1");
+    w.deliver(&put);
+    assert_eq!(w.driven(), 2, "what is issued after it was moved is driven");
 }

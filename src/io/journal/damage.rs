@@ -89,6 +89,18 @@ pub enum Damage {
         /// The second file's.
         second: Digest,
     },
+    /// It is whole, and lies elsewhere than where it was written: a clone, a backup, or a machine with a new part. Back in
+    /// its place it is sound again.
+    #[error(
+        "the journal was not written where it lies now ({}): a cloned card, a backup, or an exchanged part. Orders that \
+         were served since may be missing in it. If no other machine goes on with it, and this is its place now: vend \
+         journal accept-move --reason TEXT",
+        .differs.join(", ")
+    )]
+    Elsewhere {
+        /// What differs: machine-id, controller, disk, file.
+        differs: Vec<&'static str>,
+    },
     /// A former start found damage and no person has ended the quarantine since.
     #[error("{text} (found at an earlier start)")]
     Earlier {

@@ -6,7 +6,8 @@
 //! | `journal.created` | the creation marker: a journal was born here, whole |
 //! | `journal.second` | the second file |
 //! | `journal.quarantine` | why the journal may not be used until a person said so |
-//! | `journal.losses` | every quarantine that a person ended, and why |
+//! | `journal.losses` | every quarantine and every doubt that a person ended, and why |
+//! | `journal.home` | what names the machine, the disk and the file in which the journal lives |
 //! | `journal.newborn/` | a journal that is being made; never used before it is renamed |
 //! | `journal.unfinished-N/`, `journal.lost-N/` | set aside, never deleted |
 //! | `lock` | held by the one process that works here |
@@ -24,6 +25,7 @@ pub(super) struct Layout {
     pub(super) second: PathBuf,
     pub(super) quarantine: PathBuf,
     pub(super) losses: PathBuf,
+    pub(super) home: PathBuf,
     pub(super) newborn: PathBuf,
     pub(super) lock: PathBuf,
 }
@@ -37,6 +39,7 @@ impl Layout {
             second: state_dir.join("journal.second"),
             quarantine: state_dir.join("journal.quarantine"),
             losses: state_dir.join("journal.losses"),
+            home: state_dir.join("journal.home"),
             newborn: state_dir.join("journal.newborn"),
             lock: state_dir.join("lock"),
         }

@@ -1,6 +1,8 @@
-//! The end of a quarantine: a person accepts that orders may be lost, and the next start makes a new journal.
+//! The end of a quarantine by a person, who accepts that orders may be lost, and the next start makes a new journal; or
+//! who says that a journal lies where it belongs.
 
 use super::damage::{advice, whom};
+use super::home::{self, Home};
 use super::layout::{self, Layout};
 use super::lock::{LockError, StateLock};
 use crate::order::time::UnixMs;
@@ -22,6 +24,12 @@ pub enum AcceptError {
     /// No start of the agent found damage here.
     #[error("the journal in {} is not in quarantine; nothing was changed", .state_dir.display())]
     NotQuarantined {
+        /// The directory.
+        state_dir: PathBuf,
+    },
+    /// Nothing speaks against its place.
+    #[error("the journal in {} lies where it was written; nothing was changed", .state_dir.display())]
+    NotMoved {
         /// The directory.
         state_dir: PathBuf,
     },
@@ -53,27 +61,56 @@ impl AcceptError {
 /// # Errors
 /// See [`AcceptError`]. After any of them the quarantine lasts.
 pub fn accept_loss(state_dir: &Path, reason: &str, at: UnixMs) -> Result<PathBuf, AcceptError> {
-    // One line a loss, whatever was typed.
-    let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
-    if reason.is_empty() {
-        return Err(AcceptError::NoReason);
-    }
+    let reason = one_line(reason)?;
     let layout = Layout::of(state_dir);
-    let state_dir = &layout.state_dir;
-    if !layout::exists(&layout.quarantine).map_err(AcceptError::io("look at", &layout.quarantine))? {
-        return Err(AcceptError::NotQuarantined { state_dir: state_dir.clone() });
+    let noted = layout::exists(&layout.quarantine).map_err(AcceptError::io("look at", &layout.quarantine))?;
+    let elsewhere = home::doubt(&layout).map_err(AcceptError::io("read", &layout.home))?;
+    if !noted && elsewhere.is_empty() {
+        return Err(AcceptError::NotQuarantined { state_dir: layout.state_dir });
     }
-    let _lock = StateLock::exclusive(&layout.lock).map_err(|e| match e {
-        LockError::Held(holder) => AcceptError::InUse { state_dir: state_dir.clone(), holder },
-        LockError::Io(e) => AcceptError::io("lock", &layout.lock)(e),
-    })?;
-    let damage = std::fs::read_to_string(&layout.quarantine).map_err(AcceptError::io("read", &layout.quarantine))?;
+    let _lock = lock(&layout)?;
+    let damage = match noted {
+        true => std::fs::read_to_string(&layout.quarantine).map_err(AcceptError::io("read", &layout.quarantine))?,
+        false => format!("it lay elsewhere: {}", elsewhere.join(", ")),
+    };
     let line = format!("{} s after 1970: {reason} | {damage}\n", at.seconds());
     append(&layout, &line).map_err(AcceptError::io("write", &layout.losses))?;
-    // The note of the quarantine last: if power fails before, the quarantine lasts.
+    // The note of the quarantine, or what tells that it lay elsewhere, last: if power fails before, the quarantine lasts.
     layout
-        .set_aside("lost", &[&layout.journal, &layout.marker, &layout.second, &layout.quarantine])
+        .set_aside("lost", &[&layout.journal, &layout.marker, &layout.second, &layout.quarantine, &layout.home])
         .map_err(AcceptError::io("set aside", &layout.journal))
+}
+
+/// Binds the journal to where it lies now, and adds a line with `reason` and `at` to `journal.losses`. Its orders and
+/// results are kept. The next start begins as with a new journal for all that is to be driven: what was issued before it
+/// ends *unknown*, since it may have been served by a newer journal than this (order-life, rule 6).
+///
+/// # Errors
+/// See [`AcceptError`]. After any of them the doubt lasts.
+pub fn accept_move(state_dir: &Path, reason: &str, at: UnixMs) -> Result<(), AcceptError> {
+    let reason = one_line(reason)?;
+    let layout = Layout::of(state_dir);
+    let differs = home::doubt(&layout).map_err(AcceptError::io("read", &layout.home))?;
+    if differs.is_empty() {
+        return Err(AcceptError::NotMoved { state_dir: layout.state_dir });
+    }
+    let _lock = lock(&layout)?;
+    let line = format!("{} s after 1970: {reason} | moved: {}\n", at.seconds(), differs.join(", "));
+    append(&layout, &line).map_err(AcceptError::io("write", &layout.losses))?;
+    Home::accepted(&layout).write(&layout).map_err(AcceptError::io("write", &layout.home))
+}
+
+/// One line in `journal.losses`, whatever was typed.
+fn one_line(reason: &str) -> Result<String, AcceptError> {
+    let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    if reason.is_empty() { Err(AcceptError::NoReason) } else { Ok(reason) }
+}
+
+fn lock(layout: &Layout) -> Result<StateLock, AcceptError> {
+    StateLock::exclusive(&layout.lock).map_err(|e| match e {
+        LockError::Held(holder) => AcceptError::InUse { state_dir: layout.state_dir.clone(), holder },
+        LockError::Io(e) => AcceptError::io("lock", &layout.lock)(e),
+    })
 }
 
 fn append(layout: &Layout, line: &str) -> io::Result<()> {

@@ -4,14 +4,15 @@
 //! - [`store`](Store): opening, committing, the recipe that makes sled 0.34.7 survive a power cut;
 //! - `database`: sled itself behind a wall against its panics;
 //! - `value`, `digest`, `second_file`: how lost, old and torn records are noticed;
-//! - `layout`, `lock`: the state directory and who may work in it;
+//! - `layout`, `lock`, `home`: the state directory, who may work in it, and where it lies;
 //! - [`Damage`], [`OpenError`], [`CommitError`]: what can go wrong;
-//! - [`read_copy`]: looking without touching; [`accept_loss`]: the end of a quarantine;
+//! - [`read_copy`]: looking without touching; [`accept_loss`], [`accept_move`]: the end of a quarantine;
 //! - [`spawn`]: the thread that commits.
 
 mod damage;
 mod database;
 mod digest;
+mod home;
 mod inspect;
 mod layout;
 mod lock;
@@ -29,7 +30,7 @@ pub use damage::{CommitError, Damage, OpenError};
 pub use digest::Digest;
 pub use inspect::{InspectError, Inspected, read_copy};
 pub use lock::StateLock;
-pub use loss::{AcceptError, accept_loss};
+pub use loss::{AcceptError, accept_loss, accept_move};
 pub use outside::{Outside, lock_holder};
 pub use store::{Batch, FREE_BYTES_MIN, KEY_BYTES_MAX, Opened, Store, VALUE_BYTES_MAX};
 pub use thread::{JournalEvent, spawn};

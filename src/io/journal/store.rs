@@ -10,6 +10,7 @@
 use super::damage::{CommitError, Damage, OpenError};
 use super::database::{self, Contents, DIGEST_KEY, DataFile, Database, META_KEY, RECORD_PREFIX, Refusal};
 use super::digest::Digest;
+use super::home::{self, Home};
 use super::layout::{self, Layout};
 use super::lock::{LockError, StateLock};
 use super::second_file::{self, SecondFile, Seen};
@@ -65,6 +66,9 @@ pub enum Opened {
         /// Nothing was ever committed to this journal: it was born now, or by a start that was cut before its first
         /// commit (order-life, rule 6).
         fresh: bool,
+        /// A person said that this is its place now ([`super::accept_move`]): it may be older than what it served. True
+        /// until the first commit.
+        moved: bool,
     },
     /// Something is lost, or nothing proves that nothing is. The folder is kept; nothing may be acknowledged, driven
     /// or released until [`super::accept_loss`] ends this (order-life, rule 5). It stays so over restarts.
@@ -87,6 +91,8 @@ pub struct Store {
     /// The second file does not know the newest commit yet.
     second_is_behind: bool,
     poison: Option<CommitError>,
+    /// What is to be written down of its place after the first commit.
+    arrived: Option<Home>,
     state_dir: PathBuf,
     /// Last, so that it goes last.
     _lock: StateLock,
@@ -112,6 +118,8 @@ impl Store {
                 Database::sync_folder(&layout.journal)?;
                 // After the sync, since only clean pages go.
                 data_file.drop_clean_pages();
+                let arrived = settle_in(&layout)?;
+                let moved = arrived.is_some();
                 let store = Store {
                     database: Some(database),
                     data_file,
@@ -119,17 +127,19 @@ impl Store {
                     digest,
                     second_is_behind: false,
                     poison: None,
+                    arrived,
                     state_dir: layout.state_dir,
                     _lock: lock,
                 };
                 let Contents { records, meta, .. } = contents;
-                Ok(Opened::Sound { store, records, meta, fresh: digest.counter == 0 })
+                Ok(Opened::Sound { store, records, meta, fresh: digest.counter == 0, moved })
             }
             Err(Refusal::Environment(e)) => Err(e),
             Err(Refusal::Damage(damage)) => {
                 // sled may have cut its log while it opened, so that the next start would find a journal that is
-                // whole and too old. The note makes the quarantine last.
-                if !matches!(damage, Damage::Earlier { .. })
+                // whole and too old. The note makes the quarantine last. One that lies elsewhere was not opened, and is
+                // sound again where it was.
+                if !matches!(damage, Damage::Earlier { .. } | Damage::Elsewhere { .. })
                     && let Err(e) = layout.write_durably(&layout.quarantine, &damage.to_string())
                 {
                     tracing::error!("cannot write {}: {e}", layout.quarantine.display());
@@ -167,10 +177,19 @@ impl Store {
             Ok(digest) => {
                 self.digest = digest;
                 self.second_is_behind = true;
+                self.has_arrived();
                 Ok(())
             }
             Err(error) if sabotage::is_out(Clause::R07NotTriedAgain) => Err(error),
             Err(error) => Err(self.poison(error)),
+        }
+    }
+
+    /// A life has begun here and its birth is durable. If this cannot be written, the next life begins so once more.
+    fn has_arrived(&mut self) {
+        let Some(home) = self.arrived.take() else { return };
+        if let Err(e) = home.write(&Layout::of(&self.state_dir)) {
+            tracing::error!("cannot write down where the journal lies: {e}");
         }
     }
 
@@ -322,7 +341,12 @@ fn open_sound(layout: &Layout) -> Result<(Database, Contents, Digest, SecondFile
         return Err(Refusal::Damage(Damage::Earlier { text }));
     }
     match (exists(&layout.journal)?, exists(&layout.marker)?) {
-        (true, true) => {}
+        (true, true) => {
+            let differs = home::doubt(layout).map_err(OpenError::io("read", &layout.home))?;
+            if !differs.is_empty() {
+                return Err(Refusal::Damage(Damage::Elsewhere { differs }));
+            }
+        }
         (true, false) => {
             set_aside_unfinished(layout)?;
             give_birth(layout)?;
@@ -337,6 +361,21 @@ fn open_sound(layout: &Layout) -> Result<(Database, Contents, Digest, SecondFile
             // What it says is known already.
             let _ = database.close();
             Err(refusal)
+        }
+    }
+}
+
+/// Writes down where the journal lies, as far as that is new. One that was moved has arrived with its first commit: then
+/// what is to be written comes back.
+fn settle_in(layout: &Layout) -> Result<Option<Home>, OpenError> {
+    let known = Home::read(layout).map_err(OpenError::io("read", &layout.home))?;
+    let here = Home::here(layout);
+    match known {
+        Some(known) if known.moved => Ok(Some(here.with(&known))),
+        Some(known) if here.clone().with(&known) == known => Ok(None),
+        known => {
+            let home = here.with(&known.unwrap_or_default());
+            home.write(layout).map(|()| None).map_err(OpenError::io("write", &layout.home))
         }
     }
 }
@@ -426,6 +465,11 @@ fn unfinished(layout: &Layout, database: &Database, contents: &Contents) -> Resu
 
 /// Makes a new journal. See the head of this file for the order of things.
 fn give_birth(layout: &Layout) -> Result<(), OpenError> {
+    // That of another journal, whose file was another.
+    match fs::remove_file(&layout.home) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        other => other.map_err(OpenError::io("delete", &layout.home))?,
+    }
     match fs::remove_dir_all(&layout.newborn) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         other => other.map_err(OpenError::io("delete", &layout.newborn))?,

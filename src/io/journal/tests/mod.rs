@@ -24,7 +24,7 @@ pub(super) fn puts(records: &[(&str, &str)]) -> Batch {
 /// Opens a journal that must be sound.
 pub(super) fn sound(dir: &Path) -> (Store, Records, Option<Vec<u8>>, bool) {
     match Store::open(dir).unwrap() {
-        Opened::Sound { store, records, meta, fresh } => (store, records, meta, fresh),
+        Opened::Sound { store, records, meta, fresh, moved: _ } => (store, records, meta, fresh),
         Opened::Quarantined { damage, .. } => panic!("quarantined: {damage}"),
     }
 }
@@ -37,7 +37,7 @@ pub(super) fn damaged(dir: &Path) -> Damage {
     }
 }
 
-/// A copy of a state directory as a killed process would leave it.
+/// A copy of a state directory as a killed process would leave it; without what tells that it is a copy.
 pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -45,7 +45,7 @@ pub(super) fn copy(from: &Path, to: &Path) {
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &target);
-        } else {
+        } else if entry.file_name() != "journal.home" {
             fs::copy(entry.path(), target).unwrap();
         }
     }

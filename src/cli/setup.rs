@@ -1,0 +1,346 @@
+//! `vend setup`: makes a machine of an installation. It writes configuration and secrets, whole or not at all, and the same
+//! once more changes nothing.
+
+use super::ask_person;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{Output, OutputArgs};
+use crate::config::credentials::{Credential, CredentialError, Secret, read_secret};
+use crate::config::{Config, edit};
+use clap::Args;
+use serde_json::json;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// Every key with its default and a word about it: what a new configuration begins with.
+const EXAMPLE: &str = include_str!("../../systemd/vend.toml.example");
+/// Where udev names ports by the place in which their adapter is plugged: such a name means the same port after a restart.
+const PORTS: &str = "/dev/serial/by-path";
+/// The section of `--from` that goes into files of their own.
+const SECRETS: &str = "secrets";
+/// Everyone may read the configuration: it holds no secret.
+const CONFIG_MODE: u32 = 0o644;
+/// Nobody else may read a secret, or see which there are.
+const SECRET_MODE: u32 = 0o600;
+const SECRETS_FOLDER_MODE: u32 = 0o700;
+
+/// Arguments of `vend setup`.
+#[derive(Debug, Clone, Args)]
+pub struct SetupArgs {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// The directory with the secrets: app_secret, app_key, mqtt_password; "credentials" beside the configuration unless given
+    #[arg(long, value_name = "DIR")]
+    pub credentials: Option<PathBuf>,
+    /// Take keys from this file, written like the configuration, and secrets from its section [secrets]
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// The machine's number on the platform, 8 digits
+    #[arg(long, value_name = "DIGITS")]
+    pub machine_no: Option<String>,
+    /// The broker, mqtt:// or mqtts://
+    #[arg(long, value_name = "URL")]
+    pub broker: Option<String>,
+    /// The name to log in to the broker with
+    #[arg(long, value_name = "NAME")]
+    pub username: Option<String>,
+    /// The platform's open API, https://; "none" does without
+    #[arg(long, value_name = "URL")]
+    pub cloud: Option<String>,
+    /// The merchant's AppId
+    #[arg(long, value_name = "ID")]
+    pub app_id: Option<String>,
+    /// The board's profile, see vend board list
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The serial port; "auto" takes the only adapter that is plugged in
+    #[arg(long, value_name = "PATH")]
+    pub port: Option<String>,
+    /// A file with the secret app_secret, as one line
+    #[arg(long, value_name = "FILE")]
+    pub app_secret_file: Option<PathBuf>,
+    /// A file with the secret app_key, as one line
+    #[arg(long, value_name = "FILE")]
+    pub app_key_file: Option<PathBuf>,
+    /// A file with the secret mqtt_password, as one line
+    #[arg(long, value_name = "FILE")]
+    pub mqtt_password_file: Option<PathBuf>,
+    /// Ask nothing: what is missing is an error
+    #[arg(long)]
+    pub no_questions: bool,
+    /// The form of the result.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// A key that is asked for, and what it is about.
+struct Question {
+    section: &'static str,
+    key: &'static str,
+    en: &'static str,
+    zh: &'static str,
+}
+
+const QUESTIONS: [Question; 6] = [
+    Question { section: "", key: "machine_no", en: "machine number (8 digits)", zh: "机器编号（8 位数字）" },
+    Question { section: "broker", key: "url", en: "broker (mqtts://…)", zh: "消息服务器（mqtts://…）" },
+    Question {
+        section: "cloud", key: "url", en: "platform (https://…, or none)", zh: "平台（https://…，或 none）"
+    },
+    Question { section: "cloud", key: "app_id", en: "AppId", zh: "AppId" },
+    Question { section: "board", key: "profile", en: "board (vend board list)", zh: "板卡（vend board list）" },
+    Question { section: "board", key: "port", en: "serial port, or auto", zh: "串口，或 auto" },
+];
+
+/// Does without the platform.
+const NONE: &str = "none";
+/// Takes the only port there is.
+const AUTO: &str = "auto";
+
+/// Makes configuration and secrets of arguments, file and answers; checks them; writes what changed.
+///
+/// # Errors
+/// A value that is wrong or missing, before anything is written; a folder that takes no files.
+pub fn run(args: &SetupArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    let asks = !args.no_questions && args.from.is_none() && ask_person::can_ask();
+    let before = match fs::read_to_string(&args.config) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(cannot("read", &args.config, &error)),
+    };
+    let mut text = before.clone().unwrap_or_else(|| EXAMPLE.to_owned());
+    let mut secrets: Vec<(Credential, Secret)> = Vec::new();
+
+    if let Some(from) = &args.from {
+        text = take_file(from, text, &mut secrets)?;
+    }
+    let given = [&args.machine_no, &args.broker, &args.cloud, &args.app_id, &args.profile, &args.port];
+    for (question, given) in QUESTIONS.iter().zip(given) {
+        let answer = match given {
+            Some(given) => Some(given.clone()),
+            None if asks => ask(question, &text, out)?,
+            None => None,
+        };
+        if let Some(answer) = answer {
+            text = put(question, &answer, &text)?;
+        }
+    }
+    if let Some(username) = &args.username {
+        text = edit::set(&text, "broker", "username", &Value::String(username.clone()));
+    }
+    let config = Config::parse(&args.config, &text)?.config;
+
+    let directory = args.credentials.clone().unwrap_or_else(|| args.config.with_file_name("credentials"));
+    let files = [&args.app_secret_file, &args.app_key_file, &args.mqtt_password_file];
+    for (credential, file) in Credential::ALL.into_iter().zip(files) {
+        if let Some(path) = file {
+            let found = read_secret(path).map_err(|fault| wrong_secret(credential, "vend setup", path, fault))?;
+            secrets.push((credential, found.secret));
+        }
+    }
+    for credential in Credential::ALL {
+        let Some(needed_by) = credential.needed_by(&config) else { continue };
+        let path = directory.join(credential.file_name());
+        let known = match secrets.iter().any(|(c, _)| *c == credential) {
+            true => continue,
+            false => read_secret(&path),
+        };
+        match known {
+            Ok(_) => {}
+            Err(_) if asks => {
+                let typed = ask_person::ask_secretly(&format!("{}: ", credential.file_name()))?;
+                let secret = Secret::of_file(typed.as_bytes())
+                    .map_err(|fault| wrong_secret(credential, needed_by, &path, fault))?;
+                secrets.push((credential, secret));
+            }
+            Err(fault) => return Err(wrong_secret(credential, needed_by, &path, fault)),
+        }
+    }
+    write(args, &directory, before.as_deref(), &text, &secrets, out)
+}
+
+/// Keys and secrets of a file that is written like a configuration.
+fn take_file(from: &Path, mut text: String, secrets: &mut Vec<(Credential, Secret)>) -> Result<String, Failure> {
+    let file = fs::read_to_string(from).map_err(|error| cannot("read", from, &error))?;
+    let told = |error: &dyn std::fmt::Display| {
+        let shown = from.display();
+        Failure::told(Exit::Configuration, format!("{shown}: {error}"), format!("{shown}：{error}"))
+    };
+    let table: Table = file.parse().map_err(|error: toml::de::Error| told(&error))?;
+    for (name, value) in &table {
+        let keys = match value {
+            Value::Table(keys) => keys,
+            value => {
+                text = edit::set(&text, "", name, value);
+                continue;
+            }
+        };
+        for (key, value) in keys {
+            if name != SECRETS {
+                text = edit::set(&text, name, key, value);
+                continue;
+            }
+            let credential = Credential::ALL.into_iter().find(|credential| credential.file_name() == key);
+            let (Some(credential), Some(secret)) = (credential, value.as_str()) else {
+                return Err(told(&format!(
+                    "[{SECRETS}] {key} is none of app_secret, app_key, mqtt_password as a text"
+                )));
+            };
+            let secret = Secret::of_file(secret.as_bytes())
+                .map_err(|fault| told(&format!("[{SECRETS}] {key}: {}", fault.text().en)))?;
+            secrets.push((credential, secret));
+        }
+    }
+    Ok(text)
+}
+
+/// Asks for a key, with what is set as the answer to an empty line.
+fn ask(question: &Question, text: &str, out: &Output<'_>) -> Result<Option<String>, Failure> {
+    let table: Table = text.parse().unwrap_or_default();
+    let section = match question.section {
+        "" => Some(&table),
+        section => table.get(section).and_then(Value::as_table),
+    };
+    let set = section.and_then(|keys| keys.get(question.key)).and_then(Value::as_str).unwrap_or_default();
+    let what = out.lang.say(question.en, question.zh);
+    let answer = ask_person::ask(&format!("{what} [{set}]: "))?;
+    Ok((!answer.is_empty()).then_some(answer))
+}
+
+fn put(question: &Question, answer: &str, text: &str) -> Result<String, Failure> {
+    let value = |text: &str| Value::String(text.to_owned());
+    Ok(match (question.section, question.key) {
+        ("cloud", "url") if answer == NONE => {
+            // The key goes with its line: an empty url is a mistake.
+            let text = edit::unset(text, "cloud", "url");
+            edit::set(&text, "cloud", "verify_orders", &value("never"))
+        }
+        ("board", "port") if answer == AUTO => edit::set(text, "board", "port", &value(&only_port(Path::new(PORTS))?)),
+        (section, key) => edit::set(text, section, key, &value(answer)),
+    })
+}
+
+/// The one port that is there. Which of several it is, is a person's to say: another one may be another dispenser.
+fn only_port(folder: &Path) -> Result<String, Failure> {
+    let mut ports: Vec<String> = match fs::read_dir(folder) {
+        Ok(entries) => entries.filter_map(|e| e.ok()?.path().to_str().map(str::to_owned)).collect(),
+        Err(_) => Vec::new(),
+    };
+    // udev names a port in two ways, and the one with "usbv2" says less.
+    ports.retain(|port| !port.contains("-usbv"));
+    ports.sort();
+    match ports.as_slice() {
+        [port] => Ok(port.clone()),
+        [] => Err(Failure::told(
+            Exit::NotFound,
+            format!("no adapter is plugged in (nothing in {}); name the port: --port PATH", folder.display()),
+            format!("未插入适配器（{} 中没有）；请指定串口：--port PATH", folder.display()),
+        )),
+        several => Err(Failure::told(
+            Exit::Usage,
+            format!("there are several ports; name one with --port:\n  {}", several.join("\n  ")),
+            format!("有多个串口；请用 --port 指定一个：\n  {}", several.join("\n  ")),
+        )),
+    }
+}
+
+fn write(
+    args: &SetupArgs,
+    directory: &Path,
+    before: Option<&str>,
+    text: &str,
+    secrets: &[(Credential, Secret)],
+    out: &mut Output<'_>,
+) -> Result<Exit, Failure> {
+    if !directory.is_dir() {
+        let made = DirBuilder::new().recursive(true).mode(SECRETS_FOLDER_MODE).create(directory);
+        made.map_err(|error| cannot("make", directory, &error))?;
+    }
+    let mut written: Vec<&str> = Vec::new();
+    // Secrets first: a machine with its number and without its keys would start.
+    for (credential, secret) in secrets {
+        let path = directory.join(credential.file_name());
+        let same = read_secret(&path).is_ok_and(|found| found.secret == *secret && found.exposed_mode.is_none());
+        if !same {
+            replace(&path, format!("{}\n", secret.reveal()).as_bytes(), SECRET_MODE)?;
+            written.push(credential.file_name());
+        }
+    }
+    let changed = before != Some(text);
+    if changed {
+        replace(&args.config, text.as_bytes(), CONFIG_MODE)?;
+    }
+    if out.is_json() {
+        out.json(&json!({ "config": args.config, "config_changed": changed, "secrets_written": written }))?;
+        return Ok(Exit::Done);
+    }
+    let path = args.config.display();
+    if !changed && written.is_empty() {
+        out.good(&out.lang.say(format!("{path}: nothing to change"), format!("{path}：无需更改")))?;
+        return Ok(Exit::Done);
+    }
+    out.good(&out.lang.say(format!("{path}: written and valid"), format!("{path}：已写入且有效")))?;
+    if !written.is_empty() {
+        let names = written.join(", ");
+        out.line(&out.lang.say(format!("secrets written: {names}"), format!("已写入密钥：{names}")))?;
+    }
+    out.line(&out.lang.say("now: systemctl restart vend", "下一步：systemctl restart vend"))?;
+    Ok(Exit::Done)
+}
+
+/// Old or new at every moment, never half; durable when it returns.
+fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+    let failed = |error: io::Error| cannot("write", path, &error);
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let mut file = File::options().write(true).create(true).truncate(true).mode(mode).open(&new).map_err(failed)?;
+    // The file may be left of an attempt that was cut off, and the mode above only counts for a new one.
+    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    fs::rename(&new, path).map_err(failed)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+fn cannot(doing: &str, path: &Path, error: &io::Error) -> Failure {
+    let exit = match error.kind() {
+        io::ErrorKind::PermissionDenied => Exit::NoPermission,
+        io::ErrorKind::NotFound => Exit::NotFound,
+        _ => Exit::Failed,
+    };
+    let shown = path.display();
+    Failure::told(exit, format!("cannot {doing} {shown}: {error}"), format!("{shown}：{error}"))
+}
+
+fn wrong_secret(
+    credential: Credential,
+    needed_by: &'static str,
+    path: &Path,
+    fault: crate::config::credentials::CredentialFault,
+) -> Failure {
+    CredentialError::File { credential, needed_by, path: path.to_owned(), fault }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_only_port_is_taken_and_of_several_a_person_names_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let port = |name: &str| fs::write(folder.path().join(name), "").unwrap();
+        assert_eq!(only_port(folder.path()).unwrap_err().exit(), Exit::NotFound);
+        port("pci-0000:00:14.0-usb-0:1:1.0-port0");
+        port("pci-0000:00:14.0-usbv2-0:1:1.0-port0");
+        assert!(only_port(folder.path()).unwrap().ends_with("/pci-0000:00:14.0-usb-0:1:1.0-port0"));
+        port("pci-0000:00:14.0-usb-0:2:1.0-port0");
+        let refused = only_port(folder.path()).unwrap_err();
+        assert_eq!(refused.exit(), Exit::Usage);
+        assert!(refused.to_string().contains("usb-0:2"), "{refused}");
+    }
+}
