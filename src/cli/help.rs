@@ -129,6 +129,9 @@ fn help(id: &str) -> Option<&'static str> {
         }
         "json" => "输出一个 JSON 文档，含 schema_version",
         "plain" => "以 TAB 分隔各列，无表头",
+        "into" => "把每个命令的手册页写入此目录；未给出则把 vend(1) 写到标准输出",
+        "broker_url" => "消息服务器，mqtt:// 或 mqtts://",
+        "broker_username" => "登录消息服务器的用户名",
         "from" => "从此文件取配置项（写法同配置文件），密钥取自其 [secrets] 一节",
         "machine_no" => "平台上的机器编号，8 位数字",
         "cloud" => "平台开放接口，https://；none 表示不使用",

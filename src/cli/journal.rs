@@ -201,7 +201,7 @@ fn accept_loss(args: &AcceptLossArgs, out: &mut Output<'_>) -> Result<Exit, Fail
 fn accept_move(args: &AcceptLossArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let now = Clock::new().now().wall;
     journal::accept_move(&args.place.directory, &args.reason, now).map_err(cannot_accept)?;
-    out.line(&out.lang.say(
+    out.line(out.lang.say(
         "the journal belongs here now; orders issued before the next start are not driven, results are still told",
         "日志现归属此处；下次启动前下达的订单不再出货，结果仍会上报",
     ))?;

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Args)]
 pub struct ManArgs {
     /// Write all pages into this folder, one for each command; otherwise vend(1) goes to standard output
-    #[arg(long, value_name = "DIR")]
-    pub directory: Option<PathBuf>,
+    #[arg(long = "directory", value_name = "DIR")]
+    pub into: Option<PathBuf>,
 }
 
 /// Writes one page, or all.
@@ -25,7 +25,7 @@ pub fn run(args: &ManArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     // In English it is built too, so that each page names the whole command.
     let mut command = out.lang.say(Cli::command as fn() -> _, || help::in_chinese(Cli::command()))();
     command.build();
-    match &args.directory {
+    match &args.into {
         None => out.line(&String::from_utf8_lossy(&page(&command)?))?,
         Some(directory) => {
             write_all(&command, "vend", directory).map_err(|error| {

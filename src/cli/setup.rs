@@ -43,11 +43,11 @@ pub struct SetupArgs {
     #[arg(long, value_name = "DIGITS")]
     pub machine_no: Option<String>,
     /// The broker, mqtt:// or mqtts://
-    #[arg(long, value_name = "URL")]
-    pub broker: Option<String>,
+    #[arg(long = "broker", value_name = "URL")]
+    pub broker_url: Option<String>,
     /// The name to log in to the broker with
-    #[arg(long, value_name = "NAME")]
-    pub username: Option<String>,
+    #[arg(long = "username", value_name = "NAME")]
+    pub broker_username: Option<String>,
     /// The platform's open API, https://; "none" does without
     #[arg(long, value_name = "URL")]
     pub cloud: Option<String>,
@@ -118,7 +118,7 @@ pub fn run(args: &SetupArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     if let Some(from) = &args.from {
         text = take_file(from, text, &mut secrets)?;
     }
-    let given = [&args.machine_no, &args.broker, &args.cloud, &args.app_id, &args.profile, &args.port];
+    let given = [&args.machine_no, &args.broker_url, &args.cloud, &args.app_id, &args.profile, &args.port];
     for (question, given) in QUESTIONS.iter().zip(given) {
         let answer = match given {
             Some(given) => Some(given.clone()),
@@ -129,7 +129,7 @@ pub fn run(args: &SetupArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
             text = put(question, &answer, &text)?;
         }
     }
-    if let Some(username) = &args.username {
+    if let Some(username) = &args.broker_username {
         text = edit::set(&text, "broker", "username", &Value::String(username.clone()));
     }
     let config = Config::parse(&args.config, &text)?.config;
@@ -288,7 +288,7 @@ fn write(
         let names = written.join(", ");
         out.line(&out.lang.say(format!("secrets written: {names}"), format!("已写入密钥：{names}")))?;
     }
-    out.line(&out.lang.say("now: systemctl restart vend", "下一步：systemctl restart vend"))?;
+    out.line(out.lang.say("now: systemctl restart vend", "下一步：systemctl restart vend"))?;
     Ok(Exit::Done)
 }
 
