@@ -85,9 +85,38 @@ fuzz: build-needs ## every decoder fuzzed, MINUTES (5) each, two at a time; goes
 
 VENDS ?= 40
 .PHONY: bench
-bench: test-needs ## how long the agent itself takes round disk and board, for each family, VENDS (40) vends each
-	@export PATH="$$PATH:/usr/sbin"; $(CARGO) bench --bench families
+bench: test-needs ## the pure parts and a commit timed, then the agent itself round disk and board, VENDS (40) for each family
+	@export PATH="$$PATH:/usr/sbin"; $(CARGO) bench --bench budget && $(CARGO) bench --bench families
 bench: export VENDS := $(VENDS)
+
+# Each of these writes its section of docs/budget.md anew, with its commit and machine.
+BUDGET = @export PATH="$$PATH:/usr/sbin"; $(CARGO) bench --bench budget --
+.PHONY: counts
+counts: test-needs counts-needs ## instructions of the pure parts, by callgrind: the same on every run
+	$(BUDGET) counts
+
+.PHONY: growth
+growth: test-needs counts-needs ## what is stored against instructions, memory and start (half an hour)
+	$(BUDGET) growth
+
+ORDERS ?= 1000000
+.PHONY: flash
+flash: test-needs ## bytes, syncs and pages a vend and a day, a card's years; the journal's size over ORDERS (1,000,000)
+	$(BUDGET) flash
+	$(BUDGET) journal
+flash: export ORDERS := $(ORDERS)
+
+.PHONY: soak
+soak: test-needs ## MINUTES (30) at a high rate with faults on: memory, descriptors, threads, journal
+	$(BUDGET) soak
+soak: export MINUTES := $(if $(filter file default,$(origin MINUTES)),30,$(MINUTES))
+
+.PHONY: budget
+budget: counts growth flash soak ## docs/budget.md anew, all of it
+
+.PHONY: counts-needs
+counts-needs:
+	@scripts/need valgrind=valgrind
 
 .PHONY: check
 check: build-needs ## format, lints, documentation, licences and advisories, the scripts, the systemd units

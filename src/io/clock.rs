@@ -114,6 +114,8 @@ impl Clock {
 #[derive(Debug)]
 pub struct Alarm {
     timer: AsyncFd<OwnedFd>,
+    /// When it goes off, if it was set and nobody heard it yet: most sleeps are cut short, and the next has the same end.
+    set_to: Option<BootMs>,
 }
 
 impl Alarm {
@@ -128,10 +130,11 @@ impl Alarm {
             reason = "sound for an OwnedFd, which is one descriptor until its drop; the successor is an unsafe fn"
         )]
         let timer = AsyncFd::with_interest(timer, Interest::READABLE)?;
-        Ok(Alarm { timer })
+        Ok(Alarm { timer, set_to: None })
     }
 
-    /// Sleeps until `at`; returns at once when it has passed. Cancel-safe: the next call sets the timer anew.
+    /// Sleeps until `at`; returns at once when it has passed. Cancel-safe: the next call sets the timer anew, unless it
+    /// has the same end.
     ///
     /// # Errors
     /// When the kernel refuses the timer, which it does not for any `at`.
@@ -139,9 +142,14 @@ impl Alarm {
         if at <= boot_now() {
             return Ok(());
         }
-        timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::ABSTIME, &once_at(at))?;
+        if self.set_to != Some(at) {
+            self.set_to = None;
+            timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::ABSTIME, &once_at(at))?;
+            self.set_to = Some(at);
+        }
         let mut expirations = [0; 8];
         self.timer.async_io(Interest::READABLE, |timer| Ok(rustix::io::read(timer, &mut expirations)?)).await?;
+        self.set_to = None;
         Ok(())
     }
 }
@@ -203,6 +211,24 @@ mod tests {
             assert!(boot_now() >= at);
         }
         alarm.sleep_until(BootMs(0)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_sleep_that_was_cut_short_and_begun_again_ends_at_its_time_and_so_does_the_next() {
+        let mut alarm = Alarm::new().unwrap();
+        for _ in 0..2 {
+            let at = boot_now().plus_ms(40);
+            for _ in 0..3 {
+                tokio::select! {
+                    biased;
+                    woken = alarm.sleep_until(at) => woken.unwrap(),
+                    () = std::future::ready(()) => {}
+                }
+            }
+            let soon_enough = std::time::Duration::from_secs(20);
+            tokio::time::timeout(soon_enough, alarm.sleep_until(at)).await.expect("an end").unwrap();
+            assert!(boot_now() >= at);
+        }
     }
 
     #[tokio::test]

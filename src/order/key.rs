@@ -312,6 +312,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_keys_of_one_order_stand_together_and_those_of_tests_stand_last() {
+        let key = |order: &str, record: &str| Key {
+            order_id: Id::parse(order).unwrap(),
+            record_id: Id::parse(record).unwrap(),
+        };
+        let pickup = Key::of_pickup(&Id::parse("zz").unwrap()).unwrap();
+        let test = Key::of_test(0).unwrap();
+        let all = std::collections::BTreeSet::from([
+            key("9", "1"),
+            key("10", "zz"),
+            key("10", "-"),
+            key("10-", "1"),
+            key("1", "9"),
+            key("zz", "1"),
+            pickup,
+            test.clone(),
+        ]);
+        let ten = Id::parse("10").unwrap();
+        let found: Vec<&Key> = all.range(Key::lowest_of(&ten)..).take_while(|k| k.order_id == ten).collect();
+        assert_eq!(found, [&key("10", "-"), &key("10", "zz")]);
+        assert_eq!(all.range(Key::lowest_of_tests()..).collect::<Vec<_>>(), [&test]);
+    }
+
+    #[test]
     fn an_id_is_text_and_060_is_not_60() {
         assert_ne!(Id::parse("060"), Id::parse("60"));
         assert_eq!(Id::parse("060").unwrap().as_canonical_integer(), None);

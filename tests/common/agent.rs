@@ -100,6 +100,11 @@ impl Agent {
         wait_until("end of the agent", || self.child.try_wait().unwrap())
     }
 
+    /// Its process; of a traced one strace's own, which is the same.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
