@@ -101,8 +101,7 @@ fn every_allowance_has_its_reason() {
 /// Everything outside `io/` decides and touches nothing; `cli` and `agent` are the edge too, and `config` reads files.
 #[test]
 fn what_decides_touches_neither_sockets_nor_files_nor_clocks() {
-    const PURE: [&str; 10] =
-        ["order", "board", "cloud", "core", "control", "doctor", "excerpt", "qr", "sim", "web"];
+    const PURE: [&str; 10] = ["order", "board", "cloud", "core", "control", "doctor", "excerpt", "qr", "sim", "web"];
     const WORLD: [&str; 17] = [
         "tokio",
         "std::fs",
