@@ -77,6 +77,9 @@ fn o9_commands_with_a_wrong_signature_are_told(world: &World) {
 }
 
 fn o6_a_slot_out_of_use_is_told(world: &World) {
+    // Of a slot that nobody filled nothing is kept.
+    let filled = world.tool(&["slot", "restock", "7", "3"], "");
+    assert_eq!(filled.code, Some(0), "{}", filled.err);
     assert_eq!(finding(world, "O6")["state"], "ok");
     world.cloud.has_order(9002, 1, "SUCCESS");
     world.send(put("9002", "1").code("7"));
