@@ -141,7 +141,7 @@ fn a_section_that_does_not_exist_is_refused() {
    |
 10 | [bord]
    |  ^^^^
-   = did you mean `board`? There are: machine_no, broker, cloud, signing, board, report, telemetry, time, remote, state, control, web"#,
+   = did you mean `board`? There are: machine_no, broker, cloud, signing, board, report, sale, telemetry, notify, time, remote, state, control, web"#,
     );
 }
 
@@ -537,7 +537,7 @@ fn whoever_is_to_be_told_of_orders_must_be_named_as_a_whole() {
         (good.replace("app_id", "#app_id"), "app_id"),
         (good.replace("openid", "#openid"), "openid"),
         (good.replace("url =", "#url ="), "url"),
-        (format!("{good}batch_s = 9"), "notify.batch_s is 9"),
+        (format!("{good}batch_s = 9"), "notify.batch_s must be 10 to 3600"),
         (format!("{good}mode = \"hourly\""), "hourly"),
         (format!("{good}secret = \"hush\""), "secret"),
         (format!("{good}ca_file = \"none.pem\""), "notify.ca_file cannot be used"),

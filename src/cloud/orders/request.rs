@@ -1,12 +1,21 @@
 //! What requests to the three clouds have in common: paths, parameters, forms and the session.
 
 use crate::cloud::open_platform::ApiRequest;
+use crate::order::constant_time;
 use std::fmt::{self, Write as _};
 
 /// A log-in, as the text of a `Cookie` header: given by the operator, or by the cloud in answer to a
 /// [`LogIn`](super::session::LogIn). Never shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Session(Box<str>);
+
+impl PartialEq for Session {
+    fn eq(&self, other: &Self) -> bool {
+        constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl Eq for Session {}
 
 /// A session that no header can carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

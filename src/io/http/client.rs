@@ -6,6 +6,7 @@ use super::resolver::Resolve;
 use super::supply::TlsSupply;
 use super::target::{Origin, Refused, Scheme, Target, TargetRules, quoted};
 use crate::io::clock::boot_now;
+use crate::order::constant_time;
 use crate::order::time::{BootMs, UnixMs};
 use bytes::Bytes;
 use http::header::{DATE, HOST, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, SET_COOKIE, USER_AGENT};
@@ -107,8 +108,16 @@ pub struct Answer {
 
 /// What an answer wants to be sent back as a `Cookie` header: names and values without their attributes. The client
 /// itself sends nothing back and remembers nothing. A log-in's secret, so it shows itself to nobody who prints it.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Cookies(Box<str>);
+
+impl PartialEq for Cookies {
+    fn eq(&self, other: &Self) -> bool {
+        constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl Eq for Cookies {}
 
 impl Cookies {
     fn of(headers: &HeaderMap) -> Cookies {
