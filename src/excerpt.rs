@@ -8,7 +8,8 @@ use std::ops::Range;
 use std::path::Path;
 
 /// Names that a person may try to write into the file, and that are credentials.
-pub const SECRETS: [&str; 5] = ["app_secret", "app_key", "mqtt_password", "sale_session", "web_token"];
+pub const SECRETS: [&str; 7] =
+    ["app_secret", "app_key", "mqtt_password", "sale_session", "web_token", "notify_secret", "sale_password"];
 
 /// A text with the name of the file it came from.
 #[derive(Debug, Clone, Copy)]

@@ -436,6 +436,18 @@ mod tests {
     }
 
     #[test]
+    fn the_unit_loads_every_secret_and_the_package_creates_each_of_them() {
+        let names: Vec<&str> = Credential::ALL.iter().map(|credential| credential.file_name()).collect();
+        let unit = include_str!("../../systemd/vend.service");
+        let loaded = unit.lines().filter_map(|line| line.strip_prefix("LoadCredential=")?.split(':').next());
+        assert_eq!(loaded.collect::<Vec<_>>(), names);
+        assert_eq!(crate::excerpt::SECRETS.to_vec(), names, "what is masked wherever a file is shown");
+        // systemd does not start a unit that lacks one.
+        let created = format!("for name in {}; do", names.join(" "));
+        assert!(include_str!("../../package/postinst").contains(&created), "package/postinst: {created}");
+    }
+
+    #[test]
     fn a_secret_that_everyone_can_read_is_warned_of_and_used() {
         let directory = tempfile::tempdir().unwrap();
         write(directory.path(), "app_key", b"kva", 0o644);

@@ -32,11 +32,54 @@ fn nothing_listens_unless_the_configuration_says_where() {
     let daemon = machine.daemon();
     let port = port(&daemon);
     assert_eq!(listening(&daemon), 1);
+    let answer = asked(port, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("\r\n\r\nboard\n"), "no board: {answer}");
+}
+
+/// What the pages' listener answers.
+fn asked(port: u16, request: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("\r\n\r\nboard\n"), "no board: {answer}");
+    answer
+}
+
+#[test]
+fn the_core_itself_answers_the_screen_and_refuses_a_sale_where_nothing_is_sold() {
+    let machine = Machine::new();
+    with_web(&machine, "listen = \"127.0.0.1:0\"");
+    let daemon = machine.daemon();
+    let port = port(&daemon);
+    let document = |answer: String| {
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head[9..12].to_owned(), serde_json::from_str::<serde_json::Value>(body).unwrap())
+    };
+    let (code, screen) = document(asked(port, "GET /api/screen HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    assert_eq!(
+        (&*code, &screen["machine_no"], &screen["service"]),
+        ("200", &MACHINE_NO.into(), &"out_of_order".into())
+    );
+    assert_eq!((&screen["offers"], &screen["sale"]), (&serde_json::json!([]), &serde_json::Value::Null));
+    let post = |path: &str, body: &str| {
+        let length = body.len();
+        document(asked(
+            port,
+            &format!(
+                "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                 Content-Length: {length}\r\n\r\n{body}"
+            ),
+        ))
+    };
+    let (code, refused) = post("/api/sale", "{\"address\":1,\"slot\":5}");
+    assert_eq!((&*code, &refused["sale"], &refused["text"]), ("409", &"not_configured".into(), &"not_now".into()));
+    let (code, refused) = post("/api/sale/cancel", "{}");
+    assert_eq!((&*code, &refused["text"]), ("409", &"too_late_to_cancel".into()));
+    assert_eq!(post("/api/sale", "{\"slot\":\"5\"}").0, "400");
+    for path in ["/api/status", "/api/orders", "/api/slots"] {
+        let (code, told) = document(asked(port, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")));
+        assert_eq!((&*code, &told["schema_version"]), ("200", &1.into()), "{path}");
+    }
 }
 
 /// How many TCP sockets of this process listen, as the kernel counts them.
