@@ -33,7 +33,7 @@ pub struct SetupArgs {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
     pub config: PathBuf,
-    /// The directory with the secrets: app_secret, app_key, mqtt_password; "credentials" beside the configuration unless given
+    /// The directory with the secrets; "credentials" beside the configuration unless given
     #[arg(long, value_name = "DIR")]
     pub credentials: Option<PathBuf>,
     /// Take keys from this file, written like the configuration, and secrets from its section [secrets]
@@ -60,21 +60,29 @@ pub struct SetupArgs {
     /// The serial port; "auto" takes the only adapter that is plugged in
     #[arg(long, value_name = "PATH")]
     pub port: Option<String>,
-    /// A file with the secret app_secret, as one line
-    #[arg(long, value_name = "FILE")]
-    pub app_secret_file: Option<PathBuf>,
-    /// A file with the secret app_key, as one line
-    #[arg(long, value_name = "FILE")]
-    pub app_key_file: Option<PathBuf>,
-    /// A file with the secret mqtt_password, as one line
-    #[arg(long, value_name = "FILE")]
-    pub mqtt_password_file: Option<PathBuf>,
+    /// A secret and the file that holds it as one line, like app_key=FILE; may be repeated
+    #[arg(long = "secret", value_name = "NAME=FILE", value_parser = secret_file)]
+    pub secret_files: Vec<(Credential, PathBuf)>,
     /// Ask nothing: what is missing is an error
     #[arg(long)]
     pub no_questions: bool,
     /// The form of the result.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// `NAME=FILE`.
+fn secret_file(text: &str) -> Result<(Credential, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("NAME=FILE is wanted")?;
+    Ok((credential_of(name).ok_or_else(no_such_secret)?, PathBuf::from(file)))
+}
+
+fn credential_of(name: &str) -> Option<Credential> {
+    Credential::ALL.into_iter().find(|credential| credential.file_name() == name)
+}
+
+fn no_such_secret() -> String {
+    format!("there are the secrets {}", Credential::ALL.map(Credential::file_name).join(", "))
 }
 
 /// A key that is asked for, and what it is about.
@@ -135,12 +143,9 @@ pub fn run(args: &SetupArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let config = Config::parse(&args.config, &text)?.config;
 
     let directory = args.credentials.clone().unwrap_or_else(|| args.config.with_file_name("credentials"));
-    let files = [&args.app_secret_file, &args.app_key_file, &args.mqtt_password_file];
-    for (credential, file) in Credential::ALL.into_iter().zip(files) {
-        if let Some(path) = file {
-            let found = read_secret(path).map_err(|fault| wrong_secret(credential, "vend setup", path, fault))?;
-            secrets.push((credential, found.secret));
-        }
+    for (credential, path) in &args.secret_files {
+        let found = read_secret(path).map_err(|fault| wrong_secret(*credential, "vend setup", path, fault))?;
+        secrets.push((*credential, found.secret));
     }
     for credential in Credential::ALL {
         let Some(needed_by) = credential.needed_by(&config) else { continue };
@@ -184,11 +189,8 @@ fn take_file(from: &Path, mut text: String, secrets: &mut Vec<(Credential, Secre
                 text = edit::set(&text, name, key, value);
                 continue;
             }
-            let credential = Credential::ALL.into_iter().find(|credential| credential.file_name() == key);
-            let (Some(credential), Some(secret)) = (credential, value.as_str()) else {
-                return Err(told(&format!(
-                    "[{SECRETS}] {key} is none of app_secret, app_key, mqtt_password as a text"
-                )));
+            let (Some(credential), Some(secret)) = (credential_of(key), value.as_str()) else {
+                return Err(told(&format!("[{SECRETS}] {key}: {}, each a text", no_such_secret())));
             };
             let secret = Secret::of_file(secret.as_bytes())
                 .map_err(|fault| told(&format!("[{SECRETS}] {key}: {}", fault.text().en)))?;

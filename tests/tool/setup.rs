@@ -64,16 +64,17 @@ const MACHINE: [&str; 10] = [
     "/dev/serial/by-path/x",
 ];
 
+/// The argument for a file with the AppKey.
 fn secret(place: &Path) -> String {
     fs::write(place, "kva\n").unwrap();
-    place.to_str().unwrap().to_owned()
+    format!("app_key={}", place.display())
 }
 
 #[test]
 fn a_machine_is_made_of_arguments_and_the_same_again_changes_nothing() {
     let place = Place::new();
     let key = secret(&place.path("my.key"));
-    let arguments: Vec<&str> = MACHINE.into_iter().chain(["--app-key-file", &key]).collect();
+    let arguments: Vec<&str> = MACHINE.into_iter().chain(["--secret", &key]).collect();
     let made = place.setup(&arguments);
     assert_eq!((made.code, made.err.as_str()), (Some(0), ""), "{made:?}");
     assert!(made.out.contains("secrets written: app_key") && made.out.contains("systemctl restart vend"), "{made:?}");
@@ -104,7 +105,7 @@ fn a_value_that_is_wrong_or_missing_writes_nothing() {
     assert_eq!(missing.code, Some(78));
     assert!(missing.err.contains("app_key"), "{}", missing.err);
     let key = secret(&place.path("my.key"));
-    let mut wrong: Vec<&str> = MACHINE.into_iter().chain(["--app-key-file", &key]).collect();
+    let mut wrong: Vec<&str> = MACHINE.into_iter().chain(["--secret", &key]).collect();
     wrong[1] = "12345";
     let refused = place.setup(&wrong);
     assert_eq!(refused.code, Some(78));
@@ -147,7 +148,7 @@ fn a_secret_that_others_could_read_is_written_anew_for_nobody_else() {
     let path = place.path("credentials/app_key");
     fs::write(&path, "kva\n").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    let arguments: Vec<&str> = MACHINE.into_iter().chain(["--app-key-file", &key]).collect();
+    let arguments: Vec<&str> = MACHINE.into_iter().chain(["--secret", &key]).collect();
     assert_eq!(place.setup(&arguments).code, Some(0));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
