@@ -30,7 +30,8 @@ pub fn instructions(subject: &Subject, stored: &Stored) -> u64 {
 
 pub fn write() {
     let mut table = Table::new(&["subject", "what", "instructions"]);
-    for subject in &ALL {
+    // What sled's own threads do in a commit is not the same twice: it is timed only.
+    for subject in ALL.iter().filter(|subject| subject.name != "commit") {
         eprintln!("{subject}");
         let count = instructions(subject, &Stored::default());
         table.row([subject.name.to_owned(), subject.what.to_owned(), page::grouped(count)]);

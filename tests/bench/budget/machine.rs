@@ -1,13 +1,13 @@
 //! One machine without a computer: the core, its driver, an emulated board, and a world that answers at once. Time
 //! passes only when it is told to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use vend::board::driver::Written;
 use vend::board::driver_for;
 use vend::board::profile::Profile;
 use vend::cloud::sign::SigningKey;
-use vend::core::event::{Batch, Effect, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Request, Tag};
+use vend::core::event::{Effect, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Tag};
 use vend::core::{CloudSettings, Core, Limits, Recovered, Settings, Start, TelemetrySettings, VerifyOrders};
 use vend::order::key::{Id, MachineNo};
 use vend::order::life::Order;
@@ -104,6 +104,13 @@ pub fn settings() -> Settings {
     }
 }
 
+fn answer(is_taken: bool) -> Result<HttpAnswer, HttpFailure> {
+    if !is_taken {
+        return Err(HttpFailure { kind: FailureKind::NoAnswer, why: "nobody is there".to_owned() });
+    }
+    Ok(HttpAnswer { status: 204, date: None, retry_after_s: None, body: Vec::new() })
+}
+
 pub fn profile(name: &str) -> Profile {
     Profile::find(name, Path::new(".")).unwrap()
 }
@@ -149,46 +156,38 @@ impl Machine {
         self.step(Event::Message { tag, payload: payload.into(), redelivered: false });
     }
 
+    /// One event, and all that follows from it at once.
     pub fn step(&mut self, event: Event) {
+        let mut todo = VecDeque::from([event]);
         let mut effects = Vec::new();
-        self.core.step(self.now, event, &mut effects);
-        for effect in effects {
-            match effect {
-                Effect::Commit { id, batch } => {
-                    self.write(batch);
-                    self.step(Event::Committed(id));
-                }
-                Effect::Publish { token, .. } => self.step(Event::Published(token)),
-                Effect::Http { token, request } => {
-                    let answer = self.answer(&request);
-                    self.step(Event::Answered { token, answer });
-                }
-                Effect::LineWrite { write, intent } => {
-                    self.board.received(self.now.boot, &write.bytes);
-                    if intent.is_some() {
-                        self.step(Event::MotorWritten(Written::All));
+        while let Some(event) = todo.pop_front() {
+            self.core.step(self.now, event, &mut effects);
+            for effect in effects.drain(..) {
+                match effect {
+                    Effect::Commit { id, batch } => {
+                        for key in batch.removes {
+                            self.journal.remove(&key);
+                        }
+                        self.journal.extend(batch.puts);
+                        self.ledger = batch.ledger;
+                        todo.push_back(Event::Committed(id));
                     }
-                    self.hear();
+                    Effect::Publish { token, .. } => todo.push_back(Event::Published(token)),
+                    Effect::Http { token, request } => {
+                        let is_taken = !request.url.starts_with(DEAD_URL);
+                        self.reports_taken += u64::from(is_taken);
+                        todo.push_back(Event::Answered { token, answer: answer(is_taken) });
+                    }
+                    Effect::LineWrite { write, intent } => {
+                        self.board.received(self.now.boot, &write.bytes);
+                        todo.extend(intent.map(|_| Event::MotorWritten(Written::All)));
+                        let said = std::iter::from_fn(|| self.board.next_output());
+                        todo.extend(said.map(|bytes| Event::LineBytes { read_at: self.now.boot, bytes }));
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
-    }
-
-    fn write(&mut self, batch: Batch) {
-        for key in batch.removes {
-            self.journal.remove(&key);
-        }
-        self.journal.extend(batch.puts);
-        self.ledger = batch.ledger;
-    }
-
-    fn answer(&mut self, request: &Request) -> Result<HttpAnswer, HttpFailure> {
-        if request.url.starts_with(DEAD_URL) {
-            return Err(HttpFailure { kind: FailureKind::NoAnswer, why: "nobody is there".to_owned() });
-        }
-        self.reports_taken += 1;
-        Ok(HttpAnswer { status: 204, date: None, retry_after_s: None, body: Vec::new() })
     }
 
     fn hear(&mut self) {

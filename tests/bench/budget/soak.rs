@@ -15,6 +15,9 @@ const SAMPLE: Duration = Duration::from_secs(5);
 /// The first quarter is warming up: what is said of drift begins after it.
 const WARM_SHARE: f64 = 0.25;
 
+/// What is read from a sample.
+type Figure = fn(&Sample) -> f64;
+
 struct Sample {
     at_s: f64,
     look: Look,
@@ -72,7 +75,7 @@ pub fn write() {
 
 fn tell(minutes: u64, sent: usize, turned: usize, told: usize, faults: u32, samples: &[Sample]) {
     let warm = (samples.len() as f64 * WARM_SHARE) as usize;
-    let figures: [(&str, fn(&Sample) -> f64); 5] = [
+    let figures: [(&str, Figure); 5] = [
         ("RSS, KiB", |s| s.look.rss_kb as f64),
         ("of it no file's, KiB", |s| s.look.anon_kb as f64),
         ("descriptors", |s| s.look.descriptors as f64),
