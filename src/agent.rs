@@ -589,7 +589,7 @@ impl Services {
             Reply::Entered(entry) => Ok(serde_json::to_vec(&Versioned::of(&entry)).unwrap_or_default()),
             Reply::Testing(Ok(test)) => Ok(serde_json::to_vec(&Versioned::of(&Testing { test })).unwrap_or_default()),
             Reply::Slots(Ok(slots)) => Ok(serde_json::to_vec(&Versioned::of(&Slots { slots })).unwrap_or_default()),
-            Reply::Sale(Ok(sale)) => Ok(serde_json::to_vec(&Versioned::of(&sale)).unwrap_or_default()),
+            Reply::Sale(Ok(sale)) => Ok(serde_json::to_vec(&Versioned::of(&*sale)).unwrap_or_default()),
             Reply::Sale(Err(error)) => Err(Refusal::of_sale(error)),
             Reply::Slots(Err(error)) => Err(Refusal::at_slot(error)),
             Reply::Books(Ok(books)) => Ok(serde_json::to_vec(&Versioned::of(&books)).unwrap_or_default()),

@@ -65,7 +65,7 @@ pub enum Reply {
     /// Somebody did something at a slot: the slots after it, once that is durable.
     Slots(Result<Vec<SlotLine>, SlotError>),
     /// Somebody buys, cancels or settles: the sale after it, once that is durable.
-    Sale(Result<SaleView, SaleRefusal>),
+    Sale(Result<Box<SaleView>, SaleRefusal>),
     /// A person did something about calls or differences: both after it, once that is durable.
     Books(Result<Books, BooksError>),
 }

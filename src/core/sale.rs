@@ -260,7 +260,7 @@ impl Core {
 
     /// Whoever asked sees the sale as it is then, once what was done is durable.
     fn reply_when_durable(&mut self, now: Now, token: Token, number: u64) {
-        let view = self.sales.all.get(&number).map(|sale| self.sale_view(sale, now));
+        let view = self.sales.all.get(&number).map(|sale| Box::new(self.sale_view(sale, now)));
         let reply = Reply::Sale(view.ok_or(SaleRefusal::NoSuchSale));
         self.after_next_commit(After::Reply { token, reply });
     }

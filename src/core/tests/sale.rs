@@ -63,7 +63,7 @@ impl World {
 
     fn sale_reply(&self) -> Result<SaleView, SaleRefusal> {
         match self.replies.last() {
-            Some(Reply::Sale(reply)) => reply.clone(),
+            Some(Reply::Sale(reply)) => reply.clone().map(|sale| *sale),
             other => panic!("{other:?}"),
         }
     }

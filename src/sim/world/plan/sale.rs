@@ -27,7 +27,7 @@ const LIVES_FOR_ONE: u64 = 6;
 
 /// What buyers do in the life of a seed. Its chance is a stream of its own, so that it leaves the rest as it is.
 pub(super) fn deals_of_seed(seed: u64, has_one_slot: bool) -> Vec<Dealt> {
-    if seed % LIVES_FOR_ONE != 0 {
+    if !seed.is_multiple_of(LIVES_FOR_ONE) {
         return Vec::new();
     }
     let mut chance = fastrand::Rng::with_seed(seed ^ 0x5A1E);
