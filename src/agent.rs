@@ -13,50 +13,58 @@
 
 mod clients;
 mod clouds;
+mod loud;
+mod mirror;
+mod notes;
+mod requests;
+mod session;
 mod settings;
 
 use clients::Clients;
 pub(crate) use clients::{cloud_client, http_request, tls_files};
+pub(crate) use session::broker_config;
 pub(crate) use settings::account;
 
 use crate::board;
 use crate::board::service::{Reading, ServiceError};
-use crate::cloud::device;
 use crate::cloud::sign::SigningKey;
 use crate::config::credentials::{Credentials, Secret};
 use crate::config::{self, Config, MqttSigning};
 use crate::control::{
-    Answer, Ask, Asked, Audit, Codes, CurrentSale, LastTest, Orders, Refusal, Sales, Slots, Testing, Versioned,
+    Answer, Ask, Asked, Audit, Codes, CurrentSale, LastTest, Orders, Refusal, Sales, Slots, Testing, Told, Versioned,
 };
-use crate::core::event::{
-    CertificateNews, CertificateOf, Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Level,
-    MachineRequest, MachineTold, Token,
+use crate::core::event::{Effect, Ending, Epoch, Event, Level, MachineRequest, MachineTold, Note, Token};
+use crate::core::{
+    CloudSettings, Core, DecisionError, Limits, Recovered, Reply, Settings, Start, TelemetrySettings, VerifyOrders,
 };
-use crate::core::{CloudSettings, Core, Limits, Recovered, Reply, Settings, Start, TelemetrySettings, VerifyOrders};
-use crate::io::broker::{self, BrokerConfig, BrokerFault, FromBroker, ToBroker};
+use crate::io::broker::{self, BrokerFault, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
 use crate::io::control;
 use crate::io::host::HostFiles;
-use crate::io::http::supply::{Listener, TlsSupply};
 use crate::io::journal::{self, JournalEvent, Opened, Store};
 use crate::io::line::{self, FromLine, LineConfig, ToLine};
+use crate::io::log::LogControl;
 use crate::io::machine;
 use crate::io::mark::MotorMark;
 use crate::io::systemd::Notifier;
 use crate::io::web;
 use crate::order::mark::Mark;
 use crate::order::record::{self, Birth, RecordError, Records};
-use crate::order::time::{BootId, BootMs};
+use crate::order::time::{BootId, BootMs, Now};
 use crate::web::access::Access;
+use loud::Loud;
+use mirror::Mirror;
+use notes::NoteLog;
+use requests::Requests;
+use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
-use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinHandle, JoinSet, LocalSet};
+use tokio::task::{JoinHandle, LocalSet};
 
 /// One commit is under way at a time; the second place keeps the sender from ever waiting.
 const BATCHES_MAX: usize = 2;
@@ -114,7 +122,7 @@ impl StartError {
 ///
 /// # Errors
 /// [`StartError`] when it cannot start: the state directory in use, a certificate that does not read.
-pub fn run(config: Config, credentials: &Credentials) -> Result<Ended, StartError> {
+pub fn run(config: Config, credentials: &Credentials, log: LogControl) -> Result<Ended, StartError> {
     let settings = settings(&config, credentials)?;
     let journal = match journal::Store::open(&config.state_directory) {
         Ok(opened) => opened,
@@ -126,7 +134,7 @@ pub fn run(config: Config, credentials: &Credentials) -> Result<Ended, StartErro
     };
     let (recovered, store) = recovered(journal, &settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = LocalSet::new().block_on(&runtime, serve(&config, credentials, settings, recovered, store));
+    let ended = LocalSet::new().block_on(&runtime, serve(&config, credentials, settings, recovered, store, log));
     // Dropped, the runtime would wait for the journal's thread, for ever if the disk hangs.
     runtime.shutdown_background();
     ended
@@ -237,6 +245,7 @@ async fn serve(
     settings: Settings,
     recovered: Recovered,
     store: Option<Store>,
+    log: LogControl,
 ) -> Result<Ended, StartError> {
     let mut clock = Clock::new();
     let mut alarm = Alarm::new()?;
@@ -295,7 +304,10 @@ async fn serve(
         epoch: Epoch(0),
         writes: 0,
         motor_write: None,
+        mirror: Mirror::new(config.board.profile.clone()),
+        notes: NoteLog::new(&config.machine_no),
     };
+    let mut loud = Loud::new(log);
     let machine = machine::Requests::beside(&config.control_socket);
     let mut told_by_machine = VecDeque::new();
     let host_files = HostFiles::default();
@@ -323,7 +335,7 @@ async fn serve(
                 Effect::LookAtHost => host = Some(host_files.look()),
                 Effect::End(Ending::Stopped) => break 'life Ended::Stopped,
                 Effect::End(Ending::JournalFailed) => break 'life Ended::Failed,
-                other => hands.carry_out(other),
+                other => hands.carry_out(now, other),
             }
         }
         systemd.tell(&core, now);
@@ -331,7 +343,8 @@ async fn serve(
             event = Event::Host(host);
             continue;
         }
-        let deadline = core.deadline().into_iter().chain(systemd.deadline()).min();
+        loud.mind(now.boot);
+        let deadline = core.deadline().into_iter().chain(systemd.deadline()).chain(loud.deadline()).min();
         if let Some(told) = told_by_machine.pop_front() {
             event = told;
             continue;
@@ -342,7 +355,7 @@ async fn serve(
                 // new.
                 biased;
                 told = from_line.recv() => match told {
-                    Some(told) => if let Some(event) = hands.told_by_line(told) { break event },
+                    Some(told) => if let Some(event) = hands.told_by_line(&mut clock, told) { break event },
                     None => break 'life died("line"),
                 },
                 Some(told) = from_journal.recv() => break told_by_journal(told),
@@ -352,13 +365,13 @@ async fn serve(
                     }
                 }
                 told = from_broker.recv() => match told {
-                    Some(told) => if let Some(event) = hands.told_by_broker(told) { break event },
+                    Some(told) => if let Some(event) = hands.told_by_broker(&mut clock, told) { break event },
                     None => break 'life died("broker"),
                 },
                 Some(news) = from_certificates.recv() => break Event::Certificate(news),
                 Some((token, answer)) = requests.next() => break Event::Answered { token, answer },
                 Some(asked) = from_control.recv() => {
-                    if let Some(event) = answer(&core, &mut clock, &mut services, asked) { break event }
+                    if let Some(event) = answer(&core, &mut clock, &mut services, (&hands.mirror, &mut loud), asked) { break event }
                 }
                 () = sleep_until(&mut alarm, deadline) => break Event::Wake,
                 _ = terminate.recv() => break Event::Stop,
@@ -430,10 +443,12 @@ struct Hands {
     writes: u64,
     /// The motor frame whose write has not ended.
     motor_write: Option<u64>,
+    mirror: Mirror,
+    notes: NoteLog,
 }
 
 impl Hands {
-    fn carry_out(&mut self, effect: Effect) {
+    fn carry_out(&mut self, now: Now, effect: Effect) {
         match effect {
             Effect::Commit { id, batch } => {
                 let batch = journal::Batch { puts: batch.puts, removes: batch.removes, meta: Some(batch.ledger) };
@@ -447,18 +462,14 @@ impl Hands {
             Effect::LineWrite { write, intent } => {
                 self.writes += 1;
                 let id = self.writes;
+                self.mirror.out(|| now, &write.bytes);
                 if write.motor {
                     self.motor_write = Some(id);
                 }
                 let write = ToLine::Write { id, bytes: write.bytes, not_after: write.not_after, intent };
                 self.hand_over("line", self.to_line.try_send(write).is_ok());
             }
-            Effect::Note(note) => match note.level {
-                Level::Debug => tracing::debug!(what = note.what, "{}", note.text),
-                Level::Info => tracing::info!(what = note.what, "{}", note.text),
-                Level::Warn => tracing::warn!(what = note.what, "{}", note.text),
-                Level::Error => tracing::error!(what = note.what, "{}", note.text),
-            },
+            Effect::Note(note) => self.notes.write(now.boot, &note),
             Effect::Http { .. }
             | Effect::Served { .. }
             | Effect::Reply { .. }
@@ -477,11 +488,14 @@ impl Hands {
         }
     }
 
-    fn told_by_line(&mut self, told: FromLine) -> Option<Event> {
+    fn told_by_line(&mut self, clock: &mut Clock, told: FromLine) -> Option<Event> {
         Some(match told {
             FromLine::Opened => Event::LineOpened,
             FromLine::Closed { why } => Event::LineClosed { why: why.to_string() },
-            FromLine::Bytes { read_at, bytes } => Event::LineBytes { read_at, bytes },
+            FromLine::Bytes { read_at, bytes } => {
+                self.mirror.came(|| clock.now(), read_at, &bytes);
+                Event::LineBytes { read_at, bytes }
+            }
             FromLine::Written { id, written } => {
                 self.motor_write.take_if(|motor| *motor == id)?;
                 Event::MotorWritten(written)
@@ -489,7 +503,7 @@ impl Hands {
         })
     }
 
-    fn told_by_broker(&mut self, told: FromBroker) -> Option<Event> {
+    fn told_by_broker(&mut self, clock: &mut Clock, told: FromBroker) -> Option<Event> {
         Some(match told {
             FromBroker::Connected { epoch, session_present } => {
                 self.epoch = epoch;
@@ -500,10 +514,14 @@ impl Hands {
                 tracing::info!(what = "subscribed", "commands can come");
                 return None;
             }
-            FromBroker::Message { tag, payload, redelivered } => Event::Message { tag, payload, redelivered },
+            FromBroker::Message { tag, payload, redelivered } => {
+                self.mirror.message(|| clock.now(), &payload, redelivered);
+                Event::Message { tag, payload, redelivered }
+            }
             FromBroker::Published { token } => Event::Published(Token(token)),
             FromBroker::Lost { trouble, .. } => {
-                tracing::warn!(what = "broker", "{trouble}");
+                let (level, what, text) = (Level::Warn, "broker", trouble.to_string());
+                self.notes.write(clock.now().boot, &Note { level, what, text, order: None, slot: None });
                 Event::Disconnected
             }
             FromBroker::Fault(fault) => match fault {
@@ -524,35 +542,58 @@ fn told_by_journal(told: JournalEvent) -> Event {
     }
 }
 
-/// Answers what the core knows; the rest is an event for it.
-fn answer(core: &Core, clock: &mut Clock, services: &mut Services, asked: Asked) -> Option<Event> {
-    let document = match asked.ask {
-        Ask::Status => serde_json::to_vec(&Versioned::of(&core.status(clock.now()))),
-        Ask::Orders => serde_json::to_vec(&Versioned::of(&Orders { orders: core.listed_orders() })),
-        Ask::Codes => serde_json::to_vec(&Versioned::of(&Codes { codes: core.code_lines(clock.now()) })),
-        Ask::LastTest => serde_json::to_vec(&Versioned::of(&LastTest { last: core.test_line() })),
+/// Answers what is known here; the rest is an event for the core.
+fn answer(
+    core: &Core,
+    clock: &mut Clock,
+    services: &mut Services,
+    (mirror, loud): (&Mirror, &mut Loud),
+    asked: Asked,
+) -> Option<Event> {
+    let no_such_order = || Err(Refusal::about_order(DecisionError::NoSuchOrder));
+    let answer = match asked.ask {
+        Ask::Status => document(&core.status(clock.now())),
+        Ask::Orders => document(&Orders { orders: core.listed_orders() }),
+        Ask::Codes => document(&Codes { codes: core.code_lines(clock.now()) }),
+        Ask::LastTest => document(&LastTest { last: core.test_line() }),
         Ask::Pickup(digits) => return Some(Event::CodeEntered { token: services.begin(asked.answer), digits }),
         Ask::Test(test) => return Some(Event::TestSlot { token: services.begin(asked.answer), test }),
-        Ask::Audit => serde_json::to_vec(&Versioned::of(&Audit { entries: core.audit_lines() })),
-        Ask::Faults => serde_json::to_vec(&Versioned::of(&core.fault_lines())),
-        Ask::Slots => serde_json::to_vec(&Versioned::of(&Slots { slots: core.slots() })),
+        Ask::Audit => document(&Audit { entries: core.audit_lines() }),
+        Ask::Faults => document(&core.fault_lines()),
+        Ask::Slots => document(&Slots { slots: core.slots() }),
         Ask::Service(service) => return Some(Event::Serve { token: services.begin(asked.answer), service }),
-        Ask::Sale => serde_json::to_vec(&Versioned::of(&CurrentSale { sale: core.current_sale(clock.now()) })),
-        Ask::Sales => serde_json::to_vec(&Versioned::of(&Sales { sales: core.sale_views(clock.now()) })),
+        Ask::Sale => document(&CurrentSale { sale: core.current_sale(clock.now()) }),
+        Ask::Sales => document(&Sales { sales: core.sale_views(clock.now()) }),
         Ask::SaleStart(choice) => return Some(Event::SaleChosen { token: services.begin(asked.answer), choice }),
         Ask::SaleCancel => return Some(Event::SaleCancelled { token: services.begin(asked.answer) }),
         Ask::SaleSettle { settle, uid } => {
             return Some(Event::SaleSettled { token: services.begin(asked.answer), settle, uid });
         }
         Ask::SlotAct(act) => return Some(Event::SlotAct { token: services.begin(asked.answer), act }),
-        Ask::Books => serde_json::to_vec(&Versioned::of(&core.books())),
+        Ask::Books => document(&core.books()),
         Ask::BooksAct { uid, act } => {
             return Some(Event::BooksAct { token: services.begin(asked.answer), uid, act });
         }
+        Ask::Decide { uid, decision } => {
+            return Some(Event::Decide { token: services.begin(asked.answer), uid, decision });
+        }
+        Ask::Reports => document(&core.letters(clock.now())),
+        Ask::Order(key) => core.order_story(&key).map_or_else(no_such_order, |story| document(&story)),
+        Ask::Report(key) => {
+            core.letters_of_order(clock.now(), &key).map_or_else(no_such_order, |letters| document(&letters))
+        }
+        Ask::Frames => mirror.frames(),
+        Ask::Messages => mirror.messages(),
+        Ask::Log(level) => loud.set(clock.now().boot, level).and_then(|level| document(&level)),
     };
-    // Whoever asked may have left; the types have no key or value that JSON lacks.
-    let _ = asked.answer.send(Ok(document.unwrap_or_default()));
+    // Whoever asked may have left.
+    let _ = asked.answer.send(answer);
     None
+}
+
+/// The types have no key or value that JSON lacks.
+fn document(document: &impl Serialize) -> Answer {
+    Ok(Told::Document(serde_json::to_vec(&Versioned::of(document)).unwrap_or_default()))
 }
 
 /// Those who wait for the core to have something done, at the board or in the journal. The control socket lets so many
@@ -576,25 +617,25 @@ impl Services {
 
     fn end(&mut self, token: Token, result: Result<Reading, ServiceError>) {
         let answer = match result {
-            // The types have no key or value that JSON lacks.
-            Ok(reading) => Ok(serde_json::to_vec(&Versioned::of(&reading)).unwrap_or_default()),
+            Ok(reading) => document(&reading),
             Err(error) => Err(Refusal::by_board(error, &self.lacks)),
         };
         self.answer(token, answer);
     }
 
     fn reply(&mut self, token: Token, reply: Reply) {
-        // The types have no key or value that JSON lacks.
         let answer = match reply {
-            Reply::Entered(entry) => Ok(serde_json::to_vec(&Versioned::of(&entry)).unwrap_or_default()),
-            Reply::Testing(Ok(test)) => Ok(serde_json::to_vec(&Versioned::of(&Testing { test })).unwrap_or_default()),
-            Reply::Slots(Ok(slots)) => Ok(serde_json::to_vec(&Versioned::of(&Slots { slots })).unwrap_or_default()),
-            Reply::Sale(Ok(sale)) => Ok(serde_json::to_vec(&Versioned::of(&*sale)).unwrap_or_default()),
+            Reply::Entered(entry) => document(&entry),
+            Reply::Testing(Ok(test)) => document(&Testing { test }),
+            Reply::Slots(Ok(slots)) => document(&Slots { slots }),
+            Reply::Sale(Ok(sale)) => document(&*sale),
             Reply::Sale(Err(error)) => Err(Refusal::of_sale(error)),
             Reply::Slots(Err(error)) => Err(Refusal::at_slot(error)),
-            Reply::Books(Ok(books)) => Ok(serde_json::to_vec(&Versioned::of(&books)).unwrap_or_default()),
+            Reply::Books(Ok(books)) => document(&books),
             Reply::Books(Err(error)) => Err(Refusal::at_the_books(error)),
             Reply::Testing(Err(error)) => Err(Refusal::by_board(error, &self.lacks)),
+            Reply::Decided(Ok(order)) => document(&order),
+            Reply::Decided(Err(error)) => Err(Refusal::about_order(error)),
         };
         self.answer(token, answer);
     }
@@ -605,77 +646,6 @@ impl Services {
             let _ = waiting.send(answer);
         }
     }
-}
-
-/// HTTP requests under way. Each gives one answer, also when its task panics: the core waits for it.
-#[derive(Default)]
-struct Requests {
-    tasks: JoinSet<Result<HttpAnswer, HttpFailure>>,
-    tokens: HashMap<tokio::task::Id, Token>,
-}
-
-impl Requests {
-    fn begin(&mut self, token: Token, answer: impl Future<Output = Result<HttpAnswer, HttpFailure>> + 'static) {
-        let id = self.tasks.spawn_local(answer).id();
-        self.tokens.insert(id, token);
-    }
-
-    /// The next answer; nothing while no request is under way.
-    async fn next(&mut self) -> Option<(Token, Result<HttpAnswer, HttpFailure>)> {
-        let (id, answer) = match self.tasks.join_next_with_id().await? {
-            Ok(answered) => answered,
-            Err(error) => {
-                let why = format!("the request's task failed: {error}");
-                (error.id(), Err(HttpFailure { kind: FailureKind::NoAnswer, why }))
-            }
-        };
-        Some((self.tokens.remove(&id)?, answer))
-    }
-}
-
-/// The machine's own connection to its broker; the will says that it was written at `now_s`. News of the certificates
-/// go to `certificates`.
-///
-/// # Errors
-/// When a certificate of the configuration does not read.
-pub(crate) fn broker_config(
-    config: &Config,
-    credentials: &Credentials,
-    mqtt_key: &SigningKey,
-    now_s: u64,
-    certificates: Option<&mpsc::Sender<CertificateNews>>,
-) -> Result<BrokerConfig, StartError> {
-    let broker = &config.broker;
-    let tls = match broker.endpoint.tls {
-        true => {
-            let listener = certificates.map(|to| Listener {
-                to: to.clone(),
-                own: CertificateOf::OwnForBroker,
-                server: Some(CertificateOf::Broker),
-            });
-            let files = tls_files(&broker.ca_file, &broker.client_identity);
-            Some(TlsSupply::open(files, listener).map_err(StartError::configuration)?)
-        }
-        false => None,
-    };
-    let machine_no = &config.machine_no;
-    Ok(BrokerConfig {
-        host: broker.endpoint.host.to_string(),
-        port: broker.endpoint.port,
-        tls,
-        protocol: match broker.protocol {
-            config::file::Protocol::V5 => broker::Protocol::V5,
-            config::file::Protocol::V311 => broker::Protocol::V311,
-        },
-        client_id: machine_no.to_string(),
-        username: broker.username.clone(),
-        password: credentials.mqtt_password.as_ref().map(|p| broker::Password::new(p.reveal().to_owned())),
-        keep_alive_s: broker.keep_alive_s,
-        session_expiry_s: broker.session_expiry_s,
-        subscribe: device::down_topic(machine_no),
-        publish: device::UP_TOPIC.to_owned(),
-        will: device::offline(machine_no, None, "network_timeout", now_s, mqtt_key),
-    })
 }
 
 /// The last words: what was handed over is sent, the journal closes.
@@ -689,22 +659,5 @@ async fn end(hands: Hands, broker: JoinHandle<()>, journal: Option<std::thread::
     if let Some(journal) = journal {
         let joined = tokio::task::spawn_blocking(move || journal.join());
         let _ = tokio::time::timeout(LAST_WORDS, joined).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_that_panics_is_answered_like_one_that_nobody_heard() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        LocalSet::new().block_on(&runtime, async {
-            let mut requests = Requests::default();
-            requests.begin(Token(7), async { panic!("a defect") });
-            let (token, answer) = requests.next().await.unwrap();
-            assert_eq!((token, answer.map_err(|failure| failure.kind)), (Token(7), Err(FailureKind::NoAnswer)));
-            assert_eq!(requests.next().await, None);
-        });
     }
 }

@@ -310,6 +310,12 @@ clauses! {
     57 R57Reported,
     /// No message has an order driven that a sale at the machine has made.
     58 R58NotFromOutside,
+    /// A person's word is not taken while the motor may still turn.
+    60 R60NotWhileItMayTurn,
+    /// A person's word leaves an audit entry.
+    60 R60Audited,
+    /// A dead letter leaves again only when that is durable.
+    61 R61RetriedWhenDurable,
 }
 
 /// Whether this clause is taken out.

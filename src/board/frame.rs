@@ -29,6 +29,13 @@ pub fn sum8(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, &byte| sum.wrapping_add(byte))
 }
 
+/// Bytes as people read them: `02 1f`.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ pub mod asked;
 pub mod deframer;
 pub mod driver;
 pub mod frame;
+pub mod meaning;
 pub mod polled;
 pub mod profile;
 pub mod protocol;

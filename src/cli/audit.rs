@@ -1,4 +1,4 @@
-//! `vend audit`: what the platform wanted of the machine beside vending, and what became of it.
+//! `vend audit`: what the platform wanted of the machine beside vending and what became of it; what persons decided.
 
 use super::exit::Exit;
 use super::failure::Failure;
@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 /// What to do with the audit.
 #[derive(Debug, Clone, Subcommand)]
 pub enum AuditCommand {
-    /// Instructions of the platform and what became of each, oldest first
+    /// Instructions of the platform and decisions of persons, and what became of each, oldest first
     List(ListArgs),
 }
 

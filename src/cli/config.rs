@@ -39,6 +39,9 @@ pub struct ShowArgs {
     /// Every key that has a value, with defaults filled in and paths absolute
     #[arg(long, required = true)]
     pub effective: bool,
+    /// Each key with its value and where that is from: the file, or the default
+    #[arg(long)]
+    pub origin: bool,
     /// The form of the result.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -122,12 +125,70 @@ fn problems(error: &ConfigError) -> Vec<serde_json::Value> {
     }
 }
 
+/// A key with its value and where that is from.
+#[derive(Debug, PartialEq, Eq, serde::Serialize)]
+struct KeyLine {
+    key: String,
+    value: String,
+    /// file or default.
+    origin: &'static str,
+}
+
+fn show_origin(args: &ShowArgs, effective: &str, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    // It was read a moment ago, and found right.
+    let written = std::fs::read_to_string(&args.config)?;
+    let keys = keys_with_origin(effective, &written);
+    if out.is_json() {
+        out.json(&json!({ "file": args.config, "keys": keys }))?;
+        return Ok(Exit::Done);
+    }
+    let file = args.config.display().to_string();
+    let header = out.lang.say(["key", "value", "from"], ["键", "值", "来源"]);
+    let default = out.lang.say("default", "默认值");
+    let from = |line: &KeyLine| if line.origin == "file" { file.clone() } else { default.to_owned() };
+    let rows: Vec<Vec<String>> =
+        keys.iter().map(|line| vec![line.key.clone(), line.value.clone(), from(line)]).collect();
+    out.table(&header, &rows)?;
+    Ok(Exit::Done)
+}
+
+/// Every key in force; what the file does not have is a default.
+fn keys_with_origin(effective: &str, written: &str) -> Vec<KeyLine> {
+    let read = |text: &str| leaves(&toml::Value::Table(text.parse().unwrap_or_default()), "");
+    let written: std::collections::BTreeSet<String> = read(written).into_iter().map(|(key, _)| key).collect();
+    let origin = |key: &str| if written.contains(key) { "file" } else { "default" };
+    read(effective).into_iter().map(|(key, value)| KeyLine { origin: origin(&key), key, value }).collect()
+}
+
+fn leaves(value: &toml::Value, key: &str) -> Vec<(String, String)> {
+    let toml::Value::Table(table) = value else { return vec![(key.to_owned(), value.to_string())] };
+    let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+    table.iter().flat_map(|(name, value)| leaves(value, &below(name))).collect()
+}
+
 fn show(args: &ShowArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let effective = Config::load(&args.config)?.effective;
+    if args.origin {
+        return show_origin(args, &effective.to_toml()?, out);
+    }
     if out.is_json() {
         out.json(&effective)?;
     } else {
         out.line(&effective.to_toml()?)?;
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_says_whether_the_file_has_it() {
+        let effective = "machine_no = \"00012345\"\n[broker]\nurl = \"mqtts://x\"\nkeep_alive_s = 60\n";
+        let keys = keys_with_origin(effective, "machine_no = \"00012345\"\n[broker]\nurl = \"mqtts://x\"\n");
+        let told: Vec<(&str, &str)> = keys.iter().map(|line| (line.key.as_str(), line.origin)).collect();
+        assert_eq!(told, [("broker.keep_alive_s", "default"), ("broker.url", "file"), ("machine_no", "file")]);
+        assert_eq!(keys[2].value, "\"00012345\"");
+    }
 }

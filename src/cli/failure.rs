@@ -8,7 +8,7 @@ use crate::board::service::ServiceError;
 use crate::config::credentials::CredentialError;
 use crate::config::problem::{Both, ConfigError};
 use crate::control::Refusal;
-use crate::core::{BooksError, SaleRefusal, SlotError};
+use crate::core::{BooksError, DecisionError, SaleRefusal, SlotError};
 use crate::io::control_client::AskError;
 use crate::io::journal::OpenError;
 use http::StatusCode;
@@ -100,6 +100,10 @@ impl Failure {
             },
             Failure::Ask(AskError::Refused { refusal: Refusal { books: Some(why), .. }, .. }) => match why {
                 BooksError::NoSuchCall | BooksError::NoDifference => Exit::NotFound,
+                _ => Exit::Refused,
+            },
+            Failure::Ask(AskError::Refused { refusal: Refusal { decision: Some(why), .. }, .. }) => match why {
+                DecisionError::NoSuchOrder => Exit::NotFound,
                 _ => Exit::Refused,
             },
             Failure::Ask(AskError::Refused { status, refusal }) => match refusal.why {
@@ -203,6 +207,22 @@ fn ask_text(error: &AskError) -> Both {
                     "不再就该订单询问平台；请用 vend cloud order show 查看，然后 vend difference accept"
                 }
                 BooksError::Unavailable => "守护进程此时不保存数据：正在启动或停止，或日志已失败；请看 vend status",
+            };
+            Both::new(why.to_string(), chinese)
+        }
+        AskError::Refused { refusal: Refusal { decision: Some(why), .. }, .. } => {
+            let chinese = match why {
+                DecisionError::NoSuchOrder => {
+                    "没有此订单；vend order list 列出未了结的订单，vend report list 列出有死信的订单"
+                }
+                DecisionError::NotEnded => "订单尚未结束：它将被驱动、被拒绝或自行结束；请稍后再看",
+                DecisionError::NotInDoubt => "订单没有未知的商品：无需裁定",
+                DecisionError::MayStillTurn => {
+                    "订单的电机可能仍在转动，或结果尚未到达：请等 vend status 显示串口线空闲"
+                }
+                DecisionError::NothingDead => "订单的上报没有被永久拒绝：无需重发",
+                DecisionError::BeingWritten => "最近的变化正在写入；请重试",
+                DecisionError::Unavailable => "守护进程此时不保存数据：正在启动或停止，或日志已失败；请看 vend status",
             };
             Both::new(why.to_string(), chinese)
         }

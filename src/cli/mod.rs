@@ -15,13 +15,19 @@ pub mod failure;
 mod help;
 pub mod journal;
 pub mod lang;
+pub mod log_level;
 pub mod man;
+pub mod mqtt;
 pub mod order;
+pub mod order_resolve;
+pub mod order_show;
 pub mod output;
 pub mod pickup;
+pub mod report;
 pub mod run;
 pub mod sale;
 pub mod send;
+pub mod serial;
 pub mod service;
 pub mod setup;
 pub mod sign;
@@ -29,6 +35,8 @@ pub mod simulate;
 pub mod slot;
 pub mod slot_test;
 pub mod status;
+pub mod support;
+mod watch;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
 use exit::Exit;
@@ -75,7 +83,10 @@ pub enum Command {
     /// Results that the platform's books do not agree with
     #[command(subcommand)]
     Difference(books::DifferenceCommand),
-    /// What the platform wanted of the machine beside vending
+    /// Results on their way to merchant and platform, and the dead letters
+    #[command(subcommand)]
+    Report(report::ReportCommand),
+    /// What the platform wanted of the machine beside vending, and what persons decided
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Slots: what lies in them; they were filled, or looked at; turn one for a test
@@ -90,6 +101,14 @@ pub enum Command {
     /// The platform's open API, with the configuration's credentials
     #[command(subcommand)]
     Cloud(cloud::CloudCommand),
+    /// The serial line: watch it, find its port
+    #[command(subcommand)]
+    Serial(serial::SerialCommand),
+    /// The broker: watch what comes
+    #[command(subcommand)]
+    Mqtt(mqtt::MqttCommand),
+    /// The daemon's log is louder or quieter for a while; for root and the daemon's user
+    LogLevel(log_level::LogLevelArgs),
     /// Pickup codes: enter one, see which there are
     #[command(subcommand)]
     Pickup(pickup::PickupCommand),
@@ -103,6 +122,9 @@ pub enum Command {
     Send(send::SendCommand),
     /// A demonstration on this computer, with an emulated board
     Demo,
+    /// For whoever helps from afar
+    #[command(subcommand)]
+    Support(support::SupportCommand),
     /// Completions for a shell, on standard output
     Completions(completions::CompletionsArgs),
     /// The manual pages of these commands
@@ -173,16 +195,21 @@ fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
         Command::Order(command) => with_output(command.output(), lang, |out| order::run(&command, out)),
         Command::Call(command) => with_output(command.output(), lang, |out| books::run_call(&command, out)),
         Command::Difference(command) => with_output(command.output(), lang, |out| books::run_difference(&command, out)),
+        Command::Report(command) => with_output(command.output(), lang, |out| report::run(&command, out)),
         Command::Audit(command) => with_output(command.output(), lang, |out| audit::run(&command, out)),
         Command::Journal(command) => with_output(command.output(), lang, |out| journal::run(&command, out)),
         Command::Cloud(command) => with_output(command.output(), lang, |out| cloud::run(&command, out)),
         Command::Slot(command) => with_output(command.output(), lang, |out| slot::run(&command, out)),
         Command::Pickup(command) => with_output(command.output(), lang, |out| pickup::run(&command, out)),
         Command::Sale(command) => with_output(command.output(), lang, |out| sale::run(&command, out)),
+        Command::Serial(command) => with_output(command.output(), lang, |out| serial::run(&command, out)),
+        Command::Mqtt(command) => with_output(command.output(), lang, |out| mqtt::run(&command, out)),
+        Command::LogLevel(args) => with_output(args.output, lang, |out| log_level::run(&args, out)),
         Command::Sign(args) => {
             with_output(OutputArgs::default(), lang, |out| sign::run(&args, std::io::stdin().lock(), out))
         }
         Command::Send(command) => with_output(command.output(), lang, |out| send::run(&command, out)),
+        Command::Support(command) => with_output(OutputArgs::default(), lang, |out| support::run(&command, out)),
         Command::Demo => demo::run(lang),
         Command::Completions(args) => with_output(OutputArgs::default(), lang, |out| completions::run(&args, out)),
         Command::Man(args) => with_output(OutputArgs::default(), lang, |out| man::run(&args, out)),

@@ -1,12 +1,15 @@
-//! `vend order`: what the daemon has in hand.
+//! `vend order`: what the daemon has in hand, the course of one order, and what became of one in doubt.
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::order_resolve::{self, ResolveArgs};
+use super::order_show::{self, ShowArgs};
 use super::output::{Output, OutputArgs};
 use super::status::SocketArgs;
 use crate::control::{Ask, Orders};
 use crate::core::{OrderLine, ReportLine, UnitLine};
 use crate::io::control_client;
+use crate::order::key::{Id, Key};
 use clap::{Args, Subcommand};
 
 /// What to do with orders.
@@ -14,6 +17,10 @@ use clap::{Args, Subcommand};
 pub enum OrderCommand {
     /// The orders that are not settled or not as the platform's books say, oldest first
     List(ListArgs),
+    /// The course of one order: every state, message, frame and try to report it
+    Show(ShowArgs),
+    /// Say what became of an order in doubt; a report of it leaves, no motor turns; for root and the daemon's user
+    Resolve(ResolveArgs),
 }
 
 /// Arguments of `vend order list`.
@@ -31,8 +38,11 @@ impl OrderCommand {
     /// The form of the result.
     #[must_use]
     pub fn output(&self) -> OutputArgs {
-        let OrderCommand::List(args) = self;
-        args.output
+        match self {
+            OrderCommand::List(args) => args.output,
+            OrderCommand::Show(args) => args.output,
+            OrderCommand::Resolve(args) => args.output,
+        }
     }
 }
 
@@ -41,7 +51,11 @@ impl OrderCommand {
 /// # Errors
 /// No daemon, no permission, or a standard output that takes no more.
 pub fn run(command: &OrderCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
-    let OrderCommand::List(args) = command;
+    let args = match command {
+        OrderCommand::List(args) => args,
+        OrderCommand::Show(args) => return order_show::run(args, out),
+        OrderCommand::Resolve(args) => return order_resolve::run(args, out),
+    };
     let orders: Orders = control_client::ask(&args.socket.socket, Ask::Orders)?;
     if out.is_json() {
         out.json(&orders)?;

@@ -8,7 +8,9 @@ use serde::Serialize;
 use std::io::{self, IsTerminal as _, Write};
 
 /// Columns of a terminal that does not say how many it has: the VT100's, which every later one can show.
-const COLUMNS_DEFAULT: u16 = 80;
+pub(super) const COLUMNS_DEFAULT: u16 = 80;
+/// And its lines.
+pub(super) const ROWS_DEFAULT: u16 = 24;
 
 /// The form of a result.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -19,6 +21,17 @@ pub struct OutputArgs {
     /// Columns separated by TAB, without a header
     #[arg(long)]
     pub plain: bool,
+}
+
+/// A terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Screen {
+    /// Columns.
+    pub columns: u16,
+    /// Lines.
+    pub rows: u16,
+    /// It shows colour, and may.
+    pub colour: bool,
 }
 
 /// The form of a result, and where it goes.
@@ -65,6 +78,15 @@ impl<'a> Output<'a> {
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.form == Form::Plain
+    }
+
+    /// Where to show what changes in place: columns and lines of the terminal, and whether it has colour. Nothing when
+    /// nobody looks at one.
+    #[must_use]
+    pub fn screen(&self) -> Option<Screen> {
+        let Form::Terminal { colour, columns } = self.form else { return None };
+        let rows = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_row);
+        Some(Screen { columns, rows: if rows > 0 { rows } else { ROWS_DEFAULT }, colour })
     }
 
     /// Writes one document on one line; `document` must serialise to an object.

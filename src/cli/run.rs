@@ -19,8 +19,8 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode, Failure> {
         // English: the daemon's standard error is its log.
         super::warn(&exposed.text().en, "warning: ");
     }
-    crate::io::log::start();
-    Ok(match agent::run(config, &credentials)? {
+    let log = crate::io::log::start();
+    Ok(match agent::run(config, &credentials, log)? {
         Ended::Stopped => Exit::Done,
         Ended::Failed => Exit::Failed,
     }

@@ -23,6 +23,10 @@ pub enum SlotCommand {
     List(ListArgs),
     /// A slot was filled: keep how many are there now; for root and the daemon's user
     Restock(RestockArgs),
+    /// One slot
+    Show(ShowArgs),
+    /// Keep a slot out of use until it is cleared; for root and the daemon's user
+    Lock(ClearArgs),
     /// Somebody looked at a slot: it is well, and may be used; for root and the daemon's user
     Clear(ClearArgs),
 }
@@ -55,7 +59,17 @@ pub struct RestockArgs {
     pub service: ServiceArgs,
 }
 
-/// Arguments of `vend slot clear`.
+/// Arguments of `vend slot show`.
+#[derive(Debug, Clone, Args)]
+pub struct ShowArgs {
+    /// The slot, as the board numbers it
+    pub slot: u16,
+    /// Whom to ask, and how to tell.
+    #[command(flatten)]
+    pub service: ServiceArgs,
+}
+
+/// Arguments of `vend slot clear` and `lock`.
 #[derive(Debug, Clone, Args)]
 pub struct ClearArgs {
     /// The slot, as the board numbers it
@@ -72,7 +86,8 @@ impl SlotCommand {
         match self {
             SlotCommand::List(args) => args.output,
             SlotCommand::Restock(args) => args.service.output,
-            SlotCommand::Clear(args) => args.service.output,
+            SlotCommand::Show(args) => args.service.output,
+            SlotCommand::Clear(args) | SlotCommand::Lock(args) => args.service.output,
             SlotCommand::Test(args) => args.output,
         }
     }
@@ -83,7 +98,16 @@ impl SlotCommand {
 /// # Errors
 /// No daemon, no permission, a slot that the board has not, or a standard output that takes no more.
 pub fn run(command: &SlotCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    let mut only = None;
     let (socket, ask) = match command {
+        SlotCommand::Show(args) => {
+            only = Some((args.service.addr.get(), args.slot));
+            (&args.service.socket, Ask::Slots)
+        }
+        SlotCommand::Lock(args) => {
+            let act = SlotAct::Lock { address: args.service.addr, slot: Slot(args.slot) };
+            (&args.service.socket, Ask::SlotAct(act))
+        }
         SlotCommand::Test(args) => return slot_test::run(args, out),
         SlotCommand::List(args) => (&args.socket, Ask::Slots),
         SlotCommand::Restock(args) => {
@@ -102,8 +126,21 @@ pub fn run(command: &SlotCommand, out: &mut Output<'_>) -> Result<Exit, Failure>
     };
     let mut answer: Slots = control_client::ask(&socket.socket, ask.clone())?;
     // Of an act only what it was about.
-    if let Ask::SlotAct(SlotAct::Restock { address, slot, .. } | SlotAct::Clear { address, slot }) = ask {
-        answer.slots.retain(|line| (line.address, line.slot) == (address.get(), slot.0));
+    if let Ask::SlotAct(
+        SlotAct::Restock { address, slot, .. } | SlotAct::Clear { address, slot } | SlotAct::Lock { address, slot },
+    ) = ask
+    {
+        only = Some((address.get(), slot.0));
+    }
+    if let Some(only) = only {
+        answer.slots.retain(|line| (line.address, line.slot) == only);
+    }
+    if answer.slots.is_empty() && matches!(command, SlotCommand::Show(_)) {
+        return Err(Failure::told(
+            Exit::NotFound,
+            "nothing is known of this slot: nobody filled it, and the platform sells nothing from it",
+            "对此货道一无所知：无人补货，平台也未从中出售商品",
+        ));
     }
     if out.is_json() {
         out.json(&answer)?;

@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::lang::Lang;
 use super::output::{Output, OutputArgs};
+use super::watch;
 use crate::board::driver::LineState;
 use crate::control::Ask;
 use crate::core::event::CertificateOf;
@@ -29,6 +30,9 @@ pub struct SocketArgs {
 /// Arguments of `vend status`.
 #[derive(Debug, Clone, Args)]
 pub struct StatusArgs {
+    /// Look again every second, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
     /// The daemon.
     #[command(flatten)]
     pub socket: SocketArgs,
@@ -43,6 +47,9 @@ pub struct StatusArgs {
 /// # Errors
 /// No daemon, no permission, or a standard output that takes no more.
 pub fn run(args: &StatusArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    if args.watch {
+        return watch::run(&args.socket.socket, out);
+    }
     let status: Status = control_client::ask(&args.socket.socket, Ask::Status)?;
     let exit = match status.phase.as_str() {
         "quarantine" | "failed" => Exit::Failed,
@@ -138,7 +145,7 @@ fn books(status: &Status, lang: Lang) -> String {
 }
 
 /// The phase with what it means, where that is bad news.
-fn phase(phase: &str, lang: Lang) -> String {
+pub(super) fn phase(phase: &str, lang: Lang) -> String {
     match phase {
         "opening" => lang.say("opening", "启动中"),
         "running" => lang.say("running", "运行中"),
@@ -156,7 +163,7 @@ fn phase(phase: &str, lang: Lang) -> String {
     .to_owned()
 }
 
-const fn line(state: LineState, lang: Lang) -> &'static str {
+pub(super) const fn line(state: LineState, lang: Lang) -> &'static str {
     let (en, zh) = match state {
         LineState::Closed => ("closed: the port cannot be opened", "已关闭：串口无法打开"),
         LineState::Settling => ("settling: the board has not answered yet", "等待中：板卡尚未应答"),

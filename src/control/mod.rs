@@ -2,13 +2,14 @@
 
 use crate::board::service::{HOLD_C, Service, ServiceError};
 use crate::core::{
-    AuditLine, BooksAct, BooksError, CodeLine, OrderLine, SaleChoice, SaleRefusal, SaleView, Settle, SlotAct,
-    SlotError, SlotLine, SlotTest, TestLine, WHY_BYTES_MAX,
+    AuditLine, BooksAct, BooksError, CodeLine, Decision, DecisionError, OrderLine, SaleChoice, SaleRefusal, SaleView,
+    Settle, SlotAct, SlotError, SlotLine, SlotTest, TestLine, WHY_BYTES_MAX,
 };
+use crate::order::key::{Id, Key};
 use crate::order::pickup::Digits;
 use crate::order::stock::COUNT_MAX;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// Version of all JSON documents, of the socket as of the tool. It rises when a key goes away or changes its meaning,
 /// not when one is added.
@@ -53,11 +54,25 @@ pub enum Place {
     Books,
     /// `POST /v1/books/act` with a [`BooksAct`]: the [`crate::core::Books`] after it, durable.
     BooksAct,
+    /// `GET /v1/order?order_id=…&record_id=…`: one [`crate::core::OrderStory`].
+    Order,
+    /// `POST /v1/order/decide` with a [`Decision`]: the [`OrderLine`] after it, durable.
+    Decide,
+    /// `GET /v1/reports`: the [`crate::core::Letters`].
+    Reports,
+    /// `GET /v1/frames`: a [`FrameLine`] for each frame on the line, as it passes.
+    Frames,
+    /// `GET /v1/messages`: a [`MessageLine`] for each message of the platform, as it comes.
+    Messages,
+    /// `POST /v1/log` with a [`LogLevel`]: the [`LogLevel`] that holds.
+    Log,
+    /// `GET /v1/report?order_id=…&record_id=…`: the [`crate::core::Letters`] of one order, with what they say.
+    Report,
 }
 
 impl Place {
     /// All of them.
-    pub const ALL: [Place; 18] = [
+    pub const ALL: [Place; 25] = [
         Place::Status,
         Place::Orders,
         Place::Audit,
@@ -76,6 +91,13 @@ impl Place {
         Place::SaleSettle,
         Place::Books,
         Place::BooksAct,
+        Place::Order,
+        Place::Decide,
+        Place::Reports,
+        Place::Report,
+        Place::Frames,
+        Place::Messages,
+        Place::Log,
     ];
 
     /// Its path.
@@ -99,6 +121,13 @@ impl Place {
             Place::SaleSettle => "/v1/sale/settle",
             Place::Books => "/v1/books",
             Place::BooksAct => "/v1/books/act",
+            Place::Order => "/v1/order",
+            Place::Decide => "/v1/order/decide",
+            Place::Reports => "/v1/reports",
+            Place::Report => "/v1/report",
+            Place::Frames => "/v1/frames",
+            Place::Messages => "/v1/messages",
+            Place::Log => "/v1/log",
         }
     }
 
@@ -115,7 +144,12 @@ impl Place {
             | Place::Slots
             | Place::Sale
             | Place::Sales
-            | Place::Books => "GET",
+            | Place::Books
+            | Place::Order
+            | Place::Reports
+            | Place::Report
+            | Place::Frames
+            | Place::Messages => "GET",
             Place::Service
             | Place::Pickup
             | Place::Test
@@ -123,7 +157,9 @@ impl Place {
             | Place::SaleStart
             | Place::SaleCancel
             | Place::SaleSettle
-            | Place::BooksAct => "POST",
+            | Place::BooksAct
+            | Place::Decide
+            | Place::Log => "POST",
         }
     }
 }
@@ -177,6 +213,25 @@ pub enum Ask {
         /// What.
         act: BooksAct,
     },
+    /// At [`Place::Order`].
+    Order(Key),
+    /// At [`Place::Decide`].
+    Decide {
+        /// Who decides; the socket says it, whatever the tool believes.
+        uid: u32,
+        /// What.
+        decision: Decision,
+    },
+    /// At [`Place::Reports`].
+    Reports,
+    /// At [`Place::Report`].
+    Report(Key),
+    /// At [`Place::Frames`].
+    Frames,
+    /// At [`Place::Messages`].
+    Messages,
+    /// At [`Place::Log`].
+    Log(LogLevel),
 }
 
 impl Ask {
@@ -202,6 +257,25 @@ impl Ask {
             Ask::SaleSettle { .. } => Place::SaleSettle,
             Ask::Books => Place::Books,
             Ask::BooksAct { .. } => Place::BooksAct,
+            Ask::Order(_) => Place::Order,
+            Ask::Decide { .. } => Place::Decide,
+            Ask::Reports => Place::Reports,
+            Ask::Report(_) => Place::Report,
+            Ask::Frames => Place::Frames,
+            Ask::Messages => Place::Messages,
+            Ask::Log(_) => Place::Log,
+        }
+    }
+
+    /// Where it is asked, with what stands behind the path. No character of an id means anything there.
+    #[must_use]
+    pub fn path_and_query(&self) -> String {
+        let path = self.place().path();
+        match self {
+            Ask::Order(key) | Ask::Report(key) => {
+                format!("{path}?order_id={}&record_id={}", key.order_id, key.record_id)
+            }
+            _ => path.to_owned(),
         }
     }
 
@@ -218,6 +292,8 @@ impl Ask {
             Ask::BooksAct { act, .. } => serde_json::to_vec(act),
             Ask::SaleStart(choice) => serde_json::to_vec(choice),
             Ask::SaleSettle { settle, .. } => serde_json::to_vec(settle),
+            Ask::Decide { decision, .. } => serde_json::to_vec(decision),
+            Ask::Log(level) => serde_json::to_vec(level),
             Ask::Status
             | Ask::Orders
             | Ask::Audit
@@ -228,7 +304,12 @@ impl Ask {
             | Ask::Sale
             | Ask::SaleCancel
             | Ask::Sales
-            | Ask::Books => Ok(Vec::new()),
+            | Ask::Books
+            | Ask::Order(_)
+            | Ask::Reports
+            | Ask::Report(_)
+            | Ask::Frames
+            | Ask::Messages => Ok(Vec::new()),
         }
     }
 }
@@ -335,7 +416,153 @@ pub fn check_why(reason: &str) -> Result<(), String> {
 }
 
 /// A [`Versioned`] JSON document, or why there is none.
-pub type Answer = Result<Vec<u8>, Refusal>;
+pub type DocumentAnswer = Result<Vec<u8>, Refusal>;
+
+/// Reads the key of an order from what stands behind a path.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn read_key(query: Option<&str>) -> Result<Key, String> {
+    let fields = query.unwrap_or_default().split('&').filter_map(|field| field.split_once('='));
+    let (mut order_id, mut record_id) = (None, None);
+    for (name, value) in fields {
+        let id = Id::read(value).map_err(|error| format!("{name} {error}"))?;
+        match name {
+            "order_id" => order_id = Some(id),
+            "record_id" => record_id = Some(id),
+            other => return Err(format!("{other} is no part of an order's key")),
+        }
+    }
+    match (order_id, record_id) {
+        (Some(order_id), Some(record_id)) => Ok(Key { order_id, record_id }),
+        _ => Err("the order is named by ?order_id=…&record_id=…".to_owned()),
+    }
+}
+
+/// Reads what stands in the body of a request for [`Place::Decide`].
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn read_decision(body: &[u8]) -> Result<Decision, String> {
+    let decision: Decision = serde_json::from_slice(body).map_err(|e| format!("the body is no decision: {e}"))?;
+    match &decision {
+        Decision::Resolve { reason, .. } => check_why(reason).map(|()| decision.clone()),
+        _ => Ok(decision),
+    }
+}
+
+/// What is told: [`Versioned`] JSON documents.
+#[derive(Debug)]
+pub enum Told {
+    /// One.
+    Document(Vec<u8>),
+    /// One a line, for as long as somebody listens.
+    Stream(mpsc::Receiver<Vec<u8>>),
+}
+
+impl Told {
+    /// The document.
+    ///
+    /// # Errors
+    /// When it is a stream, which a page does not ask for.
+    pub fn document(self) -> DocumentAnswer {
+        match self {
+            Told::Document(document) => Ok(document),
+            Told::Stream(_) => Err(Refusal::of("this has no end".to_owned())),
+        }
+    }
+}
+
+/// What is told, or why nothing is.
+pub type Answer = Result<Told, Refusal>;
+
+/// A frame on the line, or bytes that are none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameLine {
+    /// When it passed, in ms of the boot clock.
+    pub since_boot_ms: u64,
+    /// And by the wall clock, in Unix ms, however wrong that is.
+    pub wall_ms: u64,
+    /// `to_board` or `from_board`; `lost` for lines that were not taken in time.
+    pub way: String,
+    /// Its bytes in hex.
+    pub hex: String,
+    /// What it means, in words.
+    pub meaning: String,
+    /// Of a line `lost`: how many chunks were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
+}
+
+/// A message of the platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageLine {
+    /// By the wall clock, in Unix ms, however wrong that is.
+    pub wall_ms: u64,
+    /// Its size.
+    pub bytes: usize,
+    /// The broker has sent it before.
+    pub redelivered: bool,
+    /// What it says, with secrets masked; nothing if it does not read.
+    pub fields: std::collections::BTreeMap<String, String>,
+    /// Messages that were not taken in time before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
+}
+
+/// How loud the log is, for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLevel {
+    /// error, warn, info, debug or trace.
+    pub level: Loudness,
+    /// For how long, in s; then it falls back by itself.
+    pub for_s: u64,
+}
+
+/// How loud the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Loudness {
+    /// What needs somebody's hand.
+    Error,
+    /// And what needs somebody's eye.
+    Warn,
+    /// And the usual course.
+    Info,
+    /// And for those who look closely.
+    Debug,
+    /// And every read and write.
+    Trace,
+}
+
+impl Loudness {
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Loudness::Error => "error",
+            Loudness::Warn => "warn",
+            Loudness::Info => "info",
+            Loudness::Debug => "debug",
+            Loudness::Trace => "trace",
+        }
+    }
+}
+
+/// Longest time for which the log may be louder, in s: a day. Forgotten for longer, it would wear the disk out.
+pub const LOUDER_S_MAX: u64 = 86_400;
+
+/// Reads what stands in the body of a request for [`Place::Log`].
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn read_log_level(body: &[u8]) -> Result<LogLevel, String> {
+    let level: LogLevel = serde_json::from_slice(body).map_err(|e| format!("the body is no log level: {e}"))?;
+    match level.for_s {
+        1..=LOUDER_S_MAX => Ok(level),
+        for_s => Err(format!("for_s is {for_s}, and 1 to {LOUDER_S_MAX} is possible")),
+    }
+}
 
 /// A question and where its answer goes.
 #[derive(Debug)]
@@ -419,6 +646,9 @@ pub struct Refusal {
     /// Why nothing was done about calls or differences, where that was wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub books: Option<BooksError>,
+    /// Why a decision about an order was not taken, where that was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionError>,
     /// What the board's profile says that board and protocol lack, where that may be why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
@@ -428,7 +658,7 @@ impl Refusal {
     /// A refusal that has nothing to do with the board.
     #[must_use]
     pub const fn of(error: String) -> Refusal {
-        Refusal { error, why: None, slot: None, sale: None, books: None, lacks: Vec::new() }
+        Refusal { error, why: None, slot: None, sale: None, books: None, decision: None, lacks: Vec::new() }
     }
 
     /// An act at a slot was not taken.
@@ -447,6 +677,12 @@ impl Refusal {
     #[must_use]
     pub fn at_the_books(why: BooksError) -> Refusal {
         Refusal { books: Some(why), ..Refusal::of(why.to_string()) }
+    }
+
+    /// A decision about an order was not taken, or the order is not known.
+    #[must_use]
+    pub fn about_order(why: DecisionError) -> Refusal {
+        Refusal { decision: Some(why), ..Refusal::of(why.to_string()) }
     }
 
     /// The board was asked, or could not be.

@@ -1,7 +1,6 @@
 //! Settled orders: kept small, to answer duplicates, until they are old enough to be forgotten (rule 12).
 
 use super::gate::FUTURE_MAX_S;
-use super::waiting::has_dead_report;
 use crate::cloud::device::DRIVE_WITHIN_S;
 use crate::order::key::Key;
 use crate::order::life::Order;
@@ -46,7 +45,7 @@ impl Archive {
     pub(super) fn keep(&mut self, order: &Order) -> Result<(), record::RecordError> {
         let record = record::encode_order(order)?.into_boxed_slice();
         self.by_key.insert(order.key.clone(), order.arrival_number);
-        if has_dead_report(order) {
+        if order.has_dead_copy() {
             self.dead.insert(order.key.clone());
         }
         // A command "from the future" (a timestamp in milliseconds, say) was refused for that: it must not keep itself
@@ -65,6 +64,11 @@ impl Archive {
     /// The keys of all tombstones that are not below this one, in their order.
     pub(super) fn keys_from(&self, lowest: Key) -> impl Iterator<Item = &Key> {
         self.by_key.range(lowest..).map(|(key, _)| key)
+    }
+
+    /// The keys of those with a report in the dead letters, in their order.
+    pub(super) fn dead_keys(&self) -> impl Iterator<Item = &Key> {
+        self.dead.iter()
     }
 
     /// The record of a tombstone.

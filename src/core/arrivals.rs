@@ -103,6 +103,11 @@ impl Arrivals {
         self.in_flight.values().flatten().any(|flying| flying == parcel)
     }
 
+    /// What was published under this token.
+    pub(super) fn under_way(&self, token: Token) -> Option<&Parcel> {
+        self.in_flight.get(&token)?.as_ref()
+    }
+
     /// A message waits for the first commit, or for room.
     pub(super) fn holds_any(&self) -> bool {
         !self.held.is_empty()
@@ -274,7 +279,7 @@ impl Core {
             self.hold(tag, Wanted::Put(put), redelivered);
         } else if self.limit() == Limit::Full && !sabotage::is_out(Clause::R09ReserveKept) {
             // Not even a refusal can be kept: it stays with the broker until there is room (rule 9).
-            self.note(Level::Error, "reserve_full", format!("order {} waits at the broker", put.key));
+            self.note_of(&put.key, Level::Error, "reserve_full", format!("order {} waits at the broker", put.key));
             self.hold(tag, Wanted::Put(put), redelivered);
         } else {
             self.on_new_key(now, tag, put, redelivered);
@@ -294,6 +299,7 @@ impl Core {
             self.counters.conflicts += 1;
             self.keep_in_ring(now, 0, format!("order {} refused: conflict", put.key));
             // Until the first body is durable there is nothing that this one stands against.
+            self.trace_message(now, &put.key, "device.delivery.put with another body: refused, conflict".to_owned());
             let said = self.received(now, &put.key, &put.echo, ReceivedState::Refused(Reason::Conflict));
             self.when_durable(now, &put.key, After::Ack(tag));
             self.when_durable(now, &put.key, After::Received(said));
@@ -310,6 +316,7 @@ impl Core {
             order.drive_until_s = put.drive_until_s;
         }
         self.counters.duplicates += 1;
+        self.trace_message(now, &put.key, "device.delivery.put again: duplicate".to_owned());
         let said = self.received(now, &put.key, &put.echo, ReceivedState::Duplicate);
         self.when_durable(now, &put.key, After::Ack(tag));
         self.when_durable(now, &put.key, After::Received(said));
@@ -366,11 +373,12 @@ impl Core {
         }
         if let ReceivedState::Refused(reason) = state {
             self.counters.refused += 1;
-            self.note(Level::Warn, "refused", format!("order {}: {}", put.key, reason.as_str()));
+            self.note_of(&put.key, Level::Warn, "refused", format!("order {}: {}", put.key, reason.as_str()));
         } else {
             self.counters.accepted += 1;
-            self.note(Level::Info, "accepted", format!("order {}", put.key));
+            self.note_of(&put.key, Level::Info, "accepted", format!("order {}", put.key));
         }
+        self.trace_message(now, &put.key, format!("device.delivery.put: {}", state.as_str()));
         let said = self.received(now, &put.key, &put.echo, state);
         if sabotage::is_out(Clause::R00AckAfterDurable)
             || order.is_final() && sabotage::is_out(Clause::R09RefusalDurable)
@@ -441,6 +449,9 @@ impl Core {
 
     fn on_get(&mut self, now: Now, key: &Key) {
         let echo = Echo::default();
+        if self.orders.contains_key(key) || self.archive.record(key).is_some() {
+            self.trace_message(now, key, "device.delivery.get".to_owned());
+        }
         let state = if self.phase == Phase::Quarantine && !sabotage::is_out(Clause::R05UnavailableSaid) {
             ReceivedState::Unavailable
         } else if let Some(order) = self.orders.get(key) {

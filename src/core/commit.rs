@@ -96,6 +96,7 @@ impl Core {
 
     /// A record of any kind changed and somebody waits for it.
     pub(super) fn save_record(&mut self, key: RecordKey, after: impl IntoIterator<Item = After>) {
+        self.trace_saved(&key);
         self.commits.dirty.insert(key);
         self.commits.urgent = true;
         self.commits.waiting.extend(after);
@@ -120,6 +121,7 @@ impl Core {
 
     /// A record of any kind changed and nobody waits.
     pub(super) fn save_record_lazily(&mut self, now: Now, key: RecordKey) {
+        self.trace_saved(&key);
         self.commits.dirty.insert(key);
         let due = now.boot.plus_ms(LAZY_COMMIT_MS);
         self.commits.lazy_due.get_or_insert(due);
@@ -128,6 +130,12 @@ impl Core {
     /// The order is forgotten, with the next commit.
     pub(super) fn save_removal(&mut self, key: &Key) {
         self.commits.dirty.insert(RecordKey::Order(key.clone()));
+    }
+
+    /// A commit under way holds the order, or one that is about to begin.
+    pub(super) fn is_being_written(&self, key: &Key) -> bool {
+        let key = RecordKey::Order(key.clone());
+        self.commits.flying.as_ref().is_some_and(|flying| flying.keys.contains(&key))
     }
 
     /// Runs `after` once the order as it stands now is durable; at once when it is.

@@ -87,6 +87,11 @@ impl Line {
         self.active.as_ref().is_some_and(|a| a.key == *key)
     }
 
+    /// Whose unit is on it.
+    pub(super) fn active_key(&self) -> Option<&Key> {
+        self.active.as_ref().map(|active| &active.key)
+    }
+
     /// The order has an intent of which no byte was sent.
     pub(super) fn is_only_intended(&self, key: &Key) -> bool {
         self.active.as_ref().is_some_and(|a| a.key == *key && a.stage == Stage::Intended)
@@ -242,7 +247,12 @@ impl Core {
             () if sabotage::is_out(Clause::R21Patient) => now.boot,
             () => now.boot.plus_ms(self.board_wait_ms()),
         };
-        self.note(Info, "recovering", format!("order {key} unit {}: asking the board what became of it", unit + 1));
+        self.note_of(
+            &key,
+            Info,
+            "recovering",
+            format!("order {key} unit {}: asking the board what became of it", unit + 1),
+        );
         let (stage, durable, former) = (Stage::Recovering, true, None);
         self.line.active = Some(Active { key, unit, sequence, former, stage, durable, gives_up_at });
     }
@@ -523,7 +533,7 @@ impl Core {
         match order.not_taken(reason, waits_again) {
             Ok(()) => {
                 self.take_back_intent(active.former);
-                self.note(Warn, "not_taken", format!("order {}: {}", active.key, reason.as_str()));
+                self.note_of(&active.key, Warn, "not_taken", format!("order {}: {}", active.key, reason.as_str()));
                 self.after_unit(now, &active.key, None);
             }
             Err(error) => self.forbidden(&active.key, error),
@@ -542,7 +552,12 @@ impl Core {
                 {
                     self.lock_slot(now, turns.address, turns.slot);
                 }
-                self.note(Warn, "unknown", format!("order {} unit {}: {why}", active.key, active.unit + 1));
+                self.note_of(
+                    &active.key,
+                    Warn,
+                    "unknown",
+                    format!("order {} unit {}: {why}", active.key, active.unit + 1),
+                );
                 self.count_unit(now, self.slot_of_order(&active.key), None, UnitOutcome::Unknown);
                 self.after_unit(now, &active.key, None);
             }
@@ -550,7 +565,7 @@ impl Core {
         }
     }
 
-    fn lock_slot(&mut self, now: Now, address: Address, slot: Slot) {
+    pub(super) fn lock_slot(&mut self, now: Now, address: Address, slot: Slot) {
         if self.ledger.locked.len() < LOCKED_SLOTS_MAX {
             if self.ledger.locked.insert((address, slot)) {
                 self.tell_sale(now, (address, slot), false);
@@ -562,7 +577,7 @@ impl Core {
 
     fn tell_unit(&mut self, active: &Active, outcome: UnitOutcome) {
         let text = format!("order {} unit {}: {}", active.key, active.unit + 1, outcome.as_str());
-        self.note(Info, "unit", text);
+        self.note_of(&active.key, Info, "unit", text);
     }
 
     /// A unit has ended: the outcome goes into the next commit, with the next unit's intent where the board holds
@@ -589,7 +604,7 @@ impl Core {
         match order.refuse(reason) {
             Ok(()) => {
                 self.counters.refused += 1;
-                self.note(Warn, "refused", format!("order {key}: {}", reason.as_str()));
+                self.note_of(key, Warn, "refused", format!("order {key}: {}", reason.as_str()));
                 self.after_unit(now, key, None);
             }
             Err(error) => self.forbidden(key, error),
@@ -603,12 +618,31 @@ impl Core {
         }
     }
 
+    /// The last motor command at some address was this order's, and nothing shows yet that its motor stands (rule 16). A
+    /// board that is away is waited for as long as for any order.
+    pub(super) fn may_still_turn(&self, now: Now, key: &Key) -> bool {
+        let was_last = self.ledger.last_intents.values().any(|last| last.key == *key);
+        was_last
+            && match self.line.driver.state() {
+                LineState::Idle => false,
+                LineState::Busy | LineState::Held => true,
+                LineState::Closed | LineState::Settling => {
+                    self.line.away_since.is_none_or(|since| now.boot.since_ms(since) < self.board_wait_ms())
+                }
+            }
+    }
+
     /// The birth barrier: *unknown* without a turn (rule 6).
     pub(super) fn end_undriven(&mut self, now: Now, key: &Key) {
         let Some(order) = self.orders.get_mut(key) else { return };
         match order.never_drive() {
             Ok(()) => {
-                self.note(Warn, "birth_barrier", format!("order {key} is older than this journal: never driven"));
+                self.note_of(
+                    key,
+                    Warn,
+                    "birth_barrier",
+                    format!("order {key} is older than this journal: never driven"),
+                );
                 self.after_unit(now, key, None);
             }
             Err(error) => self.forbidden(key, error),
@@ -631,7 +665,7 @@ impl Core {
             };
             match corrected {
                 Ok(true) => {
-                    self.note(Warn, "correction", format!("order {}: {evidence:?}", last.key));
+                    self.note_of(&last.key, Warn, "correction", format!("order {}: {evidence:?}", last.key));
                     let now_is = UnitOutcome::from_evidence(evidence);
                     self.count_unit(now, self.slot_of_order(&last.key), Some(UnitOutcome::Unknown), now_is);
                     self.save(&last.key, [After::Release]);

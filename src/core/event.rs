@@ -2,6 +2,7 @@
 
 use super::books::BooksAct;
 use super::own::{Reply, SlotTest};
+use super::persons::Decision;
 use super::sale::{SaleChoice, Settle};
 use super::slots::SlotAct;
 use crate::board::driver::{Write, Written};
@@ -9,6 +10,8 @@ use crate::board::service::{Reading, Service, ServiceError};
 use crate::cloud::orders::Session;
 use crate::order::host::Host;
 use crate::order::instruction::Act;
+use crate::order::key::Key;
+use crate::order::motor::Slot;
 use crate::order::pickup::Digits;
 use crate::order::time::{BootMs, UnixMs};
 use bytes::Bytes;
@@ -227,12 +230,21 @@ pub enum Event {
     },
     /// A person did something about calls or differences; answered by [`Effect::Reply`].
     BooksAct {
+        /// Whose answer it is.
+        token: Token,
+        /// Who, as the kernel names them.
+        uid: u32,
+        /// What.
+        act: BooksAct,
+    },
+    /// A person decided about an order; answered by [`Effect::Reply`].
+    Decide {
         /// For the answer.
         token: Token,
         /// The user's number, as the kernel names it.
         uid: u32,
         /// What.
-        act: BooksAct,
+        decision: Decision,
     },
     /// What the system says of the controller; the answer to [`Effect::LookAtHost`].
     Host(Host),
@@ -373,6 +385,10 @@ pub struct Note {
     pub what: &'static str,
     /// For people.
     pub text: String,
+    /// The order that it is about, so that one key finds its whole story.
+    pub order: Option<Key>,
+    /// The slot of that order's goods.
+    pub slot: Option<Slot>,
 }
 
 /// How loud a note is.

@@ -19,6 +19,8 @@
 //! | `channel_test` | test vends that the platform wants |
 //! | `pickup` | pickup codes: kept, entered, used once |
 //! | `instructions` | what the platform wants beside vending, and the audit of it |
+//! | `letters` | the reports that are not taken, and the dead letters |
+//! | `persons` | what a person decides about an order in doubt, and about dead letters |
 //! | `platform` | what is asked of the cloud: is it paid, what time is it |
 //! | `sync` | what is asked after a result, until the cloud agrees |
 //! | `recover` | what happens when power returns |
@@ -34,6 +36,7 @@
 //! | `sale` | sales at the machine: from the choice of a slot to goods or money |
 //! | `slots` | what lies in the slots |
 //! | `status` | what a person may see |
+//! | `trace` | the course of each order, step by step |
 
 mod acts;
 mod archive;
@@ -49,11 +52,13 @@ pub mod event;
 mod gate;
 mod hours;
 mod instructions;
+mod letters;
 mod notify;
 mod outbox;
 mod own;
 mod pace;
 mod payments;
+mod persons;
 mod pickup;
 mod platform;
 mod quality;
@@ -65,6 +70,7 @@ mod sync;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod vends;
 mod waiting;
 
@@ -76,10 +82,12 @@ pub use calls::{CALLS_DEAD_MAX, CALLS_OPEN_MAX};
 pub use certificates::{CertificateLine, CertificateState, WARN_DAYS};
 pub use hours::HOURS_KEPT;
 pub use instructions::{AUDIT_KEPT, AuditLine, REFRESH_PAUSE_MS, REFUSAL_PAUSE_MS};
+pub use letters::{LETTERS_SHOWN_MAX, Letter, Letters};
 pub use notify::{NOTICES_OPEN_MAX, NotifySettings};
 pub use own::{PICKUP_WAIT_MS, Reply, SlotTest, TEST_WAIT_MS, TestLine};
 pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
 pub use payments::{FaultLine, FaultLines, PaymentSettings};
+pub use persons::{Decision, DecisionError, Verdict};
 pub use pickup::{CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS};
 pub use quality::{LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;
@@ -89,6 +97,7 @@ pub use sale::{
 pub use slots::{SlotAct, SlotError, SlotLine};
 pub use status::{DifferenceLine, OrderLine, Recent, ReportLine, Status, UnitLine};
 pub use telemetry::TelemetrySettings;
+pub use trace::{OrderStory, StepLine, TRACE_STEPS_MAX, TRACED_ORDERS_MAX};
 pub use vends::{VendCounts, VendHour};
 pub use waiting::Waiting;
 
@@ -301,6 +310,7 @@ pub struct Core {
     random: fastrand::Rng,
     counters: Counters,
     recent: VecDeque<Note>,
+    trace: trace::Trace,
 }
 
 /// So many notes are kept for `vend status`.
@@ -312,8 +322,10 @@ impl Core {
         if self.phase != Phase::Quarantine && self.failed.is_none() {
             self.watch_the_clock(now);
         }
+        self.trace_event(now, &event);
         self.take(now, event);
         self.go_on(now);
+        self.trace_step(now);
         out.append(&mut self.effects);
     }
 
@@ -348,6 +360,7 @@ impl Core {
             Event::SaleCancelled { token } => self.on_sale_cancelled(now, token),
             Event::SaleSettled { token, settle, uid } => self.on_sale_settled(now, token, &settle, uid),
             Event::BooksAct { token, uid, act } => self.on_books_act(now, token, uid, &act),
+            Event::Decide { token, uid, decision } => self.on_decision(now, token, uid, decision),
             Event::Host(host) => self.on_host(now, &host),
             Event::Fault { what, text } => self.note(Level::Error, what, text),
             Event::Stop => {
@@ -461,7 +474,17 @@ impl Core {
     }
 
     fn note(&mut self, level: Level, what: &'static str, text: String) {
-        let note = Note { level, what, text };
+        self.keep_note(Note { level, what, text, order: None, slot: None });
+    }
+
+    /// The same, about an order: whatever is logged of it can be found by its key.
+    fn note_of(&mut self, key: &Key, level: Level, what: &'static str, text: String) {
+        let slot = self.orders.get(key).and_then(|order| order.turns).map(|turns| turns.slot);
+        self.keep_note(Note { level, what, text, order: Some(key.clone()), slot });
+    }
+
+    fn keep_note(&mut self, note: Note) {
+        let level = note.level;
         if level >= Level::Info {
             if self.recent.len() >= RECENT_NOTES_MAX {
                 self.recent.pop_front();
@@ -473,7 +496,7 @@ impl Core {
 
     /// A change that the table of an order's life forbids was refused; nothing was changed.
     fn forbidden(&mut self, key: &Key, error: Forbidden) {
-        self.note(Level::Error, "forbidden", format!("order {key}: {error}"));
+        self.note_of(key, Level::Error, "forbidden", format!("order {key}: {error}"));
     }
 
     /// The wall time for bodies that a person or the cloud reads: trusted if possible.

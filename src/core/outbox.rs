@@ -133,6 +133,31 @@ impl Outbox {
         self.parked.range(lowest..).take_while(is_of_it).cloned().collect()
     }
 
+    /// What each copy of a report waits for that is not taken, in a stable word, and how long in ms if that is known.
+    pub(super) fn waits(&self, now: BootMs) -> BTreeMap<CopyId, (&'static str, Option<u64>)> {
+        let copy = |parcel: &Parcel| match parcel {
+            Parcel::Report(copy) => Some(copy.clone()),
+            Parcel::Call(_) => None,
+        };
+        let mut waits = BTreeMap::new();
+        let due = self.due.iter().map(|(at, parcel)| (parcel, "time", Some(at.since_ms(now))));
+        let host = self.hosts.values().flat_map(|host| &host.waiting).map(|parcel| (parcel, "host", None));
+        let parked = self.parked.iter().map(|parcel| (parcel, "earlier_report", None));
+        let broker = self.for_broker.iter().map(|parcel| (parcel, "broker", None));
+        let flying = self.in_flight.values().map(|(parcel, _)| (parcel, "answer", None));
+        for (parcel, what, ms) in due.chain(host).chain(parked).chain(broker).chain(flying) {
+            if let Some(copy) = copy(parcel) {
+                waits.insert(copy, (what, ms));
+            }
+        }
+        waits
+    }
+
+    /// What was sent under this token, and to which host.
+    pub(super) fn under_way(&self, token: Token) -> Option<(&Parcel, &str)> {
+        self.in_flight.get(&token).map(|(parcel, host)| (parcel, host.as_str()))
+    }
+
     fn is_under_way(&self, parcel: &Parcel) -> bool {
         self.in_flight.values().any(|(flying, _)| flying == parcel)
     }
@@ -381,6 +406,11 @@ impl Core {
         }
     }
 
+    /// What the report says, as it is POSTed.
+    pub(super) fn report_body(&self, order: &Order, report: &Report) -> Vec<u8> {
+        self.telling(order, report).http_body(&self.settings.mqtt_key)
+    }
+
     fn http_report(&self, order: &Order, report: &Report) -> Option<Request> {
         let telling = self.telling(order, report);
         Some(Request {
@@ -418,11 +448,12 @@ impl Core {
                 Err(failure) => failure.why.clone(),
             };
             let level = if failed { Level::Info } else { Level::Warn };
-            let (what, parcel) = match &parcel {
-                Parcel::Report(copy) => ("report_not_taken", format!("order {}", copy.key)),
-                Parcel::Call(number) => ("call_not_taken", format!("call {number}")),
-            };
-            self.note(level, what, format!("{parcel} at {host}: {why}"));
+            match &parcel {
+                Parcel::Report(CopyId { key, .. }) => {
+                    self.note_of(key, level, "report_not_taken", format!("order {key} at {host}: {why}"));
+                }
+                Parcel::Call(number) => self.note(level, "call_not_taken", format!("call {number} at {host}: {why}")),
+            }
         }
         if let (Parcel::Call(number), Err(failure)) = (&parcel, &answer) {
             self.log_fault(now, *number, Err(&failure.why));

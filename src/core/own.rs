@@ -6,8 +6,10 @@ use super::books::{Books, BooksError};
 use super::commit::After;
 use super::event::{Effect, Level, Token};
 use super::gate::Verdict;
+use super::persons::DecisionError;
 use super::sale::{SaleRefusal, SaleView};
 use super::slots::{SlotError, SlotLine};
+use super::status::OrderLine;
 use super::{Core, Phase};
 use crate::board::driver::{Address, LineState, Slot};
 use crate::board::service::ServiceError;
@@ -68,6 +70,8 @@ pub enum Reply {
     Sale(Result<Box<SaleView>, SaleRefusal>),
     /// A person did something about calls or differences: both after it, once that is durable.
     Books(Result<Books, BooksError>),
+    /// A person decided about an order: the order after it, once that is durable.
+    Decided(Result<Box<OrderLine>, DecisionError>),
 }
 
 /// Test vends.
@@ -113,7 +117,7 @@ impl Core {
         self.ledger.arrivals += 1;
         let order = Order::new(&put, self.ledger.arrivals, arrival);
         let (number, look_at) = (order.arrival_number, self.look_at(&order, now));
-        self.note(Level::Info, "own_order", format!("order {key}"));
+        self.note_of(&key, Level::Info, "own_order", format!("order {key}"));
         self.orders.insert(key.clone(), order);
         self.queue.push(number, key.clone(), look_at);
         // The intent, if the line is free, joins this very commit, as for any other order.

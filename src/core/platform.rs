@@ -235,7 +235,7 @@ impl Core {
                         RetryClass::Retry => false,
                     };
                     if is_denied {
-                        self.note(Level::Warn, "cloud_error", format!("order {key}: {error}"));
+                        self.note_of(key, Level::Warn, "cloud_error", format!("order {key}: {error}"));
                         return Meaning::Denied;
                     }
                     ("cloud_error", error.to_string())
@@ -243,7 +243,7 @@ impl Core {
             },
             Err(failure) => ("cloud_unreachable", failure.why),
         };
-        self.note(Level::Warn, what, format!("order {key}: {text}"));
+        self.note_of(key, Level::Warn, what, format!("order {key}: {text}"));
         Meaning::Nothing
     }
 

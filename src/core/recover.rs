@@ -20,6 +20,7 @@ use super::sale::Sales;
 use super::slots::Slots;
 use super::sync::Results;
 use super::telemetry::Telemetry;
+use super::trace::Trace;
 use super::vends::Vends;
 use super::{Core, Counters, Phase, Start};
 use crate::cloud::device::ReceivedState;
@@ -102,6 +103,7 @@ impl Core {
             random: fastrand::Rng::with_seed(settings.seed),
             counters: Counters::default(),
             recent: VecDeque::new(),
+            trace: Trace::default(),
             settings,
         };
         if let Some(why) = why {
@@ -112,6 +114,7 @@ impl Core {
             core.note(Level::Warn, "journal_new", "a new journal begins; older commands are not driven".to_owned());
         }
         core.take_stock(now, records, written);
+        core.trace.of_former_lives(core.ledger.arrivals);
         if mark.is_some() && written.is_none() && !sabotage::is_out(Clause::R00MarkBeginsHigh) {
             // From now on this mark counts: it must not call an older intent unwritten.
             core.effects.push(Effect::Mark(core.ledger.intents));
@@ -222,7 +225,12 @@ impl Core {
 
     /// The motor mark proves that not one byte of this unit's command was written: it is as if it had no intent.
     fn wait_again(&mut self, key: &Key, unit: usize) {
-        self.note(Level::Info, "not_written", format!("order {key} unit {}: nothing of it was written", unit + 1));
+        self.note_of(
+            key,
+            Level::Info,
+            "not_written",
+            format!("order {key} unit {}: nothing of it was written", unit + 1),
+        );
         let Some(order) = self.orders.get_mut(key) else { return };
         if let Err(error) = order.not_taken(Reason::BoardOffline, true) {
             self.forbidden(key, error);

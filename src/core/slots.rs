@@ -79,6 +79,13 @@ pub enum SlotAct {
     },
     /// Every slot whose capacity is known was filled.
     RestockAll,
+    /// Somebody wants it out of use until it is cleared.
+    Lock {
+        /// The driver board.
+        address: Address,
+        /// The slot on it.
+        slot: Slot,
+    },
     /// Somebody looked: it is well, and may be used.
     Clear {
         /// The driver board.
@@ -291,6 +298,15 @@ impl Core {
                 for (at, capacity) in full {
                     self.fill(now, at, capacity);
                 }
+            }
+            SlotAct::Lock { address, slot } => {
+                if !self.has_slot((address, slot)) {
+                    return Err(SlotError::NoSuchSlot);
+                }
+                self.lock_slot(now, address, slot);
+                self.save_ledger();
+                let text = format!("slot {} of board {}: by a person", slot.0, address.get());
+                self.note(Level::Info, "slot_locked", text);
             }
             SlotAct::Clear { address, slot } => {
                 if !self.has_slot((address, slot)) {

@@ -260,12 +260,12 @@ impl Core {
     /// What may mend a difference is done once more; nothing is ever undone, and nothing is driven (rule 47).
     fn mend(&mut self, now: Now, key: &Key, difference: Difference) {
         if difference.may_be_mended_by_the_report() && !sabotage::is_out(Clause::R47ReportRepeated) {
-            self.note(Level::Warn, "report_repeated", format!("order {key}: {}", difference.as_str()));
+            self.note_of(key, Level::Warn, "report_repeated", format!("order {key}: {}", difference.as_str()));
             self.repeat_result(now, key);
         }
         let subject = Subject::new("order", &key.order_id);
         if difference.may_be_mended_by_the_refund() && self.may_refund(key) && self.calls.settled(&subject) {
-            self.note(Level::Warn, "refund_repeated", format!("order {key}: {}", difference.as_str()));
+            self.note_of(key, Level::Warn, "refund_repeated", format!("order {key}: {}", difference.as_str()));
             self.refund(now, key);
         }
     }
@@ -273,7 +273,7 @@ impl Core {
     /// It stands for a person: raised, kept, shown, counted.
     fn differ(&mut self, now: Now, key: &Key, difference: Difference) {
         self.counters.differences += 1;
-        self.note(Level::Error, "order_differs", format!("order {key}: {}", difference.as_str()));
+        self.note_of(key, Level::Error, "order_differs", format!("order {key}: {}", difference.as_str()));
         self.set_sync(now, key, Sync::Differs(difference));
         self.results.end(key);
     }

@@ -47,16 +47,11 @@ impl Waiting {
                     receivers.extend(order.notify_url.as_deref().and_then(receiver_of));
                 }
             }
-            waiting.orders_dead += usize::from(has_dead_report(order));
+            waiting.orders_dead += usize::from(order.has_dead_copy());
         }
         waiting.receivers = receivers.into_iter().take(RECEIVERS_MAX).collect();
         waiting
     }
-}
-
-/// A report of it lies in the dead letters.
-pub(super) fn has_dead_report(order: &Order) -> bool {
-    order.reports.iter().any(|report| report.http.is_dead() || report.mqtt.is_dead())
 }
 
 /// Where a URL leads, without what only its receiver may know.

@@ -9,15 +9,15 @@
 
 use crate::board::service::{SERVICE_MS_MAX, ServiceError};
 use crate::control::{
-    Ask, Asked, Place, Refusal, Versioned, read_books_act, read_pickup, read_sale_choice, read_service, read_settle,
-    read_slot_act, read_test,
+    Ask, Asked, Place, Refusal, Told, Versioned, read_books_act, read_decision, read_key, read_log_level, read_pickup,
+    read_sale_choice, read_service, read_settle, read_slot_act, read_test,
 };
-use crate::core::{BooksError, SaleRefusal, SlotError};
+use crate::core::{BooksError, DecisionError, SaleRefusal, SlotError};
 use crate::io::http::single;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{Either, Full};
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use rustix::fs::Mode;
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -25,7 +25,9 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
@@ -110,13 +112,20 @@ pub struct Peer {
     may_act: bool,
     /// It waits for the board, which is not its fault.
     is_waiting: Cell<bool>,
+    /// It listens to what passes, for as long as it likes.
+    is_listening: Cell<bool>,
 }
 
 impl Peer {
     /// A client of this user, asking a daemon of that user.
     #[must_use]
     pub const fn new(uid: u32, daemon_uid: u32) -> Peer {
-        Peer { uid, may_act: uid == 0 || uid == daemon_uid, is_waiting: Cell::new(false) }
+        Peer {
+            uid,
+            may_act: uid == 0 || uid == daemon_uid,
+            is_waiting: Cell::new(false),
+            is_listening: Cell::new(false),
+        }
     }
 }
 
@@ -135,7 +144,10 @@ async fn client(stream: UnixStream, asks: mpsc::Sender<Asked>) {
     let mut conversation = std::pin::pin!(converse(stream, &peer, &asks));
     let mut ended = timeout(CLIENT_TIME, &mut conversation).await;
     if ended.is_err() && peer.is_waiting.get() {
-        ended = timeout(BOARD_TIME, conversation).await;
+        ended = timeout(BOARD_TIME, &mut conversation).await;
+    }
+    if ended.is_err() && peer.is_listening.get() {
+        ended = Ok(conversation.await);
     }
     match ended {
         Ok(Ok(())) => {}
@@ -156,7 +168,7 @@ pub async fn converse(
     single::converse(stream, HEAD_BYTES_MAX, |request| answer(request, peer, asks)).await
 }
 
-async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Asked>) -> Response<Full<Bytes>> {
+async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Asked>) -> Response<Telling> {
     let places = || Place::ALL.into_iter().filter(|place| place.path() == request.uri().path());
     let Some(place) = places().find(|place| request.method() == place.method()).or_else(|| places().next()) else {
         return refuse(StatusCode::NOT_FOUND, Refusal::of(format!("nothing is at {}", request.uri().path())));
@@ -171,6 +183,7 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
         }
         return response;
     }
+    let query = request.uri().query().map(str::to_owned);
     // Of a question that is all in its path the body is read and not used.
     let Some(body) = single::body(request.into_body(), BODY_BYTES_MAX).await else {
         let error = format!("a body may have {BODY_BYTES_MAX} bytes");
@@ -240,6 +253,30 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
             }
             Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
         },
+        Place::Reports => Ask::Reports,
+        Place::Frames => Ask::Frames,
+        Place::Messages => Ask::Messages,
+        Place::Log => match read_log_level(&body) {
+            Ok(level) if !peer.may_act => return refuse_to_act(peer, "log_level_refused", &level),
+            Ok(level) => {
+                tracing::warn!(what = "log_level", uid = peer.uid, "{level:?}");
+                Ask::Log(level)
+            }
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
+        },
+        Place::Order | Place::Report => match read_key(query.as_deref()) {
+            Ok(key) if place == Place::Order => Ask::Order(key),
+            Ok(key) => Ask::Report(key),
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
+        },
+        Place::Decide => match read_decision(&body) {
+            Ok(decision) if !peer.may_act => return refuse_to_act(peer, "decision_refused", &decision),
+            Ok(decision) => {
+                tracing::warn!(what = "decision", uid = peer.uid, order = %decision.key(), "{decision:?}");
+                Ask::Decide { uid: peer.uid, decision }
+            }
+            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
+        },
     };
     let (sender, document) = oneshot::channel();
     // For the board, or for the disk, which may be slow.
@@ -252,6 +289,7 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
             | Ask::SaleCancel
             | Ask::SaleSettle { .. }
             | Ask::BooksAct { .. }
+            | Ask::Decide { .. }
     ));
     let asked = asks.send(Asked { ask, answer: sender }).await;
     let answered = match asked {
@@ -260,17 +298,24 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
     };
     peer.is_waiting.set(false);
     match answered {
-        Some(Ok(document)) => response(StatusCode::OK, document),
+        Some(Ok(Told::Document(document))) => response(StatusCode::OK, document),
+        Some(Ok(Told::Stream(lines))) => {
+            peer.is_listening.set(true);
+            let mut response = Response::new(Either::Right(Lines(lines)));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+            response
+        }
         Some(Err(refusal)) => {
             let status = refusal.why.map(status_of).or(refusal.slot.map(status_at_slot));
             let status = status.or(refusal.sale.map(status_of_sale)).or(refusal.books.map(status_at_the_books));
+            let status = status.or(refusal.decision.map(status_about_order));
             refuse(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), refusal)
         }
         None => refuse(StatusCode::SERVICE_UNAVAILABLE, Refusal::of("the daemon is stopping".to_owned())),
     }
 }
 
-fn refuse_to_act(peer: &Peer, what: &'static str, act: &dyn std::fmt::Debug) -> Response<Full<Bytes>> {
+fn refuse_to_act(peer: &Peer, what: &'static str, act: &dyn std::fmt::Debug) -> Response<Telling> {
     tracing::warn!(what, uid = peer.uid, "{act:?}");
     let error = "what changes something at the machine is for root and the daemon's user";
     refuse(StatusCode::FORBIDDEN, Refusal::of(error.to_owned()))
@@ -313,13 +358,43 @@ const fn status_at_the_books(why: BooksError) -> StatusCode {
     }
 }
 
+const fn status_about_order(why: DecisionError) -> StatusCode {
+    match why {
+        DecisionError::NoSuchOrder => StatusCode::NOT_FOUND,
+        DecisionError::NotEnded
+        | DecisionError::NotInDoubt
+        | DecisionError::MayStillTurn
+        | DecisionError::NothingDead
+        | DecisionError::BeingWritten => StatusCode::CONFLICT,
+        DecisionError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
 #[allow(clippy::unwrap_used, reason = "a version and texts always have a JSON form")]
-fn refuse(status: StatusCode, refusal: Refusal) -> Response<Full<Bytes>> {
+fn refuse(status: StatusCode, refusal: Refusal) -> Response<Telling> {
     response(status, serde_json::to_vec(&Versioned::of(refusal)).unwrap())
 }
 
-fn response(status: StatusCode, document: Vec<u8>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(document));
+/// One document, or one a line.
+type Telling = Either<Full<Bytes>, Lines>;
+
+/// Lines as they come; it ends when nobody has any more.
+struct Lines(mpsc::Receiver<Vec<u8>>);
+
+impl Body for Lines {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(context).map(|line| line.map(|line| Ok(Frame::data(Bytes::from(line)))))
+    }
+}
+
+fn response(status: StatusCode, document: Vec<u8>) -> Response<Telling> {
+    let mut response = Response::new(Either::Left(Full::from(document)));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

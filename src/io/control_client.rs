@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::UnixStream;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// From connecting to the last byte. Longer than a daemon waits for clients that hang and were before us.
 const TIME_OUT: Duration = Duration::from_secs(10);
@@ -87,6 +88,7 @@ pub fn ask<T: DeserializeOwned>(socket: &Path, question: Ask) -> Result<T, AskEr
             | Ask::SaleCancel
             | Ask::SaleSettle { .. }
             | Ask::BooksAct { .. }
+            | Ask::Decide { .. }
     );
     let after = if waits { BOARD_TIME_OUT } else { TIME_OUT };
     let asked = async { tokio::time::timeout(after, exchange(socket, question)).await };
@@ -114,7 +116,67 @@ pub fn listener(socket: &Path) -> Option<u32> {
     u32::try_from(listener.pid.as_raw_nonzero().get()).ok()
 }
 
-async fn exchange(socket: &Path, question: Ask) -> Result<(StatusCode, Bytes), AskError> {
+/// How listening ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListeningEnded {
+    /// Ctrl-C.
+    Interrupted,
+    /// Whoever took the lines had enough.
+    Enough,
+    /// The daemon has ended.
+    Over,
+}
+
+/// Listens to the daemon at `socket`: hands out one document after the other until `take` says that it is enough,
+/// Ctrl-C, or the daemon's end.
+///
+/// # Errors
+/// See [`AskError`].
+pub fn listen<T: DeserializeOwned>(
+    socket: &Path,
+    question: Ask,
+    mut take: impl FnMut(T) -> io::Result<bool>,
+) -> Result<ListeningEnded, AskError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let unreadable = |why: String| AskError::Unreadable { socket: socket.to_owned(), why };
+        let (mut sender, connection) = connect(socket).await?;
+        let connection = tokio::spawn(connection);
+        let response = sender.send_request(request(socket, &question)?).await.map_err(|e| unreadable(e.to_string()))?;
+        let status = response.status();
+        let mut body = response.into_body();
+        if status != StatusCode::OK {
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|e| unreadable(e.to_string()))?;
+            let refusal: Result<Refusal, _> = serde_json::from_slice(&body.to_bytes());
+            let refusal = refusal.unwrap_or_else(|_| Refusal::of(status.to_string()));
+            return Err(AskError::Refused { status, refusal });
+        }
+        let mut waiting = Vec::new();
+        loop {
+            let frame = tokio::select! {
+                frame = body.frame() => frame,
+                _ = interrupt.recv() => return Ok(ListeningEnded::Interrupted),
+            };
+            let Some(Ok(frame)) = frame else { break };
+            waiting.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+            while let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = waiting.drain(..=end).collect();
+                let document = serde_json::from_slice(&line).map_err(|e| unreadable(e.to_string()))?;
+                if !take(document)? {
+                    return Ok(ListeningEnded::Enough);
+                }
+            }
+        }
+        connection.abort();
+        Ok(ListeningEnded::Over)
+    })
+}
+
+type Sender = http1::SendRequest<Full<Bytes>>;
+type Connection = http1::Connection<TokioIo<UnixStream>, Full<Bytes>>;
+
+async fn connect(socket: &Path) -> Result<(Sender, Connection), AskError> {
     let stream = UnixStream::connect(socket).await.map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
             AskError::NotRunning { socket: socket.to_owned(), source }
@@ -123,15 +185,24 @@ async fn exchange(socket: &Path, question: Ask) -> Result<(StatusCode, Bytes), A
         _ => AskError::Io(source),
     })?;
     let unreadable = |error: &dyn Error| AskError::Unreadable { socket: socket.to_owned(), why: error.to_string() };
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| unreadable(&e))?;
+    http1::handshake(TokioIo::new(stream)).await.map_err(|e| unreadable(&e))
+}
+
+fn request(socket: &Path, question: &Ask) -> Result<Request<Full<Bytes>>, AskError> {
+    let unreadable = |error: &dyn Error| AskError::Unreadable { socket: socket.to_owned(), why: error.to_string() };
     let body = question.body().map_err(|e| unreadable(&e))?;
-    let place = question.place();
-    let request = Request::builder()
-        .method(place.method())
-        .uri(place.path())
+    Request::builder()
+        .method(question.place().method())
+        .uri(question.path_and_query())
         .header(http::header::HOST, "vend")
         .body(Full::new(Bytes::from(body)))
-        .map_err(|e| unreadable(&e))?;
+        .map_err(|e| unreadable(&e))
+}
+
+async fn exchange(socket: &Path, question: Ask) -> Result<(StatusCode, Bytes), AskError> {
+    let unreadable = |error: &dyn Error| AskError::Unreadable { socket: socket.to_owned(), why: error.to_string() };
+    let (mut sender, connection) = connect(socket).await?;
+    let request = request(socket, &question)?;
     let asked = async {
         let response = sender.send_request(request).await.map_err(|e| unreadable(&e))?;
         let status = response.status();

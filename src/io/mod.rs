@@ -12,5 +12,6 @@ pub mod line;
 pub mod log;
 pub mod machine;
 pub mod mark;
+pub mod ports;
 pub mod systemd;
 pub mod web;

@@ -4,7 +4,7 @@
 //! and tried again.
 
 use crate::config::host::Host;
-use crate::control::{Ask, Asked, Refusal};
+use crate::control::{Ask, Asked, DocumentAnswer, Refusal, Told};
 use crate::io::http::single;
 use crate::web::access::Access;
 use crate::web::{self, Asking, Decision};
@@ -139,12 +139,12 @@ async fn answer(
 }
 
 /// The core's answers, in order; nothing when it takes no questions any more.
-async fn ask(wanted: Vec<Ask>, asks: &mpsc::Sender<Asked>) -> Option<Vec<crate::control::Answer>> {
+async fn ask(wanted: Vec<Ask>, asks: &mpsc::Sender<Asked>) -> Option<Vec<DocumentAnswer>> {
     let mut answers = Vec::new();
     for ask in wanted {
         let (sender, answer) = oneshot::channel();
         asks.send(Asked { ask, answer: sender }).await.ok()?;
-        answers.push(answer.await.ok()?);
+        answers.push(answer.await.ok()?.and_then(Told::document));
     }
     Some(answers)
 }

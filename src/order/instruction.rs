@@ -44,11 +44,15 @@ pub enum Kind {
     DifferenceAsked,
     /// A person took a difference on.
     DifferenceAccepted,
+    /// A person said what became of an order in doubt.
+    OrderResolved,
+    /// A person had dead letters sent again.
+    ReportRetried,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Reboot,
         Kind::Shutdown,
         Kind::Schedule,
@@ -61,6 +65,8 @@ impl Kind {
         Kind::CallDropped,
         Kind::DifferenceAsked,
         Kind::DifferenceAccepted,
+        Kind::OrderResolved,
+        Kind::ReportRetried,
     ];
 
     /// Its word, also in JSON.
@@ -79,6 +85,8 @@ impl Kind {
             Kind::CallDropped => "call_dropped",
             Kind::DifferenceAsked => "difference_asked",
             Kind::DifferenceAccepted => "difference_accepted",
+            Kind::OrderResolved => "order_resolved",
+            Kind::ReportRetried => "report_retried",
         }
     }
 
@@ -98,7 +106,9 @@ impl Kind {
             | Kind::CallRetried
             | Kind::CallDropped
             | Kind::DifferenceAsked
-            | Kind::DifferenceAccepted => None,
+            | Kind::DifferenceAccepted
+            | Kind::OrderResolved
+            | Kind::ReportRetried => None,
         }
     }
 

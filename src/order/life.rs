@@ -89,6 +89,8 @@ pub enum Event {
     LateEvidence,
     /// A person decided what became of it.
     PersonResolves,
+    /// A person has its dead letters sent again.
+    PersonRetries,
     /// The agent starts and finds the order so.
     PowerReturns,
     /// A copy of a report was tried and not taken.
@@ -103,7 +105,7 @@ pub enum Event {
 
 impl Event {
     /// All of them.
-    pub const ALL: [Event; 15] = [
+    pub const ALL: [Event; 16] = [
         Event::Command,
         Event::OtherBody,
         Event::Get,
@@ -114,6 +116,7 @@ impl Event {
         Event::Unproven,
         Event::LateEvidence,
         Event::PersonResolves,
+        Event::PersonRetries,
         Event::PowerReturns,
         Event::AttemptFailed,
         Event::CopiesSettled,
@@ -188,8 +191,13 @@ pub const fn step(state: State, event: Event) -> Step {
         (S::Intent, E::PersonResolves) => Never("the board is still being asked; it ends by itself within its bound"),
         (S::Accepted, E::PersonResolves) => Never("it is not in doubt; it will be driven or expire"),
         (_, E::PersonResolves) => {
-            To(&[S::Outcome], "a person's word replaces unknown: a report with the next sequence")
+            To(&[S::Outcome, S::Reported], "a person's word replaces unknown: a report with the next sequence")
         }
+        (S::Accepted | S::Intent, E::PersonRetries) => Never("it has no dead letter"),
+        (_, E::PersonRetries) => To(
+            &[S::Outcome, S::Reported],
+            "what was refused for good is tried anew, under the same sequence, with the same body",
+        ),
 
         (S::Accepted, E::PowerReturns) => Stay("queued again under all checks; `received` accepted again"),
         (S::Intent, E::PowerReturns) => {
@@ -488,6 +496,48 @@ impl Order {
         Ok(true)
     }
 
+    /// A person says what became of every unit that ended unknown; nothing corrects it afterwards (rules 24, 60). The
+    /// units that it was about, by index.
+    ///
+    /// # Errors
+    /// When the table forbids it.
+    pub fn resolve(&mut self, outcome: UnitOutcome) -> Result<Vec<usize>, Forbidden> {
+        self.permit(Event::PersonResolves)?;
+        let mut resolved = Vec::new();
+        for (k, unit) in self.units.iter_mut().enumerate() {
+            if *unit == Unit::Done(UnitOutcome::Unknown) {
+                *unit = Unit::Done(outcome);
+                resolved.push(k);
+            }
+        }
+        self.resolved_by_person = true;
+        Ok(resolved)
+    }
+
+    /// A person has every dead copy sent again, with as many tries as the first time (rule 61). How many there were.
+    ///
+    /// # Errors
+    /// When the table forbids it.
+    pub fn retry(&mut self) -> Result<usize, Forbidden> {
+        self.permit(Event::PersonRetries)?;
+        let copies = self.reports.iter_mut().flat_map(|report| [&mut report.http, &mut report.mqtt]);
+        let mut retried = 0;
+        for copy in copies.filter(|copy| copy.is_dead()) {
+            *copy = Copy::fresh();
+            retried += 1;
+        }
+        if retried > 0 {
+            self.shrunk = false;
+        }
+        Ok(retried)
+    }
+
+    /// A copy of a report lies in the dead letters.
+    #[must_use]
+    pub fn has_dead_copy(&self) -> bool {
+        self.reports.iter().any(|report| report.http.is_dead() || report.mqtt.is_dead())
+    }
+
     /// After a unit that was not dispensed the rest are refused (rule 23). Whether all units have now ended.
     fn end_next_unit(&mut self, outcome: UnitOutcome) {
         let next = self.units.iter().position(|u| !matches!(u, Unit::Done(_)));
@@ -534,7 +584,7 @@ impl Order {
     pub fn shrink(&mut self) -> Result<(), Forbidden> {
         self.permit(Event::Shrunk)?;
         self.shrunk = true;
-        let dead = self.reports.iter().any(|r| r.http.is_dead());
+        let dead = self.has_dead_copy();
         let unknown = self.outcomes().contains(&UnitOutcome::Unknown);
         if !dead && !unknown {
             self.notify_url = None;
@@ -639,7 +689,7 @@ mod tests {
         ended.board_outcome(FELL).unwrap();
         ended.write_report(0);
         type Change = fn(&mut Order) -> Result<(), Forbidden>;
-        let changes: [(Event, Change); 7] = [
+        let changes: [(Event, Change); 9] = [
             (Event::Drive, |o| o.intend(intent()).map(drop)),
             (Event::Refuse, |o| o.refuse(Reason::Expired)),
             (Event::BoardOutcome, |o| o.board_outcome(FELL).map(drop)),
@@ -647,6 +697,8 @@ mod tests {
             (Event::Unproven, Order::unproven),
             (Event::LateEvidence, |o| o.late_evidence(0, FELL).map(drop)),
             (Event::Shrunk, Order::shrink),
+            (Event::PersonResolves, |o| o.resolve(UnitOutcome::DispensedUnverified).map(drop)),
+            (Event::PersonRetries, |o| o.retry().map(drop)),
         ];
         for order in [waiting, on_line, ended] {
             for (event, change) in changes {

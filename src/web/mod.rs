@@ -11,7 +11,7 @@ pub mod screen;
 pub mod texts;
 
 use crate::config::host::Host;
-use crate::control::{Answer, Ask, CurrentSale, Orders, Refusal, Slots, Versioned, read_sale_choice};
+use crate::control::{Ask, CurrentSale, DocumentAnswer, Orders, Refusal, Slots, Versioned, read_sale_choice};
 use crate::core::Status;
 use access::{Access, Audience};
 use http::header::{
@@ -158,7 +158,7 @@ pub fn decide(access: &Access, asking: &Asking<'_>) -> Decision {
 impl Rendering {
     /// The answer to a client, made of the core's answers to the questions of [`decide`], in their order.
     #[must_use]
-    pub fn of(self, answers: Vec<Answer>) -> Response<Vec<u8>> {
+    pub fn of(self, answers: Vec<DocumentAnswer>) -> Response<Vec<u8>> {
         let documents: Vec<Vec<u8>> = match answers.into_iter().collect() {
             Ok(documents) => documents,
             Err(refusal) => {

@@ -11,7 +11,7 @@ use tokio::task::LocalSet;
 use vend::config::credentials::Secret;
 use vend::config::file::WebTokenFor;
 use vend::config::host::Host;
-use vend::control::{Ask, Asked, Place, Refusal};
+use vend::control::{Ask, Asked, Place, Refusal, Told};
 use vend::core::SaleRefusal;
 use vend::io::web::accept;
 use vend::order::sale::{State, Why};
@@ -148,7 +148,7 @@ impl Source {
                 let access = Rc::new(access);
                 let answering = async {
                     while let Some(Asked { ask, answer }) = asked.recv().await {
-                        let _ = answer.send(core.lock().unwrap().answer(ask));
+                        let _ = answer.send(core.lock().unwrap().answer(ask).map(Told::Document));
                     }
                 };
                 tokio::select! {

@@ -50,13 +50,11 @@ fn check(id: &str) -> Result<Check, String> {
 /// # Errors
 /// The system gives no runtime, or standard output takes no more.
 pub fn run(args: &DoctorArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
-    let left_out: BTreeSet<Check> = args.skip.iter().copied().collect();
-    let asked_for = if args.only.is_empty() { Check::ALL.to_vec() } else { args.only.clone() };
-    let wanted: BTreeSet<Check> = asked_for.into_iter().filter(|check| !left_out.contains(check)).collect();
     if args.list {
-        return list(&wanted, out);
+        return list(&wanted(args).0, out);
     }
     let shows = !out.is_json() && std::io::stderr().is_terminal();
+    let (wanted, left_out) = wanted(args);
     let report = report(&args.place, args.socket.as_deref(), &wanted, &left_out, shows.then_some(out.lang))?;
     if out.is_json() {
         out.json(&report)?;
@@ -64,6 +62,13 @@ pub fn run(args: &DoctorArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
         show(&report, out)?;
     }
     Ok(exit(&report, args.strict))
+}
+
+/// The checks that are wanted, and those that are left out.
+fn wanted(args: &DoctorArgs) -> (BTreeSet<Check>, BTreeSet<Check>) {
+    let left_out: BTreeSet<Check> = args.skip.iter().copied().collect();
+    let asked_for = if args.only.is_empty() { Check::ALL.to_vec() } else { args.only.clone() };
+    (asked_for.into_iter().filter(|check| !left_out.contains(check)).collect(), left_out)
 }
 
 /// Looks, and judges the wanted checks. The progress is shown on standard error in a language, or not at all.

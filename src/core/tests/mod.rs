@@ -14,6 +14,7 @@ mod matrix;
 mod missed;
 mod notify;
 mod payments;
+mod persons;
 mod pickup;
 mod review;
 mod rules;

@@ -27,7 +27,7 @@ impl World {
             Reply::Sale(_) => None,
             Reply::Slots(Ok(_)) => Some("Ok(())".to_owned()),
             Reply::Slots(Err(error)) => Some(format!("Err({error:?})")),
-            Reply::Entered(_) | Reply::Testing(_) | Reply::Books(_) => None,
+            Reply::Entered(_) | Reply::Testing(_) | Reply::Books(_) | Reply::Decided(_) => None,
         });
         answers.collect()
     }
@@ -229,4 +229,19 @@ fn a_product_in_several_slots_is_found_where_it_is_best_sold() {
     w.restart();
     let found: Vec<u16> = w.core.slots_of_product(ProductId(20)).into_iter().map(|(_, slot)| slot.0).collect();
     assert_eq!((found, w.core.slots_of_product(ProductId(21))), (vec![6, 8, 5, 7], vec![]));
+}
+
+#[test]
+fn a_slot_that_a_person_locked_is_refused_until_it_is_cleared_also_after_a_restart() {
+    let mut w = filled();
+    w.act(SlotAct::Lock { address: address(), slot: Slot(5) });
+    w.act(SlotAct::Lock { address: address(), slot: Slot(9_999) });
+    assert_eq!(w.answers()[1..], ["Ok(())", "Err(NoSuchSlot)"]);
+    w.restart();
+    w.deliver(&w.put("1", "1"));
+    assert_eq!((w.driven(), w.outcome_on_disk("1", "1")), (0, vec!["refused".to_owned()]));
+    assert!(w.slot(5).locked);
+    w.act(SlotAct::Clear { address: address(), slot: Slot(5) });
+    w.deliver(&w.put("2", "1"));
+    assert_eq!(w.driven(), 1);
 }

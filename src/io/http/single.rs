@@ -2,8 +2,8 @@
 //! one, so that whoever holds a place holds it for one answer.
 
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -15,11 +15,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 ///
 /// # Errors
 /// When the bytes are no HTTP/1.1, or stop half-way. A head above `head_bytes_max` is answered with 431.
-pub async fn converse<F: Future<Output = Response<Full<Bytes>>>>(
+pub async fn converse<B, F>(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     head_bytes_max: usize,
     answer: impl Fn(Request<Incoming>) -> F,
-) -> Result<(), hyper::Error> {
+) -> Result<(), hyper::Error>
+where
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    F: Future<Output = Response<B>>,
+{
     let service = service_fn(|request| {
         let answer = answer(request);
         async move { Ok::<_, Infallible>(answer.await) }

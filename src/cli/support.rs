@@ -1,0 +1,291 @@
+//! `vend support bundle`: one file for whoever helps from afar. It holds no secret.
+
+use super::ConfigArgs;
+use super::doctor;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::lang::Lang;
+use super::output::Output;
+use super::status::SocketArgs;
+use crate::config::Config;
+use crate::config::credentials::{Credentials, Secret};
+use crate::control::{Ask, Audit, LastTest, Orders, Slots, Versioned};
+use crate::core::{Letters, Status};
+use crate::doctor::Check;
+use crate::io::clock::Clock;
+use crate::io::control_client::{self, AskError};
+use crate::io::ports;
+use clap::{Args, Subcommand};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Lines of the system's journal: an hour of a busy machine, a week of a quiet one.
+const LOG_LINES: &str = "5000";
+/// Most bytes of one part; what is longer is cut, the newest stays.
+const PART_BYTES_MAX: usize = 4 << 20;
+/// Bytes of a block of tar, and of a header (POSIX ustar).
+const BLOCK_BYTES: usize = 512;
+/// What stands in place of a secret.
+const MASK: &str = "***";
+/// Shorter texts are no secrets: masking them would leave nothing to read.
+const SECRET_BYTES_MIN: usize = 3;
+
+/// What to do for support.
+#[derive(Debug, Clone, Subcommand)]
+pub enum SupportCommand {
+    /// Pack status, orders, configuration without secrets, versions and log; prints the file's path only
+    Bundle(BundleArgs),
+}
+
+/// Arguments of `vend support bundle`.
+#[derive(Debug, Clone, Args)]
+pub struct BundleArgs {
+    /// The file to write
+    #[arg(id = "bundle_output", long = "output", value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where configuration and secrets are; secrets are read to be masked wherever they stand.
+    #[command(flatten)]
+    pub place: ConfigArgs,
+    /// The daemon.
+    #[command(flatten)]
+    pub socket: SocketArgs,
+}
+
+/// Runs `vend support …`.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn run(command: &SupportCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    let SupportCommand::Bundle(args) = command;
+    let now_s = Clock::new().now().wall.seconds();
+    let path = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("vend-support-{now_s}.tar.gz")));
+    let parts = gather(args);
+    let bytes = pack(&parts, now_s)?;
+    // It tells much of the machine, if no secret.
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    written.and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all())).map_err(|error| {
+        let exit = match error.kind() {
+            io::ErrorKind::PermissionDenied => Exit::NoPermission,
+            io::ErrorKind::AlreadyExists => Exit::Refused,
+            _ => Exit::Failed,
+        };
+        let shown = path.display();
+        Failure::told(exit, format!("{shown}: {error}"), format!("{shown}：{error}"))
+    })?;
+    out.line(&path.display().to_string())?;
+    Ok(Exit::Done)
+}
+
+/// A file in the bundle.
+#[derive(Debug, PartialEq, Eq)]
+struct Part {
+    name: String,
+    text: String,
+}
+
+/// Everything that can be had. What cannot says why in its own file.
+fn gather(args: &BundleArgs) -> Vec<Part> {
+    let socket = &args.socket.socket;
+    let mut parts = vec![
+        asked::<Status>(socket, "status.json", Ask::Status),
+        asked::<Orders>(socket, "orders.json", Ask::Orders),
+        asked::<Letters>(socket, "reports.json", Ask::Reports),
+        asked::<Slots>(socket, "slots.json", Ask::Slots),
+        asked::<Audit>(socket, "audit.json", Ask::Audit),
+        asked::<LastTest>(socket, "last-test.json", Ask::LastTest),
+    ];
+    let json = |value: &dyn Fn() -> serde_json::Result<String>| value().map_err(|error| error.to_string());
+    parts.push(part("ports.json", json(&|| serde_json::to_string_pretty(&ports::list()))));
+    let loaded = Config::load(&args.place.config);
+    let effective = loaded
+        .as_ref()
+        .map_err(|error| error.text().en)
+        .and_then(|loaded| loaded.effective.to_toml().map_err(|error| error.to_string()));
+    parts.push(part("configuration.toml", effective));
+    parts.push(part("doctor.json", findings(args)));
+    parts.push(part("versions.txt", Ok(versions())));
+    parts.push(part("log.txt", log()));
+    let credentials = loaded
+        .as_ref()
+        .ok()
+        .and_then(|loaded| Credentials::load(args.place.credentials.as_deref(), &loaded.config).ok());
+    let secrets = secrets(credentials.as_ref());
+    for part in &mut parts {
+        part.text = mask(&part.text, &secrets);
+    }
+    parts
+}
+
+fn asked<T: Serialize + DeserializeOwned>(socket: &Path, name: &str, ask: Ask) -> Part {
+    let answer: Result<T, AskError> = control_client::ask(socket, ask);
+    let text = answer
+        .map_err(|error| error.to_string())
+        .and_then(|document| serde_json::to_string_pretty(&Versioned::of(document)).map_err(|error| error.to_string()));
+    part(name, text)
+}
+
+fn part(name: &str, text: Result<String, String>) -> Part {
+    match text {
+        Ok(text) => Part { name: name.to_owned(), text: newest(text) },
+        Err(why) => Part { name: format!("{name}.missing.txt"), text: format!("{why}\n") },
+    }
+}
+
+/// The end of a text that is too long, cut between characters.
+fn newest(text: String) -> String {
+    let from = text.len().saturating_sub(PART_BYTES_MAX);
+    let from = (from..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    if from == 0 { text } else { text[from..].to_owned() }
+}
+
+/// What the doctor finds now.
+fn findings(args: &BundleArgs) -> Result<String, String> {
+    let wanted = Check::ALL.into_iter().collect();
+    let report = doctor::report(&args.place, Some(&args.socket.socket), &wanted, &BTreeSet::new(), None)
+        .map_err(|failure| failure.text(Lang::En).unwrap_or_default())?;
+    serde_json::to_string_pretty(&Versioned::of(report)).map_err(|error| error.to_string())
+}
+
+fn versions() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_else(|error| format!("{path}: {error}\n"));
+    let vend = env!("CARGO_PKG_VERSION");
+    format!("vend {vend}\n{}{}{}", read("/proc/version"), read("/etc/os-release"), read("/proc/uptime"))
+}
+
+fn log() -> Result<String, String> {
+    let told = Command::new("journalctl").args(["--unit=vend", "--no-pager", "--lines", LOG_LINES]).output();
+    match told {
+        Ok(told) if told.status.success() => Ok(String::from_utf8_lossy(&told.stdout).into_owned()),
+        Ok(told) => Err(String::from_utf8_lossy(&told.stderr).into_owned()),
+        Err(error) => Err(format!("journalctl: {error}")),
+    }
+}
+
+/// Every secret that is known here.
+fn secrets(credentials: Option<&Credentials>) -> Vec<String> {
+    let all =
+        credentials.map(|all| [&all.app_secret, &all.app_key, &all.mqtt_password, &all.sale_session, &all.web_token]);
+    let revealed = all.into_iter().flatten().flatten().map(Secret::reveal).map(str::to_owned);
+    revealed.filter(|secret| secret.len() >= SECRET_BYTES_MIN).collect()
+}
+
+/// The text without secrets, and without what stands behind a `?` or before an `@` in a URL: both may be some.
+fn mask(text: &str, secrets: &[String]) -> String {
+    let mut masked = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), MASK));
+    let mut from = 0;
+    while let Some(at) = masked[from..].find("://").map(|at| from + at + "://".len()) {
+        let rest = &masked[at..];
+        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ')')).unwrap_or(rest.len());
+        let url = &rest[..end];
+        let user_end = url.split('/').next().and_then(|authority| authority.rfind('@')).map_or(0, |at| at + 1);
+        let query = url.find('?').map_or(end, |at| at + 1);
+        let mut safe = String::new();
+        if user_end > 0 {
+            safe.push_str(MASK);
+            safe.push('@');
+        }
+        safe.push_str(&url[user_end.min(query)..query]);
+        if query < end {
+            safe.push_str(MASK);
+        }
+        masked.replace_range(at..at + end, &safe);
+        from = at + safe.len();
+    }
+    masked
+}
+
+/// A gzipped tar of all parts.
+fn pack(parts: &[Part], now_s: u64) -> io::Result<Vec<u8>> {
+    let mut tar = Vec::new();
+    for part in parts {
+        tar.extend(header(&format!("vend-support/{}", part.name), part.text.len(), now_s));
+        tar.extend(part.text.as_bytes());
+        tar.resize(tar.len().next_multiple_of(BLOCK_BYTES), 0);
+    }
+    // Two empty blocks are the end.
+    tar.resize(tar.len() + 2 * BLOCK_BYTES, 0);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(&tar)?;
+    gzip.finish()
+}
+
+/// The header of a file (POSIX ustar): fields of fixed places, numbers in octal digits.
+fn header(name: &str, bytes: usize, now_s: u64) -> [u8; BLOCK_BYTES] {
+    let mut header = [0; BLOCK_BYTES];
+    let mut put = |at: usize, text: &str| {
+        for (place, byte) in header.iter_mut().skip(at).zip(text.bytes()) {
+            *place = byte;
+        }
+    };
+    // name, mode, uid, gid, size, mtime, checksum as blanks, type, magic and version.
+    for (at, text) in [
+        (0, name),
+        (100, "0000600"),
+        (108, "0000000"),
+        (116, "0000000"),
+        (124, &format!("{bytes:011o}")),
+        (136, &format!("{now_s:011o}")),
+        (148, "        "),
+        (156, "0"),
+        (257, "ustar"),
+        (263, "00"),
+    ] {
+        put(at, text);
+    }
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    for (place, byte) in header.iter_mut().skip(148).zip(format!("{sum:06o}\0 ").bytes()) {
+        *place = byte;
+    }
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_and_what_may_be_one_in_a_url_are_masked() {
+        let secrets = ["s3cret-9".to_owned()];
+        for (text, masked) in [
+            ("password s3cret-9!", "password ***!"),
+            ("\"https://shop.example/x?token=1\",", "\"https://shop.example/x?***\","),
+            ("mqtts://user:pass@host:8883 and more", "mqtts://***@host:8883 and more"),
+            ("https://a/b@c https://d?e", "https://a/b@c https://d?***"),
+            ("://", "://"),
+        ] {
+            assert_eq!(mask(text, &secrets), masked);
+        }
+    }
+
+    #[test]
+    fn tar_itself_reads_what_is_packed() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = [
+            Part { name: "status.json".to_owned(), text: "x".repeat(1_000) },
+            Part { name: "empty.txt".to_owned(), text: String::new() },
+        ];
+        let file = folder.path().join("bundle.tar.gz");
+        fs::write(&file, pack(&parts, 1_714_373_690).unwrap()).unwrap();
+        let told = Command::new("tar").args(["-tzvf"]).arg(&file).output().unwrap();
+        assert!(told.status.success(), "{told:?}");
+        let told = String::from_utf8(told.stdout).unwrap();
+        assert!(told.contains("1000") && told.contains("vend-support/status.json"), "{told}");
+        assert_eq!(told.lines().count(), 2, "{told}");
+        let text = Command::new("tar").args(["-xzOf"]).arg(&file).arg("vend-support/status.json").output().unwrap();
+        assert_eq!(text.stdout, parts[0].text.as_bytes());
+    }
+
+    #[test]
+    fn a_long_part_keeps_its_end() {
+        let text = newest(format!("{}可end", "x".repeat(PART_BYTES_MAX)));
+        assert!(text.len() <= PART_BYTES_MAX && text.ends_with("可end"));
+    }
+}
