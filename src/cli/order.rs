@@ -9,7 +9,6 @@ use super::status::SocketArgs;
 use crate::control::{Ask, Orders};
 use crate::core::{OrderLine, ReportLine, UnitLine};
 use crate::io::control_client;
-use crate::order::key::{Id, Key};
 use clap::{Args, Subcommand};
 
 /// What to do with orders.

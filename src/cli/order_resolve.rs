@@ -3,7 +3,7 @@
 use super::ask_person::{ask, can_ask};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::order::{read_key, table};
+use super::order::table;
 use super::output::{Output, OutputArgs};
 use super::status::SocketArgs;
 use crate::control::Ask;

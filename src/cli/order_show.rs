@@ -3,7 +3,6 @@
 use super::exit::Exit;
 use super::failure::Failure;
 use super::lang::Lang;
-use super::order::read_key;
 use super::output::{Output, OutputArgs};
 use super::status::SocketArgs;
 use crate::control::Ask;
