@@ -1,6 +1,7 @@
 //! The three other order clouds over the real HTTP client: each verb of the interface, each fault of the transport and
 //! of the answers, with and without TLS.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says by panicking what is wrong")]
+#![allow(clippy::disallowed_methods, reason = "deadlines of tests, and the wall clock of the stand-ins")]
 
 mod common;
 
