@@ -7,13 +7,15 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Whatever the browser does takes less, on a machine that builds something beside it.
 const GENEROUS: Duration = Duration::from_secs(60);
 /// Between two looks at a page.
 const LOOK_EVERY: Duration = Duration::from_millis(30);
+/// 60 s of looks.
+const LOOKS_MAX: u32 = 2_000;
 /// What keeps it from doing anything but what it is told, and lets it run as root and without a screen.
 const FLAGS: [&str; 13] = [
     "--headless",
@@ -134,17 +136,18 @@ impl Browser {
 
     /// Looks until an expression says true.
     pub fn wait(&mut self, expression: &str) {
-        let began = Instant::now();
+        let mut looks = 0;
         // While a page is loaded anew there is nothing to look at.
         while self.eval(&format!("(() => {{ try {{ return Boolean({expression}) }} catch {{ return false }} }})()"))
             != true
         {
             assert!(
-                began.elapsed() < GENEROUS,
+                looks < LOOKS_MAX,
                 "in vain: {expression}\n{}\n{:?}",
                 self.eval("document.body?.innerText"),
                 self.complaints
             );
+            looks += 1;
             std::thread::sleep(LOOK_EVERY);
         }
     }
