@@ -96,6 +96,9 @@ pub fn settings() -> Settings {
         lock_slot_after_unknown: false,
         trust_system_clock: false,
         session_expiry_s: 604_800,
+        sale: None,
+        notify: None,
+        payments: None,
         allow: Default::default(),
         boot_id: BootId([1; 16]),
         seed: 7,
@@ -108,7 +111,7 @@ fn answer(is_taken: bool) -> Result<HttpAnswer, HttpFailure> {
     if !is_taken {
         return Err(HttpFailure { kind: FailureKind::NoAnswer, why: "nobody is there".to_owned() });
     }
-    Ok(HttpAnswer { status: 204, date: None, retry_after_s: None, body: Vec::new() })
+    Ok(HttpAnswer { status: 204, date: None, retry_after_s: None, session: None, body: Vec::new() })
 }
 
 pub fn profile(name: &str) -> Profile {
