@@ -44,7 +44,7 @@ fn request(said: &[u8]) {
             let mut asked = Vec::new();
             while let Some(Asked { ask, answer }) = asks.recv().await {
                 asked.push(ask);
-                let _ = answer.send(Ok(DOCUMENT.to_vec()));
+                let _ = answer.send(Ok(vend::control::Told::Document(DOCUMENT.to_vec())));
             }
             asked
         };
