@@ -197,7 +197,7 @@ mod tests {
             let is_dark = |x: usize, y: usize| match lines[y / 2][x] {
                 '█' => false,
                 '▀' => y % 2 == 1,
-                '▄' => y % 2 == 0,
+                '▄' => y.is_multiple_of(2),
                 ' ' => true,
                 other => panic!("{other:?}"),
             };

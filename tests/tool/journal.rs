@@ -252,6 +252,7 @@ fn a_journal_of_a_newer_vend_is_left_as_it_is_and_says_so() {
 fn a_copied_journal_drives_nothing_until_a_person_says_that_it_belongs_here() {
     let machine = Machine::new();
     // The daemon goes by the system's clock: a command of a moment ago waits for its board.
+    #[allow(clippy::disallowed_methods, reason = "the daemon that is tested reads the same clock")]
     let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let waits = order_issued_at(now_s - 1, 1, 1);
     let puts = vec![(waits.key.to_bytes(), encode_order(&waits).unwrap())];
