@@ -330,7 +330,8 @@ impl<'p> Stage<'p> {
         self.outside.hold_against_the_slots(&self.disk.beneath().slots)?;
         self.judge_sales()?;
         self.judge.judge_codes(&self.codes_at_the_end())?;
-        self.outside.hold_against_the_notices(self.judge.acknowledged_keys(), &self.disk.beneath().calls)?;
+        let calls = &self.disk.beneath().calls;
+        self.outside.hold_against_the_notices(self.judge.acknowledged_keys(), calls, self.first_life > 0)?;
         self.judge.judge(&self.placed, self.plan.refund_failed, &self.outside.refunded(&self.placed))?;
         self.hold_against_the_books()
     }
