@@ -181,6 +181,8 @@ impl SimCloud {
         let to = NewStatus::ALL.into_iter().find(|to| Some(to.as_str()) == status).ok_or(BAD_FORM)?;
         match (OrderStatus::parse(&order.status), to) {
             (OrderStatus::Success | OrderStatus::PickupCode, NewStatus::Paid) => return Err(ORDER_PAID),
+            // No document says it; but who closes what was paid meanwhile would lose the money without a word.
+            (OrderStatus::Success, NewStatus::Closed) => return Err(ORDER_PAID),
             (OrderStatus::TimedOut, _) => return Err(ORDER_EXPIRED),
             (OrderStatus::Refund | OrderStatus::Closed | OrderStatus::Revoked, _) => return Err(ORDER_STATUS),
             _ => {}
