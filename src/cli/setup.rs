@@ -36,7 +36,7 @@ pub struct SetupArgs {
     /// The directory with the secrets; "credentials" beside the configuration unless given
     #[arg(long, value_name = "DIR")]
     pub credentials: Option<PathBuf>,
-    /// Take keys from this file, written like the configuration, and secrets from its section [secrets]
+    /// Take keys from this file, written like the configuration, and secrets from its section `secrets`
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
     /// The machine's number on the platform, 8 digits

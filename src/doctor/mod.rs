@@ -1,6 +1,6 @@
 //! `vend doctor`: what is wrong with this machine, and what a technician can do about it.
 //!
-//! Pure: [`Seen`](seen::Seen) is what `io::doctor` and the command found, [`examine`] says what it means. Each
+//! Pure: [`Seen`] is what `io::doctor` and the command found, [`examine`] says what it means. Each
 //! [`Check`] has an id that can be read over the telephone, and texts in both languages that cannot be left out.
 
 mod check;
