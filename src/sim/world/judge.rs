@@ -352,7 +352,7 @@ impl Judge {
         for order in &records.orders {
             self.doubt.observe(order, &ledger, now_ms, true_s);
         }
-        stock::hold_against_outcomes(beneath, &records)
+        stock::hold_against_outcomes(beneath, &records, &batch.removes)
     }
 
     /// A motor frame leaves for a test vend that the platform wanted: once for an instruction.
