@@ -438,7 +438,8 @@ impl<W: Words> Asked<W> {
         open.seen.is_silent = station.is_none_or(|s| s.unanswered > 0);
         let owes_answer = W::MISSING_ANSWERS_ARE_FEARED && station.is_none_or(|s| s.memory.owes_answer);
         let verdict = self.words.judge(&open.turn, &open.before, &open.now, &open.seen);
-        match if owes_answer { open.only_if_said_twice(verdict) } else { verdict } {
+        let verdict = if owes_answer { open.only_if_said_twice(verdict) } else { verdict };
+        match open.only_if_seen_since(verdict) {
             Verdict::Turning => {
                 let is_news = !std::mem::replace(&mut open.seen.turning, true);
                 open.seen.was_silent = false;

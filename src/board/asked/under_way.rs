@@ -2,7 +2,7 @@
 
 use crate::board::protocol::Turn;
 use crate::board::words::{Seen, Verdict};
-use crate::order::outcome::Evidence;
+use crate::order::outcome::{Evidence, Motor};
 use crate::order::time::BootMs;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,19 @@ impl<L: Default> Open<L> {
         };
         let before = std::mem::replace(&mut self.said_before, said);
         if said.is_some() && (self.seen.is_over || before != said) { Verdict::Waiting } else { verdict }
+    }
+
+    /// What was seen before the command is no evidence of it: when patience ends and no picture came since, nothing says
+    /// that it succeeded.
+    pub(super) fn only_if_seen_since(&self, verdict: Verdict) -> Verdict {
+        match verdict {
+            Verdict::Ended(Evidence { motor: Motor::Ok, .. })
+                if self.seen.is_over && self.looked_at == self.sent_at =>
+            {
+                Verdict::Waiting
+            }
+            verdict => verdict,
+        }
     }
 
     /// The command goes out now.
