@@ -566,16 +566,16 @@ fn answer(
         Ask::Sales => document(&Sales { sales: core.sale_views(clock.now()) }),
         Ask::SaleStart(choice) => return Some(Event::SaleChosen { token: services.begin(asked.answer), choice }),
         Ask::SaleCancel => return Some(Event::SaleCancelled { token: services.begin(asked.answer) }),
-        Ask::SaleSettle { settle, uid } => {
-            return Some(Event::SaleSettled { token: services.begin(asked.answer), settle, uid });
+        Ask::SaleSettle(settle) => {
+            return Some(Event::SaleSettled { token: services.begin(asked.answer), settle, uid: asked.uid });
         }
         Ask::SlotAct(act) => return Some(Event::SlotAct { token: services.begin(asked.answer), act }),
         Ask::Books => document(&core.books()),
-        Ask::BooksAct { uid, act } => {
-            return Some(Event::BooksAct { token: services.begin(asked.answer), uid, act });
+        Ask::BooksAct(act) => {
+            return Some(Event::BooksAct { token: services.begin(asked.answer), uid: asked.uid, act });
         }
-        Ask::Decide { uid, decision } => {
-            return Some(Event::Decide { token: services.begin(asked.answer), uid, decision });
+        Ask::Decide(decision) => {
+            return Some(Event::Decide { token: services.begin(asked.answer), uid: asked.uid, decision });
         }
         Ask::Reports => document(&core.letters(clock.now())),
         Ask::Order(key) => core.order_story(&key).map_or_else(no_such_order, |story| document(&story)),

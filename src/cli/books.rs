@@ -133,8 +133,7 @@ impl DifferenceCommand {
 
 /// Has it done if something is to be done, and brings both lists as they are then.
 fn ask(list: &ListArgs, act: Option<BooksAct>) -> Result<Books, Failure> {
-    let uid = rustix::process::geteuid().as_raw();
-    let question = act.map_or(Ask::Books, |act| Ask::BooksAct { uid, act });
+    let question = act.map_or(Ask::Books, Ask::BooksAct);
     Ok(control_client::ask(&list.socket.socket, question)?)
 }
 

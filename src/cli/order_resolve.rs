@@ -87,8 +87,7 @@ pub fn run(args: &ResolveArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
 
 /// Has it decided, and shows the order after it.
 pub(super) fn decide(socket: &Path, decision: Decision, out: &mut Output<'_>) -> Result<Exit, Failure> {
-    let uid = rustix::process::geteuid().as_raw();
-    let order: OrderLine = control_client::ask(socket, Ask::Decide { uid, decision })?;
+    let order: OrderLine = control_client::ask(socket, Ask::Decide(decision))?;
     if out.is_json() {
         out.json(&order)?;
     } else {

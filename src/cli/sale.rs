@@ -120,7 +120,7 @@ pub fn run(command: &SaleCommand, out: &mut Output<'_>) -> Result<Exit, Failure>
         SaleCommand::Settle(args) => {
             let settle = Settle { sale: args.sale, reason: args.reason.clone() };
             // The daemon takes the user from the kernel.
-            show(&control_client::ask(&args.socket.socket, Ask::SaleSettle { settle, uid: 0 })?, out)?;
+            show(&control_client::ask(&args.socket.socket, Ask::SaleSettle(settle))?, out)?;
             Ok(Exit::Done)
         }
     }

@@ -8,10 +8,7 @@
 //! the daemon's user, and leaves a line in the log with the peer's user.
 
 use crate::board::service::{SERVICE_MS_MAX, ServiceError};
-use crate::control::{
-    Ask, Asked, Place, Refusal, Told, Versioned, read_books_act, read_decision, read_key, read_log_level, read_pickup,
-    read_sale_choice, read_service, read_settle, read_slot_act, read_test,
-};
+use crate::control::{Ask, Asked, Place, Refusal, Told, Versioned};
 use crate::core::{BooksError, DecisionError, SaleRefusal, SlotError};
 use crate::io::http::single;
 use http::header::{ALLOW, CONTENT_TYPE};
@@ -189,109 +186,22 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
         let error = format!("a body may have {BODY_BYTES_MAX} bytes");
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, Refusal::of(error));
     };
-    let ask = match place {
-        Place::Status => Ask::Status,
-        Place::Orders => Ask::Orders,
-        Place::Audit => Ask::Audit,
-        Place::Faults => Ask::Faults,
-        Place::Service => match read_service(&body) {
-            Ok(service) if service.acts() && !peer.may_act => return refuse_to_act(peer, "service_refused", &service),
-            Ok(service) => {
-                tracing::info!(what = "service", uid = peer.uid, "{service:?}");
-                Ask::Service(service)
-            }
-            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
-        },
-        Place::Codes => Ask::Codes,
-        Place::LastTest => Ask::LastTest,
-        Place::Pickup => match read_pickup(&body) {
-            Ok(digits) => {
-                // Who, and never what.
-                tracing::info!(what = "pickup_entered", uid = peer.uid);
-                Ask::Pickup(digits)
-            }
-            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
-        },
-        Place::Test => match read_test(&body) {
-            Ok(test) if !peer.may_act => return refuse_to_act(peer, "slot_test_refused", &test),
-            Ok(test) => {
-                tracing::warn!(what = "slot_test", uid = peer.uid, "{test:?}");
-                Ask::Test(test)
-            }
-            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
-        },
-        Place::Slots => Ask::Slots,
-        Place::Sale => Ask::Sale,
-        Place::Sales => Ask::Sales,
-        Place::SaleStart => match read_sale_choice(&body) {
-            Ok(choice) => {
-                tracing::info!(what = "sale_chosen", uid = peer.uid, "{choice:?}");
-                Ask::SaleStart(choice)
-            }
-            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
-        },
-        Place::SaleCancel => Ask::SaleCancel,
-        Place::SaleSettle => match read_settle(&body) {
-            Ok(settle) if !peer.may_act => return refuse_to_act(peer, "sale_settle_refused", &settle),
-            Ok(settle) => Ask::SaleSettle { settle, uid: peer.uid },
-            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
-        },
-        Place::SlotAct => match read_slot_act(&body) {
-            Ok(act) if !peer.may_act => return refuse_to_act(peer, "slot_act_refused", &act),
-            Ok(act) => {
-                tracing::info!(what = "slot_act", uid = peer.uid, "{act:?}");
-                Ask::SlotAct(act)
-            }
-            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
-        },
-        Place::Books => Ask::Books,
-        Place::BooksAct => match read_books_act(&body) {
-            Ok(act) if !peer.may_act => return refuse_to_act(peer, "books_act_refused", &act),
-            Ok(act) => {
-                tracing::warn!(what = "books_act", uid = peer.uid, "{act:?}");
-                Ask::BooksAct { uid: peer.uid, act }
-            }
-            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
-        },
-        Place::Reports => Ask::Reports,
-        Place::Frames => Ask::Frames,
-        Place::Messages => Ask::Messages,
-        Place::Log => match read_log_level(&body) {
-            Ok(level) if !peer.may_act => return refuse_to_act(peer, "log_level_refused", &level),
-            Ok(level) => {
-                tracing::warn!(what = "log_level", uid = peer.uid, "{level:?}");
-                Ask::Log(level)
-            }
-            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
-        },
-        Place::Order | Place::Report => match read_key(query.as_deref()) {
-            Ok(key) if place == Place::Order => Ask::Order(key),
-            Ok(key) => Ask::Report(key),
-            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
-        },
-        Place::Decide => match read_decision(&body) {
-            Ok(decision) if !peer.may_act => return refuse_to_act(peer, "decision_refused", &decision),
-            Ok(decision) => {
-                tracing::warn!(what = "decision", uid = peer.uid, order = %decision.key(), "{decision:?}");
-                Ask::Decide { uid: peer.uid, decision }
-            }
-            Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
-        },
+    let ask = match Ask::read(place, query.as_deref(), &body) {
+        Ok(ask) => ask,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, Refusal::of(error)),
     };
+    if ask.changes() && !peer.may_act {
+        tracing::warn!(what = "act_refused", uid = peer.uid, "{ask:?}");
+        let error = "what changes something at the machine is for root and the daemon's user";
+        return refuse(StatusCode::FORBIDDEN, Refusal::of(error.to_owned()));
+    }
+    if let Some(what) = ask.deed() {
+        // Digits show themselves to nobody: who entered a code stands here, and never which.
+        tracing::info!(what, uid = peer.uid, order = ask.order().map(tracing::field::display), "{ask:?}");
+    }
     let (sender, document) = oneshot::channel();
-    // For the board, or for the disk, which may be slow.
-    peer.is_waiting.set(matches!(
-        ask,
-        Ask::Service(_)
-            | Ask::Pickup(_)
-            | Ask::Test(_)
-            | Ask::SaleStart(_)
-            | Ask::SaleCancel
-            | Ask::SaleSettle { .. }
-            | Ask::BooksAct { .. }
-            | Ask::Decide { .. }
-    ));
-    let asked = asks.send(Asked { ask, answer: sender }).await;
+    peer.is_waiting.set(ask.waits());
+    let asked = asks.send(Asked { ask, uid: peer.uid, answer: sender }).await;
     let answered = match asked {
         Ok(()) => document.await.ok(),
         Err(_) => None,
@@ -313,12 +223,6 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
         }
         None => refuse(StatusCode::SERVICE_UNAVAILABLE, Refusal::of("the daemon is stopping".to_owned())),
     }
-}
-
-fn refuse_to_act(peer: &Peer, what: &'static str, act: &dyn std::fmt::Debug) -> Response<Telling> {
-    tracing::warn!(what, uid = peer.uid, "{act:?}");
-    let error = "what changes something at the machine is for root and the daemon's user";
-    refuse(StatusCode::FORBIDDEN, Refusal::of(error.to_owned()))
 }
 
 const fn status_of(why: ServiceError) -> StatusCode {

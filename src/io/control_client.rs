@@ -79,18 +79,7 @@ struct Version {
 /// See [`AskError`].
 pub fn ask<T: DeserializeOwned>(socket: &Path, question: Ask) -> Result<T, AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let waits = matches!(
-        question,
-        Ask::Service(_)
-            | Ask::Pickup(_)
-            | Ask::Test(_)
-            | Ask::SaleStart(_)
-            | Ask::SaleCancel
-            | Ask::SaleSettle { .. }
-            | Ask::BooksAct { .. }
-            | Ask::Decide { .. }
-    );
-    let after = if waits { BOARD_TIME_OUT } else { TIME_OUT };
+    let after = if question.waits() { BOARD_TIME_OUT } else { TIME_OUT };
     let asked = async { tokio::time::timeout(after, exchange(socket, question)).await };
     let (status, body) =
         runtime.block_on(asked).unwrap_or_else(|_| Err(AskError::TimeOut { socket: socket.to_owned(), after }))?;

@@ -143,7 +143,7 @@ async fn ask(wanted: Vec<Ask>, asks: &mpsc::Sender<Asked>) -> Option<Vec<Documen
     let mut answers = Vec::new();
     for ask in wanted {
         let (sender, answer) = oneshot::channel();
-        asks.send(Asked { ask, answer: sender }).await.ok()?;
+        asks.send(Asked { ask, uid: rustix::process::geteuid().as_raw(), answer: sender }).await.ok()?;
         answers.push(answer.await.ok()?.and_then(Told::document));
     }
     Some(answers)

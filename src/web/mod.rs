@@ -11,7 +11,7 @@ pub mod screen;
 pub mod texts;
 
 use crate::config::host::Host;
-use crate::control::{Ask, CurrentSale, DocumentAnswer, Orders, Refusal, Slots, Versioned, read_sale_choice};
+use crate::control::{self, Ask, CurrentSale, DocumentAnswer, Orders, Refusal, Slots, Versioned};
 use crate::core::Status;
 use access::{Access, Audience};
 use http::header::{
@@ -147,8 +147,8 @@ pub fn decide(access: &Access, asking: &Asking<'_>) -> Decision {
         What::File(kind, text) => Decision::Answer(response(StatusCode::OK, kind, text.as_bytes().to_vec())),
         What::Texts => Decision::Answer(json(StatusCode::OK, &Versioned::of(texts::Texts::all()))),
         What::Core(asks, rendering) => Decision::Ask(asks.to_vec(), *rendering),
-        What::Choose => match read_sale_choice(asking.body) {
-            Ok(choice) => Decision::Ask(vec![Ask::SaleStart(choice)], Rendering::Document),
+        What::Choose => match Ask::read(control::Place::SaleStart, None, asking.body) {
+            Ok(ask) => Decision::Ask(vec![ask], Rendering::Document),
             Err(error) => Decision::Answer(refuse(StatusCode::BAD_REQUEST, &Refusal::of(error))),
         },
         What::Cancel => Decision::Ask(vec![Ask::SaleCancel], Rendering::Document),

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use vend::board::service::Reading;
-use vend::control::{Ask, Asked, Orders, Place, Refusal, SCHEMA_VERSION, Versioned, read_service};
+use vend::control::{Ask, Asked, Orders, Place, Refusal, SCHEMA_VERSION, Versioned};
 use vend::core::Status;
 use vend::io::control::{Peer, converse};
 
@@ -32,7 +32,7 @@ pub fn control_request(data: &[u8]) {
     let line = format!("{} {} HTTP/1.1\r\nhost: x\r\n", place.method(), place.path());
     request(&[line.as_bytes(), said].concat());
     request(&[format!("{line}content-length: {}\r\n\r\n", said.len()).as_bytes(), said].concat());
-    service(said);
+    questions(said);
     documents(said);
 }
 
@@ -42,7 +42,7 @@ fn request(said: &[u8]) {
         let (sender, mut asks) = mpsc::channel::<Asked>(1);
         let core = async {
             let mut asked = Vec::new();
-            while let Some(Asked { ask, answer }) = asks.recv().await {
+            while let Some(Asked { ask, answer, .. }) = asks.recv().await {
                 asked.push(ask);
                 let _ = answer.send(Ok(vend::control::Told::Document(DOCUMENT.to_vec())));
             }
@@ -90,11 +90,16 @@ fn request(said: &[u8]) {
     }
 }
 
-/// A service that is read is written as the same.
-fn service(said: &[u8]) {
-    if let Ok(service) = read_service(said) {
-        let bytes = serde_json::to_vec(&service).expect("a service has a JSON form");
-        assert_eq!(read_service(&bytes), Ok(service));
+/// A question that is read, at any place, is written as the same.
+fn questions(said: &[u8]) {
+    let query = str::from_utf8(said).ok();
+    for place in Place::ALL {
+        if let Ok(ask) = Ask::read(place, query, said) {
+            let bytes = ask.body().expect("a question has a JSON form");
+            let path_and_query = ask.path_and_query();
+            let query = path_and_query.split_once('?').map(|(_, query)| query);
+            assert_eq!(Ask::read(place, query, &bytes), Ok(ask));
+        }
     }
 }
 

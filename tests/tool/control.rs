@@ -347,7 +347,7 @@ fn a_member_of_the_group_may_look_and_not_act() {
         assert_eq!(code, Some(4), "{command:?}: {err}");
         assert!(err.contains("root") && err.contains("sudo"), "{err}");
     }
-    daemon.wait_for_log("service_refused");
+    daemon.wait_for_log("act_refused");
     assert!(daemon.log().contains("uid=65533"), "{}", daemon.log());
 }
 

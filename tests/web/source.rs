@@ -147,7 +147,7 @@ impl Source {
                 let (asks, mut asked) = mpsc::channel::<Asked>(8);
                 let access = Rc::new(access);
                 let answering = async {
-                    while let Some(Asked { ask, answer }) = asked.recv().await {
+                    while let Some(Asked { ask, answer, .. }) = asked.recv().await {
                         let _ = answer.send(core.lock().unwrap().answer(ask).map(Told::Document));
                     }
                 };

@@ -1,0 +1,150 @@
+//! Where something is asked: each path, and how it is asked there.
+
+/// Where something is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// `GET /v1/status`: one [`crate::core::Status`].
+    Status,
+    /// `GET /v1/orders`: the [`Orders`].
+    Orders,
+    /// `GET /v1/audit`: the [`Audit`].
+    Audit,
+    /// `GET /v1/faults`: the [`crate::core::FaultLines`].
+    Faults,
+    /// `POST /v1/service` with a [`Service`]: one [`crate::board::service::Reading`].
+    Service,
+    /// `POST /v1/pickup` with `{"code":"…"}`: one [`crate::core::Entry`].
+    Pickup,
+    /// `GET /v1/pickup/codes`: the [`Codes`], without their digits.
+    Codes,
+    /// `POST /v1/slot/test` with a [`SlotTest`]: the [`Testing`], once the motor may turn.
+    Test,
+    /// `GET /v1/slot/last-test`: the [`LastTest`].
+    LastTest,
+    /// `GET /v1/slots`: the [`Slots`].
+    Slots,
+    /// `POST /v1/slots/act` with a [`SlotAct`]: the [`Slots`] after it, durable.
+    SlotAct,
+    /// `GET /v1/sale`: the [`CurrentSale`].
+    Sale,
+    /// `POST /v1/sale` with a [`SaleChoice`]: the [`SaleView`], durable. Its pay code comes with [`Place::Sale`].
+    SaleStart,
+    /// `POST /v1/sale/cancel`: the [`SaleView`] after it, durable.
+    SaleCancel,
+    /// `GET /v1/sales`: the [`Sales`].
+    Sales,
+    /// `POST /v1/sale/settle` with a [`Settle`]: the [`SaleView`] after it, durable.
+    SaleSettle,
+    /// `GET /v1/books`: the [`crate::core::Books`].
+    Books,
+    /// `POST /v1/books/act` with a [`BooksAct`]: the [`crate::core::Books`] after it, durable.
+    BooksAct,
+    /// `GET /v1/order?order_id=…&record_id=…`: one [`crate::core::OrderStory`].
+    Order,
+    /// `POST /v1/order/decide` with a [`Decision`]: the [`OrderLine`] after it, durable.
+    Decide,
+    /// `GET /v1/reports`: the [`crate::core::Letters`].
+    Reports,
+    /// `GET /v1/frames`: a [`FrameLine`] for each frame on the line, as it passes.
+    Frames,
+    /// `GET /v1/messages`: a [`MessageLine`] for each message of the platform, as it comes.
+    Messages,
+    /// `POST /v1/log` with a [`LogLevel`]: the [`LogLevel`] that holds.
+    Log,
+    /// `GET /v1/report?order_id=…&record_id=…`: the [`crate::core::Letters`] of one order, with what they say.
+    Report,
+}
+
+impl Place {
+    /// All of them.
+    pub const ALL: [Place; 25] = [
+        Place::Status,
+        Place::Orders,
+        Place::Audit,
+        Place::Faults,
+        Place::Service,
+        Place::Pickup,
+        Place::Codes,
+        Place::Test,
+        Place::LastTest,
+        Place::Slots,
+        Place::SlotAct,
+        Place::Sale,
+        Place::SaleStart,
+        Place::SaleCancel,
+        Place::Sales,
+        Place::SaleSettle,
+        Place::Books,
+        Place::BooksAct,
+        Place::Order,
+        Place::Decide,
+        Place::Reports,
+        Place::Report,
+        Place::Frames,
+        Place::Messages,
+        Place::Log,
+    ];
+
+    /// Its path.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Place::Status => "/v1/status",
+            Place::Orders => "/v1/orders",
+            Place::Audit => "/v1/audit",
+            Place::Faults => "/v1/faults",
+            Place::Service => "/v1/service",
+            Place::Pickup => "/v1/pickup",
+            Place::Codes => "/v1/pickup/codes",
+            Place::Test => "/v1/slot/test",
+            Place::LastTest => "/v1/slot/last-test",
+            Place::Slots => "/v1/slots",
+            Place::SlotAct => "/v1/slots/act",
+            Place::Sale | Place::SaleStart => "/v1/sale",
+            Place::SaleCancel => "/v1/sale/cancel",
+            Place::Sales => "/v1/sales",
+            Place::SaleSettle => "/v1/sale/settle",
+            Place::Books => "/v1/books",
+            Place::BooksAct => "/v1/books/act",
+            Place::Order => "/v1/order",
+            Place::Decide => "/v1/order/decide",
+            Place::Reports => "/v1/reports",
+            Place::Report => "/v1/report",
+            Place::Frames => "/v1/frames",
+            Place::Messages => "/v1/messages",
+            Place::Log => "/v1/log",
+        }
+    }
+
+    /// How it is asked: what only reads the daemon's own memory by GET, what wants something done by POST.
+    #[must_use]
+    pub const fn method(self) -> &'static str {
+        match self {
+            Place::Status
+            | Place::Orders
+            | Place::Audit
+            | Place::Faults
+            | Place::Codes
+            | Place::LastTest
+            | Place::Slots
+            | Place::Sale
+            | Place::Sales
+            | Place::Books
+            | Place::Order
+            | Place::Reports
+            | Place::Report
+            | Place::Frames
+            | Place::Messages => "GET",
+            Place::Service
+            | Place::Pickup
+            | Place::Test
+            | Place::SlotAct
+            | Place::SaleStart
+            | Place::SaleCancel
+            | Place::SaleSettle
+            | Place::BooksAct
+            | Place::Decide
+            | Place::Log => "POST",
+        }
+    }
+}
