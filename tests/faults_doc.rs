@@ -11,7 +11,7 @@ mod tree;
 use document::{cells, files_with_test};
 use std::collections::{BTreeMap, BTreeSet};
 use tree::{files, in_backticks, item_exists, read};
-use vend::cloud::device::ReceivedState;
+use vend::cloud::up::ReceivedState;
 use vend::order::outcome::{DropSensor, Motor, OrderOutcome, Reason, UnitOutcome};
 
 const DOCUMENT: &str = "docs/faults.md";

@@ -1,8 +1,8 @@
 //! The session with the broker, as the configuration wants it.
 
 use super::{StartError, tls_files};
-use crate::cloud::device;
 use crate::cloud::sign::SigningKey;
+use crate::cloud::{device, up};
 use crate::config::credentials::Credentials;
 use crate::config::{self, Config};
 use crate::core::event::{CertificateNews, CertificateOf};
@@ -50,7 +50,7 @@ pub(crate) fn broker_config(
         keep_alive_s: broker.keep_alive_s,
         session_expiry_s: broker.session_expiry_s,
         subscribe: device::down_topic(machine_no),
-        publish: device::UP_TOPIC.to_owned(),
-        will: device::offline(machine_no, None, "network_timeout", now_s, mqtt_key),
+        publish: up::UP_TOPIC.to_owned(),
+        will: up::offline(machine_no, None, "network_timeout", now_s, mqtt_key),
     })
 }

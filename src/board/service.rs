@@ -2,7 +2,7 @@
 //! motor of a slot, so nothing here needs an intent; what could (a slot reset that winds a spring home) is a motor
 //! command and does not belong here (rule 19).
 
-use super::driver::{Address, Slot};
+use crate::order::motor::{Address, Slot};
 use serde::{Deserialize, Serialize};
 
 /// One wish. A family serves those that its protocol has ([`Driver::serves`](super::driver::Driver::serves)).

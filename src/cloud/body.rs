@@ -128,3 +128,7 @@ pub(super) fn digest_of_unreadable(fields: &Fields) -> BodyDigest {
     }
     BodyDigest(hash.finalize().into())
 }
+/// A whole number of decimal digits only.
+pub(super) fn unix_seconds(text: &str) -> Option<u64> {
+    digits(text)?.parse().ok()
+}

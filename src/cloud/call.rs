@@ -1,12 +1,12 @@
 //! Calls on their way out: what a stored call of the platform's becomes when it leaves, and what proves that whoever is
 //! told has taken it. The other clouds word their own (`super::orders`).
 
-use super::device::common;
 use super::envelope::{self, Value};
 use super::open_platform::{self, Account, ApiRequest, NewStatus};
 use super::orders::interface::Failure;
 use super::orders::{course, songshu};
 use super::sign::{self, SIGN_FIELD, SigningKey};
+use super::up::common;
 use crate::order::call::Operation;
 use crate::order::key::{Id, MachineNo};
 use std::collections::BTreeMap;

@@ -1,94 +1,34 @@
-//! The messages between platform and machine over MQTT (contract, section 2), except the report.
+//! The messages between platform and machine over MQTT (contract, section 2), on their way down. See [`super::up`] for
+//! what goes up.
 //!
 //! What comes down ends in one of three ways. A message that cannot be trusted or named is [`Rejected`]: a trace, and
 //! nothing else. A dispense command with a usable key is a [`Put`], even if it can never be driven: the refusal is
 //! then an outcome under its key. Everything else is [`Inbound::Get`] or [`Inbound::Other`].
 
-use super::body::{Body, digest_of_unreadable, digits};
-use super::envelope::{self, Fields, Rejected, Value, shown};
+use super::body::{Body, digest_of_unreadable, unix_seconds};
+use super::envelope::{self, Fields, Rejected, ambiguous_beside, shown};
+use super::inbound::Inbound;
 use super::instruction;
 use super::open_platform::Fen;
 use super::pickup;
-use super::sign::{SIGN_FIELD, SigningKey};
+use super::sign::SigningKey;
 use crate::board::profile::Profile;
 use crate::order::command::{ECHO_BYTES_MAX, Echo, NOTIFY_URL_BYTES_MAX, Put, Sold};
-use crate::order::instruction::Instruction;
 use crate::order::key::{Id, IdError, Key, MachineNo};
 use crate::order::outcome::Reason;
 use crate::order::payment::OpenId;
-use crate::order::pickup::CodeWord;
 use crate::sabotage::{self, Clause};
 
 /// The paid dispense command.
 pub const PUT_METHOD: &str = "device.delivery.put";
 /// The question for a result.
 pub const GET_METHOD: &str = "device.delivery.get";
-/// Says that a command is durable, or what stands against it.
-pub const RECEIVED_METHOD: &str = "device.delivery.received";
-/// The platform's own word for a device that has gone (cloud 1.9).
-pub const OFFLINE_METHOD: &str = "client.offline";
 /// The platform neither drives nor refunds later than this after the payment (cloud 1.7), in seconds.
 pub const DRIVE_WITHIN_S: u64 = 1_200;
-/// The names with a meaning in our messages and in the platform's common fields: after `&` and before `=` inside a
-/// value they could have been a field of their own when the message was signed.
-const KNOWN_FIELDS: [&str; 20] = [
-    "method",
-    "timestamp",
-    "client_id",
-    SIGN_FIELD,
-    "status",
-    "order_id",
-    "record_id",
-    "code",
-    "addr",
-    "quantity",
-    "floor_type",
-    "is_lp",
-    "is_dc",
-    "notify_url",
-    "delivery_id",
-    "trade_id",
-    "machine_id",
-    "msg_id",
-    "expired_at",
-    "paid_at",
-];
-
-/// The one topic on which all machines speak to the platform (cloud 1.9).
-pub const UP_TOPIC: &str = "/server/app";
-
 /// The topic on which the platform speaks to this machine (cloud 1.9).
 #[must_use]
 pub fn down_topic(machine_no: &MachineNo) -> String {
     format!("/clients/{machine_no}")
-}
-
-/// A message that the platform signed for this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inbound {
-    /// A dispense command; `turns` holds the reason if it can never be driven.
-    Put(Put),
-    /// A question for the result of an order.
-    Get {
-        /// The order.
-        key: Key,
-    },
-    /// A pickup code comes, or goes.
-    Code(CodeWord),
-    /// The machine is to do something beside vending.
-    Instruction(Instruction),
-    /// What the platform keeps about the machine has changed.
-    Refresh,
-    /// Something for a screen that this machine's agent does not have.
-    Advertisement {
-        /// The method.
-        method: String,
-    },
-    /// Any other method. It turns no motor.
-    Other {
-        /// The method.
-        method: String,
-    },
 }
 
 /// Opens, verifies and reads a message from `/clients/{machine_no}`.
@@ -121,7 +61,7 @@ pub fn decode(
     }
     match method {
         PUT_METHOD => put(&fields, profile).map(Inbound::Put),
-        GET_METHOD => match ambiguous(&fields) {
+        GET_METHOD => match ambiguous_beside(&fields, &[]) {
             Some(name) => Err(Rejected::Ambiguous { name: shown(name) }),
             None => Ok(Inbound::Get { key: order_key(&fields)? }),
         },
@@ -140,22 +80,6 @@ fn order_key(fields: &Fields) -> Result<Key, Rejected> {
         text.and_then(Id::parse).map_err(|problem| Rejected::BadKey { field, problem })
     };
     Ok(Key { order_id: id("order_id")?, record_id: id("record_id")? })
-}
-
-/// The first field that the same signed bytes could also have spelled as two fields: `&` and a known name in its
-/// value, or `&` or `=` in its name, which could have swallowed a field before it.
-fn ambiguous(fields: &Fields) -> Option<&str> {
-    ambiguous_beside(fields, &[])
-}
-
-/// The same where these names are known too.
-pub(super) fn ambiguous_beside<'f>(fields: &'f Fields, more: &[&str]) -> Option<&'f str> {
-    let is_known = |name: &str| KNOWN_FIELDS.contains(&name) || more.contains(&name);
-    let hides_a_field = |part: &str| part.split_once('=').is_some_and(|(name, _)| is_known(name));
-    fields
-        .iter()
-        .find(|(name, value)| name.contains(['&', '=']) || value.split('&').skip(1).any(hides_a_field))
-        .map(|(name, _)| name)
 }
 
 fn put(fields: &Fields, profile: &Profile) -> Result<Put, Rejected> {
@@ -189,7 +113,7 @@ fn put(fields: &Fields, profile: &Profile) -> Result<Put, Rejected> {
 
     let body = Body::read(fields, "code", profile);
     let turns = match &body {
-        _ if ambiguous(fields).is_some() => Err(Reason::Ambiguous),
+        _ if ambiguous_beside(fields, &[]).is_some() => Err(Reason::Ambiguous),
         Ok(body) if all_usable => body.turns(profile),
         _ => Err(Reason::Invalid),
     };
@@ -210,101 +134,12 @@ fn put(fields: &Fields, profile: &Profile) -> Result<Put, Rejected> {
     })
 }
 
-/// A whole number of decimal digits only.
-pub(super) fn unix_seconds(text: &str) -> Option<u64> {
-    digits(text)?.parse().ok()
-}
-
-/// What `device.delivery.received` says about a command or a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReceivedState {
-    /// Durable and not final yet.
-    Accepted,
-    /// The key was there already.
-    Duplicate,
-    /// It will not be driven.
-    Refused(Reason),
-    /// No such order.
-    NotFound,
-    /// The journal is in quarantine: nothing can be said.
-    Unavailable,
-}
-
-impl ReceivedState {
-    /// The word in the message.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            ReceivedState::Accepted => "accepted",
-            ReceivedState::Duplicate => "duplicate",
-            ReceivedState::Refused(_) => "refused",
-            ReceivedState::NotFound => "not_found",
-            ReceivedState::Unavailable => "unavailable",
-        }
-    }
-}
-
-/// The platform's common fields (cloud 1.9).
-pub(super) fn common<'a>(
-    method: &'a str,
-    machine_no: &'a MachineNo,
-    machine_id: Option<&'a str>,
-    timestamp_s: u64,
-) -> impl Iterator<Item = (&'static str, Value<'a>)> {
-    let always = [
-        ("method", method.into()),
-        ("client_id", machine_no.as_str().into()),
-        ("status", "0".into()),
-        ("timestamp", timestamp_s.to_string().into()),
-    ];
-    always.into_iter().chain(machine_id.map(|id| ("machine_id", id.into())))
-}
-
-/// The payload of `device.delivery.received`.
-#[must_use]
-pub fn received(
-    machine_no: &MachineNo,
-    key: &Key,
-    echo: &Echo,
-    state: ReceivedState,
-    timestamp_s: u64,
-    signing: &SigningKey,
-) -> Vec<u8> {
-    let reason = match state {
-        ReceivedState::Refused(reason) => Some(reason.as_str()),
-        _ => None,
-    };
-    let own = [
-        ("order_id", Some(key.order_id.as_str())),
-        ("record_id", Some(key.record_id.as_str())),
-        ("delivery_id", echo.delivery_id.as_deref()),
-        ("trade_id", echo.trade_id.as_deref()),
-        ("msg_id", echo.msg_id.as_deref()),
-        ("state", Some(state.as_str())),
-        ("reason", reason),
-    ];
-    let own = own.into_iter().filter_map(|(name, text)| text.map(|text| (name, text.into())));
-    envelope::seal(common(RECEIVED_METHOD, machine_no, echo.machine_id.as_deref(), timestamp_s).chain(own), signing)
-}
-
-/// The payload of `client.offline`, the session's will. `reason` is a word like `network_timeout`; `timestamp_s` is
-/// when the session began, since a will is written ahead.
-#[must_use]
-pub fn offline(
-    machine_no: &MachineNo,
-    machine_id: Option<&str>,
-    reason: &str,
-    timestamp_s: u64,
-    signing: &SigningKey,
-) -> Vec<u8> {
-    let own = [("reason", reason.into())];
-    envelope::seal(common(OFFLINE_METHOD, machine_no, machine_id, timestamp_s).chain(own), signing)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::board::driver::{Address, FloorType, Slot};
+    use crate::cloud::envelope::{KNOWN_FIELDS, Value};
+    use crate::cloud::sign::SIGN_FIELD;
     use crate::order::command::Turns;
     use crate::order::key::IdError;
     use proptest::prelude::*;
@@ -611,61 +446,6 @@ mod tests {
         let other = Ok(Inbound::Other { method: method.to_owned() });
         assert_eq!(decoded(&[("method", method), ("client_id", "")]), other);
         assert_eq!(decoded(&[("method", method), ("order_id", "?")]), other);
-    }
-
-    fn told(payload: &[u8]) -> Vec<(String, String)> {
-        let fields = envelope::open(payload).unwrap();
-        envelope::verify(&fields, &key()).unwrap();
-        let named = fields.iter().filter(|(name, _)| *name != SIGN_FIELD);
-        named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-    }
-
-    fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
-        of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    #[test]
-    fn received_says_what_became_of_a_command() {
-        let put = put_of(&[("delivery_id", "5"), ("msg_id", "m"), ("machine_id", "1")], &profile(false));
-        let payload =
-            received(&machine(), &put.key, &put.echo, ReceivedState::Refused(Reason::Conflict), NOW_S, &key());
-        let expected = pairs(&[
-            ("client_id", "16327129"),
-            ("delivery_id", "5"),
-            ("machine_id", "1"),
-            ("method", RECEIVED_METHOD),
-            ("msg_id", "m"),
-            ("order_id", "60"),
-            ("reason", "conflict"),
-            ("record_id", "78"),
-            ("state", "refused"),
-            ("status", "0"),
-            ("timestamp", NOW),
-        ]);
-        assert_eq!(told(&payload), expected);
-        for (state, word) in [
-            (ReceivedState::Accepted, "accepted"),
-            (ReceivedState::Duplicate, "duplicate"),
-            (ReceivedState::NotFound, "not_found"),
-            (ReceivedState::Unavailable, "unavailable"),
-        ] {
-            let told = told(&received(&machine(), &put.key, &Echo::default(), state, NOW_S, &key()));
-            assert!(told.contains(&("state".to_owned(), word.to_owned())), "{told:?}");
-            assert!(told.iter().all(|(name, _)| name != "reason" && name != "delivery_id"), "{told:?}");
-        }
-    }
-
-    #[test]
-    fn the_will_says_that_the_machine_is_gone() {
-        let payload = offline(&machine(), None, "network_timeout", NOW_S, &key());
-        let expected = pairs(&[
-            ("client_id", "16327129"),
-            ("method", OFFLINE_METHOD),
-            ("reason", "network_timeout"),
-            ("status", "0"),
-            ("timestamp", NOW),
-        ]);
-        assert_eq!(told(&payload), expected);
     }
 
     proptest! {

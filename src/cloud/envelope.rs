@@ -370,6 +370,42 @@ impl<'de> Visitor<'de> for FlatValue<'_> {
     }
 }
 
+/// The names with a meaning in our messages and in the platform's common fields: after `&` and before `=` inside a
+/// value they could have been a field of their own when the message was signed.
+pub(super) const KNOWN_FIELDS: [&str; 20] = [
+    "method",
+    "timestamp",
+    "client_id",
+    SIGN_FIELD,
+    "status",
+    "order_id",
+    "record_id",
+    "code",
+    "addr",
+    "quantity",
+    "floor_type",
+    "is_lp",
+    "is_dc",
+    "notify_url",
+    "delivery_id",
+    "trade_id",
+    "machine_id",
+    "msg_id",
+    "expired_at",
+    "paid_at",
+];
+
+/// The first field that the same signed bytes could also have spelled as two fields: `&` and a known name in its
+/// value, or `&` or `=` in its name, which could have swallowed a field before it. `more` are names that are known too.
+pub(super) fn ambiguous_beside<'f>(fields: &'f Fields, more: &[&str]) -> Option<&'f str> {
+    let is_known = |name: &str| KNOWN_FIELDS.contains(&name) || more.contains(&name);
+    let hides_a_field = |part: &str| part.split_once('=').is_some_and(|(name, _)| is_known(name));
+    fields
+        .iter()
+        .find(|(name, value)| name.contains(['&', '=']) || value.split('&').skip(1).any(hides_a_field))
+        .map(|(name, _)| name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,8 +2,10 @@
 //! is read strictly, and what nobody can mean is refused as a whole.
 
 use super::body::Body;
-use super::device::{Inbound, ambiguous_beside, unix_seconds as whole_number};
+use super::body::unix_seconds as whole_number;
+use super::envelope::ambiguous_beside;
 use super::envelope::{Fields, Rejected, shown};
+use super::inbound::Inbound;
 use crate::board::profile::Profile;
 use crate::order::instruction::{Instruction, Kind, Setting, Settings, Wish};
 use crate::order::local_time::{read_date_time, read_time_of_day};

@@ -1,10 +1,12 @@
 //! Pickup codes over MQTT (cloud 1.9): they come and go, and what became of a used one is told.
 
 use super::body::Body;
-use super::device::{ambiguous_beside, common, unix_seconds};
+use super::body::unix_seconds;
+use super::envelope::ambiguous_beside;
 use super::envelope::{self, Fields, Rejected, shown};
 use super::report::Report;
 use super::sign::SigningKey;
+use super::up::common;
 use crate::board::profile::Profile;
 use crate::order::call::{Call, Subject, Way};
 use crate::order::key::Id;
@@ -111,7 +113,8 @@ pub fn used(code_id: &str, report: &Report<'_>, signing: &SigningKey) -> Vec<u8>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::device::{Inbound, decode};
+    use crate::cloud::device::decode;
+    use crate::cloud::inbound::Inbound;
     use crate::order::command::{Echo, Turns};
     use crate::order::key::{IdError, Key, MachineNo};
     use crate::order::motor::{Address, FloorType, Slot};

@@ -1,8 +1,8 @@
 //! The report of an order: the body for `notify_url` and its copy over MQTT (contract, section 3).
 
-use super::device::common;
 use super::envelope::{self, Value, to_json};
 use super::sign::{self, SIGN_FIELD, SigningKey};
+use super::up::common;
 use crate::order::command::Echo;
 use crate::order::key::{Id, Key, MachineNo};
 use crate::order::outcome::{OrderOutcome, UnitOutcome};

@@ -6,7 +6,9 @@ use super::event::{Effect, Epoch, Level, Tag, Token};
 use super::gate::Verdict;
 use super::outbox::Parcel;
 use super::{Core, Phase};
-use crate::cloud::device::{self, Inbound, ReceivedState};
+use crate::cloud::device;
+use crate::cloud::inbound::Inbound;
+use crate::cloud::up::{self, ReceivedState};
 use crate::order::command::{Echo, Put};
 use crate::order::instruction::Instruction;
 use crate::order::key::Key;
@@ -497,7 +499,7 @@ impl Core {
     /// The `received` message of an order.
     pub(super) fn received(&self, now: Now, key: &Key, echo: &Echo, state: ReceivedState) -> Vec<u8> {
         let settings = &self.settings;
-        device::received(&settings.machine_no, key, echo, state, self.told_time_s(now), &settings.mqtt_key)
+        up::received(&settings.machine_no, key, echo, state, self.told_time_s(now), &settings.mqtt_key)
     }
 
     /// Publishes now, or when there is a connection and room.

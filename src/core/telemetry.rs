@@ -9,8 +9,8 @@ use super::event::{Effect, Token};
 use super::{Core, LineCounts, Phase, VerifyOrders};
 use crate::board::driver::Address;
 use crate::board::service::{Reading, Service};
-use crate::cloud::device;
 use crate::cloud::telemetry::{self, Message};
+use crate::cloud::up;
 use crate::order::host::{Host, Network};
 use crate::order::time::{BootMs, Now};
 use std::collections::BTreeMap;
@@ -259,7 +259,7 @@ impl Core {
         if self.arrivals.has_room_to_publish() {
             let settings = &self.settings;
             let time_s = self.told_time_s(now);
-            let payload = device::offline(&settings.machine_no, None, "stopped", time_s, &settings.mqtt_key);
+            let payload = up::offline(&settings.machine_no, None, "stopped", time_s, &settings.mqtt_key);
             self.publish(payload, None);
         }
     }

@@ -3,8 +3,9 @@
 //! others a placeholder.
 
 use crate::board::profile::Profile;
-use crate::cloud::device::{Inbound, decode};
+use crate::cloud::device::decode;
 use crate::cloud::envelope::{self, Rejected};
+use crate::cloud::inbound::Inbound;
 use crate::cloud::sign::{SigningKey, sign};
 use crate::order::command::Turns;
 use crate::order::instruction::{Instruction, Kind, Setting, Wish};

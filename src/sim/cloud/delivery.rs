@@ -6,10 +6,11 @@ use super::refusal::{
 };
 use super::shop::ORDER_TIME_OUT_S;
 use super::{Outward, SimCloud, SimProduct, number, without_empty};
-use crate::cloud::device::{OFFLINE_METHOD, PUT_METHOD};
+use crate::cloud::device::PUT_METHOD;
 use crate::cloud::envelope::{self, Fields, Rejected};
 use crate::cloud::open_platform::{DeliveryState, OrderStatus};
 use crate::cloud::report::REPORT_METHOD;
+use crate::cloud::up::OFFLINE_METHOD;
 use crate::order::local_time::show_date_time;
 use serde_json::{Value, json};
 

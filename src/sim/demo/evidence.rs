@@ -1,10 +1,10 @@
 //! What the board, the merchant, the cloud and the broker saw, each by itself. The agent is never asked.
 
 use super::broker::Seen;
-use crate::cloud::device::{OFFLINE_METHOD, RECEIVED_METHOD};
 use crate::cloud::envelope::{self, Fields};
 use crate::cloud::report::REPORT_METHOD;
 use crate::cloud::sign::{self, SIGN_FIELD, SigningKey};
+use crate::cloud::up::{OFFLINE_METHOD, RECEIVED_METHOD};
 use crate::sim::board::Turn;
 use bytes::Bytes;
 use serde_json::Value;
