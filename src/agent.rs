@@ -566,6 +566,9 @@ fn answer(
         Ask::Sales => document(&Sales { sales: core.sale_views(clock.now()) }),
         Ask::SaleStart(choice) => return Some(Event::SaleChosen { token: services.begin(asked.answer), choice }),
         Ask::SaleCancel => return Some(Event::SaleCancelled { token: services.begin(asked.answer) }),
+        Ask::SaleCallback(paid) => {
+            return Some(Event::PaymentHeard { token: services.begin(asked.answer), paid: Box::new(paid) });
+        }
         Ask::SaleSettle(settle) => {
             return Some(Event::SaleSettled { token: services.begin(asked.answer), settle, uid: asked.uid });
         }
@@ -629,7 +632,8 @@ impl Services {
             Reply::Testing(Ok(test)) => document(&Testing { test }),
             Reply::Slots(Ok(slots)) => document(&Slots { slots }),
             Reply::Sale(Ok(sale)) => document(&*sale),
-            Reply::Sale(Err(error)) => Err(Refusal::of_sale(error)),
+            Reply::PaymentHeard(Ok(heard)) => document(&heard),
+            Reply::Sale(Err(error)) | Reply::PaymentHeard(Err(error)) => Err(Refusal::of_sale(error)),
             Reply::Slots(Err(error)) => Err(Refusal::at_slot(error)),
             Reply::Books(Ok(books)) => document(&books),
             Reply::Books(Err(error)) => Err(Refusal::at_the_books(error)),

@@ -302,6 +302,10 @@ clauses! {
     54 R54LateNotServed,
     /// Who has paid and is not served gets the money back.
     54 R54RefundAsked,
+    /// A refund that is refused for the order's status is asked about before it counts as refused.
+    54 R54RefusalAsked,
+    /// A close is no end before the cloud, asked after it, says that it is closed.
+    55 R55CloseAsked,
     /// Late payments are looked for.
     55 R55Watched,
     /// What nobody knows about goods that were paid for is not called served.

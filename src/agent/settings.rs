@@ -36,6 +36,8 @@ pub(super) fn sale(
         url: url.map(ToString::to_string).unwrap_or_default(),
         pay_url: sale.pay_url.clone(),
         notify_url: sale.notify_url.clone(),
+        closes: sale.close,
+        keypad: sale.keypad,
         refund_unknown: sale.when_unknown == WhenUnknown::Refund,
         deaf_ms: sale.serve_after_restart_s.saturating_mul(1_000),
         goods: sale.goods.iter().map(goods).collect(),

@@ -88,6 +88,14 @@ pub enum Finding {
     BoardRestarted,
     /// Model, version or serial number, as the board tells it.
     Identity(String),
+    /// Somebody chose a slot at the board's own keys, once for each press. It asks for nothing: the board waits for no
+    /// answer, and turns nothing by itself.
+    Selected {
+        /// The driver board with the keys.
+        address: Address,
+        /// The slot; nothing when the choice was given up.
+        slot: Option<Slot>,
+    },
     /// What became of the running [`Driver::serve`]; exactly one for each.
     Served(Result<Reading, ServiceError>),
     /// Something on the line that a technician should know: bad check, noise, foreign frame, time-out.

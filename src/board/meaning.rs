@@ -391,6 +391,7 @@ impl Telling for xy_v3::wire::Wire {
             wire::CHECK_SLOT => "how is this slot?",
             wire::SLOT_STATUS => "how a slot is",
             wire::SELECT => "TURN, as if a key was pressed",
+            wire::CHOSEN => "somebody chose a slot",
             wire::DISPENSING => "how a vend goes or ended",
             wire::DIRECT_DRIVE => "TURN this motor",
             wire::SYNC => "I have started",

@@ -19,6 +19,7 @@
 //! Its codes are the constants of [`wire`] (commands) and [`service`] (the menu), each with its meaning; how a vend ended
 //! is read in `evidence` below.
 
+mod keys;
 pub mod service;
 pub mod wire;
 
@@ -31,6 +32,7 @@ use super::service::{Reading, Service, ServiceError};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use crate::order::time::BootMs;
 use crate::sabotage::{self, Clause};
+use keys::Keys;
 use service::{MachineStatus, Serving};
 use std::collections::VecDeque;
 use wire::{Deframer, Frame, PackNo, frame};
@@ -153,6 +155,7 @@ pub struct XyV3 {
     ask_identity: bool,
     vend: Option<Vend>,
     serving: Option<Serving>,
+    keys: Keys,
     unresolved: Option<Unresolved>,
     held: bool,
     last_final: Option<(FinalStatus, BootMs)>,
@@ -182,6 +185,7 @@ impl XyV3 {
             ask_identity: true,
             vend: None,
             serving: None,
+            keys: Keys::default(),
             unresolved: None,
             held: false,
             last_final: None,
@@ -231,6 +235,11 @@ impl XyV3 {
             }
             (wire::SLOT_STATUS, &[_, status, hi, lo]) => {
                 self.slot_status(status, Slot(u16::from_be_bytes([hi, lo])));
+                Asks::Data
+            }
+            (wire::CHOSEN, &[pack_no, hi, lo]) => {
+                let chosen = self.keys.pressed(self.now, pack_no, u16::from_be_bytes([hi, lo]));
+                self.outputs.extend(chosen.map(Output::Finding));
                 Asks::Data
             }
             (wire::SYNC, _) => {
@@ -379,6 +388,7 @@ impl XyV3 {
     fn board_restarted(&mut self) {
         self.sync = Some(None);
         self.last_final = None;
+        self.keys = Keys::default();
         if let Some(unresolved) = &mut self.unresolved {
             unresolved.creditable = false;
         }

@@ -193,6 +193,9 @@ fn help(id: &str) -> Option<&'static str> {
         "notify_url" => "结果 POST 到的地址",
         "profile" => "内置板卡配置的名称，或文件路径",
         "link" => "建立指向 pty 的符号链接；代理被强行终止后仍通向板卡",
+        "press" => {
+            "启动后若干秒在板卡自己的按键上选货，格式 SLOT@S（如 12@5），货道 0 表示取消，可重复；会上报按键的板卡：xy-v3"
+        }
         "fault" => {
             "故障 KIND[:SLOT][@NTH]，如 jam:12 或 power-loss@2，可重复；KIND 为 jam、no-drop、open-motor、silence、garble、late、restart、power-loss、refuse 之一"
         }

@@ -11,6 +11,7 @@ use clap::Args;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -33,12 +34,31 @@ pub struct SimulateArgs {
     /// KIND is one of jam, no-drop, open-motor, silence, garble, late, restart, power-loss, refuse.
     #[arg(long, value_name = "FAULT")]
     pub fault: Vec<Fault>,
+    /// Somebody chooses a slot at the board's own keys so many seconds after the start, SLOT@S like 12@5; slot 0 gives
+    /// the choice up; may be repeated. Boards that tell keys: xy-v3
+    #[arg(long, value_name = "SLOT@S", value_parser = key)]
+    pub press: Vec<Key>,
     /// How long a motor turns, in ms
     #[arg(long = "turn-time", value_name = "MS", default_value_t = TURN_TIME_DEFAULT_MS)]
     pub turn_time_ms: u64,
     /// Add a line for every motor turn, with time and slot, to this file
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
+}
+
+/// A key that is pressed at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    slot: u16,
+    after_s: u32,
+}
+
+fn key(text: &str) -> Result<Key, String> {
+    let read = || {
+        let (slot, after_s) = text.split_once('@')?;
+        Some(Key { slot: slot.parse().ok()?, after_s: after_s.parse().ok()? })
+    };
+    read().ok_or_else(|| "write it like 12@5: slot 12, 5 s after the start".to_owned())
 }
 
 /// Writes where the board is, as one line, and then is the board until SIGINT (exit 130) or SIGTERM (exit 0).
@@ -61,6 +81,14 @@ pub fn run(args: &SimulateArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
         out.finish()?;
 
         let (power, commands) = mpsc::channel(POWER_CYCLES_MAX);
+        for Key { slot, after_s } in args.press.iter().copied() {
+            let keys = power.clone();
+            // It ends with the board, which is all that this program does.
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(after_s.into())).await;
+                let _ = keys.send(PtyCommand::Press(slot)).await;
+            });
+        }
         let (failed, mut failures) = mpsc::channel(1);
         let emulator = emulator_for(&profile, args.turn_time_ms, Faults::new(args.fault.iter().copied()));
         let board = board.run(emulator, commands, |turn| {

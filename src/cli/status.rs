@@ -8,8 +8,9 @@ use super::watch;
 use crate::board::driver::LineState;
 use crate::control::Ask;
 use crate::core::event::CertificateOf;
-use crate::core::{CertificateLine, CertificateState, Counters, LineQuality, Status};
+use crate::core::{CertificateLine, CertificateState, Counters, LineQuality, SaleCounts, Status};
 use crate::io::control_client;
+use crate::order::sale::State;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -102,6 +103,9 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
         (lang.say("the platform's books", "与平台核对"), books(status, lang)),
         (lang.say("counters", "计数"), counters(&status.counters, lang)),
     ];
+    if !status.sales.by_state.is_empty() {
+        rows.push((lang.say("sales", "销售"), sales(&status.sales, lang)));
+    }
     if status.sales_for_people > 0 {
         let (n, key) = (status.sales_for_people, lang.say("SALES", "销售"));
         let waiting = lang
@@ -121,6 +125,24 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
     let events = status.recent.iter().skip(skipped);
     rows.extend(events.map(|e| (lang.say("event", "事件"), format!("{}: {}: {}", e.level, e.what, e.text))));
     rows.into_iter().map(|(key, value)| vec![key.to_owned(), value]).collect()
+}
+
+/// Sales at the machine: what is open, what is owed, what persons settled.
+fn sales(sales: &SaleCounts, lang: Lang) -> String {
+    let [waiting, paid, settled] = [State::Waiting, State::Serving, State::Settled].map(|state| sales.of(state));
+    let (open, due) = (sales.open, sales.refunds_due);
+    let mut told = lang.say(
+        format!("{open} open ({waiting} wait for payment, {paid} paid), {due} refunds due, {settled} settled"),
+        format!("{open} 笔未结束（{waiting} 笔待支付，{paid} 笔已支付），{due} 笔待退款，{settled} 笔已人工处理"),
+    );
+    if let Some(s) = sales.oldest_refund_s.filter(|_| sales.has_late_refund()) {
+        let minutes = s / 60;
+        told.push_str(&lang.say(
+            format!("; A REFUND IS LATE: due for {minutes} min, see vend sale list"),
+            format!("；退款已逾期：已等待 {minutes} 分钟，见 vend sale list"),
+        ));
+    }
+    told
 }
 
 /// What the platform is told, and what it refused.

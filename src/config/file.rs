@@ -354,6 +354,10 @@ pub struct SaleSection {
     pub log_in_name: Option<Spanned<String>>,
     /// What the two fields are called.
     pub log_in_fields: Spanned<[String; 2]>,
+    /// An order that was given up is closed at the cloud; otherwise its time runs out there.
+    pub close: bool,
+    /// A slot that somebody chose at the board's own keys begins a sale.
+    pub keypad: bool,
     /// After a vend of which nobody knows how it ended.
     pub when_unknown: WhenUnknown,
     /// See [`SERVE_AFTER_RESTART_S`].
@@ -374,6 +378,8 @@ impl Default for SaleSection {
             log_in_path: None,
             log_in_name: None,
             log_in_fields: Spanned::new(0..0, ["name".to_owned(), "password".to_owned()]),
+            close: true,
+            keypad: true,
             when_unknown: WhenUnknown::default(),
             serve_after_restart_s: Spanned::new(0..0, SERVE_AFTER_RESTART_DEFAULT_S),
             goods: Vec::new(),

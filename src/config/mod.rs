@@ -216,6 +216,10 @@ pub struct Sale {
     pub notify_url: Option<String>,
     /// How the machine logs in itself, if it may.
     pub log_in: Option<LogIn>,
+    /// An order that was given up is closed at the cloud; otherwise its time runs out there.
+    pub close: bool,
+    /// A slot that somebody chose at the board's own keys begins a sale.
+    pub keypad: bool,
     /// After a vend of which nobody knows how it ended.
     pub when_unknown: WhenUnknown,
     /// A payment that is found after a longer deafness is not served, in s.

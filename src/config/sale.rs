@@ -61,6 +61,8 @@ impl Check<'_> {
             pay_url,
             notify_url,
             log_in,
+            close: section.close,
+            keypad: section.keypad,
             when_unknown: section.when_unknown,
             serve_after_restart_s: serve_s?,
             goods,

@@ -2,8 +2,9 @@
 
 use super::{Answer, LOUDER_S_MAX, LogLevel, Place};
 use crate::board::service::{HOLD_C, Service};
-use crate::core::{BooksAct, Decision, SaleChoice, Settle, SlotAct, SlotTest, WHY_BYTES_MAX};
+use crate::core::{BooksAct, Callback, Decision, SaleChoice, Settle, SlotAct, SlotTest, WHY_BYTES_MAX};
 use crate::order::key::{Id, Key};
+use crate::order::payment::Paid;
 use crate::order::pickup::Digits;
 use crate::order::stock::COUNT_MAX;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,8 @@ pub enum Ask {
     Sales,
     /// At [`Place::SaleSettle`].
     SaleSettle(Settle),
+    /// At [`Place::SaleCallback`].
+    SaleCallback(Paid),
     /// At [`Place::Books`].
     Books,
     /// At [`Place::BooksAct`].
@@ -85,6 +88,7 @@ impl Ask {
             Ask::SaleCancel => Place::SaleCancel,
             Ask::Sales => Place::Sales,
             Ask::SaleSettle(_) => Place::SaleSettle,
+            Ask::SaleCallback(_) => Place::SaleCallback,
             Ask::Books => Place::Books,
             Ask::BooksAct(_) => Place::BooksAct,
             Ask::Order(_) => Place::Order,
@@ -131,6 +135,7 @@ impl Ask {
             Place::SaleCancel => Ask::SaleCancel,
             Place::Sales => Ask::Sales,
             Place::SaleSettle => Ask::SaleSettle(read_settle(body)?),
+            Place::SaleCallback => Ask::SaleCallback(read_callback(body)?),
             Place::Books => Ask::Books,
             Place::BooksAct => Ask::BooksAct(read_books_act(body)?),
             Place::Order => Ask::Order(read_key(query)?),
@@ -154,6 +159,7 @@ impl Ask {
             | Ask::SaleStart(_)
             | Ask::SaleCancel
             | Ask::SaleSettle(_)
+            | Ask::SaleCallback(_)
             | Ask::BooksAct(_)
             | Ask::Decide(_) => true,
             Ask::Status
@@ -181,9 +187,13 @@ impl Ask {
     pub const fn changes(&self) -> bool {
         match self {
             Ask::Service(service) => service.acts(),
-            Ask::Test(_) | Ask::SlotAct(_) | Ask::SaleSettle(_) | Ask::BooksAct(_) | Ask::Decide(_) | Ask::Log(_) => {
-                true
-            }
+            Ask::Test(_)
+            | Ask::SlotAct(_)
+            | Ask::SaleSettle(_)
+            | Ask::SaleCallback(_)
+            | Ask::BooksAct(_)
+            | Ask::Decide(_)
+            | Ask::Log(_) => true,
             Ask::Status
             | Ask::Orders
             | Ask::Audit
@@ -216,6 +226,7 @@ impl Ask {
             Ask::SaleStart(_) => Some("sale_chosen"),
             Ask::SaleCancel => Some("sale_cancelled"),
             Ask::SaleSettle(_) => Some("sale_settled"),
+            Ask::SaleCallback(_) => Some("sale_callback"),
             Ask::BooksAct(_) => Some("books_act"),
             Ask::Decide(_) => Some("decision"),
             Ask::Log(_) => Some("log_level"),
@@ -260,6 +271,7 @@ impl Ask {
             Ask::BooksAct(act) => serde_json::to_vec(act),
             Ask::SaleStart(choice) => serde_json::to_vec(choice),
             Ask::SaleSettle(settle) => serde_json::to_vec(settle),
+            Ask::SaleCallback(paid) => serde_json::to_vec(&Callback::from(paid)),
             Ask::Decide(decision) => serde_json::to_vec(decision),
             Ask::Log(level) => serde_json::to_vec(level),
             Ask::Status
@@ -341,6 +353,15 @@ fn read_slot_act(body: &[u8]) -> Result<SlotAct, String> {
 /// What is wrong with it, for people.
 fn read_sale_choice(body: &[u8]) -> Result<SaleChoice, String> {
     serde_json::from_slice(body).map_err(|e| format!("the body is no slot to buy from, like {{\"slot\":12}}: {e}"))
+}
+
+/// Reads what stands in the body of a request for [`Place::SaleCallback`].
+///
+/// # Errors
+/// What is wrong with it, for people.
+fn read_callback(body: &[u8]) -> Result<Paid, String> {
+    let callback: Callback = serde_json::from_slice(body).map_err(|e| format!("the body tells of no payment: {e}"))?;
+    callback.paid()
 }
 
 /// Reads what stands in the body of a request for [`Place::SaleSettle`].

@@ -35,6 +35,8 @@ pub enum Place {
     Sales,
     /// `POST /v1/sale/settle` with a [`Settle`]: the [`SaleView`] after it, durable.
     SaleSettle,
+    /// `POST /v1/sale/callback` with a [`crate::core::Callback`]: the [`crate::core::PaymentHeard`], durable.
+    SaleCallback,
     /// `GET /v1/books`: the [`crate::core::Books`].
     Books,
     /// `POST /v1/books/act` with a [`BooksAct`]: the [`crate::core::Books`] after it, durable.
@@ -57,7 +59,7 @@ pub enum Place {
 
 impl Place {
     /// All of them.
-    pub const ALL: [Place; 25] = [
+    pub const ALL: [Place; 26] = [
         Place::Status,
         Place::Orders,
         Place::Audit,
@@ -74,6 +76,7 @@ impl Place {
         Place::SaleCancel,
         Place::Sales,
         Place::SaleSettle,
+        Place::SaleCallback,
         Place::Books,
         Place::BooksAct,
         Place::Order,
@@ -104,6 +107,7 @@ impl Place {
             Place::SaleCancel => "/v1/sale/cancel",
             Place::Sales => "/v1/sales",
             Place::SaleSettle => "/v1/sale/settle",
+            Place::SaleCallback => "/v1/sale/callback",
             Place::Books => "/v1/books",
             Place::BooksAct => "/v1/books/act",
             Place::Order => "/v1/order",
@@ -142,6 +146,7 @@ impl Place {
             | Place::SaleStart
             | Place::SaleCancel
             | Place::SaleSettle
+            | Place::SaleCallback
             | Place::BooksAct
             | Place::Decide
             | Place::Log => "POST",

@@ -6,6 +6,7 @@ use super::commit::After;
 use super::event::{Audience, HttpAnswer, Level, Request};
 use super::outbox::Parcel;
 use super::platform::denies_order;
+use super::refund;
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::call;
 use crate::cloud::orders::AnswerError;
@@ -37,6 +38,8 @@ pub(super) struct Calls {
     dead: BTreeSet<u64>,
     /// The notices among the open ones, which have a bound of their own.
     open_notices: BTreeSet<u64>,
+    /// Refunds that were refused for the order's status: how it stands is asked next ([`super::refund`]).
+    pub(super) doubted: BTreeSet<u64>,
     last: u64,
     /// The last call of former lives.
     recovered: u64,
@@ -127,6 +130,7 @@ impl Calls {
 
     /// No longer open: taken, dead or replaced.
     fn close(&mut self, number: u64) {
+        self.doubted.remove(&number);
         let Some(record) = self.all.get(&number) else { return };
         if !record.is_open() {
             self.dead.insert(number);
@@ -247,11 +251,7 @@ impl Core {
             Way::Publish { .. } => return None,
         };
         match operation {
-            Operation::Refund { order_id } => {
-                let account = self.settings.cloud.account.as_ref()?;
-                let request = call::refund(account, &self.settings.machine_no, order_id, record.timestamp_s);
-                Some(self.cloud_request(request))
-            }
+            Operation::Refund { order_id } => self.request_of_refund(number, order_id, record.timestamp_s),
             Operation::Notify(notice) => self.request_of_notice(notice),
             Operation::TellPaid(paid) => self.request_of_payment(paid),
         }
@@ -263,6 +263,10 @@ impl Core {
         let later = Answer::Later { retry_after_s: answer.retry_after_s };
         let Some(record) = self.calls.get(number) else { return later };
         let operation = match &record.call.way {
+            Way::Http(Operation::Refund { order_id }) if self.calls.doubted.contains(&number) => {
+                let order_id = order_id.clone();
+                return self.meaning_of_doubted_refund(number, &order_id, answer);
+            }
             Way::Http(operation) => operation,
             Way::Tell { .. } => return Answer::of_status(answer.status, answer.retry_after_s),
             Way::Publish { .. } => return later,
@@ -270,7 +274,12 @@ impl Core {
         let Err(error) = call::read(operation, answer.status, &answer.body) else { return Answer::Taken };
         let text = format!("{record}: {error}");
         let reason = DeadReason::Status(answer.status);
+        let is_refund = matches!(operation, Operation::Refund { .. });
         let meaning = match error.class() {
+            _ if is_refund && refund::leaves_in_doubt(&error) => {
+                self.calls.doubted.insert(number);
+                later
+            }
             RetryClass::AlreadyDone => Answer::Taken,
             RetryClass::Retry => later,
             RetryClass::Final if denies_for_good(&error) => Answer::Never(reason),

@@ -489,6 +489,7 @@ impl Core {
                 self.note(Info, "board", text.clone());
                 self.line.identity = Some(text);
             }
+            Finding::Selected { address, slot } => self.on_key(now, address, slot),
             Finding::Served(result) => self.served(result),
             Finding::Fault(fault) => {
                 self.line.quality.fault(now.boot, fault);

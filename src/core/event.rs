@@ -12,6 +12,7 @@ use crate::order::host::Host;
 use crate::order::instruction::Act;
 use crate::order::key::Key;
 use crate::order::motor::Slot;
+use crate::order::payment::Paid;
 use crate::order::pickup::Digits;
 use crate::order::time::{BootMs, UnixMs};
 use bytes::Bytes;
@@ -218,6 +219,13 @@ pub enum Event {
     SaleCancelled {
         /// For the answer.
         token: Token,
+    },
+    /// A gateway at the machine relays what a payment system says; answered by [`Effect::Reply`].
+    PaymentHeard {
+        /// For the answer.
+        token: Token,
+        /// What it says.
+        paid: Box<Paid>,
     },
     /// A person settled a sale; answered by [`Effect::Reply`].
     SaleSettled {

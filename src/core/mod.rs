@@ -23,6 +23,7 @@
 //! | `persons` | what a person decides about an order in doubt, and about dead letters |
 //! | `platform` | what is asked of the cloud: is it paid, what time is it |
 //! | `sync` | what is asked after a result, until the cloud agrees |
+//! | `refund` | a refund that was refused for the order's status |
 //! | `recover` | what happens when power returns |
 //! | `pace` | how many messages are looked at in what time |
 //! | `certificates` | until when they are good |
@@ -63,6 +64,7 @@ mod pickup;
 mod platform;
 mod quality;
 mod recover;
+mod refund;
 mod sale;
 mod slots;
 mod status;
@@ -86,13 +88,14 @@ pub use letters::{LETTERS_SHOWN_MAX, Letter, Letters};
 pub use notify::{NOTICES_OPEN_MAX, NotifySettings};
 pub use own::{PICKUP_WAIT_MS, Reply, SlotTest, TEST_WAIT_MS, TestLine};
 pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
-pub use payments::{FaultLine, FaultLines, PaymentSettings};
+pub use payments::{Callback, FaultLine, FaultLines, PayWord, PaymentHeard, PaymentSettings, THIRD_NAME_BYTES_MAX};
 pub use persons::{Decision, DecisionError, Verdict};
 pub use pickup::{CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS};
 pub use quality::{LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;
 pub use sale::{
-    Goods, SALES_KEPT, SALES_OPEN_MAX, SaleChoice, SaleRefusal, SaleSettings, SaleView, Settle, WATCH_FOR_MS,
+    Goods, KEY_NOTED_EVERY_MS, REFUND_LATE_S, SALES_KEPT, SALES_OPEN_MAX, SaleChoice, SaleCounts, SaleRefusal,
+    SaleSettings, SaleView, Settle, WATCH_FOR_MS,
 };
 pub use slots::{SlotAct, SlotError, SlotLine};
 pub use status::{DifferenceLine, OrderLine, Recent, ReportLine, Status, UnitLine};
@@ -358,6 +361,7 @@ impl Core {
             Event::SlotAct { token, act } => self.on_slot_act(now, token, act),
             Event::SaleChosen { token, choice } => self.on_sale_chosen(now, token, choice),
             Event::SaleCancelled { token } => self.on_sale_cancelled(now, token),
+            Event::PaymentHeard { token, paid } => self.on_payment_heard(now, token, *paid),
             Event::SaleSettled { token, settle, uid } => self.on_sale_settled(now, token, &settle, uid),
             Event::BooksAct { token, uid, act } => self.on_books_act(now, token, uid, &act),
             Event::Decide { token, uid, decision } => self.on_decision(now, token, uid, decision),

@@ -6,6 +6,7 @@ use super::books::{Books, BooksError};
 use super::commit::After;
 use super::event::{Effect, Level, Token};
 use super::gate::Verdict;
+use super::payments::PaymentHeard;
 use super::persons::DecisionError;
 use super::sale::{SaleRefusal, SaleView};
 use super::slots::{SlotError, SlotLine};
@@ -68,6 +69,8 @@ pub enum Reply {
     Slots(Result<Vec<SlotLine>, SlotError>),
     /// Somebody buys, cancels or settles: the sale after it, once that is durable.
     Sale(Result<Box<SaleView>, SaleRefusal>),
+    /// A gateway told of a payment: what follows from it, once that is durable.
+    PaymentHeard(Result<PaymentHeard, SaleRefusal>),
     /// A person did something about calls or differences: both after it, once that is durable.
     Books(Result<Books, BooksError>),
     /// A person decided about an order: the order after it, once that is durable.

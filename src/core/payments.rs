@@ -2,15 +2,20 @@
 //! the log that its document demands (seed 001, section 6.2).
 
 use super::Core;
+use super::commit::After;
 use super::event::{Audience, Effect, HttpAnswer, HttpFailure, Level, Request, Token};
+use super::own::Reply;
+use super::sale::SaleRefusal;
 use crate::cloud::open_platform::ApiRequest;
 use crate::cloud::orders::session::LogIn;
 use crate::cloud::orders::{AnswerError, Refusal, Session, course, fault_log};
 use crate::order::call::{Call, Operation, Subject, Way};
 use crate::order::civil::Zone;
 use crate::order::fault::Fault;
-use crate::order::payment::Paid;
+use crate::order::key::Id;
+use crate::order::payment::{Paid, PaidWith, PaymentResult, TradeNo};
 use crate::order::record::RecordKey;
+use crate::order::stock::Fen;
 use crate::order::time::{BootMs, Now};
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +59,87 @@ pub struct FaultLine {
     pub line: String,
 }
 
+/// Longest name that a payment system gives a payment or a buyer, in bytes: twice those of WeChat and Alipay.
+pub const THIRD_NAME_BYTES_MAX: usize = 64;
+
+/// What a payment system says of a payment, as a gateway at the machine relays it: the fields of seed 001, section 6.2.
+/// It carries no signature, so it is believed as far as whoever may settle a sale is, and never as far as a motor: it
+/// has the clouds asked and told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Callback {
+    /// Where it was made: `wxpay` or `alipay`, the last part of the document's path.
+    pub path: String,
+    /// 2 or SUCCESS, as a number or a text: paid. Anything else: not paid.
+    pub result: PayWord,
+    /// Which order.
+    pub trade_no: String,
+    /// The payment system's name of the payment.
+    pub third_trade_no: String,
+    /// The payment system's name of the buyer.
+    pub third_buyer_id: String,
+    /// What was paid, in yuan, like "3.50".
+    pub amount: String,
+}
+
+/// A word that comes as a text or as a number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PayWord {
+    /// As a number.
+    Number(i64),
+    /// As a text.
+    Text(String),
+}
+
+impl Callback {
+    /// What it says, read.
+    ///
+    /// # Errors
+    /// The field that is wrong, for people.
+    pub fn paid(&self) -> Result<Paid, String> {
+        let result = match &self.result {
+            PayWord::Number(number) => PaymentResult::parse(&number.to_string()),
+            PayWord::Text(text) => PaymentResult::parse(text),
+        };
+        let fits = |name: &str, text: &str| match text.len() {
+            ..=THIRD_NAME_BYTES_MAX if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+            _ => Err(format!("{name} is a text of at most {THIRD_NAME_BYTES_MAX} bytes")),
+        };
+        let with = [PaidWith::WeChat, PaidWith::Alipay].into_iter().find(|with| with.as_str() == self.path);
+        Ok(Paid {
+            with: with.ok_or("path is \"wxpay\" or \"alipay\"")?,
+            result,
+            trade_no: TradeNo(Id::parse(&self.trade_no).map_err(|error| format!("trade_no: {error}"))?),
+            third_trade_no: fits("third_trade_no", &self.third_trade_no)?,
+            third_buyer_id: fits("third_buyer_id", &self.third_buyer_id)?,
+            amount: Fen::parse(&self.amount).map_err(|error| format!("amount: {error}"))?,
+        })
+    }
+}
+
+impl From<&Paid> for Callback {
+    fn from(paid: &Paid) -> Callback {
+        Callback {
+            path: paid.with.as_str().to_owned(),
+            result: PayWord::Text(paid.result.as_str().to_owned()),
+            trade_no: paid.trade_no.0.to_string(),
+            third_trade_no: paid.third_trade_no.clone(),
+            third_buyer_id: paid.third_buyer_id.clone(),
+            amount: paid.amount.to_string(),
+        }
+    }
+}
+
+/// What follows from a payment that the machine was told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentHeard {
+    /// The cloud that wants to hear of payments is told, durably.
+    pub cloud_told: bool,
+    /// So many sales are asked about at once instead of at their next time.
+    pub sales_asked: usize,
+}
+
 fn to_seller(url: &str, call: ApiRequest) -> Request {
     Request {
         audience: Audience::Seller,
@@ -92,15 +178,36 @@ pub struct FaultLines {
 }
 
 impl Core {
-    /// The machine has learned that an order of course's is paid (or that its payment failed), and not from course: it
-    /// is told, durably, with the batch of this step, in the order of what was learned of it. What goes wrong with that
-    /// stands in the log. Nothing is done where no such cloud is configured.
-    pub fn tell_paid(&mut self, now: Now, paid: Paid) {
-        if !self.settings.payments.as_ref().is_some_and(|payments| payments.hears_of_payments) {
+    /// A gateway at the machine relays what a payment system says. It is a hint and no proof: sales that are open are
+    /// asked about at once, and their cloud alone says whether they are paid. course is told.
+    pub(super) fn on_payment_heard(&mut self, now: Now, token: Token, paid: Paid) {
+        if self.settings.sale.is_none() || !self.may_change_sales() {
+            let refusal =
+                if self.settings.sale.is_none() { SaleRefusal::NotConfigured } else { SaleRefusal::Unavailable };
+            self.effects.push(Effect::Reply { token, reply: Reply::PaymentHeard(Err(refusal)) });
             return;
         }
+        let (path, result, trade_no) = (paid.with.as_str(), paid.result.as_str(), &paid.trade_no.0);
+        self.note(Level::Info, "payment_heard", format!("{path} says {result} of {trade_no}"));
+        let sales_asked = self.ask_about_open_sales_at_once(now);
+        let cloud_told = self.tell_paid(now, paid);
+        let reply = Reply::PaymentHeard(Ok(PaymentHeard { cloud_told, sales_asked }));
+        if cloud_told {
+            self.after_next_commit(After::Reply { token, reply });
+        } else {
+            self.effects.push(Effect::Reply { token, reply });
+        }
+    }
+
+    /// The machine has learned that an order of course's is paid (or that its payment failed), and not from course: it
+    /// is told, durably, with the batch of this step, in the order of what was learned of it. What goes wrong with that
+    /// stands in the log. False where no such cloud is configured, or nothing more can be kept for it.
+    pub(super) fn tell_paid(&mut self, now: Now, paid: Paid) -> bool {
+        if !self.settings.payments.as_ref().is_some_and(|payments| payments.hears_of_payments) {
+            return false;
+        }
         let subject = Subject::new("payment", &paid.trade_no.0);
-        self.call(now, Call { subject, way: Way::Http(Operation::TellPaid(Box::new(paid))), newest_wins: false });
+        self.call(now, Call { subject, way: Way::Http(Operation::TellPaid(Box::new(paid))), newest_wins: false })
     }
 
     pub(super) fn request_of_payment(&self, paid: &Paid) -> Option<Request> {

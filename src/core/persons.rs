@@ -204,7 +204,7 @@ impl Core {
     }
 
     /// The audit entry joins the batch of what was decided.
-    fn audit_person(&mut self, now: Now, uid: u32, kind: Kind, detail: String) {
+    pub(super) fn audit_person(&mut self, now: Now, uid: u32, kind: Kind, detail: String) {
         let at_s = self.told_time_s(now);
         if !sabotage::is_out(Clause::R60Audited) {
             self.audit(now, Who::Person(uid), kind, at_s, Became::Done, detail, None);

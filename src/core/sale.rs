@@ -6,10 +6,14 @@
 //! |---|---|
 //! | this one | what somebody at the machine may do, and what they see |
 //! | `asking` | what the cloud is asked, and what its answers do |
+//! | `counts` | sales by where they stand |
+//! | `keys` | slots that are chosen at the board's own keys |
 //! | `ending` | payment, the own order's outcome, refund, report, and what a new life finds |
 
 mod asking;
+mod counts;
 mod ending;
+mod keys;
 
 use super::commit::After;
 use super::event::{Effect, Level, Token};
@@ -28,6 +32,9 @@ use crate::order::stock::{Condition, Fen};
 use crate::order::time::{BootMs, Now};
 use crate::sabotage::{self, Clause};
 use asking::Asking;
+pub use counts::{REFUND_LATE_S, SaleCounts};
+pub use keys::KEY_NOTED_EVERY_MS;
+use keys::Keys;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -52,6 +59,10 @@ pub struct SaleSettings {
     pub notify_url: Option<String>,
     /// The money goes back when nobody knows whether goods came out; otherwise a person decides.
     pub refund_unknown: bool,
+    /// An order that was given up is closed at the cloud, where it can; otherwise its time runs out there.
+    pub closes: bool,
+    /// A slot that somebody chose at the board's own keys begins a sale.
+    pub keypad: bool,
     /// A payment that is found after a longer deafness is not served, in ms.
     pub deaf_ms: u64,
     /// What is sold from slots of which the catalogue says nothing, or something else.
@@ -187,6 +198,7 @@ pub(super) struct Sales {
     questions: BTreeMap<Token, asking::Question>,
     last: u64,
     progress: Option<u8>,
+    keys: Keys,
 }
 
 impl Sales {
@@ -216,12 +228,14 @@ impl Core {
 
     /// Somebody chose a slot.
     pub(super) fn on_sale_chosen(&mut self, now: Now, token: Token, choice: SaleChoice) {
-        if let Err(refusal) = self.begin_sale(now, token, choice) {
-            self.effects.push(Effect::Reply { token, reply: Reply::Sale(Err(refusal)) });
+        match self.begin_sale(now, choice) {
+            Ok(number) => self.reply_when_durable(now, token, number),
+            Err(refusal) => self.effects.push(Effect::Reply { token, reply: Reply::Sale(Err(refusal)) }),
         }
     }
 
-    fn begin_sale(&mut self, now: Now, token: Token, choice: SaleChoice) -> Result<(), SaleRefusal> {
+    /// A sale begins: its number.
+    fn begin_sale(&mut self, now: Now, choice: SaleChoice) -> Result<u64, SaleRefusal> {
         let at = (choice.address, choice.slot);
         self.may_sell(now)?;
         let goods = self.may_sell_from(at)?;
@@ -254,8 +268,7 @@ impl Core {
         self.forget_old_sales();
         self.ask_from(now, number, asking::What::Create);
         self.save_sale(number);
-        self.reply_when_durable(now, token, number);
-        Ok(())
+        Ok(number)
     }
 
     /// Whoever asked sees the sale as it is then, once what was done is durable.
@@ -325,13 +338,20 @@ impl Core {
 
     /// The buyer does not want it any more.
     pub(super) fn on_sale_cancelled(&mut self, now: Now, token: Token) {
+        match self.cancel_sale(now) {
+            Ok(number) => self.reply_when_durable(now, token, number),
+            Err(refusal) => self.effects.push(Effect::Reply { token, reply: Reply::Sale(Err(refusal)) }),
+        }
+    }
+
+    /// The sale that is not paid yet is given up: its number.
+    fn cancel_sale(&mut self, now: Now) -> Result<u64, SaleRefusal> {
+        if !self.may_change_sales() {
+            return Err(SaleRefusal::Unavailable);
+        }
         let is_open = |sale: &&Sale| matches!(sale.state, State::Chosen | State::Created | State::Waiting);
         let open = self.sales.open().find(is_open).map(|sale| (sale.number, sale.state));
-        let Some((number, state)) = open.filter(|_| self.may_change_sales()) else {
-            let refusal = if self.may_change_sales() { SaleRefusal::NotOpen } else { SaleRefusal::Unavailable };
-            self.effects.push(Effect::Reply { token, reply: Reply::Sale(Err(refusal)) });
-            return;
-        };
+        let (number, state) = open.ok_or(SaleRefusal::NotOpen)?;
         if state == State::Chosen {
             // The question for an order may be under way: its answer tells what there is to be closed.
             if let Some(sale) = self.sales.all.get_mut(&number) {
@@ -341,10 +361,10 @@ impl Core {
         } else {
             self.leave_sale(now, number, Why::Cancelled);
         }
-        self.reply_when_durable(now, token, number);
+        Ok(number)
     }
 
-    fn may_change_sales(&self) -> bool {
+    pub(super) fn may_change_sales(&self) -> bool {
         self.phase == Phase::Running && self.failed.is_none() && !self.stopping
     }
 

@@ -2,7 +2,7 @@
 
 use super::arrivals::RingEntry;
 use super::event::Level;
-use super::{CertificateLine, Core, Counters, LineQuality, Phase, VendHour, Waiting};
+use super::{CertificateLine, Core, Counters, LineQuality, Phase, SaleCounts, VendHour, Waiting};
 use crate::board::driver::LineState;
 use crate::order::key::Key;
 use crate::order::life::Order;
@@ -63,6 +63,9 @@ pub struct Status {
     /// Sales that wait for a person: a refund is owed, or nobody knows whether goods came out.
     #[serde(default)]
     pub sales_for_people: usize,
+    /// Sales at the machine, by where they stand.
+    #[serde(default)]
+    pub sales: SaleCounts,
     /// Orders kept to answer duplicates.
     pub orders_settled: usize,
     /// Room on the disk for new orders.
@@ -233,6 +236,7 @@ impl Core {
             results_open: self.results.open(),
             differences: self.results.differences().len(),
             sales_for_people: self.sales_for_people(),
+            sales: self.sale_counts(now),
             differing: self.results.differences().iter().rev().take(SHOWN_MAX).map(differing).collect(),
             orders_settled: self.archive.len(),
             has_space: !self.arrivals.lacks_space(),

@@ -48,11 +48,13 @@ pub enum Kind {
     OrderResolved,
     /// A person had dead letters sent again.
     ReportRetried,
+    /// A person has settled a sale at the machine.
+    SaleSettled,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Reboot,
         Kind::Shutdown,
         Kind::Schedule,
@@ -67,6 +69,7 @@ impl Kind {
         Kind::DifferenceAccepted,
         Kind::OrderResolved,
         Kind::ReportRetried,
+        Kind::SaleSettled,
     ];
 
     /// Its word, also in JSON.
@@ -87,6 +90,7 @@ impl Kind {
             Kind::DifferenceAccepted => "difference_accepted",
             Kind::OrderResolved => "order_resolved",
             Kind::ReportRetried => "report_retried",
+            Kind::SaleSettled => "sale_settled",
         }
     }
 
@@ -108,7 +112,8 @@ impl Kind {
             | Kind::DifferenceAsked
             | Kind::DifferenceAccepted
             | Kind::OrderResolved
-            | Kind::ReportRetried => None,
+            | Kind::ReportRetried
+            | Kind::SaleSettled => None,
         }
     }
 

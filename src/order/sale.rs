@@ -321,7 +321,7 @@ pub struct Sale {
     pub pay_code: Option<Box<str>>,
     /// When the cloud last said that it is not paid, while the pay code was shown.
     pub heard: Option<Arrival>,
-    /// Since when it is not served any more.
+    /// Since when it is not served any more; of one that was paid, since when the money is to go back.
     pub left: Option<Arrival>,
     /// What the cloud says was paid, where it says so.
     pub paid: Option<Fen>,

@@ -31,6 +31,8 @@ const READ_BYTES: usize = 1_024;
 pub enum PtyCommand {
     /// Takes its power and gives it back.
     PowerCycle,
+    /// Chooses this slot at its keys, if it has any; 0 gives the choice up.
+    Press(u16),
 }
 
 /// A pty with a board's end of the line.
@@ -118,6 +120,10 @@ impl PtyBoard {
                 ready = readable => ready?,
                 command = commands.recv() => match command {
                     Some(PtyCommand::PowerCycle) => emulator.power_cycle(boot_now()),
+                    Some(PtyCommand::Press(slot)) => {
+                        // A board without keys has nothing to say of it.
+                        emulator.press(slot);
+                    }
                     None => return Ok(()),
                 },
             }

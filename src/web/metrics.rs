@@ -3,6 +3,7 @@
 use crate::board::driver::LineState;
 use crate::core::{Counters, OrderLine, Status};
 use crate::order::life::State;
+use crate::order::sale::State as SaleState;
 use std::fmt::Write as _;
 
 /// Whether the machine can serve an order that comes now.
@@ -111,9 +112,20 @@ pub fn text(status: &Status, orders: &[OrderLine]) -> String {
     page.gauge("vend_time_trusted", "1 while the time of day can be trusted.", u64::from(status.time_trusted));
     page.gauge("vend_disk_has_room", "1 while there is room on the disk for new orders.", u64::from(status.has_space));
     journal(&mut page, status, orders);
+    sales(&mut page, status);
     line(&mut page, status);
     counters(&mut page, &status.counters);
     page.0
+}
+
+fn sales(page: &mut Page, status: &Status) {
+    let family = ("vend_sales", "gauge", "Sales at the machine that are kept, by where they stand.");
+    let states = SaleState::ALL.map(|state| (state.as_str(), many(status.sales.of(state))));
+    page.labelled(family, "state", states);
+    page.gauge("vend_sales_open", "Sales at the machine that have not ended.", many(status.sales.open));
+    page.gauge("vend_sales_refunds_due", "Sales of which money is to go back.", many(status.sales.refunds_due));
+    let oldest_s = status.sales.oldest_refund_s.unwrap_or(0);
+    page.gauge("vend_sales_oldest_refund_seconds", "How long the oldest of these waits; 0 without one.", oldest_s);
 }
 
 fn journal(page: &mut Page, status: &Status, orders: &[OrderLine]) {

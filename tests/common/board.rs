@@ -58,6 +58,10 @@ impl Emulator for Socket {
     fn power_cycle(&mut self, now: BootMs) {
         self.after(|e| e.power_cycle(now));
     }
+
+    fn press(&mut self, slot: u16) -> bool {
+        self.after(|e| e.press(slot))
+    }
 }
 
 struct Cable {
@@ -113,6 +117,11 @@ impl Board {
     pub fn lose_power(&self) {
         let cable = self.cable.as_ref().expect("a cable");
         RUNTIME.block_on(cable.commands.send(PtyCommand::PowerCycle)).expect("the board runs");
+    }
+
+    /// Somebody presses a key: what the board has to say of it goes out with its next poll.
+    pub fn press(&self, slot: u16) {
+        assert!(lock(&self.emulator).press(slot), "a board with keys");
     }
 
     /// All motor turns, in order, by the board's own log.

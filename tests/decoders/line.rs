@@ -294,6 +294,7 @@ impl Line {
                 self.release_pending = true;
             }
             Finding::Served(_) => assert!(std::mem::take(&mut self.serving), "nobody waits: {finding:?}"),
+            Finding::Selected { address, .. } => assert!(address.get() <= self.profile.addresses.count, "{finding:?}"),
             Finding::BoardRestarted | Finding::Identity(_) | Finding::Fault(_) => {}
         }
         if self.running.is_none() {

@@ -123,3 +123,30 @@ fn a_machine_without_a_cloud_for_it_sells_nothing() {
     assert_eq!(told.code, Some(78), "{}", told.err);
     assert_eq!(world.tool(&["sale", "show"], "").code, Some(6));
 }
+
+#[test]
+fn a_slot_that_is_chosen_at_the_boards_own_keys_is_paid_by_telephone_and_served() {
+    let world = World::with("xy-v3", |s| (s.sells, s.turn_ms) = (true, 600));
+    world.cloud.sells(20_001, "5", 9, 9);
+    world.wait_until_line_is("idle");
+    // Nothing lies in slot 6: the log says so, and nobody is kept waiting.
+    world.board.press(6);
+    world.board.press(5);
+    let order: u64 = world.wait_for_sale("waiting")["order"].as_str().unwrap().parse().unwrap();
+    world.cloud.pay(order);
+    world.wait_for_sale("served");
+    world.wait_until_settled();
+    assert_eq!((world.board.turned_slots(), world.cloud.order_status(order).as_str()), (vec![5], "SUCCESS"));
+    // The cancel key gives up what is not paid.
+    world.wait_until_line_is("idle");
+    world.board.press(5);
+    let order: u64 = world.wait_for_sale("waiting")["order"].as_str().unwrap().parse().unwrap();
+    world.board.press(0);
+    world.wait_for_sale("watched");
+    assert_eq!(world.cloud.order_status(order), "CLOSED");
+    let status: Value = serde_json::from_str(&world.tool(&["status", "--json"], "").out).unwrap();
+    assert_eq!(status["sales"]["by_state"]["served"], 1, "{status}");
+    let recent = status["recent"].as_array().unwrap();
+    assert!(recent.iter().any(|note| note["what"] == "key_refused"), "{recent:?}");
+    assert_eq!(world.board.turned_slots(), [5]);
+}

@@ -263,3 +263,35 @@ fn a_port_that_goes_away_ends_what_was_not_written_and_silences_the_answer_that_
     driver.wake(polled_at.plus_ms(ACK_AFTER_MS));
     assert_eq!(writes(&mut driver), Vec::<Vec<u8>>::new());
 }
+
+#[test]
+fn a_slot_that_is_chosen_at_the_keys_is_told_once_acknowledged_and_turns_nothing() {
+    let chosen = |slot| Finding::Selected { address: Address::FIRST, slot };
+    let (mut driver, now) = idle();
+    let mut at = now.plus_ms(POLL_MS);
+    let mut press = |driver: &mut XyV3, number: u8, slot: u8| {
+        at = at.plus_ms(POLL_MS);
+        driver.received(at, at, &frame(wire::CHOSEN, &[number, 0, slot]));
+        let mut told = Vec::new();
+        while let Some(output) = driver.next_output() {
+            match output {
+                Output::Write(write) => assert_eq!((write.bytes.as_slice(), write.motor), (ACK, false)),
+                Output::Finding(finding) => told.push(finding),
+            }
+        }
+        told
+    };
+    assert_eq!(press(&mut driver, 7, 25), [chosen(Some(Slot(25)))]);
+    assert_eq!(press(&mut driver, 7, 25), [], "a copy, whose acknowledgement was lost");
+    assert_eq!(press(&mut driver, 8, 25), [chosen(Some(Slot(25)))], "pressed once more");
+    assert_eq!(press(&mut driver, 9, 0), [chosen(None)], "given up");
+    assert!(driver.vend.is_none());
+    // Whoever starts anew counts anew.
+    let restarted_at = at.plus_ms(POLL_MS);
+    driver.received(restarted_at, restarted_at, &frame(wire::SYNC, &[1]));
+    assert!(findings(&mut driver).contains(&Finding::BoardRestarted));
+    driver.received(restarted_at, restarted_at, &frame(wire::CHOSEN, &[9, 0, 0]));
+    assert_eq!(findings(&mut driver), [chosen(None)]);
+    driver.received(restarted_at, restarted_at, &frame(wire::CHOSEN, &[10, 0]));
+    assert_eq!(findings(&mut driver), [], "a frame that is too short tells nothing");
+}

@@ -16,6 +16,8 @@ pub const SLOT_STATUS: u8 = 0x02;
 pub const SELECT: u8 = 0x03;
 /// Board: how a vend goes or ended.
 pub const DISPENSING: u8 = 0x04;
+/// Board: somebody chose this slot at its keys, or, 0, gave the choice up.
+pub const CHOSEN: u8 = 0x05;
 /// Host: turn this motor.
 pub const DIRECT_DRIVE: u8 = 0x06;
 /// Either: I have started.

@@ -99,6 +99,12 @@ impl Core {
         self.sales.asking.insert(number, asking);
     }
 
+    /// Every sale whose payment is waited or looked for is asked about now: how many.
+    pub(in crate::core) fn ask_about_open_sales_at_once(&mut self, now: Now) -> usize {
+        let waiting = self.sales.asking.values_mut().filter(|asking| asking.what == What::Query);
+        waiting.map(|asking| asking.at = now.boot).count()
+    }
+
     /// Asks what is due.
     pub(in crate::core) fn ask_about_sales(&mut self, now: Now) {
         while self.sales_deadline().is_some_and(|at| at <= now.boot) {
@@ -206,8 +212,11 @@ impl Core {
                 _ if self.is_young(now, number) => self.ask_again(now, number),
                 _ => self.leave_sale(now, number, Why::NotAsked),
             },
-            (What::Close, Ok(Said::Done), State::Leaving) => self.left_behind(now, number),
-            // Whether it is closed, or paid meanwhile, the next question tells.
+            (What::Close, Ok(Said::Done), State::Leaving) if sabotage::is_out(Clause::R55CloseAsked) => {
+                self.left_behind(now, number);
+            }
+            // Whether it is closed, or paid meanwhile, the next question tells: no cloud documents what a close does to
+            // an order that is being paid, and an answer that says "done" may have met one.
             (What::Close, _, State::Leaving) => {
                 if let Some(asking) = self.sales.asking.get_mut(&number) {
                     asking.what = What::Query;
@@ -417,11 +426,13 @@ impl Core {
     }
 
     fn judge_leaving(&mut self, now: Now, number: u64, seen: &Seen) {
-        let closes = self.settings.sale.as_ref().is_some_and(|sale| sale.cloud.can(Verb::Close));
+        let closes = self.settings.sale.as_ref().is_some_and(|sale| sale.closes && sale.cloud.can(Verb::Close));
+        // A cloud that says "done" and closes nothing is not told for ever; the order is watched like any other.
+        let is_fresh = self.left_ms(now, number) < WATCH_FOR_MS;
         match seen.state {
             PayState::Paid => self.paid_in_vain(now, number, seen.amount, Why::PaidLate),
             // At once, so that a payment hardly finds its way between question and word.
-            PayState::Unpaid if closes => {
+            PayState::Unpaid if closes && is_fresh => {
                 if let Some(asking) = self.sales.asking.get_mut(&number) {
                     (asking.what, asking.at) = (What::Close, now.boot);
                 }

@@ -6,6 +6,7 @@ use crate::core::Core;
 use crate::core::event::Level;
 use crate::order::call::{Call, CallRecord, Operation, Subject, Way};
 use crate::order::command::Turns;
+use crate::order::instruction::Kind;
 use crate::order::key::Key;
 use crate::order::outcome::UnitOutcome;
 use crate::order::payment::{Notice, Payment};
@@ -25,9 +26,13 @@ pub(super) fn subject(number: u64) -> Subject {
 impl Core {
     /// The event happens to the sale, if the table allows it. Whoever calls this saves the sale in the same step.
     pub(super) fn change_sale(&mut self, now: Now, number: u64, event: Event, why: Option<Why>) {
+        let moment = self.moment(now);
         let Some(sale) = self.sales.all.get_mut(&number) else { return };
         match sale.take(event) {
             Ok(state) => {
+                if matches!(event, Event::PaidInVain | Event::NotDispensed | Event::Unproven) {
+                    sale.left = Some(moment);
+                }
                 // What came first is why.
                 sale.why = if matches!(event, Event::PaidInVain | Event::NotDispensed | Event::Unproven) {
                     why
@@ -167,7 +172,7 @@ impl Core {
         if let Some(sale) = self.sales.all.get_mut(&number) {
             sale.settled = Some(reason.into());
         }
-        self.note(Level::Warn, "sale_settled", format!("sale {number}, by user {uid}: {reason}"));
+        self.audit_person(now, uid, Kind::SaleSettled, format!("sale {number}: {reason}"));
         self.change_sale(now, number, Event::Person, None);
         self.save_sale(number);
     }

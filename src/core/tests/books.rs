@@ -1,6 +1,6 @@
 //! What a person does about calls that were refused for good and about books that differ: durable, audited, once.
 
-use super::calls::{EXPIRED, OK, refund, stock};
+use super::calls::{OK, UNKNOWN_ORDER, refund, stock};
 use super::sync::syncing;
 use super::world::World;
 use crate::core::event::{Event, Token};
@@ -22,7 +22,7 @@ impl World {
     fn with_a_dead_call() -> World {
         let mut w = World::new();
         w.call(refund("1", "1"));
-        w.answer(200, EXPIRED);
+        w.answer(200, UNKNOWN_ORDER);
         w.pass_s(31);
         assert_eq!((w.core.status(w.now).calls_dead, w.requests.len()), (1, 0));
         w

@@ -8,7 +8,7 @@ use crate::order::key::Id;
 use crate::order::record::Records;
 
 pub(super) const OK: &str = r#"{"code":0,"message":"ok","data":""}"#;
-pub(super) const EXPIRED: &str = r#"{"code":6042,"message":"expired","data":{}}"#;
+pub(super) const UNKNOWN_ORDER: &str = r#"{"code":4004,"message":"no such record","data":{}}"#;
 
 /// Stock of a slot, as a state.
 pub(super) fn stock(slot: &str, count: &str) -> Call {
@@ -157,7 +157,7 @@ fn rule_41_a_call_that_is_refused_for_good_is_kept_and_shown() {
     let mut w = World::new();
     w.call(refund("1", "1"));
     w.call(refund("1", "1"));
-    w.answer(200, EXPIRED);
+    w.answer(200, UNKNOWN_ORDER);
     let status = w.core.status(w.now);
     assert_eq!((status.calls_open, status.calls_dead), (1, 1));
     assert!(status.recent.iter().any(|note| note.what == "call_dead" && note.level == "error"), "{:?}", status.recent);
@@ -186,12 +186,27 @@ fn rule_41_a_refusal_that_is_about_us_is_tried_ten_times_before_the_call_is_dead
 #[test]
 fn rule_41_what_the_cloud_has_done_before_is_done() {
     let mut w = World::new();
-    for code in [6034, 6049] {
+    let codes = [6034, 6049, 6042, 6043, 6054, 40_005, 40_006];
+    let refused_and_then = |w: &mut World, code: u32, status: &str| {
         w.call(refund("1", "1"));
         w.answer(200, &format!(r#"{{"code":{code},"message":"x","data":{{}}}}"#));
+        // A refusal for the order's status says nothing of the money: the status is asked.
+        w.pass_s(2);
+        let body = format!(r#"{{"code":0,"message":"ok","data":{{"order_id":1,"trade_id":"1","status":"{status}"}}}}"#);
+        assert_eq!(w.answer(200, &body).method, "POST", "{code}");
+    };
+    for code in codes {
+        refused_and_then(&mut w, code, "REFUND");
     }
     let status = w.core.status(w.now);
-    assert_eq!((status.calls_open, status.calls_dead, status.counters.calls_settled), (0, 0, 2));
+    assert_eq!((status.calls_open, status.calls_dead, status.counters.calls_settled), (0, 0, 7));
+    for status in ["SUCCESS", "CLOSED", "NOTPAY", "9"] {
+        refused_and_then(&mut w, 6043, status);
+    }
+    assert_eq!((w.core.status(w.now).calls_open, w.core.status(w.now).calls_dead), (0, 4), "that is no refund");
+    // A word that nobody documents ends it neither way at once.
+    refused_and_then(&mut w, 6043, "PONDERING");
+    assert_eq!((w.core.status(w.now).calls_open, w.core.status(w.now).calls_dead), (1, 4));
 }
 
 #[test]
@@ -289,7 +304,7 @@ fn rule_43_the_oldest_dead_call_goes_when_there_are_too_many() {
     let mut w = World::new();
     for n in 0..=CALLS_DEAD_MAX {
         w.call(refund(&n.to_string(), "1"));
-        w.answer(200, EXPIRED);
+        w.answer(200, UNKNOWN_ORDER);
     }
     w.write_all();
     let status = w.core.status(w.now);

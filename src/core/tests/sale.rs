@@ -1,5 +1,9 @@
 //! Sales: who pays is served once, or gets the money back, or stands for a person, whatever is cut, lost or late.
 
+mod callback;
+mod close;
+mod keys;
+
 use super::world::{DISPENSED, OPEN, World, settings};
 use crate::board::driver::{Finding, LineState};
 use crate::cloud::orders::mall;
@@ -7,10 +11,12 @@ use crate::cloud::orders::platform::Platform;
 use crate::cloud::orders::seller::Seller;
 use crate::core::event::{Event, FailureKind, HttpAnswer, HttpFailure, Request, Token};
 use crate::core::{
-    Goods, Recovered, Reply, SaleChoice, SaleRefusal, SaleSettings, SaleView, Settle, SlotAct, WATCH_FOR_MS,
+    Goods, REFUND_LATE_S, Recovered, Reply, SaleChoice, SaleRefusal, SaleSettings, SaleView, Settle, SlotAct,
+    WATCH_FOR_MS,
 };
 use crate::order::motor::{Address, Slot};
 use crate::order::record::Records;
+use crate::order::sale::State;
 use crate::order::stock::Fen;
 
 const AT: (Address, Slot) = (Address::FIRST, Slot(5));
@@ -34,6 +40,8 @@ fn world(at_platform: bool, refund_unknown: bool) -> World {
         pay_url: at_platform.then(|| "https://pay.example/?o={order}".to_owned()),
         notify_url: Some(TOLD.to_owned()),
         refund_unknown,
+        closes: true,
+        keypad: true,
         deaf_ms: 60_000,
         goods: [(AT, goods)].into(),
     });
@@ -484,16 +492,31 @@ fn rule_54_a_refused_refund_stands_for_a_person_until_one_settles_it() {
     w.board_ends(OPEN);
     w.is("refunding", Some("not_dispensed"));
     w.reply_to(PLATFORM_PUT, 200, r#"{"code":6043,"message":"order status invalid","data":{}}"#);
+    w.is("refunding", Some("not_dispensed"));
+    // Whether it was refunded before, its status tells.
+    w.pass_s(31);
+    assert!(!w.waits_for(PLATFORM_PUT));
+    w.platform_says("SUCCESS");
     w.is("owed", Some("not_dispensed"));
     w.pass_s(31);
     assert_eq!(w.sale_told(), [("owed".to_owned(), "0".to_owned(), Some("not_dispensed".to_owned()))]);
     assert_eq!(w.core.sales_for_people(), 1);
-    w.pass_s(31);
+    let sales = w.core.status(w.now).sales;
+    assert_eq!((sales.open, sales.refunds_due, sales.of(State::Owed), sales.has_late_refund()), (1, 1, 1, false));
+    w.pass_s(REFUND_LATE_S);
+    let sales = w.core.status(w.now).sales;
+    assert!(sales.has_late_refund() && sales.oldest_refund_s.unwrap() > REFUND_LATE_S, "{sales:?}");
     w.kill();
     w.is("owed", Some("not_dispensed"));
     assert_eq!(w.settle_sale(1).unwrap().state, "settled");
     w.is_told_once("settled", Some("not_dispensed"));
+    let audit = w.core.audit_lines();
+    let entry = audit.last().expect("an entry");
+    assert_eq!((entry.kind.as_str(), entry.uid), ("sale_settled", Some(0)));
+    assert_eq!(entry.detail, "sale 1: paid in cash");
     assert_eq!((w.core.sales_for_people(), w.sale().settled.as_deref()), (0, Some("paid in cash")));
+    let sales = w.core.status(w.now).sales;
+    assert_eq!((sales.open, sales.refunds_due, sales.of(State::Settled), sales.oldest_refund_s), (0, 0, 1, None));
 }
 
 #[test]
@@ -520,6 +543,8 @@ fn rule_55_a_sale_that_was_given_up_is_closed_and_watched_for_two_hours() {
     w.is("leaving", Some("too_old"));
     w.platform_says("NOTPAY");
     assert_eq!(status_of(&w.reply_to(PLATFORM_PUT, 200, OK)), "3");
+    w.pass_s(3);
+    w.platform_says("CLOSED");
     w.is("watched", Some("too_old"));
     assert!(w.choose(5).is_ok(), "the next buyer need not wait");
     w.silence(PLATFORM_NEW);

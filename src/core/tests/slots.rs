@@ -24,7 +24,7 @@ impl World {
     /// Ok, or why not.
     fn answers(&self) -> Vec<String> {
         let answers = self.replies.iter().filter_map(|reply| match reply {
-            Reply::Sale(_) => None,
+            Reply::Sale(_) | Reply::PaymentHeard(_) => None,
             Reply::Slots(Ok(_)) => Some("Ok(())".to_owned()),
             Reply::Slots(Err(error)) => Some(format!("Err({error:?})")),
             Reply::Entered(_) | Reply::Testing(_) | Reply::Books(_) | Reply::Decided(_) => None,

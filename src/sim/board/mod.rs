@@ -64,6 +64,11 @@ pub trait Emulator: Send {
     fn turns(&self) -> &[Turn];
     /// The board loses its power now and starts again at once: it forgets what its kind forgets.
     fn power_cycle(&mut self, now: BootMs);
+    /// Somebody chooses a slot at the board's own keys, or gives the choice up (0). False where it has none that it
+    /// tells of.
+    fn press(&mut self, _slot: u16) -> bool {
+        false
+    }
 }
 
 impl Emulator for Box<dyn Emulator> {
@@ -89,6 +94,10 @@ impl Emulator for Box<dyn Emulator> {
 
     fn power_cycle(&mut self, now: BootMs) {
         (**self).power_cycle(now);
+    }
+
+    fn press(&mut self, slot: u16) -> bool {
+        (**self).press(slot)
     }
 }
 

@@ -14,8 +14,8 @@ use crate::board::xy_v3::service::{
     NOT_READ,
 };
 use crate::board::xy_v3::wire::{
-    ACK, CHECK_SLOT, DIRECT_DRIVE, DISPENSING, Deframer, Frame, MACHINE_STATUS, MACHINE_STATUS_REPLY, MENU, MENU_REPLY,
-    POLL, PackNo, SELECT, SHORT_STATUS, SHORT_STATUS_REPLY, SLOT_STATUS, SYNC, frame,
+    ACK, CHECK_SLOT, CHOSEN, DIRECT_DRIVE, DISPENSING, Deframer, Frame, MACHINE_STATUS, MACHINE_STATUS_REPLY, MENU,
+    MENU_REPLY, POLL, PackNo, SELECT, SHORT_STATUS, SHORT_STATUS_REPLY, SLOT_STATUS, SYNC, frame,
 };
 use crate::order::time::BootMs;
 use std::collections::{BTreeSet, VecDeque};
@@ -314,6 +314,11 @@ impl Emulator for XyV3Board {
 
     fn turns(&self) -> &[Turn] {
         &self.turns
+    }
+
+    fn press(&mut self, slot: u16) -> bool {
+        self.push(CHOSEN, &slot.to_be_bytes());
+        true
     }
 
     fn power_cycle(&mut self, now: BootMs) {

@@ -33,7 +33,7 @@ pub use pickup::SimCode;
 pub use refusal::Codes;
 use refusal::{BAD_FORM, NO_CREDENTIALS, NO_MACHINE, NO_ROUTE, Refusal, WRONG_APP_ID, WRONG_APP_SECRET, WRONG_SIGN};
 use serde_json::{Map, Value, json};
-pub use shop::{ORDER_TIME_OUT_S, SimOrder, SimProduct};
+pub use shop::{Closes, ORDER_TIME_OUT_S, SimOrder, SimProduct};
 pub use stand_in::StandIn;
 use stand_in::{Dialect, NoSuchOrder, Told};
 use std::collections::{BTreeMap, VecDeque};
@@ -68,6 +68,8 @@ pub struct SimCloud {
     pub orders: BTreeMap<u64, SimOrder>,
     /// How orders that were created here came to be.
     sales: BTreeMap<u64, shop::Sale>,
+    /// What a close does to what is paid.
+    pub closes: Closes,
     /// What the machine sells, by product id.
     pub products: BTreeMap<u64, SimProduct>,
     /// By their number on the books.
@@ -93,6 +95,7 @@ impl SimCloud {
             codes: Codes::FourDigits,
             orders: BTreeMap::new(),
             sales: BTreeMap::new(),
+            closes: Closes::Refuses,
             products: BTreeMap::new(),
             pickup_codes: BTreeMap::new(),
             deliveries: BTreeMap::new(),

@@ -23,6 +23,17 @@ const FIRST_ORDER_ID: u64 = 1_001;
 /// Records begin with this id.
 const FIRST_RECORD_ID: u64 = 2_001;
 
+/// What a close does to an order that was paid meanwhile. No document says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closes {
+    /// It is refused: who closes what is paid would lose the money without a word.
+    Refuses,
+    /// It is taken without a word, and the order stays paid.
+    Stands,
+    /// It is taken, and the books say *closed*: nothing tells of the payment any more.
+    Overtakes,
+}
+
 /// An order on the stand-in's books. Words are the platform's, so that a test can put in any other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimOrder {
@@ -181,8 +192,11 @@ impl SimCloud {
         let to = NewStatus::ALL.into_iter().find(|to| Some(to.as_str()) == status).ok_or(BAD_FORM)?;
         match (OrderStatus::parse(&order.status), to) {
             (OrderStatus::Success | OrderStatus::PickupCode, NewStatus::Paid) => return Err(ORDER_PAID),
-            // No document says it; but who closes what was paid meanwhile would lose the money without a word.
-            (OrderStatus::Success, NewStatus::Closed) => return Err(ORDER_PAID),
+            (OrderStatus::Success, NewStatus::Closed) => match self.closes {
+                Closes::Refuses => return Err(ORDER_PAID),
+                Closes::Stands => return Ok("".into()),
+                Closes::Overtakes => {}
+            },
             (OrderStatus::TimedOut, _) => return Err(ORDER_EXPIRED),
             (OrderStatus::Refund | OrderStatus::Closed | OrderStatus::Revoked, _) => return Err(ORDER_STATUS),
             _ => {}

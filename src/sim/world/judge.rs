@@ -401,6 +401,11 @@ impl Judge {
         self.cloud_refused.insert(key);
     }
 
+    /// The cloud said, of an order that was paid at the machine, that there is no such place.
+    pub(super) fn is_refused_by_the_cloud(&self, order: u64) -> bool {
+        self.cloud_refused.iter().any(|key| key.order_id.as_str() == order.to_string())
+    }
+
     /// Somebody was told that a code is accepted.
     pub(super) fn code_accepted(&mut self, key: Key) -> Result<(), Broken> {
         if self.accepted_codes.insert(key.clone()) { Ok(()) } else { Err(Broken::CodeTwice(key)) }

@@ -1,10 +1,10 @@
 //! Merchants' receivers, the cloud and the platform: what was said to them, and how they answer.
 
 use super::judge::{Broken, Channel, Judge};
-use super::plan::{Deal, Fault, Manner, Placed, Plan};
+use super::plan::{Closing, Deal, Fault, Manner, Placed, Plan};
 use crate::board::profile::Profile;
 use crate::cloud::envelope::{self, Fields};
-use crate::cloud::open_platform::{Account, AppSecret};
+use crate::cloud::open_platform::{Account, AppSecret, OrderStatus};
 use crate::cloud::orders::batch::Pace;
 use crate::cloud::orders::platform::Platform;
 use crate::cloud::orders::seller::Seller;
@@ -22,7 +22,7 @@ use crate::order::key::{Id, IdError, Key, MachineNo};
 use crate::order::motor::{Address, Slot};
 use crate::order::stock::{Fen, SlotRecord};
 use crate::order::time::UnixMs;
-use crate::sim::cloud::{SimCloud, SimOrder, SimProduct, StandIn as _};
+use crate::sim::cloud::{Closes, SimCloud, SimOrder, SimProduct, StandIn as _};
 use crate::sim::clouds::songshu::SimSongshu;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +62,8 @@ pub(super) struct Outside {
     cloud: SimCloud,
     /// Orders that were paid at the machine.
     paid: BTreeSet<u64>,
+    /// An order may be paid although it is closed, or its time is over.
+    is_paid_late: bool,
     songshu: SimSongshu,
     /// When each command is given up, by the platform's order, in ms of the run.
     given_up_at_ms: BTreeMap<u64, u64>,
@@ -111,7 +113,18 @@ impl Outside {
             };
             cloud.products.insert(SOLD, product);
         }
-        Outside { cloud, paid: BTreeSet::new(), songshu: SimSongshu::new(None, Some(notice_secret())), given_up_at_ms }
+        cloud.closes = match plan.closing {
+            Closing::Refused => Closes::Refuses,
+            Closing::PaymentStands | Closing::PaidAfterwards => Closes::Stands,
+            Closing::NeverClosed => Closes::Overtakes,
+        };
+        Outside {
+            cloud,
+            paid: BTreeSet::new(),
+            is_paid_late: plan.closing == Closing::PaidAfterwards,
+            songshu: SimSongshu::new(None, Some(notice_secret())),
+            given_up_at_ms,
+        }
     }
 
     /// The machine sells at the platform, whatever slot is chosen.
@@ -126,6 +139,8 @@ impl Outside {
             pay_url: Some("https://pay.example/{order}".to_owned()),
             notify_url: Some(SALE_URL.to_owned()),
             refund_unknown: plan.refund_failed,
+            closes: plan.closing != Closing::NeverClosed,
+            keypad: true,
             deaf_ms: 60_000,
             goods: slots.map(|at| (at, Goods { number: SOLD, name: "sold here".into(), price: SOLD_FOR })).collect(),
         }
@@ -133,7 +148,9 @@ impl Outside {
 
     /// A buyer pays; false where the order is not open any more, and no money is taken.
     pub(super) fn pay(&mut self, order: u64) -> bool {
-        let open = self.cloud.orders.get_mut(&order).filter(|open| open.status == "NOTPAY");
+        let late = [OrderStatus::Closed.as_str(), OrderStatus::TimedOut.as_str()];
+        let may_be_paid = |status: &str| status == "NOTPAY" || self.is_paid_late && late.contains(&status);
+        let open = self.cloud.orders.get_mut(&order).filter(|open| may_be_paid(&open.status));
         if let Some(open) = open {
             "SUCCESS".clone_into(&mut open.status);
             self.paid.insert(order);

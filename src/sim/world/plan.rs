@@ -8,7 +8,7 @@ mod sale;
 pub(super) use desk::{Act, CodeMessage, Desk, PlacedCode};
 pub(super) use fault::LONG_NIGHT_MS;
 pub use fault::{Beat, BootClock, Damage, Fault, Manner, When, Whom};
-pub(super) use sale::{Deal, Dealt};
+pub(super) use sale::{Closing, Deal, Dealt};
 
 use crate::core::{Limits, VerifyOrders};
 
@@ -173,6 +173,8 @@ pub struct Plan {
     pub(super) desk: Desk,
     /// What buyers do.
     pub(super) deals: Vec<Dealt>,
+    /// How the platform takes a close.
+    pub(super) closing: Closing,
     /// What the platform wants of the machine beside vending.
     pub(super) instructions: Vec<Instructed>,
     /// What goes wrong; a shorter story has less.
@@ -239,6 +241,7 @@ impl Plan {
             sendings,
             desk,
             deals,
+            closing: Closing::of_seed(seed),
             faults,
             // Last, so that the rest of a seed's life is what it was.
             sync_results: chance.u8(..4) > 0,

@@ -22,8 +22,32 @@ pub(in crate::sim::world) struct Dealt {
     pub(in crate::sim::world) deal: Deal,
 }
 
+/// How the platform takes a close, and what comes after one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sim::world) enum Closing {
+    /// A paid order is not closed.
+    Refused,
+    /// A close is taken without a word, and what is paid stays paid.
+    PaymentStands,
+    /// The same, and an order that is closed, or whose time is over, may be paid all the same.
+    PaidAfterwards,
+    /// A close overtakes a payment, and so the machine is told to close nothing.
+    NeverClosed,
+}
+
+impl Closing {
+    /// Its chance is a stream of its own, as that of the buyers.
+    pub(super) fn of_seed(seed: u64) -> Closing {
+        let all = [Closing::Refused, Closing::PaymentStands, Closing::PaidAfterwards, Closing::NeverClosed];
+        one_of(&mut fastrand::Rng::with_seed(seed ^ 0xC105E), &all)
+    }
+}
+
 /// Of so many lives one has buyers: asking each second makes such a life as long as three.
 const LIVES_FOR_ONE: u64 = 6;
+
+/// An order that is given up is asked about and closed within this time, in ms, when all is well.
+const CLOSED_WITHIN_MS: u64 = 1_500;
 
 /// What buyers do in the life of a seed. Its chance is a stream of its own, so that it leaves the rest as it is.
 pub(super) fn deals_of_seed(seed: u64, has_one_slot: bool) -> Vec<Dealt> {
@@ -46,8 +70,11 @@ pub(super) fn deals_of_seed(seed: u64, has_one_slot: bool) -> Vec<Dealt> {
         if chance.u8(..5) > 0 {
             deals.push(Dealt { at_ms: later(chance), deal: Deal::Pay });
         }
-        if chance.u8(..3) == 0 {
-            deals.push(Dealt { at_ms: later(chance), deal: Deal::GiveUp });
+        let given_up_at_ms = (chance.u8(..3) == 0).then(|| later(chance));
+        deals.extend(given_up_at_ms.map(|at_ms| Dealt { at_ms, deal: Deal::GiveUp }));
+        if let Some(at_ms) = given_up_at_ms.filter(|_| chance.bool()) {
+            // Between the cloud's "unpaid" and the word "close", or just after it.
+            deals.push(Dealt { at_ms: at_ms + chance.u64(0..=CLOSED_WITHIN_MS), deal: Deal::Pay });
         }
     }
     deals

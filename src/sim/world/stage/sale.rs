@@ -126,7 +126,9 @@ impl Stage<'_> {
                 dropped && !is_refunded || sale.outcome.is_some_and(|o| o.as_str() == "dispensed_unverified")
             }
             State::Refunded => is_refunded && (!dropped || sale.why == Some(Why::Unknown)),
-            State::Owed | State::Doubt => true,
+            // A refund that was booked is not owed any more, unless nobody would say so.
+            State::Owed => !is_refunded || self.judge.is_refused_by_the_cloud(order),
+            State::Doubt => true,
             _ => false,
         };
         if is_right { Ok(()) } else { Err(wrong()) }
