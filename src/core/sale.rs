@@ -228,16 +228,16 @@ impl Core {
 
     /// Somebody chose a slot.
     pub(super) fn on_sale_chosen(&mut self, now: Now, token: Token, choice: SaleChoice) {
-        match self.begin_sale(now, choice) {
+        match self.begin_sale(now, choice, false) {
             Ok(number) => self.reply_when_durable(now, token, number),
             Err(refusal) => self.effects.push(Effect::Reply { token, reply: Reply::Sale(Err(refusal)) }),
         }
     }
 
-    /// A sale begins: its number.
-    fn begin_sale(&mut self, now: Now, choice: SaleChoice) -> Result<u64, SaleRefusal> {
+    /// A sale begins: its number. A board that has just told of a key is there, also while it settles after a vend.
+    fn begin_sale(&mut self, now: Now, choice: SaleChoice, by_key: bool) -> Result<u64, SaleRefusal> {
         let at = (choice.address, choice.slot);
-        self.may_sell(now)?;
+        self.may_sell(now, by_key)?;
         let goods = self.may_sell_from(at)?;
         let number = self.sales.last.saturating_add(1);
         let trade_no = Sale::trade_no(&self.settings.machine_no, self.told_time_s(now), number);
@@ -279,7 +279,7 @@ impl Core {
     }
 
     /// Whether anything can be sold now, whatever is chosen.
-    fn may_sell(&self, now: Now) -> Result<(), SaleRefusal> {
+    fn may_sell(&self, now: Now, by_key: bool) -> Result<(), SaleRefusal> {
         let settings = self.settings.sale.as_ref().ok_or(SaleRefusal::NotConfigured)?;
         let is_ready =
             self.phase == Phase::Running && self.failed.is_none() && !self.stopping && !self.machine_is_going();
@@ -292,7 +292,8 @@ impl Core {
         if !self.has_room_for_orders() || self.sales.open().count() >= SALES_OPEN_MAX {
             return Err(SaleRefusal::Busy);
         }
-        if matches!(self.line.state(), LineState::Closed | LineState::Settling) {
+        let settles = self.line.state() == LineState::Settling && !by_key;
+        if self.line.state() == LineState::Closed || settles {
             return Err(SaleRefusal::BoardAway);
         }
         let is_away = self.outbox.room_from(host_of(&settings.url)).is_none_or(|from| from > now.boot);

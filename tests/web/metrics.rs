@@ -81,7 +81,12 @@ fn read(page: &str) -> Read {
 #[test]
 fn the_metrics_are_read_by_the_rules_of_the_format_and_say_what_the_core_said() {
     let source = Source::start(WebTokenFor::Always);
-    source.change(Place::Status, |status| status["board"] = "odd \"board\"\\ of\ntwo lines".into());
+    source.change(Place::Status, |status| {
+        status["board"] = "odd \"board\"\\ of\ntwo lines".into();
+        let by_state = serde_json::json!({ "waiting": 1, "owed": 2 });
+        status["sales"] =
+            serde_json::json!({ "open": 3, "by_state": by_state, "refunds_due": 2, "oldest_refund_s": 4_000 });
+    });
     let answer = get(&source, "/metrics", &format!("Authorization: Bearer {TOKEN}\r\n"));
     assert!(answer.to_lowercase().contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{answer}");
     let page = read(answer.split_once("\r\n\r\n").unwrap().1);
@@ -95,6 +100,12 @@ fn the_metrics_are_read_by_the_rules_of_the_format_and_say_what_the_core_said() 
         (labelled("vend_orders", "state", "reported"), 1.0),
         (labelled("vend_orders", "state", "tombstone"), 12.0),
         (labelled("vend_orders", "state", "accepted"), 0.0),
+        (labelled("vend_sales", "state", "waiting"), 1.0),
+        (labelled("vend_sales", "state", "owed"), 2.0),
+        (labelled("vend_sales", "state", "served"), 0.0),
+        ("vend_sales_open{}".to_owned(), 3.0),
+        ("vend_sales_refunds_due{}".to_owned(), 2.0),
+        ("vend_sales_oldest_refund_seconds{}".to_owned(), 4000.0),
         (labelled("vend_phase", "phase", "running"), 1.0),
         (labelled("vend_line_state", "state", "idle"), 1.0),
         (labelled("vend_line_faults_total", "kind", "bad_check"), 4.0),

@@ -9,13 +9,15 @@ use crate::core::event::Level;
 use crate::order::motor::{Address, Slot};
 use crate::order::time::{BootMs, Now};
 
-/// Of choices that begin no sale one is noted in this time, in ms, with the number of those that were not.
+/// Of choices that begin no sale one is noted for each reason in this time, in ms, with the number of those that were
+/// not.
 pub const KEY_NOTED_EVERY_MS: u64 = 10_000;
 
 /// What was refused at the keys.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    noted_at: Option<BootMs>,
+    /// When each reason was noted last: as many as there are reasons.
+    noted: Vec<(SaleRefusal, BootMs)>,
     unnoted: u64,
 }
 
@@ -26,7 +28,7 @@ impl Core {
             return;
         }
         let done = match slot {
-            Some(slot) => self.begin_sale(now, SaleChoice { address, slot }),
+            Some(slot) => self.begin_sale(now, SaleChoice { address, slot }, true),
             None => self.cancel_sale(now),
         };
         if let Err(refusal) = done {
@@ -36,11 +38,12 @@ impl Core {
 
     fn note_refused_key(&mut self, now: Now, slot: Option<Slot>, refusal: SaleRefusal) {
         let keys = &mut self.sales.keys;
-        if keys.noted_at.is_some_and(|at| now.boot.since_ms(at) < KEY_NOTED_EVERY_MS) {
+        keys.noted.retain(|(_, at)| now.boot.since_ms(*at) < KEY_NOTED_EVERY_MS);
+        if keys.noted.iter().any(|(noted, _)| *noted == refusal) {
             keys.unnoted = keys.unnoted.saturating_add(1);
             return;
         }
-        keys.noted_at = Some(now.boot);
+        keys.noted.push((refusal, now.boot));
         let before = match std::mem::take(&mut keys.unnoted) {
             0 => String::new(),
             n => format!("; {n} more were refused before it"),

@@ -36,17 +36,30 @@ fn a_slot_that_is_chosen_at_the_keys_begins_a_sale_and_the_cancel_key_ends_it() 
 }
 
 #[test]
+fn a_board_that_settles_after_a_vend_is_there_for_whoever_presses_its_keys() {
+    let mut w = mall_world();
+    w.line_is(LineState::Settling);
+    w.board_says(Finding::Selected { address: AT.0, slot: Some(AT.1) });
+    assert_eq!(w.sale().state, "chosen");
+}
+
+#[test]
 fn a_choice_at_the_keys_that_sells_nothing_is_noted_and_not_more_often_than_that() {
     let mut w = mall_world();
     for _ in 0..5 {
         w.key(Some(6));
     }
     assert_eq!(w.refused_keys().len(), 1);
-    w.pass_s(KEY_NOTED_EVERY_MS / 1_000);
+    // Another reason is worth a line of its own.
     w.key(None);
     let noted = w.refused_keys();
     assert!(noted[0].starts_with("slot 6 at the board's keys: nothing with a price"), "{noted:?}");
     assert!(noted[1].contains("cancel key") && noted[1].contains("4 more"), "{noted:?}");
+    w.key(None);
+    assert_eq!(w.refused_keys().len(), 2);
+    w.pass_s(KEY_NOTED_EVERY_MS / 1_000);
+    w.key(None);
+    assert!(w.refused_keys()[2].contains("1 more"), "{:?}", w.refused_keys());
 }
 
 #[test]
