@@ -48,6 +48,7 @@ use crate::io::machine;
 use crate::io::mark::MotorMark;
 use crate::io::systemd::Notifier;
 use crate::io::web;
+use crate::order::instruction::Kind;
 use crate::order::mark::Mark;
 use crate::order::record::{self, Birth, RecordError, Records};
 use crate::order::time::{BootId, BootMs, Now};
@@ -295,7 +296,11 @@ async fn serve(
     let start = Start { driver: board::driver_for(&settings.profile), settings, mark };
     let mut core = Core::new(start, recovered, clock.now());
     let broker_room = to_broker.clone();
-    let mut services = Services { lacks: config.board.profile.lacks.clone(), ..Services::default() };
+    let mut services = Services {
+        lacks: config.board.profile.lacks.clone(),
+        keep_alive_s: config.broker.keep_alive_s,
+        ..Services::default()
+    };
     let mut hands = Hands {
         to_journal,
         to_broker,
@@ -514,12 +519,17 @@ impl Hands {
                 tracing::info!(what = "subscribed", "commands can come");
                 return None;
             }
+            FromBroker::RoundTrip { took } => {
+                self.mirror.round_trip(clock.now().boot, Some(took));
+                return None;
+            }
             FromBroker::Message { tag, payload, redelivered } => {
                 self.mirror.message(|| clock.now(), &payload, redelivered);
                 Event::Message { tag, payload, redelivered }
             }
             FromBroker::Published { token } => Event::Published(Token(token)),
             FromBroker::Lost { trouble, .. } => {
+                self.mirror.round_trip(clock.now().boot, None);
                 let (level, what, text) = (Level::Warn, "broker", trouble.to_string());
                 self.notes.write(clock.now().boot, &Note { level, what, text, order: None, slot: None });
                 Event::Disconnected
@@ -557,11 +567,13 @@ fn answer(
         Ask::Codes => document(&Codes { codes: core.code_lines(clock.now()) }),
         Ask::LastTest => document(&LastTest { last: core.test_line() }),
         Ask::Pickup(digits) => return Some(Event::CodeEntered { token: services.begin(asked.answer), digits }),
-        Ask::Test(test) => return Some(Event::TestSlot { token: services.begin(asked.answer), test }),
+        Ask::Test(test) => return Some(Event::TestSlot { token: services.begin(asked.answer), uid: asked.uid, test }),
         Ask::Audit => document(&Audit { entries: core.audit_lines() }),
         Ask::Faults => document(&core.fault_lines()),
         Ask::Slots => document(&Slots { slots: core.slots() }),
-        Ask::Service(service) => return Some(Event::Serve { token: services.begin(asked.answer), service }),
+        Ask::Service(service) => {
+            return Some(Event::Serve { token: services.begin(asked.answer), uid: asked.uid, service });
+        }
         Ask::Sale => document(&CurrentSale { sale: core.current_sale(clock.now()) }),
         Ask::Sales => document(&Sales { sales: core.sale_views(clock.now()) }),
         Ask::SaleStart(choice) => return Some(Event::SaleChosen { token: services.begin(asked.answer), choice }),
@@ -572,7 +584,7 @@ fn answer(
         Ask::SaleSettle(settle) => {
             return Some(Event::SaleSettled { token: services.begin(asked.answer), settle, uid: asked.uid });
         }
-        Ask::SlotAct(act) => return Some(Event::SlotAct { token: services.begin(asked.answer), act }),
+        Ask::SlotAct(act) => return Some(Event::SlotAct { token: services.begin(asked.answer), uid: asked.uid, act }),
         Ask::Books => document(&core.books()),
         Ask::BooksAct(act) => {
             return Some(Event::BooksAct { token: services.begin(asked.answer), uid: asked.uid, act });
@@ -585,9 +597,20 @@ fn answer(
         Ask::Report(key) => {
             core.letters_of_order(clock.now(), &key).map_or_else(no_such_order, |letters| document(&letters))
         }
+        Ask::BrokerTrip => {
+            let (now, keep_alive_s) = (clock.now(), services.keep_alive_s);
+            document(&mirror.broker_trip(now.boot, core.status(now).broker_connected, keep_alive_s))
+        }
         Ask::Frames => mirror.frames(),
         Ask::Messages => mirror.messages(),
-        Ask::Log(level) => loud.set(clock.now().boot, level).and_then(|level| document(&level)),
+        Ask::Log(level) => match loud.set(clock.now().boot, level) {
+            Ok(level) => {
+                let detail = format!("{} for {} s", level.level.as_str(), level.for_s);
+                let _ = asked.answer.send(document(&level));
+                return Some(Event::Deed { uid: asked.uid, kind: Kind::LogLevel, detail });
+            }
+            Err(refusal) => Err(refusal),
+        },
     };
     // Whoever asked may have left.
     let _ = asked.answer.send(answer);
@@ -608,6 +631,8 @@ struct Services {
     last_token: u64,
     /// What the profile says that board and protocol lack.
     lacks: Vec<String>,
+    /// How often the session with the broker says something, in s.
+    keep_alive_s: u16,
 }
 
 impl Services {

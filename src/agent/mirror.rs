@@ -5,11 +5,12 @@ use crate::board::frame::hex;
 use crate::board::meaning::reader_for;
 use crate::board::profile::Profile;
 use crate::cloud::envelope;
-use crate::control::{FrameLine, MessageLine, Refusal, Told, Versioned};
+use crate::control::{BrokerTrip, FrameLine, MeasuredTrip, MessageLine, Refusal, Told, Versioned};
 use crate::order::time::{BootMs, Now};
 use bytes::Bytes;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 
 /// Chunks of the line, and messages, kept for a listener that is slow: seconds of a busy line.
@@ -43,11 +44,18 @@ pub(super) struct Mirror {
     profile: Profile,
     chunks: broadcast::Sender<Chunk>,
     messages: broadcast::Sender<Message>,
+    /// The last keep-alive on this connection to the broker, in ms, and when it was.
+    round_trip: Option<(u64, BootMs)>,
 }
 
 impl Mirror {
     pub(super) fn new(profile: Profile) -> Mirror {
-        Mirror { profile, chunks: broadcast::Sender::new(KEPT_MAX), messages: broadcast::Sender::new(KEPT_MAX) }
+        Mirror {
+            profile,
+            chunks: broadcast::Sender::new(KEPT_MAX),
+            messages: broadcast::Sender::new(KEPT_MAX),
+            round_trip: None,
+        }
     }
 
     pub(super) fn out(&self, now: impl FnOnce() -> Now, bytes: &[u8]) {
@@ -67,6 +75,20 @@ impl Mirror {
         if self.messages.receiver_count() > 0 {
             let _ = self.messages.send(Message { now: now(), payload: payload.clone(), redelivered });
         }
+    }
+
+    pub(super) fn round_trip(&mut self, now: BootMs, took: Option<Duration>) {
+        self.round_trip = took.map(|took| (u64::try_from(took.as_millis()).unwrap_or(u64::MAX), now));
+    }
+
+    /// How long the broker took for the last keep-alive.
+    pub(super) fn broker_trip(&self, now: BootMs, connected: bool, keep_alive_s: u16) -> BrokerTrip {
+        let last = self.round_trip.map(|(round_trip_ms, at)| MeasuredTrip {
+            round_trip_ms,
+            since_boot_ms: at.0,
+            age_ms: now.since_ms(at),
+        });
+        BrokerTrip { connected, keep_alive_s, last }
     }
 
     fn has_room(&self) -> Result<(), Refusal> {

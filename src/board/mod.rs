@@ -9,6 +9,7 @@ pub mod meaning;
 pub mod polled;
 pub mod profile;
 pub mod protocol;
+pub mod seal;
 pub mod service;
 mod station;
 pub mod talk;

@@ -71,3 +71,11 @@ impl Drop for Silence<'_> {
         let _ = tcsetattr(self.stdin, OptionalActions::Flush, &self.before);
     }
 }
+
+/// Who sits there: the user that logged in, whatever `sudo` made of them (`/proc/self/loginuid`, proc(5)), else the user of
+/// this process.
+pub(super) fn who() -> u32 {
+    let login = std::fs::read_to_string("/proc/self/loginuid").ok();
+    let login = login.and_then(|text| text.trim().parse().ok()).filter(|uid| *uid != u32::MAX);
+    login.unwrap_or_else(|| rustix::process::getuid().as_raw())
+}

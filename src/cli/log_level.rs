@@ -26,7 +26,7 @@ pub struct LogLevelArgs {
 }
 
 /// Reads `90s`, `10m` or `2h`.
-fn read_time(text: &str) -> Result<u64, String> {
+pub(super) fn read_time(text: &str) -> Result<u64, String> {
     let wrong = || format!("90s, 10m or 2h are times, up to {}h", LOUDER_S_MAX / 3_600);
     let unit = text.chars().next_back().ok_or_else(wrong)?;
     let seconds = match unit {

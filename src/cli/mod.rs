@@ -13,21 +13,26 @@ pub mod doctor;
 pub mod exit;
 pub mod failure;
 mod help;
+mod interrupts;
 pub mod journal;
 pub mod lang;
 pub mod log_level;
 pub mod man;
 pub mod mqtt;
+mod mqtt_ping;
+mod next_step;
 pub mod order;
 pub mod order_resolve;
 pub mod order_show;
 pub mod output;
 pub mod pickup;
 pub mod report;
+mod report_retry;
 pub mod run;
 pub mod sale;
 pub mod send;
 pub mod serial;
+mod serial_send;
 pub mod service;
 pub mod setup;
 pub mod sign;
@@ -101,10 +106,10 @@ pub enum Command {
     /// The platform's open API, with the configuration's credentials
     #[command(subcommand)]
     Cloud(cloud::CloudCommand),
-    /// The serial line: watch it, find its port
+    /// The serial line: watch it, find its port, send raw bytes
     #[command(subcommand)]
     Serial(serial::SerialCommand),
-    /// The broker: watch what comes
+    /// The broker: watch what comes, measure the way to it
     #[command(subcommand)]
     Mqtt(mqtt::MqttCommand),
     /// The daemon's log is louder or quieter for a while; for root and the daemon's user

@@ -1,7 +1,8 @@
-//! `vend mqtt`: what the platform sends to this machine.
+//! `vend mqtt`: what the platform sends to this machine, and how long the way to the broker is.
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::mqtt_ping::{self, PingArgs};
 use super::output::{Output, OutputArgs};
 use super::serial::end;
 use super::status::SocketArgs;
@@ -15,6 +16,8 @@ use clap::{Args, Subcommand};
 pub enum MqttCommand {
     /// Every message of the platform as it comes, with secrets masked, until Ctrl-C
     Tail(TailArgs),
+    /// How long the broker takes to answer
+    Ping(PingArgs),
 }
 
 /// Arguments of `vend mqtt tail`.
@@ -32,8 +35,10 @@ impl MqttCommand {
     /// The form of the result.
     #[must_use]
     pub const fn output(&self) -> OutputArgs {
-        let MqttCommand::Tail(args) = self;
-        args.output
+        match self {
+            MqttCommand::Tail(args) => args.output,
+            MqttCommand::Ping(args) => args.output,
+        }
     }
 }
 
@@ -42,7 +47,10 @@ impl MqttCommand {
 /// # Errors
 /// No daemon, no permission, too many listeners, or a standard output that takes no more.
 pub fn run(command: &MqttCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
-    let MqttCommand::Tail(args) = command;
+    let args = match command {
+        MqttCommand::Tail(args) => args,
+        MqttCommand::Ping(args) => return mqtt_ping::run(args, out),
+    };
     let ended = control_client::listen(&args.socket.socket, Ask::Messages, |line: MessageLine| {
         if out.is_json() {
             out.json(&line)?;

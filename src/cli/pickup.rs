@@ -4,6 +4,7 @@
 use super::ask_person::ask_secretly;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::interrupts::Interrupts;
 use super::lang::Lang;
 use super::output::{Output, OutputArgs};
 use super::status::SocketArgs;
@@ -12,7 +13,6 @@ use crate::core::{CodeLine, Entry, OrderLine};
 use crate::io::control_client;
 use crate::order::pickup::Digits;
 use clap::{Args, Subcommand};
-use std::thread::sleep;
 use std::time::Duration;
 
 /// How often it is looked what became of the code's order.
@@ -81,13 +81,18 @@ fn enter(args: &EnterArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let digits = Digits::parse(&typed)
         .ok_or_else(|| Failure::told(Exit::Usage, "a pickup code has eight digits", "取货码为 8 位数字"))?;
     let socket = &args.socket.socket;
+    let mut interrupts = Interrupts::new()?;
     let mut entry: Entry = control_client::ask(socket, Ask::Pickup(digits))?;
     if let Entry::Accepted { .. } = entry
         && !args.no_wait
     {
         // The code itself asks what became of it: to anybody else it is used.
         for _ in 0..LOOKS_MAX {
-            sleep(LOOK_EVERY);
+            interrupts.pass(
+                LOOK_EVERY,
+                "the goods are not stopped by Ctrl-C; what became of them stands in vend order list",
+                "Ctrl-C 不会停止出货；结果见 vend order list",
+            )?;
             let Entry::Used { order: Some(order) } = control_client::ask(socket, Ask::Pickup(digits))? else { break };
             let is_over = order.units.iter().all(|unit| unit.outcome.is_some());
             entry = Entry::Accepted { order };

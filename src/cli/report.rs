@@ -3,11 +3,11 @@
 use super::exit::Exit;
 use super::failure::Failure;
 use super::lang::Lang;
-use super::order_resolve::decide;
 use super::output::{Output, OutputArgs};
+use super::report_retry::{self, RetryArgs};
 use super::status::SocketArgs;
 use crate::control::Ask;
-use crate::core::{Decision, Letter, Letters};
+use crate::core::{Letter, Letters};
 use crate::io::control_client;
 use crate::order::key::Key;
 use crate::order::local_time::show_date_time;
@@ -20,13 +20,22 @@ pub enum ReportCommand {
     List(ListArgs),
     /// All reports of one order, with what they say
     Show(KeyArgs),
-    /// Send an order's dead letters again, as they were; for root and the daemon's user
-    Retry(KeyArgs),
+    /// Send the dead letters of an order, or of all, again as they were; for root and the daemon's user
+    Retry(RetryArgs),
 }
 
 /// Arguments of `vend report list`.
 #[derive(Debug, Clone, Args)]
 pub struct ListArgs {
+    /// The dead letters only
+    #[arg(id = "only_dead", long = "dead", conflicts_with = "only_pending")]
+    pub dead: bool,
+    /// Those only that are not yet taken
+    #[arg(id = "only_pending", long = "pending")]
+    pub pending: bool,
+    /// Those only for this host
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
     /// The daemon.
     #[command(flatten)]
     pub socket: SocketArgs,
@@ -35,7 +44,7 @@ pub struct ListArgs {
     pub output: OutputArgs,
 }
 
-/// Arguments of `vend report show` and `retry`.
+/// Arguments of `vend report show`.
 #[derive(Debug, Clone, Args)]
 pub struct KeyArgs {
     /// The order: ORDER_ID:RECORD_ID
@@ -49,13 +58,22 @@ pub struct KeyArgs {
     pub output: OutputArgs,
 }
 
+impl ListArgs {
+    fn wants(&self, letter: &Letter) -> bool {
+        let is_dead = letter.state == "dead";
+        let state = if self.dead { is_dead } else { !(self.pending && is_dead) };
+        state && self.host.as_ref().is_none_or(|host| letter.host.as_ref() == Some(host))
+    }
+}
+
 impl ReportCommand {
     /// The form of the result.
     #[must_use]
     pub const fn output(&self) -> OutputArgs {
         match self {
             ReportCommand::List(args) => args.output,
-            ReportCommand::Show(args) | ReportCommand::Retry(args) => args.output,
+            ReportCommand::Show(args) => args.output,
+            ReportCommand::Retry(args) => args.output,
         }
     }
 }
@@ -68,11 +86,12 @@ pub fn run(command: &ReportCommand, out: &mut Output<'_>) -> Result<Exit, Failur
     let (socket, ask) = match command {
         ReportCommand::List(args) => (&args.socket.socket, Ask::Reports),
         ReportCommand::Show(args) => (&args.socket.socket, Ask::Report(args.key.clone())),
-        ReportCommand::Retry(args) => {
-            return decide(&args.socket.socket, Decision::Retry { key: args.key.clone() }, out);
-        }
+        ReportCommand::Retry(args) => return report_retry::run(args, out),
     };
-    let letters: Letters = control_client::ask(socket, ask)?;
+    let mut letters: Letters = control_client::ask(socket, ask)?;
+    if let ReportCommand::List(args) = command {
+        letters.letters.retain(|letter| args.wants(letter));
+    }
     if out.is_json() {
         out.json(&letters)?;
         return Ok(Exit::Done);

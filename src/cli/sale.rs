@@ -2,6 +2,7 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::interrupts::Interrupts;
 use super::lang::Lang;
 use super::output::{Output, OutputArgs};
 use super::service::address;
@@ -14,10 +15,7 @@ use crate::io::control_client;
 use crate::order::stock::Fen;
 use crate::qr;
 use clap::{Args, Subcommand};
-use std::io;
 use std::time::Duration;
-use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How often it is looked how far the sale is.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -166,29 +164,6 @@ fn start(args: &StartArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
         "the sale is not over yet; see vend sale show",
         "销售尚未结束；请看 vend sale show",
     ))
-}
-
-/// Ctrl-C, which gives up the sale and not the program.
-struct Interrupts {
-    runtime: Runtime,
-    signal: Signal,
-}
-
-impl Interrupts {
-    fn new() -> io::Result<Interrupts> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let signal = {
-            let _entered = runtime.enter();
-            signal(SignalKind::interrupt())?
-        };
-        Ok(Interrupts { runtime, signal })
-    }
-
-    /// Waits for so long, or until one came.
-    fn came_within(&mut self, time: Duration) -> bool {
-        let Interrupts { runtime, signal } = self;
-        runtime.block_on(async { tokio::time::timeout(time, signal.recv()).await.is_ok() })
-    }
 }
 
 /// On standard error: standard output holds the result only.

@@ -1,9 +1,10 @@
-//! `vend serial`: what passes over the line, and which ports there are. Nothing here turns a motor.
+//! `vend serial`: what passes over the line, and which ports there are. Only `send` can turn a motor.
 
 use super::exit::Exit;
 use super::failure::Failure;
 use super::lang::Lang;
 use super::output::{Output, OutputArgs};
+use super::serial_send::{self, SendArgs};
 use super::status::SocketArgs;
 use crate::control::{Ask, FrameLine};
 use crate::io::control_client::{self, ListeningEnded};
@@ -17,6 +18,8 @@ use serde::Serialize;
 pub enum SerialCommand {
     /// Every frame on the line as it passes, with what it means, until Ctrl-C; orders go on
     Monitor(MonitorArgs),
+    /// Put raw bytes on the line and show what comes back; only while the agent does not run
+    Send(SendArgs),
     /// The serial ports of this computer, their lasting names, and who holds them
     Ports(PortsArgs),
 }
@@ -49,6 +52,7 @@ impl SerialCommand {
     pub const fn output(&self) -> OutputArgs {
         match self {
             SerialCommand::Monitor(args) => args.output,
+            SerialCommand::Send(args) => args.output,
             SerialCommand::Ports(args) => args.output,
         }
     }
@@ -61,6 +65,7 @@ impl SerialCommand {
 pub fn run(command: &SerialCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
     match command {
         SerialCommand::Monitor(args) => monitor(args, out),
+        SerialCommand::Send(args) => serial_send::run(args, out),
         SerialCommand::Ports(_) => list_ports(out),
     }
 }
@@ -89,7 +94,7 @@ pub(super) const fn end(ended: ListeningEnded) -> Exit {
 }
 
 /// One frame on a line: time, direction, bytes, meaning, between TABs.
-fn frame(line: &FrameLine, raw: bool, lang: Lang) -> String {
+pub(super) fn frame(line: &FrameLine, raw: bool, lang: Lang) -> String {
     let way = match line.way.as_str() {
         "to_board" => "→",
         "from_board" => "←",

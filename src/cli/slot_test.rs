@@ -3,6 +3,7 @@
 use super::ask_person::{ask, can_ask};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::interrupts::Interrupts;
 use super::lang::Lang;
 use super::output::{Output, OutputArgs};
 use super::service::address;
@@ -13,7 +14,6 @@ use crate::control::{Ask, LastTest, Testing};
 use crate::core::{SlotTest, TestLine};
 use crate::io::control_client;
 use clap::Args;
-use std::thread::sleep;
 use std::time::Duration;
 
 /// How often it is looked how far the test is.
@@ -48,6 +48,7 @@ pub fn run(args: &TestArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     confirm(args, out.lang)?;
     let test = SlotTest { address: args.address, slot: Slot(args.slot) };
     let socket = &args.socket.socket;
+    let mut interrupts = Interrupts::new()?;
     let Testing { test } = control_client::ask(socket, Ask::Test(test))?;
     let mut told = String::new();
     for _ in 0..LOOKS_MAX {
@@ -61,7 +62,11 @@ pub fn run(args: &TestArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
             warn(&progress, "");
             told = progress;
         }
-        sleep(LOOK_EVERY);
+        interrupts.pass(
+            LOOK_EVERY,
+            "the motor is not stopped by Ctrl-C; what became of it stands in vend audit list",
+            "Ctrl-C 不会停止电机；结果见 vend audit list",
+        )?;
     }
     Err(Failure::told(
         Exit::Device,

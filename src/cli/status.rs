@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::failure::Failure;
 use super::lang::Lang;
+use super::next_step::next_steps;
 use super::output::{Output, OutputArgs};
 use super::watch;
 use crate::board::driver::LineState;
@@ -106,6 +107,8 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
     if !status.sales.by_state.is_empty() {
         rows.push((lang.say("sales", "销售"), sales(&status.sales, lang)));
     }
+    let next = next_steps(status, lang).into_iter();
+    rows.extend(next.map(|step| (lang.say("NEXT", "下一步"), step)));
     if status.sales_for_people > 0 {
         let (n, key) = (status.sales_for_people, lang.say("SALES", "销售"));
         let waiting = lang

@@ -9,8 +9,8 @@ use super::output::Output;
 use super::status::SocketArgs;
 use crate::config::Config;
 use crate::config::credentials::{Credentials, Secret};
-use crate::control::{Ask, Audit, LastTest, Orders, Slots, Versioned};
-use crate::core::{Letters, Status};
+use crate::control::{Ask, Audit, LastTest, Orders, Sales, Slots, Versioned};
+use crate::core::{Books, FaultLines, Letters, Status};
 use crate::doctor::Check;
 use crate::io::clock::Clock;
 use crate::io::control_client::{self, AskError};
@@ -26,13 +26,14 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tar::{Builder, Header};
 
 /// Lines of the system's journal: an hour of a busy machine, a week of a quiet one.
 const LOG_LINES: &str = "5000";
 /// Most bytes of one part; what is longer is cut, the newest stays.
 const PART_BYTES_MAX: usize = 4 << 20;
-/// Bytes of a block of tar, and of a header (POSIX ustar).
-const BLOCK_BYTES: usize = 512;
+/// For whoever unpacks it, and nobody else.
+const PART_MODE: u32 = 0o600;
 /// What stands in place of a secret.
 const MASK: &str = "***";
 /// Shorter texts are no secrets: masking them would leave nothing to read.
@@ -101,6 +102,9 @@ fn gather(args: &BundleArgs) -> Vec<Part> {
         asked::<Slots>(socket, "slots.json", Ask::Slots),
         asked::<Audit>(socket, "audit.json", Ask::Audit),
         asked::<LastTest>(socket, "last-test.json", Ask::LastTest),
+        asked::<Sales>(socket, "sales.json", Ask::Sales),
+        asked::<Books>(socket, "books.json", Ask::Books),
+        asked::<FaultLines>(socket, "faults.json", Ask::Faults),
     ];
     let json = |value: &dyn Fn() -> serde_json::Result<String>| value().map_err(|error| error.to_string());
     parts.push(part("ports.json", json(&|| serde_json::to_string_pretty(&ports::list()))));
@@ -204,47 +208,15 @@ fn mask(text: &str, secrets: &[String]) -> String {
 
 /// A gzipped tar of all parts.
 fn pack(parts: &[Part], now_s: u64) -> io::Result<Vec<u8>> {
-    let mut tar = Vec::new();
+    let mut tar = Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
     for part in parts {
-        tar.extend(header(&format!("vend-support/{}", part.name), part.text.len(), now_s));
-        tar.extend(part.text.as_bytes());
-        tar.resize(tar.len().next_multiple_of(BLOCK_BYTES), 0);
+        let mut header = Header::new_ustar();
+        header.set_mode(PART_MODE);
+        header.set_mtime(now_s);
+        header.set_size(part.text.len().try_into().map_err(io::Error::other)?);
+        tar.append_data(&mut header, format!("vend-support/{}", part.name), part.text.as_bytes())?;
     }
-    // Two empty blocks are the end.
-    tar.resize(tar.len() + 2 * BLOCK_BYTES, 0);
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    gzip.write_all(&tar)?;
-    gzip.finish()
-}
-
-/// The header of a file (POSIX ustar): fields of fixed places, numbers in octal digits.
-fn header(name: &str, bytes: usize, now_s: u64) -> [u8; BLOCK_BYTES] {
-    let mut header = [0; BLOCK_BYTES];
-    let mut put = |at: usize, text: &str| {
-        for (place, byte) in header.iter_mut().skip(at).zip(text.bytes()) {
-            *place = byte;
-        }
-    };
-    // name, mode, uid, gid, size, mtime, checksum as blanks, type, magic and version.
-    for (at, text) in [
-        (0, name),
-        (100, "0000600"),
-        (108, "0000000"),
-        (116, "0000000"),
-        (124, &format!("{bytes:011o}")),
-        (136, &format!("{now_s:011o}")),
-        (148, "        "),
-        (156, "0"),
-        (257, "ustar"),
-        (263, "00"),
-    ] {
-        put(at, text);
-    }
-    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-    for (place, byte) in header.iter_mut().skip(148).zip(format!("{sum:06o}\0 ").bytes()) {
-        *place = byte;
-    }
-    header
+    tar.into_inner()?.finish()
 }
 
 #[cfg(test)]

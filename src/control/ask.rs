@@ -65,6 +65,8 @@ pub enum Ask {
     Messages,
     /// At [`Place::Log`].
     Log(LogLevel),
+    /// At [`Place::BrokerTrip`].
+    BrokerTrip,
 }
 
 impl Ask {
@@ -98,6 +100,7 @@ impl Ask {
             Ask::Frames => Place::Frames,
             Ask::Messages => Place::Messages,
             Ask::Log(_) => Place::Log,
+            Ask::BrokerTrip => Place::BrokerTrip,
         }
     }
 
@@ -145,6 +148,7 @@ impl Ask {
             Place::Frames => Ask::Frames,
             Place::Messages => Ask::Messages,
             Place::Log => Ask::Log(read_log_level(body)?),
+            Place::BrokerTrip => Ask::BrokerTrip,
         })
     }
 
@@ -177,6 +181,7 @@ impl Ask {
             | Ask::Report(_)
             | Ask::Frames
             | Ask::Messages
+            | Ask::BrokerTrip
             | Ask::Log(_) => false,
         }
     }
@@ -211,7 +216,8 @@ impl Ask {
             | Ask::Reports
             | Ask::Report(_)
             | Ask::Frames
-            | Ask::Messages => false,
+            | Ask::Messages
+            | Ask::BrokerTrip => false,
         }
     }
 
@@ -244,7 +250,8 @@ impl Ask {
             | Ask::Reports
             | Ask::Report(_)
             | Ask::Frames
-            | Ask::Messages => None,
+            | Ask::Messages
+            | Ask::BrokerTrip => None,
         }
     }
 
@@ -289,7 +296,8 @@ impl Ask {
             | Ask::Reports
             | Ask::Report(_)
             | Ask::Frames
-            | Ask::Messages => Ok(Vec::new()),
+            | Ask::Messages
+            | Ask::BrokerTrip => Ok(Vec::new()),
         }
     }
 }

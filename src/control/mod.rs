@@ -7,8 +7,8 @@ mod told;
 pub use ask::{Ask, Asked, check_why};
 pub use place::Place;
 pub use told::{
-    Answer, Audit, Codes, CurrentSale, DocumentAnswer, FrameLine, LOUDER_S_MAX, LastTest, LogLevel, Loudness,
-    MessageLine, Orders, Refusal, Sales, Slots, Testing, Told, Versioned,
+    Answer, Audit, BrokerTrip, Codes, CurrentSale, DocumentAnswer, FrameLine, LOUDER_S_MAX, LastTest, LogLevel,
+    Loudness, MeasuredTrip, MessageLine, Orders, Refusal, Sales, Slots, Testing, Told, Versioned,
 };
 
 /// Version of all JSON documents, of the socket as of the tool. It rises when a key goes away or changes its meaning,

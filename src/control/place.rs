@@ -53,6 +53,8 @@ pub enum Place {
     Messages,
     /// `POST /v1/log` with a [`LogLevel`]: the [`LogLevel`] that holds.
     Log,
+    /// `GET /v1/broker`: the [`super::BrokerTrip`].
+    BrokerTrip,
     /// `GET /v1/report?order_id=…&record_id=…`: the [`crate::core::Letters`] of one order, with what they say.
     Report,
 }
@@ -86,6 +88,7 @@ impl Place {
         Place::Frames,
         Place::Messages,
         Place::Log,
+        Place::BrokerTrip,
     ];
 
     /// Its path.
@@ -117,6 +120,7 @@ impl Place {
             Place::Frames => "/v1/frames",
             Place::Messages => "/v1/messages",
             Place::Log => "/v1/log",
+            Place::BrokerTrip => "/v1/broker",
         }
     }
 
@@ -138,7 +142,8 @@ impl Place {
             | Place::Reports
             | Place::Report
             | Place::Frames
-            | Place::Messages => "GET",
+            | Place::Messages
+            | Place::BrokerTrip => "GET",
             Place::Service
             | Place::Pickup
             | Place::Test

@@ -70,6 +70,28 @@ pub struct MessageLine {
     pub lost: Option<u64>,
 }
 
+/// The agent's connection to the broker, and how long its last keep-alive took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokerTrip {
+    /// It stands.
+    pub connected: bool,
+    /// How often it is measured, in s.
+    pub keep_alive_s: u16,
+    /// The last measurement on this connection.
+    pub last: Option<MeasuredTrip>,
+}
+
+/// One keep-alive (PINGREQ, PINGRESP).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeasuredTrip {
+    /// How long the broker took, in ms.
+    pub round_trip_ms: u64,
+    /// When it was, in ms of the boot clock.
+    pub since_boot_ms: u64,
+    /// How long ago that is, in ms.
+    pub age_ms: u64,
+}
+
 /// How loud the log is, for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLevel {

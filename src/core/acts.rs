@@ -80,13 +80,15 @@ impl Core {
         let Some(entry) = self.instructions.entry(number) else { return };
         let (became, kind, since, act) = (entry.became, entry.kind, entry.boot, entry.act());
         let is_this_boot = entry.boot_id == self.settings.boot_id;
-        if kind == Kind::ChannelTest {
+        if kind.is_test_vend() {
             // Its test vend is still to be found among the orders.
             self.tests.is_audited_as(number);
             return;
         }
         let Some(act) = act else {
-            self.end_act(number, Became::Unknown, "no act is known for it");
+            // What the board was doing for a person when the agent ended, too.
+            let begun = self.instructions.entry(number).map(|entry| entry.detail.to_string()).unwrap_or_default();
+            self.end_act(number, Became::Unknown, &format!("{begun}: the agent ended meanwhile"));
             return;
         };
         let pending = |stage, is_found| Pending { number, act, since: since.min(now.boot), stage, is_found };

@@ -7,7 +7,7 @@ use super::event::{Effect, Token};
 use super::own::Reply;
 use super::{Core, DifferenceLine, Phase};
 use crate::order::call::CallRecord;
-use crate::order::instruction::{Became, Kind, Who};
+use crate::order::instruction::Kind;
 use crate::order::key::Key;
 use crate::order::record::RecordKey;
 use crate::order::report::{Copy, DeadReason};
@@ -159,8 +159,7 @@ impl Core {
     /// A person does something. The answer leaves when it is durable.
     pub(super) fn on_books_act(&mut self, now: Now, token: Token, uid: u32, act: &BooksAct) {
         let done = self.do_at_the_books(now, act).map(|(kind, detail)| {
-            let at_s = self.told_time_s(now);
-            self.audit(now, Who::Person(uid), kind, at_s, Became::Done, detail, None);
+            self.audit_person(now, uid, kind, detail);
             let reply = Reply::Books(Ok(self.books()));
             self.after_next_commit(After::Reply { token, reply });
         });

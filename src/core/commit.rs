@@ -4,6 +4,7 @@
 use super::Core;
 use super::event::{Batch, Effect, Level, Tag, Token};
 use super::own::Reply;
+use crate::board::service::Service;
 use crate::order::key::Key;
 use crate::order::record::{self, RecordKey};
 use crate::order::sale;
@@ -44,6 +45,8 @@ pub(super) enum After {
     OfferCall(u64),
     /// The sale of this number is durable as it was then: what is asked next may be asked.
     Sale { number: u64, state: (sale::State, Option<sale::Why>) },
+    /// The audit entry of this number says *under way*: the board does what a person wants of it.
+    Serve { number: u64, token: Token, service: Service },
     /// Tell whoever stands there.
     Reply { token: Token, reply: Reply },
 }
@@ -244,6 +247,7 @@ impl Core {
             After::Offer { key, up_to } => self.offer(now, &key, up_to),
             After::OfferCall(number) => self.offer_call(now, number),
             After::Sale { number, state } => self.sale_is_durable(number, state),
+            After::Serve { number, token, service } => self.serve_the_audited(now, number, token, &service),
             After::Reply { token, reply } => self.effects.push(Effect::Reply { token, reply }),
         }
     }

@@ -195,7 +195,10 @@ impl Core {
     pub(super) fn served(&mut self, result: Result<Reading, ServiceError>) {
         match self.line.serving.take() {
             Some((OWN, _)) => self.telemetry.reading = result.ok(),
-            Some((token, _)) => self.effects.push(Effect::Served { token, result }),
+            Some((token, _)) => {
+                self.audit_the_served(Some((token, &result)));
+                self.effects.push(Effect::Served { token, result });
+            }
             None => {}
         }
     }

@@ -9,7 +9,7 @@ use crate::board::driver::{Write, Written};
 use crate::board::service::{Reading, Service, ServiceError};
 use crate::cloud::orders::Session;
 use crate::order::host::Host;
-use crate::order::instruction::Act;
+use crate::order::instruction::{Act, Kind};
 use crate::order::key::Key;
 use crate::order::motor::Slot;
 use crate::order::payment::Paid;
@@ -171,10 +171,12 @@ pub enum Event {
         /// With what.
         answer: Result<HttpAnswer, HttpFailure>,
     },
-    /// A person or the platform wants something of the board beside a vend; answered by [`Effect::Served`].
+    /// A person wants something of the board beside a vend; answered by [`Effect::Served`].
     Serve {
         /// For the answer.
         token: Token,
+        /// Who, as the kernel names them.
+        uid: u32,
         /// What.
         service: Service,
     },
@@ -191,6 +193,8 @@ pub enum Event {
     TestSlot {
         /// For the answer.
         token: Token,
+        /// Who, as the kernel names them.
+        uid: u32,
         /// Which slot.
         test: SlotTest,
     },
@@ -205,6 +209,8 @@ pub enum Event {
     SlotAct {
         /// For the answer.
         token: Token,
+        /// Who, as the kernel names them.
+        uid: u32,
         /// What.
         act: SlotAct,
     },
@@ -253,6 +259,15 @@ pub enum Event {
         uid: u32,
         /// What.
         decision: Decision,
+    },
+    /// A person did something that only the audit is to know of.
+    Deed {
+        /// Who, as the kernel names them.
+        uid: u32,
+        /// What kind.
+        kind: Kind,
+        /// What.
+        detail: String,
     },
     /// What the system says of the controller; the answer to [`Effect::LookAtHost`].
     Host(Host),

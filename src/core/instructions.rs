@@ -133,7 +133,7 @@ impl Core {
         }
         let entries = std::mem::take(&mut records.audit);
         // The end of a test vend and of its entry are one commit, which may only have been seen.
-        let last_test = entries.iter().filter(|e| e.kind == Kind::ChannelTest).map(|e| e.number).max();
+        let last_test = entries.iter().filter(|e| e.kind.is_test_vend()).map(|e| e.number).max();
         for entry in entries {
             let (number, is_final) = (entry.number, entry.became.is_final());
             self.instructions.audit.insert(number, entry);
@@ -282,8 +282,8 @@ impl Core {
         detail: String,
         after: impl IntoIterator<Item = After>,
     ) -> u64 {
-        self.instructions.memory.entries += 1;
-        let number = self.instructions.memory.entries;
+        let number = self.next_audit_number();
+        self.instructions.memory.entries = number;
         let (came_at_s, boot_id) = (self.told_time_s(now), self.settings.boot_id);
         let detail = cut(detail);
         let entry = AuditEntry {
@@ -307,6 +307,11 @@ impl Core {
         self.save_record(RecordKey::Instructions, None);
         self.save_record(RecordKey::Audit(number), after);
         number
+    }
+
+    /// The number of the entry that is made next.
+    pub(super) const fn next_audit_number(&self) -> u64 {
+        self.instructions.memory.entries.saturating_add(1)
     }
 
     pub(super) fn tell_entry(&mut self, entry: &AuditEntry) {

@@ -9,12 +9,14 @@
 //! | `acts` | what the machine does to itself: start anew, switch off |
 //! | `arrivals` | a message came: who may say what, keys, duplicates, limits |
 //! | `gate` | may this order be driven now? The one place that decides it |
+//! | `deeds` | what persons do at the machine, and the audit of it |
 //! | `drive` | the line: one unit at a time, from intent to outcome |
 //! | `outbox` | reports and calls until they are taken |
 //! | `books` | what a person does about calls that were refused and books that differ |
 //! | `calls` | what the platform must be told: durable first, in order, at least once |
 //! | `notify` | songshu is told of every order |
 //! | `payments` | course is told of payments, and the log of what went wrong with it |
+//! | `offline` | what a person may do at the line while the agent does not run |
 //! | `own` | orders of the machine's own: for whoever stands there; test vends |
 //! | `channel_test` | test vends that the platform wants |
 //! | `pickup` | pickup codes: kept, entered, used once |
@@ -48,6 +50,7 @@ mod catalogue;
 mod certificates;
 mod channel_test;
 mod commit;
+mod deeds;
 mod drive;
 pub mod event;
 mod gate;
@@ -55,6 +58,7 @@ mod hours;
 mod instructions;
 mod letters;
 mod notify;
+mod offline;
 mod outbox;
 mod own;
 mod pace;
@@ -86,6 +90,7 @@ pub use hours::HOURS_KEPT;
 pub use instructions::{AUDIT_KEPT, AuditLine, REFRESH_PAUSE_MS, REFUSAL_PAUSE_MS};
 pub use letters::{LETTERS_SHOWN_MAX, Letter, Letters};
 pub use notify::{NOTICES_OPEN_MAX, NotifySettings};
+pub use offline::{AtTheLine, LineOwed, may_use_the_line};
 pub use own::{PICKUP_WAIT_MS, Reply, SlotTest, TEST_WAIT_MS, TestLine};
 pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
 pub use payments::{Callback, FaultLine, FaultLines, PayWord, PaymentHeard, PaymentSettings, THIRD_NAME_BYTES_MAX};
@@ -297,6 +302,7 @@ pub struct Core {
     log_in_token: Option<Token>,
     codes: pickup::Codes,
     tests: own::Tests,
+    deeds: deeds::Deeds,
     platform: platform::Platform,
     pace: pace::Pace,
     certificates: certificates::Certificates,
@@ -353,18 +359,19 @@ impl Core {
             Event::LineBytes { read_at, bytes } => self.on_line_bytes(now, read_at, &bytes),
             Event::MotorWritten(written) => self.on_motor_written(now, written),
             Event::Answered { token, answer } => self.on_answered(now, token, answer),
-            Event::Serve { token, service } => self.on_serve(now, token, &service),
+            Event::Serve { token, uid, service } => self.on_persons_service(now, token, uid, service),
             Event::Certificate(news) => self.on_certificate(now, news),
             Event::CodeEntered { token, digits } => self.on_code_entered(now, token, digits),
-            Event::TestSlot { token, test } => self.on_test_slot(now, token, test),
+            Event::TestSlot { token, uid, test } => self.on_test_slot(now, token, uid, test),
             Event::Machine { number, told } => self.on_machine_told(now, number, told),
-            Event::SlotAct { token, act } => self.on_slot_act(now, token, act),
+            Event::SlotAct { token, uid, act } => self.on_slot_act(now, token, uid, act),
             Event::SaleChosen { token, choice } => self.on_sale_chosen(now, token, choice),
             Event::SaleCancelled { token } => self.on_sale_cancelled(now, token),
             Event::PaymentHeard { token, paid } => self.on_payment_heard(now, token, *paid),
             Event::SaleSettled { token, settle, uid } => self.on_sale_settled(now, token, &settle, uid),
             Event::BooksAct { token, uid, act } => self.on_books_act(now, token, uid, &act),
             Event::Decide { token, uid, decision } => self.on_decision(now, token, uid, decision),
+            Event::Deed { uid, kind, detail } => self.on_deed(now, uid, kind, detail),
             Event::Host(host) => self.on_host(now, &host),
             Event::Fault { what, text } => self.note(Level::Error, what, text),
             Event::Stop => {

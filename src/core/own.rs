@@ -154,7 +154,7 @@ impl Core {
     }
 
     /// Somebody wants to see a slot turn: at once or not at all.
-    pub(super) fn on_test_slot(&mut self, now: Now, token: Token, test: SlotTest) {
+    pub(super) fn on_test_slot(&mut self, now: Now, token: Token, uid: u32, test: SlotTest) {
         let defaults = self.settings.profile.defaults;
         let turns = Turns {
             address: test.address,
@@ -165,8 +165,9 @@ impl Core {
             quantity: 1,
         };
         let told = |number| After::Reply { token, reply: Reply::Testing(Ok(number)) };
-        if let Err(error) = self.begin_test(now, turns, |number| Some(told(number))) {
-            self.effects.push(Effect::Reply { token, reply: Reply::Testing(Err(error)) });
+        match self.begin_test(now, turns, |number| Some(told(number))) {
+            Ok(number) => self.audit_persons_test(now, uid, number, (test.address, test.slot)),
+            Err(error) => self.effects.push(Effect::Reply { token, reply: Reply::Testing(Err(error)) }),
         }
     }
 

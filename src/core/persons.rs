@@ -7,7 +7,7 @@ use super::event::{Effect, Token};
 use super::own::Reply;
 use super::status::OrderLine;
 use super::{Core, Phase};
-use crate::order::instruction::{Became, Kind, Who};
+use crate::order::instruction::Kind;
 use crate::order::key::Key;
 use crate::order::life::{Order, State};
 use crate::order::outcome::{DropSensor, Motor, UnitOutcome};
@@ -200,14 +200,6 @@ impl Core {
         if let Some(order) = self.archive.take(key) {
             debug_assert!(order.state() == State::Tombstone, "only tombstones lie in the archive");
             self.orders.insert(key.clone(), order);
-        }
-    }
-
-    /// The audit entry joins the batch of what was decided.
-    pub(super) fn audit_person(&mut self, now: Now, uid: u32, kind: Kind, detail: String) {
-        let at_s = self.told_time_s(now);
-        if !sabotage::is_out(Clause::R60Audited) {
-            self.audit(now, Who::Person(uid), kind, at_s, Became::Done, detail, None);
         }
     }
 }

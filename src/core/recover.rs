@@ -6,6 +6,7 @@ use super::calls::Calls;
 use super::catalogue::Catalogue;
 use super::certificates::Certificates;
 use super::commit::{After, Commits};
+use super::deeds::Deeds;
 use super::drive::Line;
 use super::event::{Effect, Level};
 use super::gate::Queue;
@@ -87,6 +88,7 @@ impl Core {
             log_in_token: None,
             codes: Codes::default(),
             tests: Tests::default(),
+            deeds: Deeds::default(),
             platform: Platform::default(),
             pace: Pace::default(),
             certificates: Certificates::default(),

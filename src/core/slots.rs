@@ -264,9 +264,10 @@ impl Core {
     }
 
     /// A person did something at a slot. The answer leaves when it is durable.
-    pub(super) fn on_slot_act(&mut self, now: Now, token: Token, act: SlotAct) {
+    pub(super) fn on_slot_act(&mut self, now: Now, token: Token, uid: u32, act: SlotAct) {
         match self.act_on_slots(now, act) {
             Ok(()) => {
+                self.audit_slot_act(now, uid, act);
                 let reply = Reply::Slots(Ok(self.slots()));
                 self.after_next_commit(After::Reply { token, reply });
             }

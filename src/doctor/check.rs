@@ -708,16 +708,16 @@ impl Check {
                 ("see N1 to N8; keep the machine switched on until they have left", "请看 N1 至 N8；结果送出前请勿关机")
             }
             Check::NoDeadReports => (
-                "tell the operator: these results are kept and must be settled with the merchant",
-                "请告知运营方：这些结果已保留，须与商户核对",
+                "vend report list --dead; when the merchant is ready again: vend report retry",
+                "请执行 vend report list --dead；商户恢复后执行 vend report retry",
             ),
             Check::NoDeadCalls => (
-                "tell the operator which (vend status): refunds among them must be made by hand",
-                "请告知运营方（vend status 可见）：其中的退款须人工处理",
+                "vend call list, then vend call retry or drop; refunds among them are made by hand",
+                "请执行 vend call list，再 vend call retry 或 drop；其中的退款须人工处理",
             ),
             Check::BooksAgree => (
-                "tell the operator which orders differ: vend order list",
-                "请告知运营方哪些订单不一致：vend order list",
+                "vend difference list, then vend difference ask or accept; tell the operator",
+                "请执行 vend difference list，再 vend difference ask 或 accept；并告知运营方",
             ),
             Check::SlotsWell => (
                 "look at the slot, free what is stuck, then: vend slot clear",

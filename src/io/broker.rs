@@ -131,6 +131,11 @@ pub enum FromBroker {
         /// The connection.
         epoch: Epoch,
     },
+    /// The broker answered a keep-alive.
+    RoundTrip {
+        /// How long it took.
+        took: Duration,
+    },
     /// A message came. It comes again until it is acknowledged.
     Message {
         /// What [`ToBroker::Ack`] wants.

@@ -2,6 +2,7 @@
 
 pub mod broker;
 pub mod clock;
+pub mod console;
 pub mod control;
 pub mod control_client;
 pub mod doctor;

@@ -48,13 +48,27 @@ pub enum Kind {
     OrderResolved,
     /// A person had dead letters sent again.
     ReportRetried,
-    /// A person has settled a sale at the machine.
+    /// A person took a slot out of use.
+    SlotLocked,
+    /// A person looked at a slot, and found it well.
+    SlotCleared,
+    /// A person filled slots.
+    SlotRestocked,
+    /// A person had a slot turned for a test.
+    SlotTested,
+    /// A person had the board do something beside a vend.
+    Service,
+    /// A person made the log louder or quieter for a while.
+    LogLevel,
+    /// A person settled a sale.
     SaleSettled,
+    /// A person put raw bytes on the line, while the agent did not run.
+    LineSent,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 15] = [
+    pub const ALL: [Kind; 22] = [
         Kind::Reboot,
         Kind::Shutdown,
         Kind::Schedule,
@@ -69,7 +83,14 @@ impl Kind {
         Kind::DifferenceAccepted,
         Kind::OrderResolved,
         Kind::ReportRetried,
+        Kind::SlotLocked,
+        Kind::SlotCleared,
+        Kind::SlotRestocked,
+        Kind::SlotTested,
+        Kind::Service,
+        Kind::LogLevel,
         Kind::SaleSettled,
+        Kind::LineSent,
     ];
 
     /// Its word, also in JSON.
@@ -90,8 +111,21 @@ impl Kind {
             Kind::DifferenceAccepted => "difference_accepted",
             Kind::OrderResolved => "order_resolved",
             Kind::ReportRetried => "report_retried",
+            Kind::SlotLocked => "slot_locked",
+            Kind::SlotCleared => "slot_cleared",
+            Kind::SlotRestocked => "slot_restocked",
+            Kind::SlotTested => "slot_tested",
+            Kind::Service => "service",
+            Kind::LogLevel => "log_level",
             Kind::SaleSettled => "sale_settled",
+            Kind::LineSent => "line_sent",
         }
+    }
+
+    /// A slot's motor is turned for a test, by whoever wants it.
+    #[must_use]
+    pub const fn is_test_vend(self) -> bool {
+        matches!(self, Kind::ChannelTest | Kind::SlotTested)
     }
 
     /// What the configuration must allow for it.
@@ -113,7 +147,14 @@ impl Kind {
             | Kind::DifferenceAccepted
             | Kind::OrderResolved
             | Kind::ReportRetried
-            | Kind::SaleSettled => None,
+            | Kind::SlotLocked
+            | Kind::SlotCleared
+            | Kind::SlotRestocked
+            | Kind::SlotTested
+            | Kind::Service
+            | Kind::LogLevel
+            | Kind::SaleSettled
+            | Kind::LineSent => None,
         }
     }
 

@@ -57,8 +57,10 @@ fn a_dead_letter_is_sent_again_when_a_person_wants_it() {
     world.start_agent();
     world.wait_for_subscription(1);
     // A private target is refused at once.
-    world.send(put("60", "78"));
-    world.response("60", "78");
+    for (order_id, record_id) in [("60", "78"), ("61", "1")] {
+        world.send(put(order_id, record_id));
+        world.response(order_id, record_id);
+    }
     world.wait_until_settled();
     let list = world.tool(&["report", "list", "--plain"], "");
     assert!(list.out.starts_with("60:78\t1\t") && list.out.contains("dead: bad_target"), "{}", list.out);
@@ -74,6 +76,8 @@ fn a_dead_letter_is_sent_again_when_a_person_wants_it() {
     let allowed = config.replace("allow_private_targets = false", "allow_private_targets = true");
     assert_ne!(config, allowed);
     std::fs::write(world.path().join("vend.toml"), allowed).unwrap();
+    let pending = world.tool(&["report", "list", "--pending", "--plain"], "");
+    assert_eq!((pending.code, pending.out.as_str()), (Some(3), ""), "the agent is stopped");
     world.receiver.will([Answer::status(503)]);
     world.start_agent();
     world.wait_for_note("running");
@@ -83,7 +87,19 @@ fn a_dead_letter_is_sent_again_when_a_person_wants_it() {
     world.one_truth("60", "78", "dispensed");
     world.wait_until_settled();
     assert_eq!(world.tool(&["report", "retry", "60:78"], "").code, Some(5));
-    assert_eq!(world.board.turned_slots(), [5]);
+    let listed = |filter: &str| world.tool(&["report", "list", filter, "--plain"], "").out;
+    assert!(listed("--dead").starts_with("61:1\t") && listed("--pending").is_empty(), "{}", listed("--dead"));
+    let unasked = world.tool(&["report", "retry", "--all"], "");
+    assert_eq!(unasked.code, Some(9), "{}", unasked.err);
+    let all = world.tool(&["report", "retry", "--all", "--yes", "--plain"], "");
+    assert_eq!((all.code, all.out.as_str()), (Some(0), "61:1\tsent again\n"), "{}", all.err);
+    world.one_truth("61", "1", "dispensed");
+    world.wait_until_settled();
+    let none = world.tool(&["report", "retry", "--all", "--json"], "");
+    assert_eq!((none.code, &json(&none.out)["orders"]), (Some(0), &Value::Array(Vec::new())), "{}", none.err);
+    let audit = world.tool(&["audit", "list", "--plain"], "").out;
+    assert_eq!(audit.matches("report_retried\tdone").count(), 2, "{audit}");
+    assert_eq!(world.board.turned_slots(), [5, 5]);
 }
 
 #[test]

@@ -7,10 +7,12 @@ mod certificates;
 mod mosquitto;
 mod support;
 
+mod by_hand;
 mod cloud;
 mod clouds;
 mod control;
 mod desk;
+mod every;
 mod journal;
 mod send;
 mod setup;

@@ -389,7 +389,7 @@ impl Device {
                     log("an acknowledgement is lost: the message comes again");
                 }
             }
-            FromBroker::Published { .. } => {}
+            FromBroker::Published { .. } | FromBroker::RoundTrip { .. } => {}
             FromBroker::Lost { trouble, .. } => {
                 self.epoch = None;
                 log(&format!("broker: {trouble}"));

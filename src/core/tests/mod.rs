@@ -4,6 +4,7 @@ mod books;
 mod calls;
 mod catalogue;
 mod channel_test;
+mod deeds;
 mod edges;
 mod faults;
 mod found;

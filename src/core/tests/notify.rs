@@ -257,7 +257,11 @@ fn every_paid_order_is_told_of_once_and_pickups_and_test_vends_are_not() {
     assert_eq!(w.driven(), 2, "the pickup is served");
     w.board_ends(DISPENSED);
     w.line_is(crate::board::driver::LineState::Idle);
-    w.step(Event::TestSlot { token: Token(2), test: SlotTest { address: Address::new(1).unwrap(), slot: Slot(5) } });
+    w.step(Event::TestSlot {
+        token: Token(2),
+        uid: 0,
+        test: SlotTest { address: Address::new(1).unwrap(), slot: Slot(5) },
+    });
     assert_eq!((w.driven(), w.requests.len()), (3, 2), "whoever sold the code has told of it; a test is no order");
 }
 

@@ -247,9 +247,9 @@ fn what_cannot_be_sold_is_refused_with_its_reason() {
     assert_eq!(w.choose(999), Err(SaleRefusal::NoSuchSlot));
     assert_eq!(w.choose(6), Err(SaleRefusal::NotForSale));
     let fill = |count| SlotAct::Restock { address: AT.0, slot: AT.1, count: Some(count) };
-    w.step(Event::SlotAct { token: Token(9), act: fill(0) });
+    w.step(Event::SlotAct { token: Token(9), uid: 0, act: fill(0) });
     assert_eq!(w.choose(5), Err(SaleRefusal::Empty));
-    w.step(Event::SlotAct { token: Token(9), act: fill(3) });
+    w.step(Event::SlotAct { token: Token(9), uid: 0, act: fill(3) });
     w.line_is(LineState::Closed);
     assert_eq!(w.choose(5), Err(SaleRefusal::BoardAway));
     w.line_is(LineState::Idle);

@@ -7,13 +7,15 @@ use crate::core::Recovered;
 use crate::core::event::{Ending, Event, Token};
 use crate::order::time::BootMs;
 
+const UID: u32 = 1_000;
+
 fn door() -> Service {
     Service::Door { address: Address::new(1).unwrap() }
 }
 
 impl World {
     fn serve(&mut self, service: Service) {
-        self.step(Event::Serve { token: Token(9), service });
+        self.step(Event::Serve { token: Token(9), uid: UID, service });
     }
 
     fn board_serves(&mut self) {

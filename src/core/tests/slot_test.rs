@@ -13,7 +13,11 @@ fn address(n: u8) -> Address {
 
 impl World {
     fn test_only(&mut self, slot: u16) {
-        self.step(Event::TestSlot { token: Token(3), test: SlotTest { address: address(1), slot: Slot(slot) } });
+        self.step(Event::TestSlot {
+            token: Token(3),
+            uid: 0,
+            test: SlotTest { address: address(1), slot: Slot(slot) },
+        });
     }
 
     pub(super) fn tests_begun(&self) -> u64 {
@@ -205,7 +209,7 @@ fn what_cannot_be_tested_is_said_at_once() {
     w.settings.profile.addresses.count = 1;
     w.restart();
     let beyond = address(2);
-    w.step(Event::TestSlot { token: Token(3), test: SlotTest { address: beyond, slot: Slot(5) } });
+    w.step(Event::TestSlot { token: Token(3), uid: 0, test: SlotTest { address: beyond, slot: Slot(5) } });
     assert_eq!(w.replies.pop(), Some(Reply::Testing(Err(ServiceError::NoSuchBoard))));
     w.step(Event::Space { enough: false });
     assert_eq!(w.test(5), Err(ServiceError::Unavailable));

@@ -18,7 +18,7 @@ pub(super) fn restock(slot: u16, count: Option<u16>) -> SlotAct {
 
 impl World {
     pub(super) fn act(&mut self, act: SlotAct) {
-        self.step(Event::SlotAct { token: Token(9), act });
+        self.step(Event::SlotAct { token: Token(9), uid: 0, act });
     }
 
     /// Ok, or why not.

@@ -77,7 +77,7 @@ impl Driver for Scripted {
     fn motor_written(&mut self, _: BootMs, _: Written) {}
     fn serves(&self, service: &Service) -> bool {
         match service {
-            Service::Door { .. } => true,
+            Service::Door { .. } | Service::Switch { .. } => true,
             Service::Climate { .. } => self.script().has_climate,
             _ => false,
         }

@@ -95,6 +95,8 @@ pub(super) struct Session<'a> {
     tls: Option<Arc<ClientConfig>>,
     /// The core wants to know whether there is something newer.
     renewal_wanted: bool,
+    /// A keep-alive that is not answered yet.
+    ping_sent: Option<Instant>,
 }
 
 impl<'a> Session<'a> {
@@ -117,6 +119,7 @@ impl<'a> Session<'a> {
             stop_at: None,
             tls: None,
             renewal_wanted: false,
+            ping_sent: None,
         }
     }
 
@@ -337,6 +340,11 @@ impl<'a> Session<'a> {
                 }
                 let again = now + Duration::from_secs(ANSWER_TIME_OUT_S);
                 self.settle_until = (!self.in_flight.is_empty()).then_some(again);
+            }
+            Event::PingSent => self.ping_sent = Some(now),
+            Event::PingAnswered => {
+                let took = self.ping_sent.take().map(|sent| now.duration_since(sent));
+                self.outbox.extend(took.map(|took| FromBroker::RoundTrip { took }));
             }
             Event::Other => {}
         }

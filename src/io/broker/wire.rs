@@ -58,6 +58,10 @@ pub(super) enum Event {
     RequestSent,
     /// PUBACK; the error is the broker's reason.
     PublishAnswered(u16, Result<(), String>),
+    /// The keep-alive's question was written.
+    PingSent,
+    /// And answered.
+    PingAnswered,
     /// Nothing of interest, but a sign of life.
     Other,
 }
@@ -293,6 +297,7 @@ fn event_v5(event: v5::Event, keep_alive: Duration) -> Event {
                 reason => Err(format!("{reason:?}")),
             },
         ),
+        v5::Event::Incoming(packet5::Packet::PingResp(_)) => Event::PingAnswered,
         v5::Event::Incoming(_) => Event::Other,
     }
 }
@@ -320,6 +325,7 @@ fn event_v311(event: rumqttc::Event, keep_alive: Duration) -> Event {
             redelivered: publish.dup,
         },
         rumqttc::Event::Incoming(Packet::PubAck(puback)) => Event::PublishAnswered(puback.pkid, Ok(())),
+        rumqttc::Event::Incoming(Packet::PingResp) => Event::PingAnswered,
         rumqttc::Event::Incoming(_) => Event::Other,
     }
 }
@@ -333,6 +339,7 @@ fn event_outgoing(outgoing: &Outgoing) -> Event {
     match outgoing {
         Outgoing::Publish(packet_id) => Event::PublishSent(*packet_id),
         Outgoing::Subscribe(_) | Outgoing::PubAck(_) | Outgoing::PubRec(_) => Event::RequestSent,
+        Outgoing::PingReq => Event::PingSent,
         _ => Event::Other,
     }
 }

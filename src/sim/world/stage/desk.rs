@@ -61,8 +61,11 @@ impl Stage<'_> {
         let event = match visit.act {
             Act::Enter(code) => self.plan.desk.codes.get(code).and_then(|code| enter(&code.digits())),
             Act::EnterWrong => enter("99999999"),
-            Act::Test { slot, address } => Address::new(address)
-                .map(|address| Event::TestSlot { token, test: SlotTest { address, slot: Slot(slot) } }),
+            Act::Test { slot, address } => Address::new(address).map(|address| Event::TestSlot {
+                token,
+                uid: 0,
+                test: SlotTest { address, slot: Slot(slot) },
+            }),
         };
         let Some(event) = event else { return Ok(()) };
         let is_test = matches!(visit.act, Act::Test { .. });

@@ -149,7 +149,7 @@ impl Stage<'_> {
             let token = Token(number.try_into().unwrap_or(u64::MAX));
             if let Some(address) = Address::new(address) {
                 let act = SlotAct::Restock { address, slot: Slot(slot), count: Some(FILLED_WITH) };
-                self.tell(Event::SlotAct { token, act })?;
+                self.tell(Event::SlotAct { token, uid: 0, act })?;
             }
         }
         Ok(())
