@@ -15,7 +15,7 @@ mod clients;
 mod clouds;
 mod loud;
 mod mirror;
-mod notes;
+pub(crate) mod notes;
 mod requests;
 mod session;
 mod settings;

@@ -183,7 +183,7 @@ fn a_permission_that_does_not_exist_is_set_right() {
    |
 14 | allow = ["reboot", "shut_down"]
    |                    ^^^^^^^^^^^
-   = did you mean `shutdown`? There are: reboot, shutdown, schedule, configuration, factory_reset, channel-test"#,
+   = did you mean `shutdown`? There are: reboot, shutdown, schedule, configuration, factory_reset, channel_test"#,
     );
 }
 

@@ -6,6 +6,7 @@ use crate::board::meaning::reader_for;
 use crate::board::profile::Profile;
 use crate::cloud::envelope;
 use crate::control::{BrokerTrip, FrameLine, MeasuredTrip, MessageLine, Refusal, Told, Versioned};
+use crate::order::said::Said;
 use crate::order::time::{BootMs, Now};
 use bytes::Bytes;
 use serde::Serialize;
@@ -122,7 +123,8 @@ impl Mirror {
                     }
                     Err(broadcast::error::RecvError::Lagged(lost)) => {
                         let now = Now { boot: BootMs(0), wall: crate::order::time::UnixMs(0), synchronised: false };
-                        let meaning = format!("{lost} were not taken in time");
+                        let meaning =
+                            Said::new(format!("{lost} were not taken in time"), format!("有 {lost} 条未能及时取走"));
                         vec![frame_line(now, BootMs(0), "lost", String::new(), meaning, Some(lost))]
                     }
                     Err(broadcast::error::RecvError::Closed) => return,
@@ -165,8 +167,9 @@ impl Mirror {
     }
 }
 
-fn frame_line(now: Now, at: BootMs, way: &str, hex: String, meaning: String, lost: Option<u64>) -> FrameLine {
-    FrameLine { since_boot_ms: at.0, wall_ms: now.wall.0, way: way.to_owned(), hex, meaning, lost }
+fn frame_line(now: Now, at: BootMs, way: &str, hex: String, said: Said, lost: Option<u64>) -> FrameLine {
+    let (meaning, meaning_zh) = (said.en, said.zh);
+    FrameLine { since_boot_ms: at.0, wall_ms: now.wall.0, way: way.to_owned(), hex, meaning, meaning_zh, lost }
 }
 
 fn message_line(message: &Message, lost: Option<u64>) -> MessageLine {

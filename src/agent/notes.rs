@@ -30,7 +30,7 @@ struct Run {
 }
 
 /// Writes notes to the log.
-pub(super) struct NoteLog {
+pub(crate) struct NoteLog {
     machine: String,
     runs: HashMap<(&'static str, Option<Key>), Run>,
 }
@@ -57,6 +57,16 @@ impl NoteLog {
         }
         run.said += 1;
         Say::Aloud { kept_back: std::mem::take(&mut run.kept_back) }
+    }
+
+    /// So many of these notes, in their order, would be logged; for tests of what the core has to say.
+    #[cfg(test)]
+    pub(crate) fn lines_of(notes: &[(BootMs, Note)]) -> usize {
+        let mut log = NoteLog::new(&"16327129");
+        let said = |(at, note): &&(BootMs, Note)| {
+            note.level > Level::Debug && log.take(*at, note.what, note.order.as_ref()) != Say::Nothing
+        };
+        notes.iter().filter(said).count()
     }
 
     /// Logs it, unless enough like it were.

@@ -6,12 +6,13 @@ use super::deframer::{Deframer, Framing};
 use super::driver::{Address, LineFault, MotorCommand, Slot};
 use super::profile::{Family, Profile};
 use super::protocol::{Fit, Protocol, Reply, Request, Status, Turn};
-use super::service::{ClimateMode, Device, HOLD_C, Service};
+use super::service::{ClimateMode, Device, HOLD_C, Reading, Service, tenths};
 use super::words::{Answer, Question, Words};
 use super::{
     adh, col_ed, ff0055, lift_c7, lock_8a, lock_cu, m102, tcn_00ff, ubox_e7, uling_modbus, vendapin, vmc96, xy_v3,
 };
 use crate::order::motor::FloorType;
+use crate::order::said::Said;
 use crate::order::time::BootMs;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -27,13 +28,13 @@ pub struct Heard {
     /// As they came.
     pub bytes: Vec<u8>,
     /// In words.
-    pub meaning: String,
+    pub meaning: Said,
 }
 
 /// Reads a line for people.
 pub trait Reader {
     /// The host put this frame on the line.
-    fn sent(&mut self, bytes: &[u8]) -> String;
+    fn sent(&mut self, bytes: &[u8]) -> Said;
     /// These bytes came from the board, in any cut. What is not yet a frame waits for the rest.
     fn received(&mut self, at: BootMs, bytes: &[u8]) -> Vec<Heard>;
 }
@@ -75,9 +76,9 @@ trait Speech {
     fn asks(&self, profile: &Profile, address: Address) -> Vec<Self::Ask>;
     fn frame(&mut self, wire_address: u8, ask: &Self::Ask, tries: u8) -> Vec<u8>;
     fn fit(&self, bytes: &[u8]) -> Fit;
-    fn said(&self, ask: &Self::Ask) -> String;
-    fn answer(&self, wire_address: u8, ask: &Self::Ask, frame: &[u8]) -> Option<String>;
-    fn unasked(&self, _wire_address: u8, _frame: &[u8]) -> Option<String> {
+    fn said(&self, ask: &Self::Ask) -> Said;
+    fn answer(&self, wire_address: u8, ask: &Self::Ask, frame: &[u8]) -> Option<Said>;
+    fn unasked(&self, _wire_address: u8, _frame: &[u8]) -> Option<Said> {
         None
     }
 }
@@ -124,9 +125,88 @@ fn turns(profile: &Profile, address: Address) -> Vec<Turn> {
     all
 }
 
-fn turn_words(turn: &Turn) -> String {
-    let MotorCommand { slot, drop_check, .. } = turn.command;
-    format!("TURN slot {}{}", slot.0, if drop_check { ", drop sensor armed" } else { "" })
+fn turn_words(slot: u16, drop_check: bool) -> Said {
+    let armed = if drop_check { (", drop sensor armed", "，掉货检测开启") } else { ("", "") };
+    Said::new(format!("TURN slot {slot}{}", armed.0), format!("转动货道 {slot}{}", armed.1))
+}
+
+fn to(wire_address: u8, said: &Said) -> Said {
+    Said::new(format!("to {wire_address}: {}", said.en), format!("发往 {wire_address}：{}", said.zh))
+}
+
+fn how_are_you() -> Said {
+    Said::new("how are you?", "状态如何？")
+}
+
+fn who_are_you() -> Said {
+    Said::new("who are you?", "是何板卡？")
+}
+
+fn not_a_word() -> Said {
+    Said::new("not a word of this board's family", "不属于此板卡的协议")
+}
+
+fn noise() -> Said {
+    Said::new("noise: no frame", "杂波：不是帧")
+}
+
+fn taken() -> Said {
+    Said::new("taken", "已接受")
+}
+
+fn refused(reason: &str) -> Said {
+    Said::new(format!("refused: {reason}"), format!("拒绝：{reason}"))
+}
+
+fn service_words(service: &Service) -> Said {
+    let device_zh = |device: &Device| match device {
+        Device::Light => "灯",
+        Device::Cooler => "制冷",
+        Device::Heater => "加热",
+        Device::GlassHeater => "玻璃加热",
+        Device::Fan => "风扇",
+    };
+    match service {
+        Service::SelfCheck { .. } => Said::new("test yourself", "自检"),
+        Service::SlotState { slot, .. } => {
+            Said::new(format!("is slot {} there?", slot.0), format!("货道 {} 是否存在？", slot.0))
+        }
+        Service::Door { .. } => Said::new("is the door open?", "门是否打开？"),
+        Service::Climate { .. } => Said::new("how warm and how damp is it?", "温度与湿度？"),
+        Service::Switch { device, on: true, .. } => {
+            Said::new(format!("{} on", device.as_str()), format!("打开{}", device_zh(device)))
+        }
+        Service::Switch { device, on: false, .. } => {
+            Said::new(format!("{} off", device.as_str()), format!("关闭{}", device_zh(device)))
+        }
+        Service::Hold { mode: ClimateMode::Off, .. } => Said::new("hold no temperature", "停止控温"),
+        Service::Hold { mode: ClimateMode::Cool, target_c, .. } => {
+            Said::new(format!("cool to {target_c} °C"), format!("制冷至 {target_c} °C"))
+        }
+        Service::Hold { mode: ClimateMode::Heat, target_c, .. } => {
+            Said::new(format!("heat to {target_c} °C"), format!("加热至 {target_c} °C"))
+        }
+        Service::Reset { .. } => Said::new("start anew", "复位"),
+    }
+}
+
+fn reading_words(reading: &Reading) -> Said {
+    match reading {
+        Reading::Done => Said::new("done", "完成"),
+        Reading::Healthy => Said::new("nothing is wrong", "一切正常"),
+        // The words of the protocol.
+        Reading::Faulty { what } => Said::new(format!("FAULT: {what}"), format!("故障：{what}")),
+        Reading::SlotReady => Said::new("the slot is well", "货道正常"),
+        Reading::SlotAbsent => Said::new("there is no such slot", "没有此货道"),
+        Reading::SlotEmpty => Said::new("the slot is empty", "货道已空"),
+        Reading::Door { open: true } => Said::new("the door is open", "门已打开"),
+        Reading::Door { open: false } => Said::new("the door is shut", "门已关闭"),
+        Reading::Climate { temperature_deci_c, humidity_permille } => {
+            let warm = temperature_deci_c.map_or_else(|| "-".to_owned(), |t| tenths(t.into()));
+            let damp = humidity_permille.map_or_else(|| "-".to_owned(), |h| tenths(h.into()));
+            Said::word(format!("{warm} °C, {damp} %"))
+        }
+    }
 }
 
 impl<P: Protocol> Speech for Polls<P> {
@@ -152,35 +232,44 @@ impl<P: Protocol> Speech for Polls<P> {
         self.0.fit(bytes)
     }
 
-    fn said(&self, ask: &Request) -> String {
+    fn said(&self, ask: &Request) -> Said {
         match ask {
-            Request::Status => "how are you?".to_owned(),
-            Request::Identity(_) => "who are you?".to_owned(),
-            Request::DropMode(on) => format!("drop sensor {}", if *on { "armed" } else { "off" }),
-            Request::Drive(turn) => turn_words(turn),
-            Request::Forget => "the result is kept, forget it".to_owned(),
-            Request::Service(service) => format!("{service:?}"),
+            Request::Status => how_are_you(),
+            Request::Identity(_) => who_are_you(),
+            Request::DropMode(true) => Said::new("drop sensor armed", "掉货检测开启"),
+            Request::DropMode(false) => Said::new("drop sensor off", "掉货检测关闭"),
+            Request::Drive(turn) => turn_words(turn.command.slot.0, turn.command.drop_check),
+            Request::Forget => Said::new("the result is kept, forget it", "结果已保存，可清除"),
+            Request::Service(service) => service_words(service),
         }
     }
 
-    fn answer(&self, wire_address: u8, ask: &Request, frame: &[u8]) -> Option<String> {
+    fn answer(&self, wire_address: u8, ask: &Request, frame: &[u8]) -> Option<Said> {
         Some(match self.0.reply(wire_address, ask, frame)? {
-            Reply::Status(Status::Idle) => "idle".to_owned(),
-            Reply::Status(Status::Turning(slot)) => format!("a motor turns{}", of_slot(slot)),
-            Reply::Status(Status::Finished(slot, result)) => format!("finished{}, result {result:#06x}", of_slot(slot)),
-            Reply::Accepted => "taken".to_owned(),
-            Reply::Refused(reason) => format!("refused: {}", reason.as_str()),
-            Reply::Failed(code) => format!("failed at once, code {code:#06x}"),
-            Reply::Unclear => "a code without a meaning".to_owned(),
-            Reply::Identity(text) => format!("I am {text}"),
-            Reply::Done => "done".to_owned(),
-            Reply::Reading(reading) => format!("{reading:?}"),
+            Reply::Status(Status::Idle) => Said::new("idle", "空闲"),
+            Reply::Status(Status::Turning(slot)) => {
+                let (en, zh) = of_slot(slot);
+                Said::new(format!("a motor turns{en}"), format!("电机转动中{zh}"))
+            }
+            Reply::Status(Status::Finished(slot, result)) => {
+                let (en, zh) = of_slot(slot);
+                Said::new(format!("finished{en}, result {result:#06x}"), format!("已结束{zh}，结果 {result:#06x}"))
+            }
+            Reply::Accepted => taken(),
+            Reply::Refused(reason) => refused(reason.as_str()),
+            Reply::Failed(code) => {
+                Said::new(format!("failed at once, code {code:#06x}"), format!("立即失败，代码 {code:#06x}"))
+            }
+            Reply::Unclear => Said::new("a code without a meaning", "含义不明的代码"),
+            Reply::Identity(text) => Said::new(format!("I am {text}"), format!("我是 {text}")),
+            Reply::Done => reading_words(&Reading::Done),
+            Reply::Reading(reading) => reading_words(&reading),
         })
     }
 }
 
-fn of_slot(slot: Option<Slot>) -> String {
-    slot.map(|slot| format!(", slot {}", slot.0)).unwrap_or_default()
+fn of_slot(slot: Option<Slot>) -> (String, String) {
+    slot.map(|slot| (format!(", slot {}", slot.0), format!("，货道 {}", slot.0))).unwrap_or_default()
 }
 
 impl<W: Words> Speech for Asks<W>
@@ -213,30 +302,35 @@ where
         self.0.fit(bytes)
     }
 
-    fn said(&self, ask: &Question) -> String {
+    fn said(&self, ask: &Question) -> Said {
         match ask {
-            Question::Look(_) => "how are you?".to_owned(),
-            Question::Follow(turn, _) => format!("what became of slot {}?", turn.command.slot.0),
-            Question::Identity(_) => "who are you?".to_owned(),
-            Question::Drive(turn) => turn_words(turn),
-            Question::Halt => "STOP the motor".to_owned(),
-            Question::Service(service, _) => format!("{service:?}"),
+            Question::Look(_) => how_are_you(),
+            Question::Follow(turn, _) => {
+                let slot = turn.command.slot.0;
+                Said::new(format!("what became of slot {slot}?"), format!("货道 {slot} 结果如何？"))
+            }
+            Question::Identity(_) => who_are_you(),
+            Question::Drive(turn) => turn_words(turn.command.slot.0, turn.command.drop_check),
+            Question::Halt => Said::new("STOP the motor", "停止电机"),
+            Question::Service(service, _) => service_words(service),
         }
     }
 
-    fn answer(&self, wire_address: u8, ask: &Question, frame: &[u8]) -> Option<String> {
+    fn answer(&self, wire_address: u8, ask: &Question, frame: &[u8]) -> Option<Said> {
         Some(match self.0.reply(wire_address, ask, frame)? {
-            Answer::Look(look) => format!("{look:?}"),
-            Answer::Taken => "taken".to_owned(),
-            Answer::Refused(reason) => format!("refused: {}", reason.as_str()),
-            Answer::Unclear => "a code that says nothing certain".to_owned(),
-            Answer::Identity(text) => format!("I am {text}"),
-            Answer::Reading(reading) => format!("{reading:?}"),
+            // The picture in the words of its fields, as a driver sees it.
+            Answer::Look(look) => Said::word(format!("{look:?}")),
+            Answer::Taken => taken(),
+            Answer::Refused(reason) => refused(reason.as_str()),
+            Answer::Unclear => Said::new("a code that says nothing certain", "不能确定的代码"),
+            Answer::Identity(text) => Said::new(format!("I am {text}"), format!("我是 {text}")),
+            Answer::Reading(reading) => reading_words(&reading),
         })
     }
 
-    fn unasked(&self, wire_address: u8, frame: &[u8]) -> Option<String> {
-        self.0.unasked(wire_address, frame).map(|unasked| format!("unasked: {unasked:?}"))
+    fn unasked(&self, wire_address: u8, frame: &[u8]) -> Option<Said> {
+        let unasked = self.0.unasked(wire_address, frame)?;
+        Some(Said::new(format!("unasked: {unasked:?}"), format!("主动上报：{unasked:?}")))
     }
 }
 
@@ -281,24 +375,24 @@ impl<S: Speech> Dialogue<S> {
         None
     }
 
-    fn meaning(&self, frame: &[u8]) -> String {
+    fn meaning(&self, frame: &[u8]) -> Said {
         if let Some((wire_address, ask)) = &self.asked
             && let Some(text) = self.speech.answer(*wire_address, ask, frame)
         {
             return text;
         }
         let unasked = self.boards.iter().find_map(|(wire_address, _)| self.speech.unasked(*wire_address, frame));
-        unasked.unwrap_or_else(|| "a frame that answers nothing".to_owned())
+        unasked.unwrap_or_else(|| Said::new("a frame that answers nothing", "没有对应询问的帧"))
     }
 
     fn noise(&mut self, count: usize) -> Option<Heard> {
         let bytes: Vec<u8> = self.buffer.drain(..count).collect();
-        (!bytes.is_empty()).then(|| Heard { bytes, meaning: "noise: no frame".to_owned() })
+        (!bytes.is_empty()).then(|| Heard { bytes, meaning: noise() })
     }
 }
 
 impl<S: Speech> Reader for Dialogue<S> {
-    fn sent(&mut self, bytes: &[u8]) -> String {
+    fn sent(&mut self, bytes: &[u8]) -> Said {
         let question = match self.known.get(bytes) {
             Some(known) => known.clone(),
             None => {
@@ -315,8 +409,8 @@ impl<S: Speech> Reader for Dialogue<S> {
             }
         };
         let text = match &question {
-            Some((wire_address, ask)) => format!("to {wire_address}: {}", self.speech.said(ask)),
-            None => "not a word of this board's family".to_owned(),
+            Some((wire_address, ask)) => to(*wire_address, &self.speech.said(ask)),
+            None => not_a_word(),
         };
         self.asked = question;
         text
@@ -349,7 +443,7 @@ impl<S: Speech> Reader for Dialogue<S> {
 
 /// A frame that is cut by its head, in words.
 trait Telling: Framing + Default {
-    fn tell(frame: &Self::Frame) -> (Vec<u8>, String);
+    fn tell(frame: &Self::Frame) -> (Vec<u8>, Said);
 }
 
 #[derive(Default)]
@@ -358,12 +452,12 @@ struct Framed<F: Telling> {
 }
 
 impl<F: Telling> Reader for Framed<F> {
-    fn sent(&mut self, bytes: &[u8]) -> String {
+    fn sent(&mut self, bytes: &[u8]) -> Said {
         let mut whole = Deframer::<F>::default();
         whole.push(BootMs(0), bytes);
         match whole.next_frame() {
             Some(Ok(frame)) => F::tell(&frame).1,
-            _ => "not a word of this board's family".to_owned(),
+            _ => not_a_word(),
         }
     }
 
@@ -373,8 +467,8 @@ impl<F: Telling> Reader for Framed<F> {
         while let Some(next) = self.from_board.next_frame() {
             let (bytes, meaning) = match next {
                 Ok(frame) => F::tell(&frame),
-                Err(LineFault::BadCheck) => (Vec::new(), "a frame with a bad check sum".to_owned()),
-                Err(_) => (Vec::new(), "noise: no frame".to_owned()),
+                Err(LineFault::BadCheck) => (Vec::new(), Said::new("a frame with a bad check sum", "校验错误的帧")),
+                Err(_) => (Vec::new(), noise()),
             };
             heard.push(Heard { bytes, meaning });
         }
@@ -383,58 +477,62 @@ impl<F: Telling> Reader for Framed<F> {
 }
 
 impl Telling for xy_v3::wire::Wire {
-    fn tell(frame: &xy_v3::wire::Frame) -> (Vec<u8>, String) {
+    fn tell(frame: &xy_v3::wire::Frame) -> (Vec<u8>, Said) {
         use xy_v3::wire;
-        let what = match frame.command {
-            wire::POLL => "have you something to say?",
-            wire::ACK => "heard",
-            wire::CHECK_SLOT => "how is this slot?",
-            wire::SLOT_STATUS => "how a slot is",
-            wire::SELECT => "TURN, as if a key was pressed",
-            wire::CHOSEN => "somebody chose a slot",
-            wire::DISPENSING => "how a vend goes or ended",
-            wire::DIRECT_DRIVE => "TURN this motor",
-            wire::SYNC => "I have started",
-            wire::MACHINE_STATUS => "how is the machine?",
-            wire::MACHINE_STATUS_REPLY => "how the machine is",
-            wire::SHORT_STATUS => "how is the machine, in a byte?",
-            wire::SHORT_STATUS_REPLY => "how the machine is, in a byte",
-            wire::MENU => "the menu",
-            wire::MENU_REPLY => "what the menu says",
-            _ => "an unknown command",
+        let (en, zh) = match frame.command {
+            wire::POLL => ("have you something to say?", "是否有事要说？"),
+            wire::ACK => ("heard", "收到"),
+            wire::CHECK_SLOT => ("how is this slot?", "此货道状态？"),
+            wire::SLOT_STATUS => ("how a slot is", "货道状态"),
+            wire::SELECT => ("TURN, as if a key was pressed", "转动，如同按键"),
+            wire::CHOSEN => ("somebody chose a slot", "有人按键选择了货道"),
+            wire::DISPENSING => ("how a vend goes or ended", "出货进度或结果"),
+            wire::DIRECT_DRIVE => ("TURN this motor", "转动此电机"),
+            wire::SYNC => ("I have started", "已启动"),
+            wire::MACHINE_STATUS => ("how is the machine?", "机器状态？"),
+            wire::MACHINE_STATUS_REPLY => ("how the machine is", "机器状态"),
+            wire::SHORT_STATUS => ("how is the machine, in a byte?", "机器状态（一字节）？"),
+            wire::SHORT_STATUS_REPLY => ("how the machine is, in a byte", "机器状态（一字节）"),
+            wire::MENU => ("the menu", "菜单"),
+            wire::MENU_REPLY => ("what the menu says", "菜单内容"),
+            _ => ("an unknown command", "未知命令"),
         };
-        let number = frame.text.first().map(|number| format!(", number {number}")).unwrap_or_default();
-        (wire::frame(frame.command, &frame.text), format!("{:02x} {what}{number}", frame.command))
+        let number = frame.text.first().map(|number| (format!(", number {number}"), format!("，序号 {number}")));
+        let (number_en, number_zh) = number.unwrap_or_default();
+        let (code, bytes) = (frame.command, wire::frame(frame.command, &frame.text));
+        (bytes, Said::new(format!("{code:02x} {en}{number_en}"), format!("{code:02x} {zh}{number_zh}")))
     }
 }
 
 impl Telling for ubox_e7::wire::Wire {
-    fn tell(frame: &ubox_e7::wire::Frame) -> (Vec<u8>, String) {
+    fn tell(frame: &ubox_e7::wire::Frame) -> (Vec<u8>, Said) {
         use ubox_e7::wire;
-        let what = match frame.kind {
-            wire::ACK_RPT => "heard, I do it",
-            wire::NAK_RPT => "I do not",
-            wire::POLL => "have you something to say?",
-            wire::VMC_SETUP => "how I am set up",
-            wire::VENDOUT_RPT => "how a vend ended",
-            wire::REQUEST => "send me my configuration",
-            wire::ADMIN_RPT => "what somebody did at the machine",
-            wire::ACTION_RPT => "what I am doing",
-            wire::STATUS_RPT => "how the machine is",
-            wire::HUODAO_RPT => "every slot",
-            wire::INFO_RPT => "what I am",
-            wire::OFFLINE_DATA_RPT => "what was sold while nobody listened",
-            wire::ACK => "heard",
-            wire::VENDOUT_IND => "TURN",
-            wire::RESET_IND => "start anew",
-            wire::GET_STATUS => "how is the machine?",
-            wire::GET_HUODAO => "how are the slots?",
-            wire::GET_INFO => "what are you?",
-            wire::GET_SETUP => "how are you set up?",
-            wire::GET_OFFLINE_DATA => "what was sold while nobody listened?",
-            _ => "an unknown message",
+        let (en, zh) = match frame.kind {
+            wire::ACK_RPT => ("heard, I do it", "收到，将执行"),
+            wire::NAK_RPT => ("I do not", "不执行"),
+            wire::POLL => ("have you something to say?", "是否有事要说？"),
+            wire::VMC_SETUP => ("how I am set up", "板卡设置"),
+            wire::VENDOUT_RPT => ("how a vend ended", "出货结果"),
+            wire::REQUEST => ("send me my configuration", "请发送配置"),
+            wire::ADMIN_RPT => ("what somebody did at the machine", "机器上的人工操作"),
+            wire::ACTION_RPT => ("what I am doing", "正在进行"),
+            wire::STATUS_RPT => ("how the machine is", "机器状态"),
+            wire::HUODAO_RPT => ("every slot", "全部货道"),
+            wire::INFO_RPT => ("what I am", "板卡信息"),
+            wire::OFFLINE_DATA_RPT => ("what was sold while nobody listened", "离线期间的出货"),
+            wire::ACK => ("heard", "收到"),
+            wire::VENDOUT_IND => ("TURN", "转动"),
+            wire::RESET_IND => ("start anew", "复位"),
+            wire::GET_STATUS => ("how is the machine?", "机器状态？"),
+            wire::GET_HUODAO => ("how are the slots?", "各货道状态？"),
+            wire::GET_INFO => ("what are you?", "是何板卡？"),
+            wire::GET_SETUP => ("how are you set up?", "如何设置？"),
+            wire::GET_OFFLINE_DATA => ("what was sold while nobody listened?", "离线期间有何出货？"),
+            _ => ("an unknown message", "未知消息"),
         };
-        (frame.bytes(), format!("{:02x} {what}, number {}", frame.kind, frame.number))
+        let (kind, number) = (frame.kind, frame.number);
+        let said = Said::new(format!("{kind:02x} {en}, number {number}"), format!("{kind:02x} {zh}，序号 {number}"));
+        (frame.bytes(), said)
     }
 }
 
@@ -447,31 +545,37 @@ struct Tcn {
 }
 
 impl Reader for Tcn {
-    fn sent(&mut self, bytes: &[u8]) -> String {
+    fn sent(&mut self, bytes: &[u8]) -> Said {
         let [board, _, command, _, parameter, _] = *bytes else {
-            return "not a word of this board's family".to_owned();
+            return not_a_word();
         };
         if bytes != tcn_00ff::request(board, command, parameter) {
-            return "not a word of this board's family".to_owned();
+            return not_a_word();
         }
         self.was_turn = (1..=tcn_00ff::SLOT_MAX).contains(&command);
         let what = match command {
-            slot if self.was_turn => {
-                let armed = if parameter == tcn_00ff::PARAMETER_ON { ", drop sensor armed" } else { "" };
-                format!("TURN slot {slot}{armed}")
+            slot if self.was_turn => turn_words(slot.into(), parameter == tcn_00ff::PARAMETER_ON),
+            tcn_00ff::SELF_CHECK => Said::new("test yourself", "自检"),
+            tcn_00ff::HOLD => {
+                Said::new(format!("hold a temperature: {parameter:#04x}"), format!("控温：{parameter:#04x}"))
             }
-            tcn_00ff::SELF_CHECK => "test yourself".to_owned(),
-            tcn_00ff::HOLD => format!("hold a temperature: {parameter:#04x}"),
-            tcn_00ff::HOLD_MODE => format!("cool or heat: {parameter:#04x}"),
-            tcn_00ff::HOLD_TARGET => format!("hold {parameter} °C"),
-            tcn_00ff::GLASS_HEATER => format!("the glass heater: {parameter:#04x}"),
-            tcn_00ff::TEMPERATURE => "how warm is it?".to_owned(),
-            tcn_00ff::LIGHT => format!("the light: {parameter:#04x}"),
-            tcn_00ff::DOOR => "is the door open?".to_owned(),
-            slot if slot > tcn_00ff::SLOT_EXISTS => format!("is slot {} there?", slot - tcn_00ff::SLOT_EXISTS),
-            other => format!("command {other:#04x}"),
+            tcn_00ff::HOLD_MODE => {
+                Said::new(format!("cool or heat: {parameter:#04x}"), format!("制冷或加热：{parameter:#04x}"))
+            }
+            tcn_00ff::HOLD_TARGET => Said::new(format!("hold {parameter} °C"), format!("保持 {parameter} °C")),
+            tcn_00ff::GLASS_HEATER => {
+                Said::new(format!("the glass heater: {parameter:#04x}"), format!("玻璃加热：{parameter:#04x}"))
+            }
+            tcn_00ff::TEMPERATURE => Said::new("how warm is it?", "温度？"),
+            tcn_00ff::LIGHT => Said::new(format!("the light: {parameter:#04x}"), format!("灯：{parameter:#04x}")),
+            tcn_00ff::DOOR => Said::new("is the door open?", "门是否打开？"),
+            slot if slot > tcn_00ff::SLOT_EXISTS => {
+                let slot = slot - tcn_00ff::SLOT_EXISTS;
+                Said::new(format!("is slot {slot} there?"), format!("货道 {slot} 是否存在？"))
+            }
+            other => Said::new(format!("command {other:#04x}"), format!("命令 {other:#04x}")),
         };
-        format!("to {board}: {what}")
+        to(board, &what)
     }
 
     fn received(&mut self, _at: BootMs, bytes: &[u8]) -> Vec<Heard> {
@@ -482,16 +586,22 @@ impl Reader for Tcn {
             let is_reply = is_ok || kind == tcn_00ff::REPLY_FAULT;
             if is_reply && self.buffer.starts_with(&tcn_00ff::reply(board, is_ok, error, value)) {
                 let bytes = self.buffer.drain(..5).collect();
-                let state = if is_ok { "fine".to_owned() } else { format!("FAULT {error:#04x}") };
-                let goods = match value {
-                    tcn_00ff::DELIVERED if self.was_turn => ", goods were seen to fall".to_owned(),
-                    _ if self.was_turn => ", nothing was seen to fall".to_owned(),
-                    value => format!(", value {value:#04x}"),
+                let state = match is_ok {
+                    true => ("fine".to_owned(), "正常".to_owned()),
+                    false => (format!("FAULT {error:#04x}"), format!("故障 {error:#04x}")),
                 };
-                heard.push(Heard { bytes, meaning: format!("{state}{goods}") });
+                let goods = match value {
+                    tcn_00ff::DELIVERED if self.was_turn => {
+                        (", goods were seen to fall".to_owned(), "，检测到掉货".to_owned())
+                    }
+                    _ if self.was_turn => (", nothing was seen to fall".to_owned(), "，未检测到掉货".to_owned()),
+                    value => (format!(", value {value:#04x}"), format!("，值 {value:#04x}")),
+                };
+                let meaning = Said::new(format!("{}{}", state.0, goods.0), format!("{}{}", state.1, goods.1));
+                heard.push(Heard { bytes, meaning });
             } else {
                 let bytes = self.buffer.drain(..1).collect();
-                heard.push(Heard { bytes, meaning: "noise: no frame".to_owned() });
+                heard.push(Heard { bytes, meaning: noise() });
             }
         }
         heard
@@ -517,7 +627,7 @@ mod tests {
             while let Some(output) = driver.next_output() {
                 match output {
                     Output::Write(write) => {
-                        sent.push(reader.sent(&write.bytes));
+                        sent.push(reader.sent(&write.bytes).en);
                         if write.motor {
                             driver.motor_written(now, crate::board::driver::Written::All);
                         }
@@ -572,8 +682,8 @@ mod tests {
                 !text.contains("not a word") && !text.contains("answers nothing") && !text.contains("noise")
             };
             unread.extend(sent.iter().filter(|said| !is_read(said)).map(|said| format!("{name}: {said}")));
-            let odd = heard.iter().filter(|heard| !is_read(&heard.meaning));
-            unread.extend(odd.map(|heard| format!("{name}: {:02x?} {}", heard.bytes, heard.meaning)));
+            let odd = heard.iter().filter(|heard| !is_read(&heard.meaning.en));
+            unread.extend(odd.map(|heard| format!("{name}: {:02x?} {}", heard.bytes, heard.meaning.en)));
         }
         assert_eq!(unread, [""; 0]);
     }
@@ -584,16 +694,16 @@ mod tests {
             Profile::parse("tcn-00ff", Profile::built_in().iter().find(|(n, _)| *n == "tcn-00ff").unwrap().1).unwrap();
         let mut reader = reader_for(&profile);
         assert_eq!(
-            reader.sent(&tcn_00ff::request(0, 5, tcn_00ff::PARAMETER_ON)),
+            reader.sent(&tcn_00ff::request(0, 5, tcn_00ff::PARAMETER_ON)).en,
             "to 0: TURN slot 5, drop sensor armed"
         );
-        assert_eq!(reader.sent(&[1, 2, 3]), "not a word of this board's family");
+        assert_eq!(reader.sent(&[1, 2, 3]).en, "not a word of this board's family");
         let reply = tcn_00ff::reply(0, true, 0, tcn_00ff::DELIVERED);
         reader.sent(&tcn_00ff::request(0, 5, tcn_00ff::PARAMETER_ON));
         let mut all = reader.received(BootMs(0), &[0x77]);
         all.extend(reader.received(BootMs(1), &reply[..2]));
         all.extend(reader.received(BootMs(2), &reply[2..]));
-        let told: Vec<&str> = all.iter().map(|heard| heard.meaning.as_str()).collect();
+        let told: Vec<&str> = all.iter().map(|heard| heard.meaning.en.as_str()).collect();
         assert_eq!(told, ["noise: no frame", "fine, goods were seen to fall"]);
     }
 }

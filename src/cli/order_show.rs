@@ -63,7 +63,7 @@ fn what_is_missing(story: &OrderStory, lang: Lang) -> Option<String> {
     })
 }
 
-/// One step. Texts are those of JSON, whatever the language.
+/// One step. Lines of the log, states and ids are those of JSON, whatever the language.
 fn row(step: &StepLine, lang: Lang) -> Vec<String> {
     let kind = match step.kind.as_str() {
         "journal" => lang.say("journal", "日志"),
@@ -76,7 +76,7 @@ fn row(step: &StepLine, lang: Lang) -> Vec<String> {
         other => other,
     };
     let times = if step.times > 1 { format!("×{}", step.times) } else { String::new() };
-    vec![moment(step, lang), kind.to_owned(), step.text.clone(), times]
+    vec![moment(step, lang), kind.to_owned(), lang.say(&step.text, &step.text_zh).clone(), times]
 }
 
 /// When it was: by trusted time, else since the machine was switched on.
@@ -103,6 +103,7 @@ mod tests {
             trusted_ms: Some(1_714_373_690_042),
             kind: "frame_out".to_owned(),
             text: "00 ff".to_owned(),
+            text_zh: "00 ff".to_owned(),
             times: 3,
             last_since_boot_ms: Some(62_000),
         };

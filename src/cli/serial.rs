@@ -106,7 +106,7 @@ pub(super) fn frame(line: &FrameLine, raw: bool, lang: Lang) -> String {
     let time = show_date_time(line.wall_ms / 1_000);
     let time = time.split(' ').next_back().unwrap_or_default();
     let head = format!("{time}.{:03}\t{way}\t{}", line.wall_ms % 1_000, line.hex);
-    if raw { head } else { format!("{head}\t{}", line.meaning) }
+    if raw { head } else { format!("{head}\t{}", lang.say(&line.meaning, &line.meaning_zh)) }
 }
 
 #[derive(Serialize)]
@@ -143,6 +143,7 @@ mod tests {
             way: "to_board".to_owned(),
             hex: "00 ff".to_owned(),
             meaning: "TURN slot 5".to_owned(),
+            meaning_zh: "转动货道 5".to_owned(),
             lost: None,
         };
         assert_eq!(frame(&line, false, Lang::En), "14:54:50.042\t→\t00 ff\tTURN slot 5");

@@ -21,6 +21,7 @@ use crate::io::console::{self, Console, ConsoleError, Heard};
 use crate::io::journal::{Batch, OpenError, Opened, Store};
 use crate::io::line::{LineConfig, LineTrouble};
 use crate::order::record::{Records, decode_ledger};
+use crate::order::said::Said;
 use crate::order::time::BootMs;
 use clap::Args;
 use std::io;
@@ -189,9 +190,17 @@ impl Bench<'_> {
     }
 }
 
-fn frame_line(clock: &mut Clock, at: BootMs, way: &str, bytes: &[u8], meaning: String) -> FrameLine {
+fn frame_line(clock: &mut Clock, at: BootMs, way: &str, bytes: &[u8], said: Said) -> FrameLine {
     let wall_ms = clock.now().wall.0;
-    FrameLine { since_boot_ms: at.0, wall_ms, way: way.to_owned(), hex: hex(bytes), meaning, lost: None }
+    FrameLine {
+        since_boot_ms: at.0,
+        wall_ms,
+        way: way.to_owned(),
+        hex: hex(bytes),
+        meaning: said.en,
+        meaning_zh: said.zh,
+        lost: None,
+    }
 }
 
 fn show(line: &FrameLine, out: &mut Output<'_>) -> io::Result<()> {

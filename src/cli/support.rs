@@ -8,7 +8,7 @@ use super::lang::Lang;
 use super::output::Output;
 use super::status::SocketArgs;
 use crate::config::Config;
-use crate::config::credentials::{Credentials, Secret};
+use crate::config::credentials::Credential;
 use crate::control::{Ask, Audit, LastTest, Orders, Sales, Slots, Versioned};
 use crate::core::{Books, FaultLines, Letters, Status};
 use crate::doctor::Check;
@@ -117,11 +117,7 @@ fn gather(args: &BundleArgs) -> Vec<Part> {
     parts.push(part("doctor.json", findings(args)));
     parts.push(part("versions.txt", Ok(versions())));
     parts.push(part("log.txt", log()));
-    let credentials = loaded
-        .as_ref()
-        .ok()
-        .and_then(|loaded| Credentials::load(args.place.credentials.as_deref(), &loaded.config).ok());
-    let secrets = secrets(credentials.as_ref());
+    let secrets = secrets(args.place.credentials.as_deref());
     for part in &mut parts {
         part.text = mask(&part.text, &secrets);
     }
@@ -173,12 +169,11 @@ fn log() -> Result<String, String> {
     }
 }
 
-/// Every secret that is known here.
-fn secrets(credentials: Option<&Credentials>) -> Vec<String> {
-    let all =
-        credentials.map(|all| [&all.app_secret, &all.app_key, &all.mqtt_password, &all.sale_session, &all.web_token]);
-    let revealed = all.into_iter().flatten().flatten().map(Secret::reveal).map(str::to_owned);
-    revealed.filter(|secret| secret.len() >= SECRET_BYTES_MIN).collect()
+/// Every secret that lies here, whether the configuration uses it or not: one that it does not use may still be somebody's.
+fn secrets(directory: Option<&Path>) -> Vec<String> {
+    let files = directory.into_iter().flat_map(|directory| Credential::ALL.map(|it| directory.join(it.file_name())));
+    let found = files.filter_map(|file| fs::read_to_string(file).ok()).map(|text| text.trim().to_owned());
+    found.filter(|secret| secret.len() >= SECRET_BYTES_MIN).collect()
 }
 
 /// The text without secrets, and without what stands behind a `?` or before an `@` in a URL: both may be some.
@@ -235,6 +230,21 @@ mod tests {
         ] {
             assert_eq!(mask(text, &secrets), masked);
         }
+    }
+
+    #[test]
+    fn every_credential_that_lies_there_is_masked() {
+        let folder = tempfile::tempdir().unwrap();
+        for credential in Credential::ALL {
+            fs::write(folder.path().join(credential.file_name()), format!("s3cret-{}\n", credential.file_name()))
+                .unwrap();
+        }
+        let secrets = secrets(Some(folder.path()));
+        assert_eq!(secrets.len(), Credential::ALL.len());
+        for credential in Credential::ALL {
+            assert_eq!(mask(&format!("x s3cret-{} y", credential.file_name()), &secrets), "x *** y");
+        }
+        assert_eq!(super::secrets(None), [""; 0]);
     }
 
     #[test]

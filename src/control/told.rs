@@ -49,6 +49,9 @@ pub struct FrameLine {
     pub hex: String,
     /// What it means, in words.
     pub meaning: String,
+    /// The same in Chinese.
+    #[serde(default)]
+    pub meaning_zh: String,
     /// Of a line `lost`: how many chunks were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<u64>,

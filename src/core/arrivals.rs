@@ -17,6 +17,7 @@ use crate::order::outcome::Reason;
 use crate::order::pickup::CodeWord;
 use crate::order::record::Birth;
 use crate::order::report::Answer;
+use crate::order::said::Said;
 use crate::order::time::{BootMs, Now, UnixMs};
 use crate::sabotage::{self, Clause};
 use std::collections::{BTreeMap, VecDeque};
@@ -301,7 +302,14 @@ impl Core {
             self.counters.conflicts += 1;
             self.keep_in_ring(now, 0, format!("order {} refused: conflict", put.key));
             // Until the first body is durable there is nothing that this one stands against.
-            self.trace_message(now, &put.key, "device.delivery.put with another body: refused, conflict".to_owned());
+            self.trace_message(
+                now,
+                &put.key,
+                Said::new(
+                    "device.delivery.put with another body: refused, conflict",
+                    "device.delivery.put 内容不同：已拒绝，冲突",
+                ),
+            );
             let said = self.received(now, &put.key, &put.echo, ReceivedState::Refused(Reason::Conflict));
             self.when_durable(now, &put.key, After::Ack(tag));
             self.when_durable(now, &put.key, After::Received(said));
@@ -318,7 +326,11 @@ impl Core {
             order.drive_until_s = put.drive_until_s;
         }
         self.counters.duplicates += 1;
-        self.trace_message(now, &put.key, "device.delivery.put again: duplicate".to_owned());
+        self.trace_message(
+            now,
+            &put.key,
+            Said::new("device.delivery.put again: duplicate", "device.delivery.put 重复"),
+        );
         let said = self.received(now, &put.key, &put.echo, ReceivedState::Duplicate);
         self.when_durable(now, &put.key, After::Ack(tag));
         self.when_durable(now, &put.key, After::Received(said));
@@ -380,7 +392,7 @@ impl Core {
             self.counters.accepted += 1;
             self.note_of(&put.key, Level::Info, "accepted", format!("order {}", put.key));
         }
-        self.trace_message(now, &put.key, format!("device.delivery.put: {}", state.as_str()));
+        self.trace_message(now, &put.key, Said::word(format!("device.delivery.put: {}", state.as_str())));
         let said = self.received(now, &put.key, &put.echo, state);
         if sabotage::is_out(Clause::R00AckAfterDurable)
             || order.is_final() && sabotage::is_out(Clause::R09RefusalDurable)
@@ -452,7 +464,7 @@ impl Core {
     fn on_get(&mut self, now: Now, key: &Key) {
         let echo = Echo::default();
         if self.orders.contains_key(key) || self.archive.record(key).is_some() {
-            self.trace_message(now, key, "device.delivery.get".to_owned());
+            self.trace_message(now, key, Said::word("device.delivery.get"));
         }
         let state = if self.phase == Phase::Quarantine && !sabotage::is_out(Clause::R05UnavailableSaid) {
             ReceivedState::Unavailable

@@ -8,11 +8,12 @@ use super::Core;
 use super::event::{Effect, Event, HttpAnswer, HttpFailure, Level};
 use super::outbox::{Channel, Parcel};
 use super::status::OrderLine;
-use crate::board::driver::LineState;
+use crate::board::driver::{LineState, Written};
 use crate::board::frame::hex;
 use crate::order::key::Key;
 use crate::order::life::Order;
 use crate::order::record::RecordKey;
+use crate::order::said::Said;
 use crate::order::time::{BootMs, Now, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -59,11 +60,12 @@ struct Step {
 
 #[derive(Debug, PartialEq, Eq)]
 enum What {
-    Message(String),
-    State(String),
+    Message(Said),
+    State(Said),
     Out(Box<[u8]>),
     In(Box<[u8]>),
-    Report(String),
+    Report(Said),
+    /// A line of the log, which is English.
     Note(String),
 }
 
@@ -73,14 +75,14 @@ impl What {
     }
 
     /// Its kind, in JSON too, and its text.
-    fn told(&self) -> (&'static str, String) {
+    fn told(&self) -> (&'static str, Said) {
         match self {
             What::Message(text) => ("message", text.clone()),
             What::State(text) => ("state", text.clone()),
-            What::Out(bytes) => ("frame_out", hex(bytes)),
-            What::In(bytes) => ("frame_in", hex(bytes)),
+            What::Out(bytes) => ("frame_out", Said::word(hex(bytes))),
+            What::In(bytes) => ("frame_in", Said::word(hex(bytes))),
             What::Report(text) => ("report", text.clone()),
-            What::Note(text) => ("note", text.clone()),
+            What::Note(text) => ("note", Said::word(text.clone())),
         }
     }
 }
@@ -120,6 +122,9 @@ pub struct StepLine {
     pub kind: String,
     /// In words; of a frame its bytes in hex.
     pub text: String,
+    /// The same in Chinese; lines of the log, ids and states stay English.
+    #[serde(default)]
+    pub text_zh: String,
     /// How often it was so, close together.
     pub times: u32,
     /// When it was so last, in ms of the boot clock.
@@ -165,9 +170,9 @@ impl Trace {
 
 impl Core {
     /// A message came about an order, or is about to leave.
-    pub(super) fn trace_message(&mut self, now: Now, key: &Key, text: String) {
+    pub(super) fn trace_message(&mut self, now: Now, key: &Key, said: Said) {
         let trusted = self.time.trusted(now);
-        self.trace.push(now.boot, trusted, key, What::Message(text));
+        self.trace.push(now.boot, trusted, key, What::Message(said));
     }
 
     /// An order's record is to be written: it has changed.
@@ -200,20 +205,19 @@ impl Core {
             }
             Event::MotorWritten(written) => {
                 let Some(key) = self.traced_on_line() else { return };
-                (key, What::State(format!("motor frame written: {written:?}").to_lowercase()))
+                (key, What::State(written_words(*written)))
             }
             Event::Answered { token, answer } => {
                 let Some((Parcel::Report(copy), host)) = self.outbox.under_way(*token) else { return };
-                let text = format!("report {} over HTTP to {host}: {}", copy.sequence, answered(answer));
-                (copy.key.clone(), What::Report(text))
+                (copy.key.clone(), What::Report(over_http(copy.sequence, host, answered(answer))))
             }
             Event::Published(token) | Event::NotPublished { token, .. } => {
                 let Some(Parcel::Report(copy)) = self.arrivals.under_way(*token) else { return };
                 let became = match event {
-                    Event::NotPublished { why, .. } => why.as_str(),
-                    _ => "taken",
+                    Event::NotPublished { why, .. } => Said::word(why.clone()),
+                    _ => Said::new("taken", "已接收"),
                 };
-                (copy.key.clone(), What::Report(format!("report {} over MQTT: {became}", copy.sequence)))
+                (copy.key.clone(), What::Report(over_mqtt(copy.sequence, &became)))
             }
             _ => return,
         };
@@ -239,13 +243,13 @@ impl Core {
                 },
                 Effect::Http { token, .. } => match self.outbox.under_way(*token) {
                     Some((Parcel::Report(copy), host)) => {
-                        (&copy.key, What::Report(format!("report {} over HTTP to {host}: sent", copy.sequence)))
+                        (&copy.key, What::Report(over_http(copy.sequence, host, sent())))
                     }
                     _ => continue,
                 },
                 Effect::Publish { token, .. } => match self.arrivals.under_way(*token) {
                     Some(Parcel::Report(copy)) if copy.channel == Channel::Mqtt => {
-                        (&copy.key, What::Report(format!("report {} over MQTT: sent", copy.sequence)))
+                        (&copy.key, What::Report(over_mqtt(copy.sequence, &sent())))
                     }
                     _ => continue,
                 },
@@ -270,12 +274,13 @@ impl Core {
                 Some(seen) => changes(&seen, &line),
                 None => {
                     story.is_whole = is_new;
-                    let found = if is_new { "new" } else { "found in the journal" };
-                    vec![format!("{found}: {}", line.state)]
+                    let (en, zh) =
+                        if is_new { ("new", "新订单") } else { ("found in the journal", "自日志恢复") };
+                    vec![Said::new(format!("{en}: {}", line.state), format!("{zh}：{}", line.state))]
                 }
             };
-            for text in changes {
-                self.trace.push(boot, trusted, &key, What::State(text));
+            for said in changes {
+                self.trace.push(boot, trusted, &key, What::State(said));
             }
         }
     }
@@ -289,12 +294,13 @@ impl Core {
         let whole = story.is_some_and(|story| story.is_whole && story.left_out == 0);
         let mut steps = if whole { Vec::new() } else { self.steps_of_the_journal(order) };
         steps.extend(story.into_iter().flat_map(|story| &story.steps).map(|step| {
-            let (kind, text) = step.what.told();
+            let (kind, Said { en: text, zh: text_zh }) = step.what.told();
             StepLine {
                 since_boot_ms: Some(step.boot.0),
                 trusted_ms: step.trusted.map(|time| time.0),
                 kind: kind.to_owned(),
                 text,
+                text_zh,
                 times: step.times,
                 last_since_boot_ms: Some(step.last.0),
             }
@@ -314,54 +320,87 @@ impl Core {
 
     /// What the journal knows of an order: when it came, which motor commands it had, what was told.
     fn steps_of_the_journal(&self, order: &Order) -> Vec<StepLine> {
-        let line = |boot: Option<BootMs>, trusted: Option<UnixMs>, text: String| StepLine {
+        let line = |boot: Option<BootMs>, trusted: Option<UnixMs>, said: Said| StepLine {
             since_boot_ms: boot.map(|boot| boot.0),
             trusted_ms: trusted.map(|time| time.0),
             kind: "journal".to_owned(),
-            text,
+            text: said.en,
+            text_zh: said.zh,
             times: 1,
             last_since_boot_ms: boot.map(|boot| boot.0),
         };
         let arrival = &order.arrival;
         let is_this_boot = arrival.boot_id == self.settings.boot_id;
-        let came = if is_this_boot { "came" } else { "came, in a former boot" };
-        let mut lines = vec![line(is_this_boot.then_some(arrival.boot), arrival.trusted, came.to_owned())];
+        let came = match is_this_boot {
+            true => Said::new("came", "到达"),
+            false => Said::new("came, in a former boot", "在此前的开机期间到达"),
+        };
+        let mut lines = vec![line(is_this_boot.then_some(arrival.boot), arrival.trusted, came)];
         for (k, unit) in order.units.iter().enumerate() {
-            let became = unit.outcome().map_or("not ended", |outcome| outcome.as_str());
-            lines.push(line(None, None, format!("unit {}: {became}", k + 1)));
+            let became = unit.outcome().map_or(("not ended", "未结束"), |o| (o.as_str(), o.as_str()));
+            let (en, zh) = (format!("unit {}: {}", k + 1, became.0), format!("第 {} 件：{}", k + 1, became.1));
+            lines.push(line(None, None, Said::new(en, zh)));
         }
         for report in &order.reports {
-            let text = format!("report {} written: {}", report.sequence, report.state_word());
-            lines.push(line(None, Some(UnixMs::from_seconds(report.timestamp_s)), text));
+            let (n, state) = (report.sequence, report.state_word());
+            let said = Said::new(format!("report {n} written: {state}"), format!("写入上报 {n}：{state}"));
+            lines.push(line(None, Some(UnixMs::from_seconds(report.timestamp_s)), said));
         }
         lines
     }
 }
 
 /// What became of a try.
-fn answered(answer: &Result<HttpAnswer, HttpFailure>) -> String {
+fn answered(answer: &Result<HttpAnswer, HttpFailure>) -> Said {
     match answer {
-        Ok(answer) => format!("status {}", answer.status),
-        Err(failure) => failure.why.clone(),
+        Ok(answer) => Said::new(format!("status {}", answer.status), format!("状态码 {}", answer.status)),
+        // In the system's words.
+        Err(failure) => Said::word(failure.why.clone()),
+    }
+}
+
+fn sent() -> Said {
+    Said::new("sent", "已发出")
+}
+
+fn over_http(sequence: u32, host: &str, became: Said) -> Said {
+    Said::new(
+        format!("report {sequence} over HTTP to {host}: {}", became.en),
+        format!("上报 {sequence} 经 HTTP 至 {host}：{}", became.zh),
+    )
+}
+
+fn over_mqtt(sequence: u32, became: &Said) -> Said {
+    Said::new(format!("report {sequence} over MQTT: {}", became.en), format!("上报 {sequence} 经 MQTT：{}", became.zh))
+}
+
+/// How far the motor frame got.
+fn written_words(written: Written) -> Said {
+    match written {
+        Written::All => Said::new("motor frame written: all", "电机指令已写出：全部"),
+        Written::Some => Said::new("motor frame written: some", "电机指令已写出：部分"),
+        Written::Nothing => Said::new("motor frame written: nothing", "电机指令未写出"),
     }
 }
 
 /// What is another now, in words.
-fn changes(seen: &OrderLine, line: &OrderLine) -> Vec<String> {
+fn changes(seen: &OrderLine, line: &OrderLine) -> Vec<Said> {
     let mut changes = Vec::new();
     for unit in line.units.iter().filter(|unit| !seen.units.contains(unit)) {
         let became = unit.outcome.as_ref().unwrap_or(&unit.state);
-        changes.push(format!("unit {}: {became}", unit.unit));
+        let n = unit.unit;
+        changes.push(Said::new(format!("unit {n}: {became}"), format!("第 {n} 件：{became}")));
     }
     for report in line.reports.iter().filter(|report| seen.reports.iter().all(|r| r.sequence != report.sequence)) {
-        changes.push(format!("report {} written", report.sequence));
+        let n = report.sequence;
+        changes.push(Said::new(format!("report {n} written"), format!("写入上报 {n}")));
     }
     if seen.state != line.state {
-        changes.push(format!("order: {}", line.state));
+        changes.push(Said::new(format!("order: {}", line.state), format!("订单：{}", line.state)));
     }
     if seen.difference != line.difference {
-        let differs = line.difference.as_deref().unwrap_or("agrees");
-        changes.push(format!("the platform's books: {differs}"));
+        let (en, zh) = line.difference.as_deref().map_or(("agrees", "一致"), |differs| (differs, differs));
+        changes.push(Said::new(format!("the platform's books: {en}"), format!("平台账目：{zh}")));
     }
     changes
 }

@@ -183,7 +183,8 @@ pub enum Permission {
     /// Forget schedule and settings.
     FactoryReset,
     /// Turn a slot's motor for a test: goods leave that nobody has paid for.
-    #[serde(rename = "channel-test")]
+    // Its word of former versions, alone with a hyphen: configurations that have it go on working.
+    #[serde(alias = "channel-test")]
     ChannelTest,
 }
 

@@ -20,6 +20,7 @@ pub mod payment;
 pub mod pickup;
 pub mod record;
 pub mod report;
+pub mod said;
 pub mod sale;
 pub mod schedule;
 pub mod stock;

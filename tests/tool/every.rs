@@ -111,7 +111,7 @@ fn no_command_that_can_be_tried_says_an_english_sentence_where_chinese_is_wanted
             }
             let ended = run(vend(&arguments));
             // clap's own words for a wrong command line are English.
-            if ended.code == Some(2) && ended.err.contains("Usage") {
+            if ended.code == Some(2) && ended.err.contains("--help") {
                 continue;
             }
             tried += 1;

@@ -5,9 +5,10 @@ use super::world::{DISPENSED, World};
 use crate::board::driver::{Address, Finding, LineState, Slot};
 use crate::board::service::{Device, Reading, Service, ServiceError};
 use crate::core::event::{Event, Token};
-use crate::core::{AUDIT_KEPT, Recovered, SlotAct, SlotTest};
+use crate::core::{AUDIT_KEPT, AtTheLine, Decision, LineOwed, Recovered, SlotAct, SlotTest, Verdict, may_use_the_line};
 use crate::order::instruction::Kind;
-use crate::order::record::Records;
+use crate::order::key::{Id, Key};
+use crate::order::record::{Records, decode_ledger};
 
 const UID: u32 = 1_000;
 
@@ -167,4 +168,50 @@ fn a_deed_beside_the_core_is_kept_within_the_audits_bound_and_not_in_quarantine(
     w.live_again(Recovered::Quarantine { why: "test".to_owned() }, true);
     w.step(deed());
     assert!(w.core.audit_lines().is_empty());
+}
+
+/// Whether somebody else may use the line while the agent does not run.
+fn line_is_free(w: &World) -> Result<(), LineOwed> {
+    may_use_the_line(&decode_ledger(w.ledger.as_ref().unwrap()).unwrap(), &Records::read(&w.disk).unwrap())
+}
+
+#[test]
+fn the_line_is_nobodys_while_the_boards_word_is_owed_to_an_order() {
+    let key = Key { order_id: Id::parse("1").unwrap(), record_id: Id::parse("1").unwrap() };
+    let mut w = World::new();
+    assert_eq!(line_is_free(&w), Ok(()));
+    w.deliver(&w.put("1", "1"));
+    assert_eq!(line_is_free(&w), Err(LineOwed::UnderWay(key.clone())));
+    w.board_says(Finding::Unproven("nothing came"));
+    w.line_is(LineState::Idle);
+    assert_eq!(line_is_free(&w), Err(LineOwed::InDoubt(key.clone())));
+    let decision = Decision::Resolve { key, verdict: Verdict::Failed, reason: "I looked".to_owned() };
+    w.step(Event::Decide { token: Token(1), uid: UID, decision });
+    assert_eq!(line_is_free(&w), Ok(()));
+    w.deliver(&w.put("2", "1"));
+    w.board_ends(DISPENSED);
+    assert_eq!(line_is_free(&w), Ok(()), "what is known of it is known for good");
+}
+
+#[test]
+fn what_was_sent_by_hand_is_in_the_audit_of_the_next_life_within_its_bound() {
+    let mut w = World::new();
+    for _ in 0..AUDIT_KEPT {
+        w.step(Event::Deed { uid: UID, kind: Kind::LogLevel, detail: "debug".to_owned() });
+    }
+    let records = Records::read(&w.disk).unwrap();
+    let mut at_the_line = AtTheLine::begin(&records, 7, w.now, w.settings.boot_id);
+    for frame in [[0x00, 0xff], [0x01, 0xfe]] {
+        let (puts, removes) = at_the_line.sends(&frame).unwrap();
+        w.disk.extend(puts);
+        w.disk.retain(|key, _| !removes.contains(key));
+    }
+    w.restart();
+    let kept = w.audit_kept();
+    assert_eq!(kept.len(), AUDIT_KEPT);
+    assert_eq!(kept.last().unwrap(), "Person(7) line_sent done: 2 raw frames; the last: 01 fe");
+    w.step(Event::Deed { uid: UID, kind: Kind::LogLevel, detail: "info".to_owned() });
+    let numbers: Vec<u64> = w.core.audit_lines().iter().map(|line| line.number).collect();
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "no number is used twice: {numbers:?}");
+    assert_eq!((numbers.len(), w.audit_kept().len()), (AUDIT_KEPT, AUDIT_KEPT));
 }

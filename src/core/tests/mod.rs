@@ -24,6 +24,7 @@ mod security;
 mod service;
 mod slot_test;
 mod slots;
+mod storm;
 mod sync;
 mod telemetry;
 mod world;

@@ -6,7 +6,9 @@ use crate::board::service::Service;
 use crate::cloud::envelope;
 use crate::cloud::open_platform::{Account, AppSecret};
 use crate::cloud::sign::SigningKey;
-use crate::core::event::{Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Request, Tag, Token};
+use crate::core::event::{
+    Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Note, Request, Tag, Token,
+};
 use crate::core::{
     CloudSettings, Core, Limits, OrderLine, Recovered, Reply, Settings, Start, TelemetrySettings, VerifyOrders,
 };
@@ -130,6 +132,8 @@ pub(super) struct World {
     pub(super) mark: Option<Mark>,
     /// What whoever stands there was told.
     pub(super) replies: Vec<Reply>,
+    /// What was to be logged, and when.
+    pub(super) notes: Vec<(BootMs, Note)>,
     /// What the system says of the controller.
     pub(super) host: Option<Host>,
 }
@@ -220,6 +224,7 @@ impl World {
             messages: 0,
             mark: None,
             replies: Vec::new(),
+            notes: Vec::new(),
             host: None,
         };
         world.begin(false);
@@ -331,7 +336,7 @@ impl World {
             Effect::LineWrite { .. } => self.story.push("write".to_owned()),
             Effect::RenewBrokerTls => self.story.push("renew".to_owned()),
             Effect::Machine(request) => self.story.push(format!("machine {request:?}")),
-            Effect::Note(_) => {}
+            Effect::Note(note) => self.notes.push((self.now.boot, note)),
             Effect::End(ending) => self.ended = Some(ending),
         }
     }
