@@ -14,19 +14,19 @@ use crate::config::Config;
 use crate::config::credentials::Credentials;
 use crate::control::{Ask, BrokerTrip};
 use crate::io::broker::{self, BrokerConfig};
-use crate::io::clock::Clock;
+use crate::io::clock::{Clock, boot_now};
 use crate::io::control_client::{self, AskError};
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often the agent is asked whether its session was measured anew.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A session that says nothing for so many keep-alives is lost, and the agent knows it.
-const KEEP_ALIVES_MAX: u32 = 2;
-/// Above that, until the agent has noticed.
-const SLACK: Duration = Duration::from_secs(5);
+const KEEP_ALIVES_MAX: u64 = 2;
+/// Above that, in ms, until the agent has noticed.
+const SLACK_MS: u64 = 5_000;
 /// Between two log-ins: a broker that bans who knocks too often is not to be provoked.
 const LOG_IN_EVERY: Duration = Duration::from_secs(1);
 
@@ -102,22 +102,22 @@ fn over_the_session(
 ) -> Result<Exit, Failure> {
     let mut shown = 0;
     let mut last = None;
-    let mut since = Instant::now();
+    let mut since = boot_now();
     loop {
         if !told.connected {
             return Err(away("the agent has no connection to the broker"));
         }
         if let Some(trip) = told.last.filter(|trip| Some(trip.since_boot_ms) != last) {
             last = Some(trip.since_boot_ms);
-            since = Instant::now();
+            since = boot_now();
             show(Trip { way: "session", round_trip_ms: trip.round_trip_ms, age_ms: Some(trip.age_ms) }, out)?;
             shown += 1;
             if shown >= args.count {
                 return Ok(Exit::Done);
             }
         }
-        let longest = Duration::from_secs(told.keep_alive_s.into()) * KEEP_ALIVES_MAX + SLACK;
-        if since.elapsed() > longest {
+        let longest_ms = u64::from(told.keep_alive_s) * 1_000 * KEEP_ALIVES_MAX + SLACK_MS;
+        if boot_now().since_ms(since) > longest_ms {
             return Err(away("the broker answered no keep-alive in time"));
         }
         interrupts.pass(LOOK_EVERY, "nothing was measured any more", "测量已中止")?;
@@ -140,9 +140,9 @@ fn over_log_ins(
             interrupts.pass(LOG_IN_EVERY, "nothing was measured any more", "测量已中止")?;
         }
         let own = BrokerConfig { client_id: format!("vend-ping-{:08x}", fastrand::u32(..)), ..machines.clone() };
-        let began = Instant::now();
+        let began = boot_now();
         interrupts.or(broker::log_in_once(&own))?.map_err(|trouble| away(&trouble.to_string()))?;
-        let round_trip_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let round_trip_ms = boot_now().since_ms(began);
         show(Trip { way: "log_in", round_trip_ms, age_ms: None }, out)?;
     }
     Ok(Exit::Done)
