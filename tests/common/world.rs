@@ -4,7 +4,7 @@ use super::agent::{Agent, log_file, vend};
 use super::board::Board;
 use super::certificates::Ca;
 use super::cloud::{APP_ID, APP_SECRET, Cloud};
-use super::command::{APP_KEY, Command, MACHINE_NO, now_s, opened};
+use super::command::{APP_KEY, Command, MACHINE_NO, checked, now_s, opened};
 use super::mosquitto::Mosquitto;
 use super::platform::Platform;
 use super::receiver::Receiver;
@@ -24,6 +24,7 @@ use vend::order::record::{Birth, Ledger, encode_ledger};
 
 pub const MQTT_PASSWORD: &str = "right-31c7f0a9-mqtt";
 pub const NOTIFY_SECRET: &str = "right-31c7f0a9-notify";
+pub const SALE_PASSWORD: &str = "right-31c7f0a9-sale";
 
 /// How a world is to be. The defaults are plain, quick and without faults.
 #[derive(Debug, Clone)]
@@ -63,6 +64,10 @@ pub struct Setup {
     pub catalogue: bool,
     /// `[sale]`: slot 5 is sold at the platform.
     pub sells: bool,
+    /// Another `[sale]` than that: its lines but for `notify_url`, which is the world's receiver.
+    pub sale: Option<String>,
+    /// `[web]`: the pages, on a port of loopback that is free.
+    pub web: bool,
     /// `[notify] url`.
     pub notify: Option<String>,
     /// `[telemetry] climate_s`.
@@ -132,6 +137,8 @@ impl World {
             remote_allow: "[]",
             catalogue: false,
             sells: false,
+            sale: None,
+            web: false,
             notify: None,
             climate_s: None,
             private_targets: true,
@@ -261,6 +268,45 @@ impl World {
             let (_, body) = answer.split_once("\r\n\r\n")?;
             serde_json::from_str(body).ok()
         })
+    }
+
+    /// Where the pages are, as the log says.
+    pub fn web_port(&self) -> u16 {
+        wait_until("the pages", || {
+            self.log().rsplit_once("the pages are at http://127.0.0.1:")?.1.split('/').next()?.parse().ok()
+        })
+    }
+
+    /// The next life serves the pages at the same port.
+    pub fn keep_web_port(&self) {
+        let path = self.path().join("vend.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("127.0.0.1:0\"", &format!("127.0.0.1:{}\"", self.web_port()))).unwrap();
+    }
+
+    /// The sale that somebody stands there for, or the last one.
+    pub fn sale(&self) -> Value {
+        let told = self.tool(&["sale", "show", "--json"], "");
+        serde_json::from_str(&told.out).unwrap_or(Value::Null)
+    }
+
+    /// Waits until it stands so.
+    pub fn wait_for_sale(&self, state: &str) -> Value {
+        wait_until(&format!("{state} sale"), || Some(self.sale()).filter(|sale| sale["state"] == state))
+    }
+
+    /// What the merchant heard of sales, each once however often it was said: state and final.
+    pub fn sales_told(&self) -> Vec<(String, String)> {
+        let bodies = self.receiver.server.requests().all();
+        let sales = bodies.iter().filter(|r| String::from_utf8_lossy(&r.body).contains("vend.sale.ended"));
+        let told = sales.map(|request| {
+            let body = checked(&request.body);
+            assert_eq!(body["event_id"], request.headers["idempotency-key"]);
+            (body["state"].as_str().unwrap().to_owned(), body["final"].as_str().unwrap().to_owned())
+        });
+        let mut told: Vec<(String, String)> = told.collect();
+        told.dedup();
+        told
     }
 
     /// Where the agent leaves what it wants root to do.
@@ -472,12 +518,10 @@ fn write_config(setup: &Setup, directory: &Path, memory: &Path, broker_port: u16
     let climate = setup.climate_s.map(|s| format!("climate_s = {s}")).unwrap_or_default();
     let goods = "[{ slot = 5, goods = 20001, name = \"可乐\", price = \"3.05\" }]";
     let pay_url = "https://pay.example/{order}?a={amount}";
-    let sale = match setup.sells {
-        true => {
-            format!("cloud = \"platform\"\npay_url = \"{pay_url}\"\nnotify_url = \"{notify_url}\"\ngoods = {goods}")
-        }
-        false => String::new(),
-    };
+    let sold = setup.sells.then(|| format!("cloud = \"platform\"\npay_url = \"{pay_url}\"\ngoods = {goods}"));
+    let sold = setup.sale.clone().or(sold);
+    let sale = sold.map(|lines| format!("{lines}\nnotify_url = \"{notify_url}\"")).unwrap_or_default();
+    let web = if setup.web { "listen = \"127.0.0.1:0\"" } else { "" };
     let broker = match setup.secure_broker {
         true => {
             let identity = match setup.client_certificate_days {
@@ -509,6 +553,8 @@ catalogue = {catalogue}
 {sale}
 [notify]
 {notify}
+[web]
+{web}
 [telemetry]
 {climate}
 [board]
@@ -537,6 +583,7 @@ socket = "{}"
         ("app_secret", APP_SECRET),
         ("mqtt_password", MQTT_PASSWORD),
         ("notify_secret", NOTIFY_SECRET),
+        ("sale_password", SALE_PASSWORD),
     ] {
         let mut file =
             fs::File::options().write(true).create_new(true).mode(0o600).open(credentials.join(name)).unwrap();

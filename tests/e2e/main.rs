@@ -24,6 +24,7 @@ mod receivers;
 mod sales;
 mod security;
 mod services;
+mod shops;
 mod telemetry;
 mod vends;
 mod watching;

@@ -1,10 +1,9 @@
 //! Somebody buys at the machine: the real binary, the platform's stand-in, an emulated board, and the tool.
 
-use crate::common::command::{checked, put};
+use crate::common::command::put;
 use crate::common::record::wait_until;
 use crate::common::world::World;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 
 impl World {
     /// A machine that sells slot 5 for 3.05 at the platform.
@@ -18,15 +17,6 @@ impl World {
         world
     }
 
-    fn sale(&self) -> Value {
-        let told = self.tool(&["sale", "show", "--json"], "");
-        serde_json::from_str(&told.out).unwrap_or(Value::Null)
-    }
-
-    fn wait_for_sale(&self, state: &str) -> Value {
-        wait_until(&format!("{state} sale"), || Some(self.sale()).filter(|sale| sale["state"] == state))
-    }
-
     /// Chooses slot 5; the cloud's order once its pay code is shown.
     fn choose(&self) -> u64 {
         let told = self.tool(&["sale", "start", "--slot", "5", "--no-wait", "--json"], "");
@@ -35,20 +25,6 @@ impl World {
         let order = sale["order"].as_str().unwrap().to_owned();
         assert_eq!(sale["pay_code"], format!("https://pay.example/{order}?a=3.05"));
         order.parse().unwrap()
-    }
-
-    /// What the merchant heard of sales, each once however often it was said: state and final.
-    fn sales_told(&self) -> Vec<(String, String)> {
-        let bodies = self.receiver.server.requests().all();
-        let sales = bodies.iter().filter(|r| String::from_utf8_lossy(&r.body).contains("vend.sale.ended"));
-        let told = sales.map(|request| {
-            let body = checked(&request.body);
-            assert_eq!(body["event_id"], request.headers["idempotency-key"]);
-            (body["state"].as_str().unwrap().to_owned(), body["final"].as_str().unwrap().to_owned())
-        });
-        let mut told: Vec<(String, String)> = told.collect();
-        told.dedup();
-        told
     }
 }
 

@@ -1,5 +1,9 @@
 //! The pages: their listener against whoever knocks, and the pages themselves in Debian's Chromium.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_methods, reason = "deadlines of tests")]
+
+#[path = "../common/mod.rs"]
+mod common;
 
 #[path = "../tool/support.rs"]
 #[allow(dead_code, reason = "what the tests of the tool use beside")]
@@ -12,3 +16,4 @@ mod metrics;
 mod screen;
 mod service;
 mod source;
+mod till;
