@@ -576,6 +576,7 @@ fn answer(
         }
         Ask::Sale => document(&CurrentSale { sale: core.current_sale(clock.now()) }),
         Ask::Sales => document(&Sales { sales: core.sale_views(clock.now()) }),
+        Ask::SaleCode(wanted) => return Some(Event::SaleCode { token: services.begin(asked.answer), wanted }),
         Ask::SaleStart(choice) => return Some(Event::SaleChosen { token: services.begin(asked.answer), choice }),
         Ask::SaleCancel => return Some(Event::SaleCancelled { token: services.begin(asked.answer) }),
         Ask::SaleCallback(paid) => {

@@ -514,36 +514,166 @@ fn pages_need_an_address_with_a_port_and_names_that_are_hosts() {
     );
 }
 
-/// What is told of a `[notify]` section with these lines, without the excerpt.
-fn notify_problems(lines: &str) -> Vec<String> {
+/// Checks the good configuration with these lines behind it, of which `«»` mark what is wrong. Exactly that must be
+/// told: its place, `message` in that line, carets below the marked text, and `fix` in the line after them.
+fn one_mistake(marked: &str, message: &str, fix: &str) {
     let directory = tempfile::tempdir().unwrap();
-    let (code, stderr) = check_in(directory.path(), &format!("{GOOD}\n[notify]\n{lines}"), "en");
-    assert_eq!(code, Some(if stderr.is_empty() { 0 } else { 78 }), "{stderr}");
-    let told = stderr.lines().filter(|line| line.contains("vend.toml:"));
-    told.map(|line| line.split_once("vend.toml:").unwrap().1.to_owned()).collect()
+    let lines = marked.replace(['«', '»'], "");
+    let (code, stderr) = check_in(directory.path(), &format!("{GOOD}\n{lines}"), "en");
+    assert_eq!(code, Some(78), "{lines}: {stderr}");
+    let (number, line) = (1..).zip(marked.lines()).find(|(_, line)| line.contains('«')).expect("something is marked");
+    let (before, rest) = line.split_once('«').unwrap();
+    let wrong = rest.split_once('»').unwrap().0.chars().count();
+    // One empty line stands between.
+    let place = format!("vend.toml:{}:{}: ", GOOD.lines().count() + 1 + number, before.chars().count() + 1);
+    let told: Vec<&str> = stderr.lines().filter(|line| line.contains("vend.toml:")).collect();
+    assert!(told.len() == 1 && told[0].contains(&place) && told[0].contains(message), "{lines}: {place}\n{stderr}");
+    let carets = stderr.lines().find(|line| line.contains('^')).unwrap_or_else(|| panic!("no caret: {stderr}"));
+    assert_eq!(carets.matches('^').count(), wrong, "{stderr}");
+    let hint = stderr.lines().find_map(|line| line.trim_start().strip_prefix("= ")).unwrap_or_default();
+    assert!(hint.contains(fix), "{fix:?} is not in the hint: {stderr}");
+    let (_, chinese) = check_in(directory.path(), &format!("{GOOD}\n{lines}"), "zh");
+    assert!(chinese.contains(&place) && chinese.lines().count() == stderr.lines().count(), "{chinese}");
+    assert_ne!(chinese, stderr, "there is a Chinese text");
+}
+
+const AT_THE_PLATFORM: &str = "[sale]
+cloud = \"platform\"
+pay_url = \"https://shop.example/pay?order={order}\"
+notify_url = \"https://shop.example/sold\"
+";
+const AT_COURSE: &str = "[sale]
+cloud = \"course\"
+url = \"https://course.example\"
+pay_url = \"https://shop.example/pay?order={trade_no}&a={amount}\"
+log_in_path = \"/user/login\"
+log_in_name = \"machine\"
+";
+const AT_MALL: &str = "[sale]
+cloud = \"mall\"
+url = \"https://mall.example\"
+";
+
+#[test]
+fn each_way_to_get_sales_wrong_is_told_with_its_place_and_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    for good in [AT_THE_PLATFORM, AT_COURSE, AT_MALL, "[sale]\n"] {
+        assert_eq!(check_in(directory.path(), &format!("{GOOD}\n{good}"), "en"), (Some(0), String::new()), "{good}");
+    }
+    let platform = |from: &str, to: &str| changed(AT_THE_PLATFORM, from, to);
+    let course = |from: &str, to: &str| changed(AT_COURSE, from, to);
+    let mall = |lines: &str| format!("{AT_MALL}{lines}");
+    let pay_url = "https://shop.example/pay?order={order}";
+    for (marked, message, fix) in [
+        (platform("\"platform\"", "«\"platfrom\"»"), "`platfrom` is not a value", "platform"),
+        (platform("cloud =", "«clod» ="), "no key `clod`", "did you mean `cloud`"),
+        (changed("«[sale]»\nnotify_url = \"x\"\npay_url = \"y\"", "x", "x"), "sale", "cloud = \"platform\""),
+        (platform("pay_url", "url = «\"https://a.example\"»\npay_url"), "sale.url beside", "delete the line"),
+        (platform("[sale]", "«[sale]»").replace("pay_url", "#pay_url"), "sale", "pay_url = \"https://host/pay?order="),
+        (
+            platform("[sale]", "«[sale]»").replace("notify_url", "#notify_url"),
+            "sale",
+            "notify_url = \"https://host/path\"",
+        ),
+        (platform(&format!("\"{pay_url}\""), "«\"https://shop.example/pay\"»"), "one order's payment", "{order}"),
+        (platform(&format!("\"{pay_url}\""), "«\"https://支付/{order}\"»"), "one order's payment", "ASCII"),
+        (platform(&format!("\"{pay_url}\""), "«\"shop.example/{order}\"»"), "one order's payment", "https://host"),
+        (platform(&format!("\"{pay_url}\""), "«\"https://shop.example/{order}/{who}\"»"), "one order's", "{amount}"),
+        (
+            platform("\"https://shop.example/sold\"", "«\"shop.example/sold\"»"),
+            "sale.notify_url is no",
+            "https://host/path",
+        ),
+        (course("[sale]", "«[sale]»").replace("\nurl", "\n#url"), "sale", "url = \"https://host\""),
+        (course("\"https://course.example\"", "«\"http://course.example\"»"), "without encryption", "allow_plaintext"),
+        (course("\"https://course.example\"", "«\"ftp://course.example\"»"), "sale.url has a scheme", "https://"),
+        (course("\"/user/login\"", "«\"user/login\"»"), "no path of a log-in", "/user/login"),
+        (course("[sale]", "«[sale]»").replace("log_in_name", "#log_in_name"), "sale", "log_in_name = \"NAME\""),
+        (format!("{AT_COURSE}log_in_fields = «[\"name\", \"name\"]»"), "not two names", "[\"name\", \"password\"]"),
+        (format!("{AT_COURSE}log_in_fields = «[\"name\"]»"), "array of length 2", "docs/configuration.md"),
+        (format!("{AT_COURSE}ca_file = «\"none.pem\"»"), "sale.ca_file cannot be used", ""),
+        (platform("pay_url", "ca_file = «\"none.pem\"»\npay_url"), "sale.ca_file beside", "under [cloud]"),
+        (platform("pay_url", "log_in_path = «\"/login\"»\npay_url"), "no path of a log-in", "delete the line"),
+        (mall(&format!("pay_url = «\"{pay_url}\"»")), "sale.pay_url beside", "gives the pay code itself"),
+        (mall("when_unknown = «\"keep\"»"), "`keep` is not a value", "report, refund"),
+        (mall("serve_after_restart_s = «601»"), "must be 0 to 600", "default"),
+        (mall("goods = «12»"), "expected a sequence", "docs/configuration.md"),
+    ] {
+        one_mistake(&marked, message, fix);
+    }
+}
+
+/// A text in which something stands once, with something else there.
+fn changed(text: &str, from: &str, to: &str) -> String {
+    assert_eq!(text.matches(from).count(), 1, "{from:?}");
+    text.replace(from, to)
 }
 
 #[test]
-fn whoever_is_to_be_told_of_orders_must_be_named_as_a_whole() {
-    let good = "url = \"https://songshu.example\"\napp_id = \"wx5\"\nopenid = \"oB\"\n";
-    assert_eq!(notify_problems(good), [""; 0]);
-    assert_eq!(notify_problems(""), [""; 0], "nobody is told");
-    let table = [
-        (good.replace("https", "ftp"), "notify.url has a scheme"),
-        (good.replace("https", "http"), "notify.url would go to songshu.example without encryption"),
-        (good.replace("songshu.example", "songshu.example?a=b"), "notify.url"),
-        (good.replace("wx5", "wx 5"), "notify.app_id is none"),
-        (good.replace("oB", ""), "notify.openid is none"),
-        (good.replace("app_id", "#app_id"), "app_id"),
-        (good.replace("openid", "#openid"), "openid"),
-        (good.replace("url =", "#url ="), "url"),
-        (format!("{good}batch_s = 9"), "notify.batch_s must be 10 to 3600"),
-        (format!("{good}mode = \"hourly\""), "hourly"),
-        (format!("{good}secret = \"hush\""), "secret"),
-        (format!("{good}ca_file = \"none.pem\""), "notify.ca_file cannot be used"),
-    ];
-    for (lines, why) in table {
-        let told = notify_problems(&lines);
-        assert!(told.len() == 1 && told[0].contains(why), "{lines}: {told:?}");
+fn each_way_to_get_goods_wrong_is_told_at_its_own_entry() {
+    let cola = "{ slot = 12, goods = 20001, name = \"Cola\", price = \"3.00\" }";
+    let wrong = |from: &str, to: &str| format!("{AT_MALL}goods = [«{}»]", changed(cola, from, to));
+    let label = |label: &str| changed(cola, " }", &format!(", label = \"{label}\" }}"));
+    for (marked, message) in [
+        (wrong("slot = 12", "slot = 65536"), "slot is no slot's number"),
+        (wrong("slot = 12", "slot = 999"), "the board has no such slot"),
+        (wrong("slot = 12", "address = 9, slot = 12"), "address is 1 to 8"),
+        (wrong("20001", "0"), "goods is a number above 0"),
+        (wrong("\"3.00\"", "\"3.005\""), "price is like \"3.00\""),
+        (wrong("\"3.00\"", "\"0\""), "and not 0"),
+        (wrong("\"3.00\"", "\"-3\""), "price is like"),
+        (wrong("Cola", " "), "name is empty"),
+        (format!("{AT_MALL}goods = [{cola}, «{cola}»]"), "this slot has goods already"),
+        (format!("{AT_MALL}goods = [«{}»]", label("A 3")), "label is 1 to 8 letters"),
+        (
+            format!("{AT_MALL}goods = [{}, «{}»]", label("A3"), changed(&label("a3"), "12", "13")),
+            "this label is printed at another slot",
+        ),
+    ] {
+        one_mistake(&marked, message, "each entry is like { slot = 12");
+    }
+    one_mistake(
+        &format!("{AT_MALL}goods = [{}]", changed(cola, "slot = 12, ", "").replace('{', "«{").replace('}', "}»")),
+        "slot",
+        "",
+    );
+    one_mistake(
+        &format!("{AT_MALL}goods = [{}]", changed(cola, "price = \"3.00\"", "price = «3.00»")),
+        "than a text",
+        "price = \"3.00\"",
+    );
+}
+
+#[test]
+fn each_way_to_get_the_notices_wrong_is_told_with_its_place_and_what_to_do() {
+    let good = "[notify]\nurl = \"https://songshu.example\"\napp_id = \"wx5\"\nopenid = \"oB\"\n";
+    let directory = tempfile::tempdir().unwrap();
+    for fine in [good, "[notify]\n"] {
+        assert_eq!(check_in(directory.path(), &format!("{GOOD}\n{fine}"), "en"), (Some(0), String::new()), "{fine}");
+    }
+    for (marked, message, fix) in [
+        (
+            changed(good, "\"https://songshu.example\"", "«\"ftp://songshu.example\"»"),
+            "notify.url has a scheme",
+            "https://",
+        ),
+        (
+            changed(good, "\"https://songshu.example\"", "«\"http://songshu.example\"»"),
+            "without encryption",
+            "[notify]",
+        ),
+        (changed(good, "\"wx5\"", "«\"wx 5\"»"), "notify.app_id is none", "1 to 64"),
+        (changed(good, "\"oB\"", "«\"\"»"), "notify.openid is none", "visible ASCII"),
+        (changed(good, "[notify]", "«[notify]»").replace("app_id", "#app_id"), "notify", "app_id ="),
+        (changed(good, "[notify]", "«[notify]»").replace("openid", "#openid"), "notify", "openid ="),
+        (changed(good, "[notify]", "«[notify]»").replace("url", "#url"), "notify", "url ="),
+        (format!("{good}batch_s = «9»"), "must be 10 to 3600", "default"),
+        (format!("{good}mode = «\"hourly\"»"), "`hourly` is not a value", "realtime, batch"),
+        (format!("{good}pay_status = «\"word\"»"), "`word` is not a value", "number, text"),
+        (format!("{good}«secret» = \"hush\""), "secret", ""),
+        (format!("{good}signed = «\"yes\"»"), "expected a boolean", "docs/configuration.md"),
+        (format!("{good}ca_file = «\"none.pem\"»"), "notify.ca_file cannot be used", ""),
+    ] {
+        one_mistake(&marked, message, fix);
     }
 }

@@ -27,6 +27,8 @@ fn the_promise_is_kept_to_every_order_and_the_table_says_so() {
         "│ agent killed in mid-turn      ┆           1 ┆ dispensed ",
         "│ board loses power in mid-turn ┆           1 ┆ unknown ",
         "│ the next order                ┆           1 ┆ dispensed ",
+        "│ bought at the machine         ┆           1 ┆ served ",
+        "│ bought, and the slot breaks   ┆           1 ┆ refunded ",
     ] {
         let row = row.trim_start_matches("│ ");
         let found = text.lines().filter(|line| line.contains(row) && line.ends_with("┆ kept    │")).count();
@@ -39,8 +41,13 @@ fn the_promise_is_kept_to_every_order_and_the_table_says_so() {
         "answers order 1011: duplicate",
         "is asked whether order 1010 is still paid",
         "is down: hangs up",
+        "makes order 2001 for the machine",
+        "https://pay.example/2001",
+        "scans the code and pays",
+        "gives the money of order 2002 back",
     ] {
         assert!(text.contains(event), "{event} in\n{text}");
     }
+    assert!(text.contains('█'), "no code to scan in\n{text}");
     assert!(!text.contains('\x1b'), "colour without a terminal:\n{text}");
 }

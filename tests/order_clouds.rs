@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use vend::cloud::api_codes::RetryClass;
 use vend::cloud::open_platform::{ApiRequest, Fen};
-use vend::cloud::orders::course::{self, PaidWith};
-use vend::cloud::orders::interface::{Ask, Failure, News, OrderCloud, PaidBy, PayState, Said};
+use vend::cloud::orders::course;
+use vend::cloud::orders::interface::{Ask, Failure, News, OrderCloud, PayState, Said};
 use vend::cloud::orders::songshu::{self, NoticeSecret, OpenId, StatusForm};
 use vend::cloud::orders::{Refusal, mall};
 use vend::io::http::client::{self, Client, Kind};
@@ -33,6 +33,7 @@ use vend::sim::clouds::Door;
 use vend::sim::clouds::course::{Album, SimCourse};
 use vend::sim::clouds::mall::{Item, SimMall};
 use vend::sim::clouds::songshu::SimSongshu;
+use vend::sim::sample;
 
 const NOW: UnixMs = UnixMs(1_612_438_083_000);
 /// Of every part of a call: a loopback answers within a fraction of it, and no test waits longer for silence.
@@ -114,18 +115,12 @@ fn account() -> songshu::Account {
 }
 
 fn news() -> News {
-    let by = PaidBy {
-        at: NOW,
-        with: PaidWith::WeChat,
-        third_trade_no: "42000004".to_owned(),
-        third_buyer_id: "oB".to_owned(),
-    };
     News {
         order: id("60"),
         trade_no: Some(id("5-10001-6d2d")),
         openid: Some(OpenId::parse("oB").unwrap()),
         created_at: NOW,
-        paid: Some(by),
+        paid: Some(sample::payment(NOW)),
         amount: Fen(1_250),
         title: Some("他与星辰皆璀璨".to_owned()),
         is_test: false,

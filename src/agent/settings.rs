@@ -18,7 +18,8 @@ pub(super) fn sale(
 ) -> Result<SaleSettings, StartError> {
     let url = sale.endpoint.as_ref().or(config.cloud.as_ref().map(|cloud| &cloud.endpoint));
     let goods = |goods: &config::Goods| {
-        let known = Goods { number: goods.number, name: goods.name.clone(), price: goods.price };
+        let known =
+            Goods { number: goods.number, name: goods.name.clone(), price: goods.price, label: goods.label.clone() };
         ((goods.address, goods.slot), known)
     };
     Ok(SaleSettings {

@@ -86,11 +86,15 @@ impl Failure {
                 SlotError::NoCapacity | SlotError::Unavailable => Exit::Refused,
             },
             Failure::Ask(AskError::Refused { refusal: Refusal { sale: Some(why), .. }, .. }) => match why {
-                SaleRefusal::NoSuchSlot | SaleRefusal::NoSuchSale | SaleRefusal::NotForSale => Exit::NotFound,
+                SaleRefusal::NoSuchSlot
+                | SaleRefusal::NoSuchCode
+                | SaleRefusal::NoSuchSale
+                | SaleRefusal::NotForSale => Exit::NotFound,
                 SaleRefusal::NotConfigured => Exit::Configuration,
                 SaleRefusal::BoardAway => Exit::Device,
                 SaleRefusal::CloudAway => Exit::Network,
                 SaleRefusal::Open
+                | SaleRefusal::AmbiguousCode
                 | SaleRefusal::Empty
                 | SaleRefusal::OutOfOrder
                 | SaleRefusal::Busy
@@ -184,6 +188,8 @@ fn ask_text(error: &AskError) -> Both {
                 SaleRefusal::NotConfigured => "本机不销售：未设置 [sale] cloud",
                 SaleRefusal::Open => "另一次销售尚未结束；请取消或等待",
                 SaleRefusal::NoSuchSlot => "板卡没有此货道",
+                SaleRefusal::NoSuchCode => "没有商品使用此编号；vend slot list 会列出编号",
+                SaleRefusal::AmbiguousCode => "不止一个货道使用此编号；请用 --address 指明驱动板，或用 --slot 选择",
                 SaleRefusal::NotForSale => "此货道没有标价商品；见 vend slot list 与 [sale] goods",
                 SaleRefusal::Empty => "货道已空",
                 SaleRefusal::OutOfOrder => "货道停用，须人工检查；之后执行 vend slot clear",

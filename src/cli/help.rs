@@ -180,6 +180,7 @@ fn help(id: &str) -> Option<&'static str> {
         "order_id" => "订单：1 至 64 个字符，可用 0-9 A-Z a-z _ . -",
         "record_id" => "订单中的行；重新尝试须用新的",
         "code" => "货道，按平台编号（通常即板卡自身编号）",
+        "printed" => "货道上印的编号，如 A3，代替 --slot",
         "addr" => "驱动板，从 1 数起",
         "address" => "驱动板，从 1 数起",
         "no_wait" => "不等待结果",

@@ -10,11 +10,12 @@ use super::status::SocketArgs;
 use super::warn;
 use crate::board::driver::{Address, Slot};
 use crate::control::{Ask, CurrentSale, Sales};
-use crate::core::{SaleChoice, SaleView, Settle};
+use crate::core::{SaleChoice, SaleCode, SaleView, Settle};
 use crate::io::control_client;
+use crate::order::label::Label;
 use crate::order::stock::Fen;
 use crate::qr;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use std::time::Duration;
 
 /// How often it is looked how far the sale is.
@@ -39,13 +40,17 @@ pub enum SaleCommand {
 
 /// Arguments of `vend sale start`.
 #[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("choice").required(true).args(["slot", "printed"]))]
 pub struct StartArgs {
     /// The slot, as the board numbers it
     #[arg(long)]
-    pub slot: u16,
-    /// The driver board, from 1
-    #[arg(long, value_name = "N", default_value = "1", value_parser = address)]
-    pub address: Address,
+    pub slot: Option<u16>,
+    /// What is printed at the slot, like A3, instead of its number
+    #[arg(long = "code", value_name = "CODE", value_parser = Label::parse)]
+    pub printed: Option<Label>,
+    /// The driver board, from 1; with --slot the first one where none is named
+    #[arg(long, value_name = "N", value_parser = address)]
+    pub address: Option<Address>,
     /// Do not follow it: end when the sale has begun
     #[arg(long)]
     pub no_wait: bool,
@@ -126,8 +131,15 @@ pub fn run(command: &SaleCommand, out: &mut Output<'_>) -> Result<Exit, Failure>
 
 fn start(args: &StartArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let socket = &args.socket.socket;
-    let choice = SaleChoice { address: args.address, slot: Slot(args.slot) };
-    let begun: SaleView = control_client::ask(socket, Ask::SaleStart(choice))?;
+    let choice = match (&args.printed, args.slot) {
+        (Some(code), _) => Ask::SaleCode(SaleCode { code: code.clone(), address: args.address }),
+        // One of the two is there, or the arguments were refused.
+        (None, slot) => Ask::SaleStart(SaleChoice {
+            address: args.address.unwrap_or(Address::FIRST),
+            slot: Slot(slot.unwrap_or_default()),
+        }),
+    };
+    let begun: SaleView = control_client::ask(socket, choice)?;
     if args.no_wait {
         show(&begun, out)?;
         return Ok(Exit::Done);
@@ -169,7 +181,12 @@ fn start(args: &StartArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
 /// On standard error: standard output holds the result only.
 fn tell_pay_code(code: &str, sale: &SaleView, lang: Lang) {
     let (price, name) = (Fen(sale.price_fen), &sale.name);
-    let amount = lang.say(format!("{name}: {price} to be paid"), format!("{name}：应付 {price} 元"));
+    // Of the last minute, too, something is left.
+    let minutes = sale.expires_in_s.unwrap_or_default().div_ceil(60);
+    let amount = lang.say(
+        format!("{name}: {price} to be paid within {minutes} min; Ctrl-C gives it up"),
+        format!("{name}：应付 {price} 元，请在 {minutes} 分钟内支付；Ctrl-C 放弃"),
+    );
     match qr::terminal(code) {
         Ok(picture) => warn(&format!("{picture}\n{code}\n{amount}"), ""),
         // Too long for a terminal: the address itself can still be opened.
@@ -251,6 +268,7 @@ fn show(sale: &SaleView, out: &mut Output<'_>) -> Result<(), Failure> {
         (lang.say("order", "订单"), sale.order.clone()),
         (lang.say("trade number", "交易号"), Some(sale.trade_no.clone())),
         (lang.say("pay code", "支付码"), sale.pay_code.clone()),
+        (lang.say("time left", "剩余时间"), sale.expires_in_s.map(|s| format!("{}:{:02}", s / 60, s % 60))),
         (lang.say("settled", "处理"), sale.settled.clone()),
     ];
     let rows: Vec<Vec<String>> =

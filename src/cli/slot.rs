@@ -159,7 +159,9 @@ fn row(line: &SlotLine, lang: Lang) -> Vec<String> {
     let none = || "-".to_owned();
     let product = match (&line.product, line.product_id) {
         (Some(name), Some(id)) => format!("{name} ({id})"),
-        _ => none(),
+        // Only the configuration of sales says what lies there.
+        (Some(name), None) => name.clone(),
+        (None, _) => none(),
     };
     let mut stock = match line.capacity {
         Some(capacity) => format!("{}/{capacity}", line.count),
@@ -182,7 +184,7 @@ fn row(line: &SlotLine, lang: Lang) -> Vec<String> {
     vec![
         line.address.to_string(),
         line.slot.to_string(),
-        line.code.map_or_else(none, |code| code.to_string()),
+        line.label.as_ref().map(ToString::to_string).or(line.code.map(|code| code.to_string())).unwrap_or_else(none),
         product,
         line.price_fen.map_or_else(none, |fen| Fen(fen).to_string()),
         stock,
@@ -200,6 +202,7 @@ mod tests {
             address: 1,
             slot: 20,
             code: Some(20),
+            label: None,
             product_id: Some(7),
             product: Some("可乐".to_owned()),
             price_fen: Some(305),
@@ -221,6 +224,8 @@ mod tests {
         ];
         assert_eq!(row(&line, Lang::En), en);
         assert_eq!(row(&line, Lang::Zh)[5..], ["3/9，1 件存疑", "卡货，已锁定，待人工检查"]);
+        let only_named = SlotLine { product_id: None, ..line.clone() };
+        assert_eq!(row(&only_named, Lang::En)[3], "可乐");
         let bare = SlotLine { product_id: None, product: None, price_fen: None, capacity: None, code: None, ..line };
         assert_eq!(row(&bare, Lang::En)[2..6], ["-", "-", "-", "3, 1 doubtful"]);
     }

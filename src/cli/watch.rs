@@ -288,6 +288,7 @@ mod tests {
             address: 1,
             slot,
             code: Some(slot),
+            label: None,
             product_id: None,
             product: None,
             price_fen: None,

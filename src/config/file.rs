@@ -402,6 +402,8 @@ pub struct GoodsEntry {
     pub name: String,
     /// Like "3.00".
     pub price: String,
+    /// What is printed at the slot, where that is not the platform's code of it.
+    pub label: Option<String>,
 }
 
 const fn first_board() -> i64 {

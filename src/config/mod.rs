@@ -19,6 +19,7 @@ use crate::board::profile::Profile;
 use crate::excerpt::Source;
 use crate::order::instruction::Permission;
 use crate::order::key::{Id, MachineNo};
+use crate::order::label::Label;
 use crate::order::motor::{Address, Slot};
 use crate::order::payment::OpenId;
 use crate::order::stock::Fen;
@@ -252,6 +253,8 @@ pub struct Goods {
     pub name: Box<str>,
     /// What it costs.
     pub price: Fen,
+    /// What is printed at the slot, where that is not the platform's code of it.
+    pub label: Option<Label>,
 }
 
 /// A configuration together with the keys it came from.

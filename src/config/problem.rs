@@ -194,6 +194,11 @@ impl Complaint {
             {
                 Complaint::NeedsQuotes { key: key.to_owned(), value: value.to_owned() }
             }
+            // A price among others on its line: what stands there is shown with the carets.
+            _ if message.starts_with("invalid type: ") && message.ends_with("expected a string") => Complaint::Unfit {
+                message: Both::new("something else stands here than a text", "此处应为文本"),
+                hint: Both::new("put it in quotes, as in price = \"3.00\"", "请加引号，如 price = \"3.00\""),
+            },
             _ => Complaint::Toml { message: message.trim_end().to_owned() },
         }
     }

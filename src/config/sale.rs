@@ -6,6 +6,7 @@ use super::problem::{Both, Complaint};
 use super::resolve::Check;
 use super::{Board, Goods, LogIn, Sale};
 use crate::order::command::NOTIFY_URL_BYTES_MAX;
+use crate::order::label::{LABEL_CHARS_MAX, Label};
 use crate::order::motor::{Address, Slot};
 use crate::order::stock::{Fen, short_name};
 use toml::Spanned;
@@ -44,8 +45,20 @@ impl Check<'_> {
                 None
             }
         };
-        let ca_file = self.ca_file(&section.ca_file, "sale.ca_file");
-        if endpoint.as_ref().is_none_or(|endpoint| !endpoint.tls) {
+        let ca_file = if is_platform {
+            if let Some(ca_file) = &section.ca_file {
+                let message = Both::new(
+                    "sale.ca_file beside sale.cloud = \"platform\"",
+                    "sale.cloud = \"platform\" 时不应有 sale.ca_file",
+                );
+                let hint = Both::new("write it as ca_file under [cloud]", "请写在 [cloud] 的 ca_file");
+                self.complain(ca_file.span(), Complaint::Unfit { message, hint });
+            }
+            None
+        } else {
+            self.ca_file(&section.ca_file, "sale.ca_file")
+        };
+        if endpoint.as_ref().is_some_and(|endpoint| !endpoint.tls) {
             self.tls_used(&section.ca_file, "sale.ca_file", endpoint::HTTP.tls.0);
         }
         let pay_url = self.pay_url(section, cloud);
@@ -168,6 +181,12 @@ impl Check<'_> {
                 Ok(one) if goods.iter().any(|g| (g.address, g.slot) == (one.address, one.slot)) => {
                     Both::new("this slot has goods already", "该货道已有商品")
                 }
+                Ok(one)
+                    if one.label.is_some()
+                        && goods.iter().any(|g| (g.address, &g.label) == (one.address, &one.label)) =>
+                {
+                    Both::new("this label is printed at another slot", "该编号已印在另一货道")
+                }
                 Ok(_) if goods.len() >= file::GOODS_MAX => Both::new("too many slots", "货道过多"),
                 Ok(one) => {
                     goods.push(one);
@@ -204,5 +223,12 @@ fn goods_of(entry: &file::GoodsEntry, board: Option<&Board>) -> Result<Goods, Bo
     if name.is_empty() || name.chars().any(char::is_control) {
         return Err(Both::new("name is empty or no text", "name 为空或不是文字"));
     }
-    Ok(Goods { address, slot, number, name: short_name(name), price })
+    let label = entry.label.as_deref().map(Label::parse).transpose();
+    let label = label.map_err(|_| {
+        Both::new(
+            format!("label is 1 to {LABEL_CHARS_MAX} letters, digits or hyphens"),
+            format!("label 应为 1 到 {LABEL_CHARS_MAX} 个字母、数字或连字符"),
+        )
+    })?;
+    Ok(Goods { address, slot, number, name: short_name(name), price, label })
 }

@@ -2,11 +2,12 @@
 
 use super::{Answer, LOUDER_S_MAX, LogLevel, Place};
 use crate::board::service::{HOLD_C, Service};
-use crate::core::{BooksAct, Callback, Decision, SaleChoice, Settle, SlotAct, SlotTest, WHY_BYTES_MAX};
+use crate::core::{BooksAct, Callback, Decision, SaleChoice, SaleCode, Settle, SlotAct, SlotTest, WHY_BYTES_MAX};
 use crate::order::key::{Id, Key};
 use crate::order::payment::Paid;
 use crate::order::pickup::Digits;
 use crate::order::stock::COUNT_MAX;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -39,6 +40,8 @@ pub enum Ask {
     Sale,
     /// At [`Place::SaleStart`].
     SaleStart(SaleChoice),
+    /// At [`Place::SaleStart`], by what is printed at the slot.
+    SaleCode(SaleCode),
     /// At [`Place::SaleCancel`].
     SaleCancel,
     /// At [`Place::Sales`].
@@ -86,7 +89,7 @@ impl Ask {
             Ask::Slots => Place::Slots,
             Ask::SlotAct(_) => Place::SlotAct,
             Ask::Sale => Place::Sale,
-            Ask::SaleStart(_) => Place::SaleStart,
+            Ask::SaleStart(_) | Ask::SaleCode(_) => Place::SaleStart,
             Ask::SaleCancel => Place::SaleCancel,
             Ask::Sales => Place::Sales,
             Ask::SaleSettle(_) => Place::SaleSettle,
@@ -134,7 +137,7 @@ impl Ask {
             Place::Slots => Ask::Slots,
             Place::SlotAct => Ask::SlotAct(read_slot_act(body)?),
             Place::Sale => Ask::Sale,
-            Place::SaleStart => Ask::SaleStart(read_sale_choice(body)?),
+            Place::SaleStart => read_sale_start(body)?,
             Place::SaleCancel => Ask::SaleCancel,
             Place::Sales => Ask::Sales,
             Place::SaleSettle => Ask::SaleSettle(read_settle(body)?),
@@ -161,6 +164,7 @@ impl Ask {
             | Ask::Test(_)
             | Ask::SlotAct(_)
             | Ask::SaleStart(_)
+            | Ask::SaleCode(_)
             | Ask::SaleCancel
             | Ask::SaleSettle(_)
             | Ask::SaleCallback(_)
@@ -209,6 +213,7 @@ impl Ask {
             | Ask::Slots
             | Ask::Sale
             | Ask::SaleStart(_)
+            | Ask::SaleCode(_)
             | Ask::SaleCancel
             | Ask::Sales
             | Ask::Books
@@ -229,7 +234,7 @@ impl Ask {
             Ask::Pickup(_) => Some("pickup_entered"),
             Ask::Test(_) => Some("slot_test"),
             Ask::SlotAct(_) => Some("slot_act"),
-            Ask::SaleStart(_) => Some("sale_chosen"),
+            Ask::SaleStart(_) | Ask::SaleCode(_) => Some("sale_chosen"),
             Ask::SaleCancel => Some("sale_cancelled"),
             Ask::SaleSettle(_) => Some("sale_settled"),
             Ask::SaleCallback(_) => Some("sale_callback"),
@@ -277,6 +282,7 @@ impl Ask {
             Ask::Pickup(digits) => serde_json::to_vec(&Entered { code: digits.reveal() }),
             Ask::BooksAct(act) => serde_json::to_vec(act),
             Ask::SaleStart(choice) => serde_json::to_vec(choice),
+            Ask::SaleCode(wanted) => serde_json::to_vec(wanted),
             Ask::SaleSettle(settle) => serde_json::to_vec(settle),
             Ask::SaleCallback(paid) => serde_json::to_vec(&Callback::from(paid)),
             Ask::Decide(decision) => serde_json::to_vec(decision),
@@ -359,8 +365,19 @@ fn read_slot_act(body: &[u8]) -> Result<SlotAct, String> {
 ///
 /// # Errors
 /// What is wrong with it, for people.
-fn read_sale_choice(body: &[u8]) -> Result<SaleChoice, String> {
-    serde_json::from_slice(body).map_err(|e| format!("the body is no slot to buy from, like {{\"slot\":12}}: {e}"))
+fn read_sale_start(body: &[u8]) -> Result<Ask, String> {
+    #[derive(Deserialize)]
+    struct ByCode {
+        #[serde(rename = "code")]
+        _code: IgnoredAny,
+    }
+    let is_by_code = serde_json::from_slice::<ByCode>(body).is_ok();
+    let read = if is_by_code {
+        serde_json::from_slice(body).map(Ask::SaleCode)
+    } else {
+        serde_json::from_slice(body).map(Ask::SaleStart)
+    };
+    read.map_err(|e| format!("the body is no slot to buy from, like {{\"slot\":12}} or {{\"code\":\"A3\"}}: {e}"))
 }
 
 /// Reads what stands in the body of a request for [`Place::SaleCallback`].

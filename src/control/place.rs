@@ -27,7 +27,7 @@ pub enum Place {
     SlotAct,
     /// `GET /v1/sale`: the [`CurrentSale`].
     Sale,
-    /// `POST /v1/sale` with a [`SaleChoice`]: the [`SaleView`], durable. Its pay code comes with [`Place::Sale`].
+    /// `POST /v1/sale` with a [`SaleChoice`] or a [`crate::core::SaleCode`]: the [`SaleView`], durable. Its pay code comes with [`Place::Sale`].
     SaleStart,
     /// `POST /v1/sale/cancel`: the [`SaleView`] after it, durable.
     SaleCancel,
@@ -61,7 +61,7 @@ pub enum Place {
 
 impl Place {
     /// All of them.
-    pub const ALL: [Place; 26] = [
+    pub const ALL: [Place; 27] = [
         Place::Status,
         Place::Orders,
         Place::Audit,

@@ -3,7 +3,7 @@
 use super::books::BooksAct;
 use super::own::{Reply, SlotTest};
 use super::persons::Decision;
-use super::sale::{SaleChoice, Settle};
+use super::sale::{SaleChoice, SaleCode, Settle};
 use super::slots::SlotAct;
 use crate::board::driver::{Write, Written};
 use crate::board::service::{Reading, Service, ServiceError};
@@ -220,6 +220,13 @@ pub enum Event {
         token: Token,
         /// What.
         choice: SaleChoice,
+    },
+    /// The same, by what is printed at the slot.
+    SaleCode {
+        /// For the answer.
+        token: Token,
+        /// What was entered.
+        wanted: SaleCode,
     },
     /// The buyer does not want it any more; answered by [`Effect::Reply`].
     SaleCancelled {

@@ -99,8 +99,8 @@ pub use pickup::{CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRO
 pub use quality::{LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;
 pub use sale::{
-    Goods, KEY_NOTED_EVERY_MS, REFUND_LATE_S, SALES_KEPT, SALES_OPEN_MAX, SaleChoice, SaleCounts, SaleRefusal,
-    SaleSettings, SaleView, Settle, WATCH_FOR_MS,
+    Goods, KEY_NOTED_EVERY_MS, REFUND_LATE_S, SALE_METHOD, SALES_KEPT, SALES_OPEN_MAX, SaleChoice, SaleCode,
+    SaleCounts, SaleRefusal, SaleSettings, SaleView, Settle, WATCH_FOR_MS,
 };
 pub use slots::{SlotAct, SlotError, SlotLine};
 pub use status::{DifferenceLine, OrderLine, Recent, ReportLine, Status, UnitLine};
@@ -366,6 +366,7 @@ impl Core {
             Event::Machine { number, told } => self.on_machine_told(now, number, told),
             Event::SlotAct { token, uid, act } => self.on_slot_act(now, token, uid, act),
             Event::SaleChosen { token, choice } => self.on_sale_chosen(now, token, choice),
+            Event::SaleCode { token, wanted } => self.on_sale_code(now, token, &wanted),
             Event::SaleCancelled { token } => self.on_sale_cancelled(now, token),
             Event::PaymentHeard { token, paid } => self.on_payment_heard(now, token, *paid),
             Event::SaleSettled { token, settle, uid } => self.on_sale_settled(now, token, &settle, uid),

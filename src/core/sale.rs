@@ -5,12 +5,14 @@
 //! | file | subject |
 //! |---|---|
 //! | this one | what somebody at the machine may do, and what they see |
+//! | `codes` | slots that are chosen by what is printed at them |
 //! | `asking` | what the cloud is asked, and what its answers do |
 //! | `counts` | sales by where they stand |
 //! | `keys` | slots that are chosen at the board's own keys |
 //! | `ending` | payment, the own order's outcome, refund, report, and what a new life finds |
 
 mod asking;
+mod codes;
 mod counts;
 mod ending;
 mod keys;
@@ -24,6 +26,7 @@ use super::{Core, Phase};
 use crate::board::driver::LineState;
 use crate::cloud::orders::poll::POLL_FOR_MS;
 use crate::cloud::orders::seller::Seller;
+use crate::order::label::Label;
 use crate::order::life::Arrival;
 use crate::order::motor::{Address, Slot};
 use crate::order::record::{self, RecordError, RecordKey};
@@ -32,7 +35,9 @@ use crate::order::stock::{Condition, Fen};
 use crate::order::time::{BootMs, Now};
 use crate::sabotage::{self, Clause};
 use asking::Asking;
+pub use codes::SaleCode;
 pub use counts::{REFUND_LATE_S, SaleCounts};
+pub use ending::SALE_METHOD;
 pub use keys::KEY_NOTED_EVERY_MS;
 use keys::Keys;
 use serde::{Deserialize, Serialize};
@@ -78,6 +83,8 @@ pub struct Goods {
     pub name: Box<str>,
     /// What it costs.
     pub price: Fen,
+    /// What is printed at the slot, where that is not the platform's code of it.
+    pub label: Option<Label>,
 }
 
 /// Somebody wants to buy what lies in this slot, by the board's own numbers.
@@ -118,6 +125,12 @@ pub enum SaleRefusal {
     /// The board has no such slot.
     #[error("the board has no such slot")]
     NoSuchSlot,
+    /// Nothing that is sold has this code.
+    #[error("nothing that is sold here has this code; vend slot list shows the codes")]
+    NoSuchCode,
+    /// More than one slot has it.
+    #[error("more than one slot has this code; say which board: --address, or choose by --slot")]
+    AmbiguousCode,
     /// It has no goods with a price.
     #[error("nothing with a price lies in this slot; see vend slot list and [sale] goods")]
     NotForSale,
@@ -324,7 +337,7 @@ impl Core {
             return Some(goods.clone());
         }
         let product = self.slots.get(at)?.product.as_ref().filter(|_| matches!(settings.cloud, Seller::Platform(_)))?;
-        Some(Goods { number: product.id.0, name: product.name.clone(), price: product.price? })
+        Some(Goods { number: product.id.0, name: product.name.clone(), price: product.price?, label: None })
     }
 
     /// Whether a buyer could choose it now, as far as the slot is concerned.

@@ -10,6 +10,7 @@ use super::{Core, Phase};
 use crate::cloud::telemetry::{self, Message};
 use crate::order::call::{Call, Subject};
 use crate::order::key::Key;
+use crate::order::label::Label;
 use crate::order::motor::{Address, Slot};
 use crate::order::outcome::UnitOutcome;
 use crate::order::record::RecordKey;
@@ -121,6 +122,9 @@ pub struct SlotLine {
     pub code: Option<u16>,
     /// The platform's number of what is sold from it.
     pub product_id: Option<u64>,
+    /// What is printed at it, where the configuration says so; else the code is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
     /// What customers read.
     pub product: Option<String>,
     /// What it costs, in fen.
@@ -384,13 +388,14 @@ impl Core {
     /// Every slot of which anything is known, by address and slot.
     #[must_use]
     pub fn slots(&self) -> Vec<SlotLine> {
-        let locked = self.ledger.locked.iter().filter(|at| !self.slots.records.contains_key(at));
-        let sold = self.slots_for_sale().filter(|at| !self.slots.records.contains_key(at));
-        let bare: BTreeSet<At> = locked.copied().chain(sold).collect();
-        let bare = bare.into_iter().map(|at| SlotRecord::new(at.0, at.1));
-        let mut records: Vec<SlotRecord> = self.slots.records.values().cloned().chain(bare).collect();
-        records.sort_by_key(|record| (record.address, record.slot));
-        records.iter().map(|record| self.slot_line(record)).collect()
+        let record = |at: At| self.slots.get(at).cloned().unwrap_or_else(|| SlotRecord::new(at.0, at.1));
+        self.known_slots().map(|at| self.slot_line(&record(at))).collect()
+    }
+
+    /// Those that were filled or offered, are locked, or stand in the configuration of sales; each once.
+    pub(super) fn known_slots(&self) -> impl Iterator<Item = At> {
+        let all = self.slots.records.keys().chain(&self.ledger.locked).copied().chain(self.slots_for_sale());
+        all.collect::<BTreeSet<At>>().into_iter()
     }
 
     fn slot_line(&self, record: &SlotRecord) -> SlotLine {
@@ -402,6 +407,7 @@ impl Core {
             address: record.address.get(),
             slot: record.slot.0,
             code: self.settings.profile.slots.code_of(record.slot),
+            label: self.configured_label(at).cloned(),
             product_id: product.map(|p| p.id.0),
             product: goods.map(|g| &g.name).or(product.map(|p| &p.name)).map(ToString::to_string),
             price_fen: goods.map(|g| g.price).or(product.and_then(|p| p.price)).map(|price| price.0),

@@ -247,9 +247,11 @@ const fn status_at_slot(why: SlotError) -> StatusCode {
 const fn status_of_sale(why: SaleRefusal) -> StatusCode {
     match why {
         SaleRefusal::NotConfigured => StatusCode::NOT_IMPLEMENTED,
-        SaleRefusal::NoSuchSlot | SaleRefusal::NoSuchSale => StatusCode::NOT_FOUND,
+        SaleRefusal::NoSuchSlot | SaleRefusal::NoSuchCode | SaleRefusal::NoSuchSale => StatusCode::NOT_FOUND,
         SaleRefusal::Open | SaleRefusal::Busy | SaleRefusal::NotOpen | SaleRefusal::NothingOwed => StatusCode::CONFLICT,
-        SaleRefusal::NotForSale | SaleRefusal::Empty | SaleRefusal::OutOfOrder => StatusCode::UNPROCESSABLE_ENTITY,
+        SaleRefusal::AmbiguousCode | SaleRefusal::NotForSale | SaleRefusal::Empty | SaleRefusal::OutOfOrder => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         SaleRefusal::BoardAway | SaleRefusal::CloudAway | SaleRefusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

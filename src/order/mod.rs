@@ -11,6 +11,7 @@ mod format_1;
 pub mod host;
 pub mod instruction;
 pub mod key;
+pub mod label;
 pub mod life;
 pub mod local_time;
 pub mod mark;

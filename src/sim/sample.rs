@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "constants, and right ones")]
 
 use crate::cloud::open_platform::{Account, AppSecret};
+use crate::cloud::orders::course::PaidWith;
+use crate::cloud::orders::interface::PaidBy;
 use crate::cloud::sign::SigningKey;
 use crate::order::key::{Id, MachineNo};
+use crate::order::time::UnixMs;
 
 /// The merchant's account.
 #[must_use]
@@ -20,6 +23,13 @@ pub fn account() -> Account {
 #[must_use]
 pub fn machine() -> MachineNo {
     MachineNo::parse("16327129").unwrap()
+}
+
+/// A payment by WeChat.
+#[must_use]
+pub fn payment(at: UnixMs) -> PaidBy {
+    let (third_trade_no, third_buyer_id) = ("42000004".to_owned(), "oB".to_owned());
+    PaidBy { at, with: PaidWith::WeChat, third_trade_no, third_buyer_id }
 }
 
 /// An id that is known to be one.

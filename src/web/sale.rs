@@ -78,8 +78,7 @@ impl Step {
             State::Owed => Step::Owed,
             State::Doubt => Step::Doubt,
             State::Settled => Step::Settled,
-            State::Failed => Step::NotSold,
-            State::Leaving | State::Watched | State::Closed => {
+            State::Leaving | State::Watched | State::Closed | State::Failed => {
                 // Who has paid meanwhile is found while it is watched; the screen tells it then.
                 if why == Some(Why::Cancelled.as_str()) {
                     Step::Cancelled
@@ -126,6 +125,8 @@ impl SaleShown {
         // A state of another program's: it does not happen, and were it so, nothing could be promised.
         let step = state.map_or(Step::Doubt, |state| Step::of(state, view.why.as_deref()));
         let (text, more) = step.texts();
+        // Who gave it up before there was a code has none to leave alone.
+        let more = more.filter(|_| step != Step::Cancelled || state != Some(State::Failed));
         SaleShown {
             sale: view.sale,
             step,
@@ -147,9 +148,12 @@ impl SaleShown {
 pub const fn refused(why: SaleRefusal) -> Text {
     match why {
         SaleRefusal::Open => Text::AnotherBuys,
-        SaleRefusal::NoSuchSlot | SaleRefusal::NotForSale | SaleRefusal::Empty | SaleRefusal::OutOfOrder => {
-            Text::ChooseAnother
-        }
+        SaleRefusal::NoSuchSlot
+        | SaleRefusal::NoSuchCode
+        | SaleRefusal::AmbiguousCode
+        | SaleRefusal::NotForSale
+        | SaleRefusal::Empty
+        | SaleRefusal::OutOfOrder => Text::ChooseAnother,
         SaleRefusal::NotOpen | SaleRefusal::NoSuchSale | SaleRefusal::NothingOwed => Text::TooLateToCancel,
         SaleRefusal::NotConfigured
         | SaleRefusal::BoardAway

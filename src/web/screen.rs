@@ -4,6 +4,7 @@ use super::sale::SaleShown;
 use super::texts::Text;
 use crate::board::driver::LineState;
 use crate::core::{SaleView, SlotLine, Status};
+use crate::order::label::Label;
 use serde::Serialize;
 
 /// Whether anything can be sold at all.
@@ -76,8 +77,8 @@ pub struct Offer {
     pub address: u8,
     /// The slot on it.
     pub slot: u16,
-    /// What is written at the slot, if the platform calls it by another number.
-    pub label: u16,
+    /// What is printed at the slot.
+    pub label: Label,
     /// What it is called.
     pub name: String,
     /// What it costs, in fen.
@@ -129,7 +130,7 @@ impl Offer {
         Some(Offer {
             address: line.address,
             slot: line.slot,
-            label: line.code.unwrap_or(line.slot),
+            label: line.label.clone().unwrap_or_else(|| line.code.unwrap_or(line.slot).into()),
             name: line.product.clone()?,
             price_fen: line.price_fen?,
             state,

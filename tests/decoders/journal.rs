@@ -7,8 +7,10 @@ use vend::io::journal::value::{HEADER_BYTES, Unreadable, Value, seal, unseal};
 use vend::order::life::Order;
 use vend::order::motor::Address;
 use vend::order::record::{
-    self, Ledger, RECORD_BYTES_MAX, RecordError, decode_ledger, decode_order, encode_ledger, encode_order, read_order,
+    self, Ledger, RECORD_BYTES_MAX, RecordError, RecordKey, Records, decode_ledger, decode_order, encode_ledger,
+    encode_order, encode_sale, read_order,
 };
+use vend::order::sale::{self, Sale};
 
 /// Any bytes as the record of an order, and as the ledger.
 pub fn journal_record(data: &[u8]) {
@@ -69,6 +71,53 @@ fn ledger_again(ledger: &Ledger) {
 
 fn is_address(address: Address) -> bool {
     Address::new(address.get()).is_some()
+}
+
+/// Any bytes as the record of a sale: money hangs on it, so it is the one that was written or none.
+pub fn sale_record(data: &[u8]) {
+    for bytes in [data.to_vec(), [&[record::FORMAT], data].concat()] {
+        // Its number is known to whoever reads it under a wrong one.
+        let number = match read_sale(0, &bytes) {
+            Err(RecordError::MisplacedSale { inside }) => inside,
+            Ok(sale) => sale.number,
+            Err(_) => continue,
+        };
+        sale_again(&read_sale(number, &bytes).expect("it lies under its own key"));
+    }
+}
+
+/// Reads a sale that lies under this number.
+fn read_sale(number: u64, bytes: &[u8]) -> Result<Sale, RecordError> {
+    let mut records = Records::default();
+    records.take(&RecordKey::Sale(number).to_bytes(), bytes)?;
+    assert_eq!(records.sales.len(), 1, "what lies under a sale's key is a sale");
+    Ok(records.sales.remove(0))
+}
+
+/// What was read is written and read as the same, and only under its own key and whole.
+fn sale_again(sale: &Sale) {
+    assert!(is_address(sale.address), "{sale:?}");
+    let bytes = match encode_sale(sale) {
+        Ok(bytes) => bytes,
+        Err(error) => return assert!(matches!(error, RecordError::TooLarge { .. }), "{error}"),
+    };
+    assert_eq!(read_sale(sale.number, &bytes).as_ref(), Ok(sale));
+    let other = sale.number ^ 1;
+    assert_eq!(read_sale(other, &bytes), Err(RecordError::MisplacedSale { inside: sale.number }));
+    assert!(read_sale(sale.number, &bytes[..bytes.len() - 1]).is_err(), "a sale cut short");
+    assert!(read_sale(sale.number, &[&bytes[..], &[0]].concat()).is_err(), "bytes behind the end");
+    for newer in [0, record::FORMAT + 1, u8::MAX] {
+        let bytes = [&[newer], &bytes[1..]].concat();
+        assert_eq!(read_sale(sale.number, &bytes), Err(RecordError::Format { found: Some(newer) }));
+    }
+    // Whatever happens to it next: the table takes it, or nothing is changed.
+    for event in sale::Event::ALL {
+        let mut next = sale.clone();
+        match next.take(event) {
+            Ok(state) => assert_eq!(Some(state), sale::step(sale.state, event)),
+            Err(_) => assert_eq!(next, *sale),
+        }
+    }
 }
 
 /// Any bytes as a value of the journal and as the slots of the second file.

@@ -93,6 +93,32 @@ fn the_tool_shows_the_code_and_follows_to_the_end_and_ctrl_c_gives_up_what_is_no
 }
 
 #[test]
+fn a_slot_is_chosen_by_what_is_printed_at_it_and_a_code_that_names_none_or_two_is_refused() {
+    let world = World::that_sells(|s| {
+        let goods = |slot: u16, more: &str| {
+            format!("{{ slot = {slot}, goods = 20001, name = \"可乐\", price = \"3.05\"{more} }}")
+        };
+        let goods = [goods(5, ", label = \"A3\""), goods(6, ""), goods(7, ", label = \"6\"")].join(", ");
+        s.sale = Some(format!("cloud = \"platform\"\npay_url = \"https://pay.example/{{order}}\"\ngoods = [{goods}]"));
+    });
+    let start = |code: &str| world.tool(&["sale", "start", "--code", code, "--no-wait", "--json"], "");
+    // 5 is the number of A3, and not what is printed there; 6 is printed at one slot and the number of another.
+    for (code, exit, why) in
+        [("5", 6, "nothing that is sold here has this code"), ("6", 5, "more than one slot"), ("A 3", 2, "1 to 8")]
+    {
+        let told = start(code);
+        assert_eq!(told.code, Some(exit), "{code}: {}", told.err);
+        assert!(told.err.contains(why), "{code}: {}", told.err);
+    }
+    assert_eq!(world.sale(), Value::Null);
+    let told = start("a3");
+    let sale: Value = serde_json::from_str(&told.out).unwrap_or_default();
+    assert_eq!((told.code, &sale["slot"]), (Some(0), &5.into()), "{}", told.err);
+    let listed = world.tool(&["slot", "list", "--plain"], "");
+    assert!(listed.out.lines().any(|line| line.starts_with("1\t5\tA3\t")), "{}", listed.out);
+}
+
+#[test]
 fn a_machine_without_a_cloud_for_it_sells_nothing() {
     let world = World::start("uling-zdm8");
     let told = world.tool(&["sale", "start", "--slot", "5"], "");

@@ -158,6 +158,7 @@ fn whatever_becomes_of_a_sale_its_buyer_is_told_in_both_languages() {
         (State::Closed, Some(Why::TooOld), "The time to pay is over", "支付超时"),
         (State::Watched, Some(Why::Price), "This could not be sold", "暂时无法购买"),
         (State::Failed, Some(Why::Refused), "This could not be sold", "暂时无法购买"),
+        (State::Failed, Some(Why::Cancelled), "Cancelled", "已取消"),
         (State::Settled, Some(Why::Unknown), "The operator has settled this", "运营方已处理完毕"),
     ] {
         stands(&source, state, why);

@@ -41,8 +41,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 
-/// Where it listens unless told otherwise: this computer only.
-const LISTEN_DEFAULT: &str = "127.0.0.1:8480";
+/// Where it listens unless told otherwise: this computer only, and not where the pages usually are.
+const LISTEN_DEFAULT: &str = "127.0.0.1:8490";
 /// How often unpaid orders and unanswered commands are looked at.
 const TICK: Duration = Duration::from_millis(500);
 /// Events and wishes between the stand-in and its MQTT client: a sale causes three.

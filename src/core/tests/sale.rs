@@ -26,7 +26,7 @@ const TOLD: &str = "https://merchant.example/sold";
 /// A machine that sells slot 5 for 3.50.
 fn world(at_platform: bool, refund_unknown: bool) -> World {
     let mut settings = settings();
-    let goods = Goods { number: 36, name: "可乐".into(), price: Fen(350) };
+    let goods = Goods { number: 36, name: "可乐".into(), price: Fen(350), label: None };
     let account = settings.cloud.account.clone().unwrap();
     let cloud = match at_platform {
         true => {

@@ -7,7 +7,7 @@ use super::*;
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::cloud::orders::course::{self, Paid, PaidWith, PaymentResult, TradeNo, read_told};
-use crate::cloud::orders::interface::{Ask, Failure, News, OrderCloud, PaidBy, PayState, Said};
+use crate::cloud::orders::interface::{Ask, Failure, News, OrderCloud, PayState, Said};
 use crate::cloud::orders::songshu::{self, NoticeSecret, OpenId, StatusForm};
 use crate::cloud::orders::walk::ListWalk;
 use crate::cloud::orders::{Refusal, Session, mall};
@@ -15,6 +15,7 @@ use crate::order::civil::Zone;
 use crate::order::key::Id;
 use crate::order::time::UnixMs;
 use crate::sim::cloud::{Mishap, fault::Fault};
+use crate::sim::sample;
 
 const NOW: UnixMs = UnixMs(1_612_438_083_000);
 
@@ -43,18 +44,12 @@ fn refusal(said: Result<Said, Failure>) -> (Option<Refusal>, RetryClass) {
 }
 
 fn news(paid: bool) -> News {
-    let by = PaidBy {
-        at: NOW,
-        with: PaidWith::WeChat,
-        third_trade_no: "42000004".to_owned(),
-        third_buyer_id: "oB".to_owned(),
-    };
     News {
         order: id("60"),
         trade_no: Some(id("5-10001-6d2d")),
         openid: Some(OpenId::parse("oBHx1s775pANd1HWQ").unwrap()),
         created_at: NOW,
-        paid: paid.then_some(by),
+        paid: paid.then(|| sample::payment(NOW)),
         amount: Fen(8_000),
         title: Some("他与星辰皆璀璨".to_owned()),
         is_test: false,

@@ -4,7 +4,8 @@
 use super::broker::{Broker, Message};
 use super::evidence::{Fact, Post};
 use crate::board::profile::Profile;
-use crate::cloud::open_platform::{Account, AppSecret, BASE_PATH};
+use crate::cli::lang::Lang;
+use crate::cloud::open_platform::{Account, AppSecret, BASE_PATH, Fen, OrderStatus};
 use crate::cloud::sign::SigningKey;
 use crate::io::http::server::{self, Answer, Request};
 use crate::io::journal::{Batch, Opened, Store};
@@ -12,7 +13,7 @@ use crate::order::key::MachineNo;
 use crate::order::record::{self, Birth, Ledger};
 use crate::sim::board::emulator_for;
 use crate::sim::board::fault::{Fault, FaultKind, Faults};
-use crate::sim::cloud::{SimCloud, SimOrder, StandIn as _};
+use crate::sim::cloud::{SimCloud, SimOrder, SimProduct, StandIn as _};
 use crate::sim::pty::{PtyBoard, PtyCommand};
 use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process};
@@ -27,6 +28,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
@@ -40,6 +42,20 @@ const PROFILE: &str = "adh815";
 pub const JAM_SLOT: u16 = 3;
 /// This slot's motor turns and nothing falls.
 pub const NO_DROP_SLOT: u16 = 4;
+/// Somebody at the machine buys from this slot.
+pub const SALE_SLOT: u16 = 21;
+/// Somebody buys from this slot too, and its motor jams.
+pub const SALE_JAM_SLOT: u16 = 22;
+/// What is sold from these two.
+const SALE_PRICE: Fen = Fen(350);
+/// The cloud's number of what lies in slot 0; the others follow.
+const PRODUCTS_FROM: u64 = 20_000;
+/// The last order that the cloud made before the curtain rose.
+const SOLD_BEFORE: u64 = 2_000;
+/// How often a buyer looks whether the machine sells: not while its board settles after a vend.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// What the two slots are sold for; the buyer's telephone opens it.
+const PAY_CODE: &str = "https://pay.example/{order}";
 /// Facts that wait to be shown. A scene causes a few dozen.
 const FACTS_MAX: usize = 1_024;
 /// Messages and commands of the script on their way: it sends one and waits for what follows.
@@ -54,7 +70,17 @@ const PROXY_VARIABLES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "
 const APP_KEY: &str = "demo-app-key";
 const APP_SECRET: &str = "demo-app-secret";
 const APP_ID: &str = "ds0000000000000000";
+/// What the two slots sell, in a script that the promise does not mind.
+const NAME: &str = "可乐";
+/// The agent's control socket.
+const SOCKET: &str = "control.sock";
 const MACHINE_NO: &str = "10000001";
+
+/// What the pay code of an order says.
+#[must_use]
+pub fn pay_code(order_id: &str) -> String {
+    PAY_CODE.replace("{order}", order_id)
+}
 
 /// Carries facts to the director.
 #[derive(Clone)]
@@ -94,6 +120,7 @@ pub struct Cast {
     pub signing: SigningKey,
     /// Whose machine it is.
     pub machine_no: MachineNo,
+    ear: Ear,
     to_broker: mpsc::Sender<Message>,
     to_board: mpsc::Sender<PtyCommand>,
     merchant_is_up: Arc<AtomicBool>,
@@ -122,7 +149,8 @@ impl Cast {
 
         let profile = Profile::find(PROFILE, directory).map_err(io::Error::other)?;
         let fault = |kind, slot| Fault { kind, slot: Some(slot), nth: None };
-        let faults = Faults::new([fault(FaultKind::Jam, JAM_SLOT), fault(FaultKind::NoDrop, NO_DROP_SLOT)]);
+        let jams = [JAM_SLOT, SALE_JAM_SLOT].map(|slot| fault(FaultKind::Jam, slot));
+        let faults = Faults::new(jams.into_iter().chain([fault(FaultKind::NoDrop, NO_DROP_SLOT)]));
         let board = PtyBoard::open(Some(directory.join("board")))?;
         let (to_board, commands) = mpsc::channel(COMMANDS_MAX);
         let own_ear = ear.clone();
@@ -133,14 +161,30 @@ impl Cast {
         let merchant = open_merchant(&ear, merchant_is_up.clone(), &signing).await?;
         let account =
             Account { app_id: APP_ID.to_owned(), app_secret: AppSecret::new(APP_SECRET), app_key: signing.clone() };
-        let cloud = Arc::new(Mutex::new(SimCloud::new(account, machine_no.clone())));
+        let mut cloud = SimCloud::new(account, machine_no.clone());
+        cloud.products.extend([SALE_SLOT, SALE_JAM_SLOT].map(|slot| (PRODUCTS_FROM + u64::from(slot), product(slot))));
+        // It numbers its orders onward from the highest that it knows: nobody takes them for those of the script.
+        let before = SimOrder { status: OrderStatus::Closed.as_str().to_owned(), records: BTreeMap::new() };
+        cloud.orders.insert(SOLD_BEFORE, before);
+        let cloud = Arc::new(Mutex::new(cloud));
         let cloud_address = open_cloud(&ear, cloud.clone()).await?;
 
-        write_machine(directory, broker_address, cloud_address)?;
+        write_machine(directory, broker_address, cloud_address, merchant)?;
         begin_journal(&directory.join("state"), machine_no.clone(), in_service_since_s)?;
         let agent = Agent { directory: directory.to_owned(), child: None };
-        let cast =
-            Cast { facts, missed, agent, signing, machine_no, to_broker, to_board, merchant_is_up, merchant, cloud };
+        let cast = Cast {
+            facts,
+            missed,
+            agent,
+            signing,
+            machine_no,
+            ear,
+            to_broker,
+            to_board,
+            merchant_is_up,
+            merchant,
+            cloud,
+        };
         Ok(cast)
     }
 
@@ -165,6 +209,50 @@ impl Cast {
     /// The merchant hangs up on everybody, or serves again.
     pub fn set_merchant(&self, is_up: bool) {
         self.merchant_is_up.store(is_up, Ordering::Relaxed);
+    }
+
+    /// Somebody at the machine buys with the tool, and reads what it shows.
+    ///
+    /// # Errors
+    /// When the system cannot start it.
+    pub fn buy(&self, slot: u16, lang: Lang) -> io::Result<()> {
+        let program = std::env::current_exe()?;
+        let (ear, socket) = (self.ear.clone(), self.agent.directory.join(SOCKET));
+        let vend = move |arguments: &[&str]| {
+            let mut command = Command::new(&program);
+            command.args(arguments).arg("--socket").arg(&socket).stdin(Stdio::null()).kill_on_drop(true);
+            command
+        };
+        let slot = slot.to_string();
+        self.ear.watch("buyer", async move {
+            loop {
+                let told = vend(&["status", "--json"]).output().await?;
+                let status: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap_or_default();
+                if status["line"] == "idle" {
+                    break;
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            let mut command = vend(&["--lang", lang.say("en", "zh"), "sale", "start", "--slot", &slot]);
+            let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+            let Some(told) = child.stderr.take() else { return Ok(()) };
+            let mut lines = BufReader::new(told).lines();
+            while let Some(line) = lines.next_line().await? {
+                ear.tell(Fact::Shown(line));
+            }
+            // How it ended the merchant hears, too.
+            child.wait().await.map(drop)
+        });
+        Ok(())
+    }
+
+    /// A buyer's telephone pays an order.
+    pub fn pay(&self, order_id: &str) {
+        let mut books = books(&self.cloud);
+        let order = order_id.parse().ok().and_then(|id: u64| books.orders.get_mut(&id));
+        if let Some(order) = order.filter(|order| order.status == OrderStatus::NotPaid.as_str()) {
+            OrderStatus::Success.as_str().clone_into(&mut order.status);
+        }
     }
 
     /// The cloud knows a paid order whose goods wait.
@@ -213,11 +301,25 @@ async fn open_merchant(ear: &Ear, is_up: Arc<AtomicBool>, signing: &SigningKey) 
 async fn open_cloud(ear: &Ear, cloud: Arc<Mutex<SimCloud>>) -> io::Result<SocketAddr> {
     let own_ear = ear.clone();
     serve_http(ear, "cloud", move |request| {
-        if let Some(order_id) = request.path.strip_prefix(&format!("{BASE_PATH}/orders/")) {
-            own_ear.tell(Fact::Asked { order_id: order_id.to_owned() });
+        let order_id = request.path.strip_prefix(&format!("{BASE_PATH}/orders/")).map(str::to_owned);
+        let of = |status: OrderStatus| -> Vec<u64> {
+            let books = books(&cloud);
+            books.orders.iter().filter(|(_, order)| order.status == status.as_str()).map(|(id, _)| *id).collect()
+        };
+        let (unpaid, refunded) = (of(OrderStatus::NotPaid), of(OrderStatus::Refund));
+        // Whether it is paid by now is asked each second: that is not worth a line.
+        let is_unpaid = |id: &String| unpaid.iter().any(|unpaid| unpaid.to_string() == *id);
+        if let Some(order_id) = order_id.filter(|id| request.method == "POST" && !is_unpaid(id)) {
+            own_ear.tell(Fact::Asked { order_id });
         }
         let headers: Vec<(&str, &str)> = request.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         let (status, body) = books(&cloud).answer(&request.method, &request.path, &headers, &request.body);
+        for made in of(OrderStatus::NotPaid).into_iter().filter(|id| !unpaid.contains(id)) {
+            own_ear.tell(Fact::Made { order_id: made.to_string() });
+        }
+        for paid_back in of(OrderStatus::Refund).into_iter().filter(|id| !refunded.contains(id)) {
+            own_ear.tell(Fact::Refunded { order_id: paid_back.to_string() });
+        }
         said(status, body)
     })
     .await
@@ -228,8 +330,19 @@ fn books(cloud: &Mutex<SimCloud>) -> MutexGuard<'_, SimCloud> {
     cloud.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What the cloud knows of a slot that sells.
+fn product(slot: u16) -> SimProduct {
+    let (channel_name, code) = (format!("A{slot}"), slot.to_string());
+    SimProduct { name: NAME.to_owned(), price: SALE_PRICE, channel_name, code, addr: 1, stock: 9, capacity: 9 }
+}
+
 /// The agent's configuration and secrets, as a technician would write them.
-fn write_machine(directory: &Path, broker: SocketAddr, cloud: SocketAddr) -> io::Result<()> {
+fn write_machine(directory: &Path, broker: SocketAddr, cloud: SocketAddr, merchant: SocketAddr) -> io::Result<()> {
+    let goods = |slot: u16| {
+        let number = PRODUCTS_FROM + u64::from(slot);
+        format!("{{ slot = {slot}, goods = {number}, name = \"{NAME}\", price = \"{SALE_PRICE}\" }}")
+    };
+    let goods = [SALE_SLOT, SALE_JAM_SLOT].map(goods).join(", ");
     let config = format!(
         r#"machine_no = "{MACHINE_NO}"
 [broker]
@@ -239,6 +352,11 @@ protocol = "3.1.1"
 url = "http://{cloud}"
 app_id = "{APP_ID}"
 verify_orders = "late"
+[sale]
+cloud = "platform"
+pay_url = "{PAY_CODE}"
+notify_url = "http://{merchant}/vend/sales"
+goods = [{goods}]
 [board]
 profile = "{PROFILE}"
 port = "board"
@@ -250,7 +368,7 @@ trust = "system"
 [state]
 directory = "state"
 [control]
-socket = "control.sock"
+socket = "{SOCKET}"
 "#
     );
     std::fs::write(directory.join("vend.toml"), config)?;

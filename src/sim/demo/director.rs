@@ -1,7 +1,7 @@
 //! Keeps the play together: sends commands, shows and keeps what the witnesses tell, waits for what must follow.
 
 use super::broker::Seen;
-use super::cast::Cast;
+use super::cast::{Cast, pay_code};
 use super::evidence::{Fact, Record, Saying, order_of};
 use super::stage::{Closed, Role, Stage};
 use super::verdict::Played;
@@ -200,10 +200,38 @@ impl Director {
         }
     }
 
+    /// Somebody buys what lies in the slot, and reads what the tool shows; the order that the cloud makes of it is the
+    /// scene's.
+    ///
+    /// # Errors
+    /// As [`Director::until`].
+    pub async fn buy(&mut self, slot: u16) -> Result<String, Cut> {
+        let before = self.record.made.len();
+        self.tell(
+            Role::Buyer,
+            &format!("chooses slot {slot}: vend sale start --slot {slot}"),
+            &format!("选择货道 {slot}：vend sale start --slot {slot}"),
+        )?;
+        self.cast.buy(slot, self.stage.lang)?;
+        self.until("the cloud's order", |record| record.made.len() > before).await?;
+        let order_id = self.record.made.last().cloned().unwrap_or_default();
+        if let Some(order) = self.played.last_mut() {
+            order.order_id.clone_from(&order_id);
+        }
+        let pay_code = pay_code(&order_id);
+        self.until("the pay code", |record| record.shown.iter().any(|line| line.starts_with(&pay_code))).await?;
+        self.tell(Role::Buyer, "scans the code and pays", "扫码并付款")?;
+        self.cast.pay(&order_id);
+        Ok(order_id)
+    }
+
     fn take(&mut self, fact: &Fact) -> Result<(), Cut> {
         self.record.keep(fact, &self.cast.signing);
         if let (Fact::HungUp, Some(order)) = (fact, self.played.last_mut()) {
             order.hung_up += 1;
+        }
+        if let Fact::Shown(line) = fact {
+            return Ok(self.stage.line(line)?);
         }
         let (role, en, zh) = self.words(fact);
         self.tell(role, &en, &zh)
@@ -229,6 +257,17 @@ impl Director {
                 format!("is asked whether order {order_id} is still paid"),
                 format!("被询问订单 {order_id} 是否有效"),
             ),
+            Fact::Made { order_id } => both(
+                Role::Cloud,
+                format!("makes order {order_id} for the machine"),
+                format!("为机器创建订单 {order_id}"),
+            ),
+            Fact::Refunded { order_id } => both(
+                Role::Cloud,
+                format!("gives the money of order {order_id} back"),
+                format!("退还订单 {order_id} 的款项"),
+            ),
+            Fact::Shown(line) => both(Role::Buyer, line.clone(), line.clone()),
             Fact::Broke { who, why } => both(Role::Broker, format!("{who}: {why}"), format!("{who}：{why}")),
             Fact::Broker(seen) => self.broker_words(seen),
         }

@@ -5,6 +5,7 @@ use crate::cloud::envelope::{self, Fields};
 use crate::cloud::report::REPORT_METHOD;
 use crate::cloud::sign::{self, SIGN_FIELD, SigningKey};
 use crate::cloud::up::{OFFLINE_METHOD, RECEIVED_METHOD};
+use crate::core::SALE_METHOD;
 use crate::sim::board::Turn;
 use bytes::Bytes;
 use serde_json::Value;
@@ -25,6 +26,18 @@ pub enum Fact {
         /// The order.
         order_id: String,
     },
+    /// The cloud has made an order for the machine.
+    Made {
+        /// The order.
+        order_id: String,
+    },
+    /// The cloud has given the money of an order back.
+    Refunded {
+        /// The order.
+        order_id: String,
+    },
+    /// The buyer sees a line on the terminal.
+    Shown(String),
     /// A witness cannot go on.
     Broke {
         /// Who.
@@ -68,8 +81,9 @@ impl Post {
         let units = fields.get("units").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         Post {
             order_id: of("order_id"),
-            sequence: fields.get("sequence").and_then(Value::as_u64).unwrap_or_default(),
-            outcome: of("outcome"),
+            sequence: of("sequence").parse().unwrap_or_default(),
+            // How a sale ended says its state; what became of its goods stands beside it.
+            outcome: if of("method") == SALE_METHOD { of("state") } else { of("outcome") },
             units: units.iter().filter_map(|unit| unit.get("outcome").and_then(text)).collect(),
             is_signed,
             is_keyed: idempotency_key.is_some_and(|key| key == of("event_id")),
@@ -163,6 +177,12 @@ pub struct Record {
     pub subscribed: usize,
     /// By the cloud: orders that were asked about.
     pub asked: Vec<String>,
+    /// By the cloud: orders that it made for the machine.
+    pub made: Vec<String>,
+    /// By the cloud: orders whose money it gave back.
+    pub refunded: Vec<String>,
+    /// By buyers: what they read.
+    pub shown: Vec<String>,
 }
 
 impl Record {
@@ -173,6 +193,9 @@ impl Record {
             Fact::Posted(post) => self.posts.push(post.clone()),
             Fact::HungUp => self.hung_up += 1,
             Fact::Asked { order_id } => self.asked.push(order_id.clone()),
+            Fact::Made { order_id } => self.made.push(order_id.clone()),
+            Fact::Refunded { order_id } => self.refunded.push(order_id.clone()),
+            Fact::Shown(line) => self.shown.push(line.clone()),
             Fact::Broker(Seen::Said { payload, .. }) => self.sayings.push(Saying::read(payload, signing)),
             Fact::Broker(Seen::Acknowledged { payload, .. }) => self.acknowledged.push(payload.clone()),
             Fact::Broker(Seen::Subscribed { .. }) => self.subscribed += 1,

@@ -1,6 +1,6 @@
 //! The play: what happens to each order.
 
-use super::cast::{JAM_SLOT, NO_DROP_SLOT};
+use super::cast::{JAM_SLOT, NO_DROP_SLOT, SALE_JAM_SLOT, SALE_SLOT};
 use super::director::{Command, Cut, Director, RECORD_ID};
 use super::evidence::{Record, Saying};
 use super::stage::Role;
@@ -25,6 +25,16 @@ impl Director {
         let played = Played { order_id: order_text, title, slot, forbidden_slot: None, expected, hung_up: 0 };
         self.scene(played)?;
         Ok(Command::new(order_id, slot))
+    }
+
+    /// A scene of somebody who buys at the machine.
+    async fn sale(&mut self, slot: u16, title: (&'static str, &'static str), expected: Expected) -> Result<(), Cut> {
+        let title = self.stage.lang.say(title.0, title.1);
+        // The cloud names the order when there is one.
+        let played = Played { order_id: String::new(), title, slot, forbidden_slot: None, expected, hung_up: 0 };
+        self.scene(played)?;
+        let order_id = self.buy(slot).await?;
+        self.until("the end of a sale", |record| record.posts_of(&order_id).next().is_some()).await
     }
 
     async fn until_received(&mut self, command: &Command, state: &str, reason: &str) -> Result<(), Cut> {
@@ -60,11 +70,22 @@ pub async fn play(d: &mut Director) -> Result<(), Cut> {
     agent_killed(d).await?;
     board_power_lost(d).await?;
     life_goes_on(d).await?;
+    somebody_buys(d).await?;
+    goods_are_stuck(d).await?;
 
     d.watch(QUIET).await?;
     d.tell(Role::Agent, "is asked to stop", "收到停止请求")?;
     d.cast.agent.stop().await?;
     d.watch(Duration::ZERO).await
+}
+
+async fn somebody_buys(d: &mut Director) -> Result<(), Cut> {
+    d.sale(SALE_SLOT, ("bought at the machine", "现场扫码购买"), Expected::Sale { turns: 1, ended: "served" }).await
+}
+
+async fn goods_are_stuck(d: &mut Director) -> Result<(), Cut> {
+    let title = ("bought, and the slot breaks", "购买后货道故障");
+    d.sale(SALE_JAM_SLOT, title, Expected::Sale { turns: 1, ended: "refunded" }).await
 }
 
 async fn life_goes_on(d: &mut Director) -> Result<(), Cut> {

@@ -24,6 +24,8 @@ pub enum Role {
     Merchant,
     /// Knows which orders are paid.
     Cloud,
+    /// Stands before the machine.
+    Buyer,
 }
 
 impl Role {
@@ -36,6 +38,7 @@ impl Role {
             Role::Board => ("board   ", "板卡    ", 35),
             Role::Merchant => ("merchant", "商户    ", 32),
             Role::Cloud => ("cloud   ", "云接口  ", 34),
+            Role::Buyer => ("buyer   ", "买家    ", 32),
         };
         let name = match lang {
             Lang::En => en,
@@ -154,9 +157,9 @@ pub(super) mod tests {
 
     #[test]
     fn all_names_are_equally_wide() {
-        use Role::{Agent, Board, Broker, Cloud, Merchant, Platform};
+        use Role::{Agent, Board, Broker, Buyer, Cloud, Merchant, Platform};
         for lang in [Lang::En, Lang::Zh] {
-            for role in [Platform, Broker, Agent, Board, Merchant, Cloud] {
+            for role in [Platform, Broker, Agent, Board, Merchant, Cloud, Buyer] {
                 let columns: usize = role.look(lang).0.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum();
                 assert_eq!(columns, 8, "{role:?} {lang:?}");
             }

@@ -15,6 +15,13 @@ pub enum Expected {
         /// The order's, in the word of the report.
         outcome: &'static str,
     },
+    /// A sale at the machine: so many motor turns, and told to have ended so.
+    Sale {
+        /// By the board's own log.
+        turns: usize,
+        /// Its last state, in the word of the report.
+        ended: &'static str,
+    },
     /// No turn and no report: the command is not the platform's.
     Silence,
 }
@@ -66,6 +73,8 @@ pub enum Breach {
         /// What happened.
         wanted: &'static str,
     },
+    /// The money of a sale went back for goods that came out, or stayed for goods that did not.
+    Money,
     /// More units are told as dispensed than the board saw fall.
     Untrue {
         /// In the last report.
@@ -98,6 +107,7 @@ impl Breach {
             Breach::Outcome { told, wanted } => {
                 lang.say(format!("told as {told}, and it was {wanted}"), format!("上报为 {told}，实为 {wanted}"))
             }
+            Breach::Money => lang.say("the money is not where it belongs".into(), "款项去向有误".into()),
             Breach::Untrue { told, fell } => lang.say(
                 format!("{told} units told as dispensed, {fell} fell"),
                 format!("上报出货 {told} 件，实际掉落 {fell} 件"),
@@ -115,7 +125,7 @@ impl Breach {
 pub fn judge(order: &Played, record: &Record) -> Vec<Breach> {
     let mut breaches = Vec::new();
     let wanted = match order.expected {
-        Expected::Result { turns, .. } => turns,
+        Expected::Result { turns, .. } | Expected::Sale { turns, .. } => turns,
         Expected::Silence => 0,
     };
     for (slot, wanted) in std::iter::once((order.slot, wanted)).chain(order.forbidden_slot.map(|slot| (slot, 0))) {
@@ -125,11 +135,15 @@ pub fn judge(order: &Played, record: &Record) -> Vec<Breach> {
         }
     }
     let posts: Vec<_> = record.posts_of(&order.order_id).collect();
-    let Expected::Result { outcome, .. } = order.expected else {
-        if !posts.is_empty() || record.copies(&order.order_id).next().is_some() {
-            breaches.push(Breach::Told);
+    let (outcome, is_sale) = match order.expected {
+        Expected::Result { outcome, .. } => (outcome, false),
+        Expected::Sale { ended, .. } => (ended, true),
+        Expected::Silence => {
+            if !posts.is_empty() || record.copies(&order.order_id).next().is_some() {
+                breaches.push(Breach::Told);
+            }
+            return breaches;
         }
-        return breaches;
     };
     let Some(last) = posts.last() else {
         breaches.push(Breach::NotTold);
@@ -154,7 +168,13 @@ pub fn judge(order: &Played, record: &Record) -> Vec<Breach> {
     if told > fell {
         breaches.push(Breach::Untrue { told, fell });
     }
-    if record.copies(&order.order_id).last() != Some((last.sequence, &*last.outcome)) {
+    if is_sale {
+        // Only the merchant hears of a sale; the cloud knows what it did with the money.
+        let fell = record.turns_of(order.slot).any(|turn| turn.dropped);
+        if record.refunded.contains(&order.order_id) == fell {
+            breaches.push(Breach::Money);
+        }
+    } else if record.copies(&order.order_id).last() != Some((last.sequence, &*last.outcome)) {
         breaches.push(Breach::CopyDiffers);
     }
     breaches
@@ -344,6 +364,23 @@ mod tests {
         record.posts[2].sequence = 2;
         record.sayings = vec![copy(1, "unknown"), copy(2, "dispensed")];
         assert_eq!(judge(&order(), &record), []);
+    }
+
+    #[test]
+    fn who_has_paid_has_the_goods_or_the_money_and_not_both() {
+        let sale = |ended| Played { expected: Expected::Sale { turns: 1, ended }, ..order() };
+        let told = |ended: &str, dropped: bool, refunded: &[&str]| Record {
+            turns: vec![Turn { dropped, ..turn(5) }],
+            posts: vec![Post { units: vec![], ..post(1, ended) }],
+            refunded: refunded.iter().map(|&order| order.to_owned()).collect(),
+            ..Record::default()
+        };
+        assert_eq!(judge(&sale("served"), &told("served", true, &[])), []);
+        assert_eq!(judge(&sale("refunded"), &told("refunded", false, &["60"])), []);
+        assert_eq!(judge(&sale("served"), &told("served", true, &["60"])), [Breach::Money]);
+        assert_eq!(judge(&sale("refunded"), &told("refunded", false, &[])), [Breach::Money]);
+        let untrue = [Breach::Outcome { told: "refunded".to_owned(), wanted: "served" }];
+        assert_eq!(judge(&sale("served"), &told("refunded", true, &[])), untrue);
     }
 
     #[test]

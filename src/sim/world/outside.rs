@@ -142,7 +142,9 @@ impl Outside {
             closes: plan.closing != Closing::NeverClosed,
             keypad: true,
             deaf_ms: 60_000,
-            goods: slots.map(|at| (at, Goods { number: SOLD, name: "sold here".into(), price: SOLD_FOR })).collect(),
+            goods: slots
+                .map(|at| (at, Goods { number: SOLD, name: "sold here".into(), price: SOLD_FOR, label: None }))
+                .collect(),
         }
     }
 

@@ -42,7 +42,7 @@ function offer(offer) {
         "aria-label": `${t("slot")} ${offer.label}: ${offer.name}, ${offer.text === null ? price : `${price}, ${shown}`}`,
         onclick: () => tell("/api/sale", { address: offer.address, slot: offer.slot }),
       },
-      el("span", { class: "label" }, String(offer.label)),
+      el("span", { class: "label" }, offer.label),
       el("span", { class: "name" }, offer.name),
       el("span", { class: "price" }, shown),
     ),
