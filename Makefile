@@ -33,7 +33,7 @@ test: test-needs $(VENV_READY) ## every test; ends with one line that counts the
 		{ failed=0; $(CARGO) test --no-fail-fast || failed=1; \
 		SEEDS=$(SEEDS_IN_TEST) $(SIMULATION) || failed=1; \
 		{ $(SABOTAGE); } || failed=1; \
-		$(CARGO) test $(DEMO_AND_SWITCHES) --lib sim::demo || failed=1; \
+		$(CARGO) test $(DEMO_AND_SWITCHES) --lib cli::demo || failed=1; \
 		$(CARGO) test $(DEMO_AND_SWITCHES) --test demo || failed=1; exit $$failed; } 2>&1 | scripts/sum-up-tests
 
 # Most of the tests' time is waiting: for brokers, time-outs and turning motors.

@@ -47,7 +47,7 @@ use crate::io::log::LogControl;
 use crate::io::machine;
 use crate::io::mark::MotorMark;
 use crate::io::systemd::Notifier;
-use crate::io::web;
+use crate::io::web::{self, Findings};
 use crate::order::instruction::Kind;
 use crate::order::mark::Mark;
 use crate::order::record::{self, Birth, RecordError, Records};
@@ -61,6 +61,7 @@ use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -123,7 +124,12 @@ impl StartError {
 ///
 /// # Errors
 /// [`StartError`] when it cannot start: the state directory in use, a certificate that does not read.
-pub fn run(config: Config, credentials: &Credentials, log: LogControl) -> Result<Ended, StartError> {
+pub fn run(
+    config: Config,
+    credentials: &Credentials,
+    doctor: Rc<Findings>,
+    log: LogControl,
+) -> Result<Ended, StartError> {
     let settings = settings(&config, credentials)?;
     let journal = match journal::Store::open(&config.state_directory) {
         Ok(opened) => opened,
@@ -135,7 +141,8 @@ pub fn run(config: Config, credentials: &Credentials, log: LogControl) -> Result
     };
     let (recovered, store) = recovered(journal, &settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = LocalSet::new().block_on(&runtime, serve(&config, credentials, settings, recovered, store, log));
+    let ended =
+        LocalSet::new().block_on(&runtime, serve(&config, credentials, settings, recovered, store, (doctor, log)));
     // Dropped, the runtime would wait for the journal's thread, for ever if the disk hangs.
     runtime.shutdown_background();
     ended
@@ -246,7 +253,7 @@ async fn serve(
     settings: Settings,
     recovered: Recovered,
     store: Option<Store>,
-    log: LogControl,
+    (doctor, log): (Rc<Findings>, LogControl),
 ) -> Result<Ended, StartError> {
     let mut clock = Clock::new();
     let mut alarm = Alarm::new()?;
@@ -289,7 +296,7 @@ async fn serve(
     let (asks, mut from_control) = mpsc::channel(CONTROL_MAX);
     if let Some(pages) = &config.web {
         let access = Access::of(pages, credentials.web_token.as_ref());
-        tokio::task::spawn_local(web::serve(pages.listen, access, asks.clone()));
+        tokio::task::spawn_local(web::serve(pages.listen, web::Source::new(access, asks.clone(), doctor)));
     }
     tokio::task::spawn_local(control::serve(config.control_socket.clone(), asks));
 
@@ -563,7 +570,7 @@ fn answer(
     let no_such_order = || Err(Refusal::about_order(DecisionError::NoSuchOrder));
     let answer = match asked.ask {
         Ask::Status => document(&core.status(clock.now())),
-        Ask::Orders => document(&Orders { orders: core.listed_orders() }),
+        Ask::Orders => document(&Orders { orders: core.listed_orders(), settled: core.settled_orders() }),
         Ask::Codes => document(&Codes { codes: core.code_lines(clock.now()) }),
         Ask::LastTest => document(&LastTest { last: core.test_line() }),
         Ask::Pickup(digits) => return Some(Event::CodeEntered { token: services.begin(asked.answer), digits }),

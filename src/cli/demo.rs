@@ -1,6 +1,9 @@
 //! `vend demo`: a demonstration on this computer. It lives in a build of its own, so that nothing of it enters the
 //! shipped binary.
 
+#[cfg(feature = "demo")]
+mod play;
+
 use super::failure::Failure;
 use super::lang::Lang;
 use std::process::ExitCode;
@@ -11,7 +14,7 @@ use std::process::ExitCode;
 /// When the play cannot begin, or standard output takes no more.
 #[cfg(feature = "demo")]
 pub fn run(lang: Lang) -> Result<ExitCode, Failure> {
-    Ok(crate::sim::demo::play(lang)?.into())
+    Ok(play::play(lang)?.into())
 }
 
 /// Names the way to a demonstration.

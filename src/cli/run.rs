@@ -6,6 +6,7 @@ use super::failure::Failure;
 use crate::agent::{self, Ended};
 use crate::config::Config;
 use crate::config::credentials::Credentials;
+use crate::io::web::Findings;
 use std::process::ExitCode;
 
 /// Reads configuration and secrets, and hands over to the agent.
@@ -20,7 +21,8 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode, Failure> {
         super::warn(&exposed.text().en, "warning: ");
     }
     let log = crate::io::log::start();
-    Ok(match agent::run(config, &credentials, log)? {
+    let doctor = Findings::of(&args.config, args.credentials.as_deref());
+    Ok(match agent::run(config, &credentials, doctor, log)? {
         Ended::Stopped => Exit::Done,
         Ended::Failed => Exit::Failed,
     }

@@ -78,7 +78,7 @@ pub(super) fn run(socket: &Path, out: &mut Output<'_>) -> Result<Exit, Failure> 
 fn look(socket: &Path) -> Result<Look, AskError> {
     let status = control_client::ask(socket, Ask::Status)?;
     let Slots { slots } = control_client::ask(socket, Ask::Slots)?;
-    let Orders { orders } = control_client::ask(socket, Ask::Orders)?;
+    let Orders { orders, .. } = control_client::ask(socket, Ask::Orders)?;
     let Letters { letters, .. } = control_client::ask(socket, Ask::Reports)?;
     let pending = letters.iter().filter(|letter| letter.state == "pending");
     let oldest_report_s = pending.map(|letter| letter.written_at_s).min();

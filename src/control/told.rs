@@ -137,11 +137,14 @@ impl Loudness {
 /// Longest time for which the log may be louder, in s: a day. Forgotten for longer, it would wear the disk out.
 pub const LOUDER_S_MAX: u64 = 86_400;
 
-/// Every order that is not settled, oldest first.
+/// Orders of whatever state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Orders {
-    /// The orders.
+    /// Every order that somebody may have to look after, oldest first.
     pub orders: Vec<OrderLine>,
+    /// The last that are settled, newest first.
+    #[serde(default)]
+    pub settled: Vec<OrderLine>,
 }
 
 /// Every pickup code that is kept, without its digits.

@@ -1,6 +1,7 @@
 //! Settled orders: kept small, to answer duplicates, until they are old enough to be forgotten (rule 12).
 
 use super::gate::FUTURE_MAX_S;
+use super::persons::is_in_doubt;
 use crate::cloud::device::DRIVE_WITHIN_S;
 use crate::order::key::Key;
 use crate::order::life::Order;
@@ -22,6 +23,8 @@ pub(super) struct Archive {
     by_arrival: BTreeMap<u64, Tombstone>,
     /// Those with a report in the dead letters.
     dead: BTreeSet<Key>,
+    /// Those of which nobody knows what became of them, each with when it was issued, in Unix s.
+    doubtful: BTreeMap<Key, u64>,
 }
 
 #[derive(Debug)]
@@ -48,6 +51,9 @@ impl Archive {
         if order.has_dead_copy() {
             self.dead.insert(order.key.clone());
         }
+        if is_in_doubt(order) {
+            self.doubtful.insert(order.key.clone(), order.issued_at_s);
+        }
         // A command "from the future" (a timestamp in milliseconds, say) was refused for that: it must not keep itself
         // and all after it for ever, nor make honest keys stale when it goes. It is never driven: while its time has
         // not come it is refused again, and after that it has expired. One that came while nobody knew the time was
@@ -71,6 +77,11 @@ impl Archive {
         self.dead.iter()
     }
 
+    /// The keys of those of which nobody knows what became of them, and that were issued since, in their order.
+    pub(super) fn doubtful_since(&self, issued_at_s: u64) -> impl Iterator<Item = &Key> {
+        self.doubtful.iter().filter(move |(_, issued)| **issued >= issued_at_s).map(|(key, _)| key)
+    }
+
     /// The record of a tombstone.
     pub(super) fn record(&self, key: &Key) -> Option<&[u8]> {
         self.by_arrival.get(self.by_key.get(key)?).map(|t| &*t.record)
@@ -87,6 +98,7 @@ impl Archive {
         self.by_arrival.remove(&order.arrival_number);
         self.by_key.remove(key);
         self.dead.remove(key);
+        self.doubtful.remove(key);
         Some(order)
     }
 
@@ -107,6 +119,7 @@ impl Archive {
         let key = record::read_order(&oldest.record).ok()?.key;
         self.by_key.remove(&key);
         self.dead.remove(&key);
+        self.doubtful.remove(&key);
         self.by_arrival.remove(&arrival);
         Some((key, issued_at_s))
     }

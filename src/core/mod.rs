@@ -94,7 +94,7 @@ pub use offline::{AtTheLine, LineOwed, may_use_the_line};
 pub use own::{PICKUP_WAIT_MS, Reply, SlotTest, TEST_WAIT_MS, TestLine};
 pub use pace::{MESSAGE_EVERY_MS, MESSAGES_BURST};
 pub use payments::{Callback, FaultLine, FaultLines, PayWord, PaymentHeard, PaymentSettings, THIRD_NAME_BYTES_MAX};
-pub use persons::{Decision, DecisionError, Verdict};
+pub use persons::{DOUBT_TOLD_FOR_S, Decision, DecisionError, Verdict, is_in_doubt};
 pub use pickup::{CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS};
 pub use quality::{LineCounts, LineHour, LineQuality};
 pub use recover::Recovered;

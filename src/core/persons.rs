@@ -15,6 +15,17 @@ use crate::order::time::Now;
 use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
 
+/// So long after it was issued an order in doubt is told to whoever looks after the machine, in s: a week. By then
+/// somebody has looked into its slot, or nobody can any more.
+pub const DOUBT_TOLD_FOR_S: u64 = 7 * 86_400;
+
+/// Nobody knows what became of a unit, and no person has said that this is so for good.
+#[must_use]
+pub fn is_in_doubt(order: &Order) -> bool {
+    let is_unknown = order.outcomes().contains(&UnitOutcome::Unknown);
+    is_unknown && !order.resolved_by_person && !order.key.is_test()
+}
+
 /// What became of an order in doubt, in a person's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -107,6 +118,13 @@ pub enum DecisionError {
 }
 
 impl Core {
+    /// The orders of the last days that a person may resolve, in the order of their keys.
+    pub(super) fn orders_in_doubt(&self, now: Now) -> Vec<&Key> {
+        let since_s = self.told_time_s(now).saturating_sub(DOUBT_TOLD_FOR_S);
+        let open = self.orders.values().filter(|order| is_in_doubt(order) && order.issued_at_s >= since_s);
+        open.map(|order| &order.key).chain(self.archive.doubtful_since(since_s)).collect()
+    }
+
     /// A person decides. The answer leaves when it is durable.
     pub(super) fn on_decision(&mut self, now: Now, token: Token, uid: u32, decision: Decision) {
         if let Err(error) = self.decide(now, token, uid, decision) {

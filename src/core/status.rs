@@ -66,6 +66,12 @@ pub struct Status {
     /// Sales at the machine, by where they stand.
     #[serde(default)]
     pub sales: SaleCounts,
+    /// Orders of the last week of which nobody knows what became of them: a person may say it.
+    #[serde(default)]
+    pub orders_in_doubt: usize,
+    /// The first of them, at most 32.
+    #[serde(default)]
+    pub in_doubt: Vec<String>,
     /// Orders kept to answer duplicates.
     pub orders_settled: usize,
     /// Room on the disk for new orders.
@@ -215,6 +221,7 @@ impl Core {
             record_id: key.record_id.to_string(),
             difference: difference.as_str().to_owned(),
         };
+        let in_doubt = self.orders_in_doubt(now);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             machine_no: self.settings.machine_no.to_string(),
@@ -238,6 +245,8 @@ impl Core {
             sales_for_people: self.sales_for_people(),
             sales: self.sale_counts(now),
             differing: self.results.differences().iter().rev().take(SHOWN_MAX).map(differing).collect(),
+            orders_in_doubt: in_doubt.len(),
+            in_doubt: in_doubt.iter().take(SHOWN_MAX).map(ToString::to_string).collect(),
             orders_settled: self.archive.len(),
             has_space: !self.arrivals.lacks_space(),
             verifies_orders: self.verifies(),

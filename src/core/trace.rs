@@ -23,6 +23,8 @@ pub const TRACED_ORDERS_MAX: usize = 64;
 /// Steps kept of one order, the newest: ten units with what a polled board says of each, repeats counted. With
 /// [`TRACED_ORDERS_MAX`] about a megabyte at worst.
 pub const TRACE_STEPS_MAX: usize = 128;
+/// Of the last orders so many are listed that are settled: a screen of them.
+const SETTLED_SHOWN_MAX: usize = 16;
 /// A frame that is among so many newest steps already is counted there: a question and its answer, again and again.
 const REPEATS_WITHIN: usize = 4;
 
@@ -283,6 +285,16 @@ impl Core {
                 self.trace.push(boot, trusted, &key, What::State(said));
             }
         }
+    }
+
+    /// The last orders of this life that are settled, newest first: nobody has to look after them, and their course is
+    /// still known.
+    #[must_use]
+    pub fn settled_orders(&self) -> Vec<OrderLine> {
+        let settled = self.trace.began.iter().rev().filter(|key| !self.orders.contains_key(key));
+        let lines = settled.filter_map(|key| self.trace.stories.get(key)?.seen.clone());
+        // What the cloud's books do not agree with is among those to look after.
+        lines.filter(|line| line.difference.is_none()).take(SETTLED_SHOWN_MAX).collect()
     }
 
     /// An order with its course, as far as it is known.

@@ -278,6 +278,21 @@ pub enum Check {
 }
 
 impl Check {
+    /// Those that only somebody beside the service sees rightly: inside its sandbox there are neither other processes
+    /// nor other users, and what systemd says of the unit is said to persons. The page leaves them out.
+    pub const OUTSIDE_ONLY: [Check; 10] = [
+        Check::SecretsRights,
+        Check::UnitInstalled,
+        Check::UnitEnabled,
+        Check::UnitActive,
+        Check::UnitCalm,
+        Check::UnitWatched,
+        Check::UnitUser,
+        Check::PortRights,
+        Check::PortFree,
+        Check::NoModemManager,
+    ];
+
     /// All of them, in the order in which they are judged and shown.
     pub const ALL: [Check; 60] = [
         Check::FileReadable,
@@ -524,16 +539,16 @@ impl Check {
                 ("vend config check shows the line and what to write there", "vend config check 会指出行号与应写的内容")
             }
             Check::MachineNumber => (
-                "copy the 8 digits from the platform, in quotes: machine_no = \"00012345\"",
-                "请从平台抄录 8 位编号并加引号：machine_no = \"00012345\"",
+                "sudo vend setup asks for it; or copy the 8 digits from the platform, in quotes: machine_no = \"00012345\"",
+                "sudo vend setup 会询问；或从平台抄录 8 位编号并加引号：machine_no = \"00012345\"",
             ),
             Check::BoardProfile => (
                 "vend board list shows the profiles; write one of them as [board] profile",
                 "vend board list 列出可用配置；请写入 [board] profile",
             ),
             Check::Addresses => (
-                "write the addresses that the platform gave you as [broker] url and [cloud] url",
-                "请把平台提供的地址写入 [broker] url 与 [cloud] url",
+                "sudo vend setup asks for them; or write the addresses that the platform gave you as [broker] url and [cloud] url",
+                "sudo vend setup 会询问；或把平台提供的地址写入 [broker] url 与 [cloud] url",
             ),
             Check::CertificatesGood => (
                 "copy the file again, the whole of it, readable for the user vend; client_certificate and client_key must be one pair",
@@ -604,8 +619,8 @@ impl Check {
                 "请结束该进程，然后执行：systemctl restart vend",
             ),
             Check::JournalSound => (
-                "sell nothing; keep a copy of the state directory, call the operator, then: vend journal accept-loss --reason …",
-                "请勿售卖；备份状态目录，联系运营方，然后执行：vend journal accept-loss --reason …",
+                "sell nothing; keep a copy of the state directory, call the operator; then: systemctl stop vend; runuser -u vend -- vend journal accept-loss --reason …; systemctl start vend",
+                "请勿售卖；备份状态目录，联系运营方；然后执行：systemctl stop vend；runuser -u vend -- vend journal accept-loss --reason …；systemctl start vend",
             ),
             Check::JournalOurs => (
                 "another machine's disk needs another [state] directory; a newer format needs the newer vend",
@@ -642,7 +657,7 @@ impl Check {
                 "请执行 systemctl disable --now ModemManager，或在 udev 规则中为该串口设置 ID_MM_DEVICE_IGNORE=1",
             ),
             Check::PortDriver => (
-                "modprobe usbserial cdc_acm ch341 cp210x ftdi_sio pl2303, and plug the adapter in again",
+                "modprobe -a usbserial cdc_acm ch341 cp210x ftdi_sio pl2303, and plug the adapter in again",
                 "请执行 modprobe -a usbserial cdc_acm ch341 cp210x ftdi_sio pl2303，然后重新插拔适配器",
             ),
             Check::DefaultRoute => (
@@ -708,24 +723,24 @@ impl Check {
                 ("see N1 to N8; keep the machine switched on until they have left", "请看 N1 至 N8；结果送出前请勿关机")
             }
             Check::NoDeadReports => (
-                "vend report list --dead; when the merchant is ready again: vend report retry",
-                "请执行 vend report list --dead；商户恢复后执行 vend report retry",
+                "vend report list --dead shows them; when the merchant takes them again: vend report retry KEY, or --all; else tell the operator",
+                "vend report list --dead 可查看；商户恢复接收后：vend report retry KEY 或 --all；否则请告知运营方",
             ),
             Check::NoDeadCalls => (
-                "vend call list, then vend call retry or drop; refunds among them are made by hand",
-                "请执行 vend call list，再 vend call retry 或 drop；其中的退款须人工处理",
+                "vend call list shows them: refunds among them must be made by hand, tell the operator; then vend call retry or vend call drop",
+                "vend call list 可查看：其中的退款须人工处理，请告知运营方；然后 vend call retry 或 vend call drop",
             ),
             Check::BooksAgree => (
-                "vend difference list, then vend difference ask or accept; tell the operator",
-                "请执行 vend difference list，再 vend difference ask 或 accept；并告知运营方",
+                "vend difference list shows them: tell the operator; then vend difference ask or vend difference accept",
+                "vend difference list 可查看：请告知运营方；然后 vend difference ask 或 vend difference accept",
             ),
             Check::SlotsWell => (
-                "look at the slot, free what is stuck, then: vend slot clear",
-                "请检查该货道，清除卡货，然后执行：vend slot clear",
+                "look at the slot, free what is stuck, then: vend slot clear SLOT",
+                "请检查该货道，清除卡货，然后执行：vend slot clear SLOT",
             ),
             Check::NothingDoubtful => (
-                "count what lies in these slots, then: vend slot restock",
-                "请清点这些货道，然后执行：vend slot restock",
+                "count what lies in these slots, then: vend slot restock SLOT COUNT",
+                "请清点这些货道，然后执行：vend slot restock SLOT COUNT",
             ),
             Check::CertificatesInUse => (
                 "our own: put new files there, no restart; a server's: tell whoever runs that server",

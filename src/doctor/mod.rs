@@ -31,6 +31,9 @@ pub enum State {
 }
 
 impl State {
+    /// All of them, the better first.
+    pub const ALL: [State; 5] = [State::Ok, State::NotApplicable, State::Skipped, State::Warning, State::Failed];
+
     /// The word in JSON and in plain output.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -352,6 +352,8 @@ pub struct Work {
     pub dead_calls: (usize, Vec<String>),
     /// What the books do not agree about, and how many.
     pub differences: (usize, Vec<String>),
+    /// Orders of which nobody knows what became of them, and how many.
+    pub in_doubt: (usize, Vec<String>),
     /// Slots out of use and why.
     pub slots_out: Vec<String>,
     /// Slots in which goods may lie that were taken off.
@@ -375,6 +377,7 @@ impl Work {
             waiting: status.waiting.clone(),
             dead_calls: (status.calls_dead, status.dead_calls.clone()),
             differences: (status.differences, differing.collect()),
+            in_doubt: (status.orders_in_doubt, status.in_doubt.clone()),
             slots_out: daemon.slots.iter().filter_map(out).collect(),
             slots_doubtful: doubtful.map(|slot| format!("{} ({})", name(slot), slot.doubtful)).collect(),
         }

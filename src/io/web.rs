@@ -3,11 +3,17 @@
 //! Nothing here can disturb a vend: clients are few and their time is short, and a listener that cannot be made is told
 //! and tried again.
 
+mod findings;
+mod frames;
+
+pub use findings::Findings;
+
 use crate::config::host::Host;
 use crate::control::{Ask, Asked, DocumentAnswer, Refusal, Told};
 use crate::io::http::single;
 use crate::web::access::Access;
-use crate::web::{self, Asking, Decision};
+use crate::web::{self, Asking, Decision, Rendering};
+use frames::Frames;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -37,23 +43,38 @@ const LISTEN_PAUSE: Duration = Duration::from_secs(10);
 const NO_PLACE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
+/// What stands behind the pages.
+pub struct Source {
+    access: Access,
+    asks: mpsc::Sender<Asked>,
+    findings: Rc<Findings>,
+    frames: Rc<Frames>,
+}
+
+impl Source {
+    /// The core that takes these questions, the doctor, and who may see what of both.
+    #[must_use]
+    pub fn new(access: Access, asks: mpsc::Sender<Asked>, findings: Rc<Findings>) -> Rc<Source> {
+        Rc::new(Source { access, asks, findings, frames: Frames::new() })
+    }
+}
+
 /// Serves the pages for as long as the core takes questions.
-pub async fn serve(address: SocketAddr, access: Access, asks: mpsc::Sender<Asked>) {
-    let access = Rc::new(access);
+pub async fn serve(address: SocketAddr, source: Rc<Source>) {
     tokio::select! {
-        never = listen(address, &access, &asks) => match never {},
-        () = asks.closed() => {}
+        never = listen(address, &source) => match never {},
+        () = source.asks.closed() => {}
     }
 }
 
 /// Listens, once it can, and takes clients, for ever.
-async fn listen(address: SocketAddr, access: &Rc<Access>, asks: &mpsc::Sender<Asked>) -> Infallible {
+async fn listen(address: SocketAddr, source: &Rc<Source>) -> Infallible {
     let mut was_told = false;
     loop {
         match bound(address).await {
             Ok((listener, local)) => {
                 tracing::info!(what = "web", "the pages are at http://{local}/ and http://{local}/service");
-                match accept(listener, access, asks).await {}
+                match accept(listener, source).await {}
             }
             Err(error) => {
                 // Once: what lasts is not repeated every few seconds.
@@ -76,7 +97,7 @@ async fn bound(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 }
 
 /// Takes clients, for ever.
-pub async fn accept(listener: TcpListener, access: &Rc<Access>, asks: &mpsc::Sender<Asked>) -> Infallible {
+pub async fn accept(listener: TcpListener, source: &Rc<Source>) -> Infallible {
     let places = Arc::new(Semaphore::new(CLIENTS_MAX));
     loop {
         match listener.accept().await {
@@ -86,9 +107,9 @@ pub async fn accept(listener: TcpListener, access: &Rc<Access>, asks: &mpsc::Sen
                     let _ = stream.into_std().and_then(|mut stream| stream.write(NO_PLACE));
                     continue;
                 };
-                let (access, asks) = (access.clone(), asks.clone());
+                let source = source.clone();
                 tokio::task::spawn_local(async move {
-                    client(stream, &access, &asks).await;
+                    client(stream, &source).await;
                     drop(place);
                 });
             }
@@ -101,10 +122,10 @@ pub async fn accept(listener: TcpListener, access: &Rc<Access>, asks: &mpsc::Sen
 }
 
 /// One client, one request.
-async fn client(stream: TcpStream, access: &Access, asks: &mpsc::Sender<Asked>) {
+async fn client(stream: TcpStream, source: &Source) {
     let Ok(local) = stream.local_addr() else { return };
     let reached_at = Host::Address(local.ip().to_canonical());
-    let conversation = single::converse(stream, HEAD_BYTES_MAX, |request| answer(request, &reached_at, access, asks));
+    let conversation = single::converse(stream, HEAD_BYTES_MAX, |request| answer(request, &reached_at, source));
     match timeout(CLIENT_TIME, conversation).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(what = "web_client", "{error}"),
@@ -112,23 +133,28 @@ async fn client(stream: TcpStream, access: &Access, asks: &mpsc::Sender<Asked>) 
     }
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    reached_at: &Host,
-    access: &Access,
-    asks: &mpsc::Sender<Asked>,
-) -> Response<Full<Bytes>> {
+async fn answer(request: Request<Incoming>, reached_at: &Host, source: &Source) -> Response<Full<Bytes>> {
+    let stopping = || {
+        let refusal = Refusal::of("the daemon is stopping".to_owned());
+        web::refuse(StatusCode::SERVICE_UNAVAILABLE, &refusal)
+    };
     let (head, body) = request.into_parts();
     let answer = match single::body(body, BODY_BYTES_MAX).await {
-        Some(body) => match web::decide(access, &Asking { head: &head, body: &body, reached_at }) {
+        Some(body) => match web::decide(&source.access, &Asking { head: &head, body: &body, reached_at }) {
             Decision::Answer(response) => response,
-            Decision::Ask(wanted, rendering) => match ask(wanted, asks).await {
-                Some(answers) => rendering.of(answers),
-                None => {
-                    let refusal = Refusal::of("the daemon is stopping".to_owned());
-                    web::refuse(StatusCode::SERVICE_UNAVAILABLE, &refusal)
+            Decision::Ask(wanted, rendering) => {
+                ask(wanted, &source.asks).await.map_or_else(stopping, |answers| rendering.of(answers))
+            }
+            Decision::Frames(after) => {
+                let passed = source.frames.after(after, &source.asks).await;
+                passed.map_or_else(stopping, |passed| Rendering::Document.of(vec![passed]))
+            }
+            Decision::Findings { look } => {
+                if look {
+                    source.findings.look();
                 }
-            },
+                web::document(source.findings.document())
+            }
         },
         None => {
             let refusal = Refusal::of(format!("a body may have {BODY_BYTES_MAX} bytes"));

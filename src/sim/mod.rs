@@ -3,8 +3,6 @@
 pub mod board;
 pub mod cloud;
 pub mod clouds;
-#[cfg(feature = "demo")]
-pub mod demo;
 pub mod pty;
 pub mod sample;
 pub mod world;

@@ -2,9 +2,11 @@
 //! request comes in, an answer or the questions for the core come out; `io::web` has the socket.
 //!
 //! The pages ask the core what the tool asks it over the control socket, and nothing else: they have no authority of
-//! their own. A customer may see what is sold, choose and cancel; a technician's page only reads.
+//! their own. A customer may see what is sold, choose and cancel; a technician's page only reads, and may have the
+//! doctor look.
 
 pub mod access;
+pub mod live;
 pub mod metrics;
 pub mod sale;
 pub mod screen;
@@ -12,7 +14,7 @@ pub mod texts;
 
 use crate::config::host::Host;
 use crate::control::{self, Ask, CurrentSale, DocumentAnswer, Orders, Refusal, Slots, Versioned};
-use crate::core::Status;
+use crate::core::{DecisionError, Status};
 use access::{Access, Audience};
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, WWW_AUTHENTICATE,
@@ -50,6 +52,13 @@ pub enum Decision {
     Answer(Response<Vec<u8>>),
     /// The core is asked all this, and [`Rendering::of`] makes the answer.
     Ask(Vec<Ask>, Rendering),
+    /// The frames that passed after this one, of [`live::Frames`].
+    Frames(Option<u64>),
+    /// What the doctor found last: [`live::Findings`].
+    Findings {
+        /// It looks again first.
+        look: bool,
+    },
 }
 
 /// What is made of the core's answers.
@@ -77,6 +86,10 @@ enum What {
     File(&'static str, &'static str),
     Texts,
     Core(&'static [Ask], Rendering),
+    Order,
+    Frames,
+    Findings,
+    Look,
     Choose,
     Cancel,
 }
@@ -98,14 +111,20 @@ const fn core(path: &'static str, audience: Audience, asks: &'static [Ask], rend
     Place { path, method: Method::GET, audience, what: What::Core(asks, rendering) }
 }
 
+const fn technicians(path: &'static str, method: Method, what: What) -> Place {
+    Place { path, method, audience: Audience::Technician, what }
+}
+
 /// Everything that is served. What is not in this list does not exist.
-static PLACES: [Place; 16] = [
+static PLACES: [Place; 22] = [
     file("/", HTML, include_str!("assets/screen.html")),
     file("/screen.css", CSS, include_str!("assets/screen.css")),
     file("/screen.js", SCRIPT, include_str!("assets/screen.js")),
     file("/service", HTML, include_str!("assets/service.html")),
     file("/service.css", CSS, include_str!("assets/service.css")),
     file("/service.js", SCRIPT, include_str!("assets/service.js")),
+    file("/plots.js", SCRIPT, include_str!("assets/plots.js")),
+    file("/watch.js", SCRIPT, include_str!("assets/watch.js")),
     file("/common.js", SCRIPT, include_str!("assets/common.js")),
     Place { path: "/api/texts", method: Method::GET, audience: Audience::Anyone, what: What::Texts },
     core("/api/screen", Audience::Customer, &[Ask::Status, Ask::Slots, Ask::Sale], Rendering::Screen),
@@ -114,6 +133,10 @@ static PLACES: [Place; 16] = [
     core("/api/status", Audience::Technician, &[Ask::Status], Rendering::Document),
     core("/api/orders", Audience::Technician, &[Ask::Orders], Rendering::Document),
     core("/api/slots", Audience::Technician, &[Ask::Slots], Rendering::Document),
+    technicians("/api/order", Method::GET, What::Order),
+    technicians("/api/frames", Method::GET, What::Frames),
+    technicians("/api/doctor", Method::GET, What::Findings),
+    technicians("/api/doctor", Method::POST, What::Look),
     core("/metrics", Audience::Technician, &[Ask::Status, Ask::Orders], Rendering::Metrics),
     core("/healthz", Audience::Anyone, &[Ask::Status], Rendering::Health),
 ];
@@ -127,13 +150,14 @@ pub fn decide(access: &Access, asking: &Asking<'_>) -> Decision {
     let path = asking.head.uri.path();
     let here = || PLACES.iter().filter(|place| place.path == path);
     let Some(place) = here().find(|place| place.method == asking.head.method) else {
-        let Some(other) = here().next() else {
+        let methods: Vec<&str> = here().map(|place| place.method.as_str()).collect();
+        if methods.is_empty() {
             return Decision::Answer(refuse(StatusCode::NOT_FOUND, &Refusal::of("nothing is here".to_owned())));
-        };
-        let error = format!("{path} takes {} only", other.method);
-        let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &Refusal::of(error));
-        if let Ok(method) = HeaderValue::from_str(other.method.as_str()) {
-            response.headers_mut().insert(ALLOW, method);
+        }
+        let methods = methods.join(", ");
+        let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &Refusal::of(format!("{path} takes {methods} only")));
+        if let Ok(methods) = HeaderValue::try_from(methods) {
+            response.headers_mut().insert(ALLOW, methods);
         }
         return Decision::Answer(response);
     };
@@ -147,12 +171,31 @@ pub fn decide(access: &Access, asking: &Asking<'_>) -> Decision {
         What::File(kind, text) => Decision::Answer(response(StatusCode::OK, kind, text.as_bytes().to_vec())),
         What::Texts => Decision::Answer(json(StatusCode::OK, &Versioned::of(texts::Texts::all()))),
         What::Core(asks, rendering) => Decision::Ask(asks.to_vec(), *rendering),
-        What::Choose => match Ask::read(control::Place::SaleStart, None, asking.body) {
-            Ok(ask) => Decision::Ask(vec![ask], Rendering::Document),
+        What::Order => one(control::Place::Order, asking),
+        What::Frames => match after(asking.head.uri.query()) {
+            Ok(after) => Decision::Frames(after),
             Err(error) => Decision::Answer(refuse(StatusCode::BAD_REQUEST, &Refusal::of(error))),
         },
+        What::Findings => Decision::Findings { look: false },
+        What::Look => Decision::Findings { look: true },
+        What::Choose => one(control::Place::SaleStart, asking),
         What::Cancel => Decision::Ask(vec![Ask::SaleCancel], Rendering::Document),
     }
+}
+
+/// One question of the control socket, as it is asked there.
+fn one(place: control::Place, asking: &Asking<'_>) -> Decision {
+    match Ask::read(place, asking.head.uri.query(), asking.body) {
+        Ok(ask) => Decision::Ask(vec![ask], Rendering::Document),
+        Err(error) => Decision::Answer(refuse(StatusCode::BAD_REQUEST, &Refusal::of(error))),
+    }
+}
+
+/// Reads `?after=N`.
+fn after(query: Option<&str>) -> Result<Option<u64>, String> {
+    let Some(query) = query else { return Ok(None) };
+    let number = query.strip_prefix("after=").and_then(|number| number.parse().ok());
+    number.map(Some).ok_or_else(|| "what is asked for is ?after=NUMBER".to_owned())
 }
 
 impl Rendering {
@@ -163,13 +206,17 @@ impl Rendering {
             Ok(documents) => documents,
             Err(refusal) => {
                 let text = refusal.sale.map(|why| sale::refused(why).key());
-                return json(StatusCode::CONFLICT, &Versioned::of(Refused { refusal, text }));
+                let status = match refusal.decision {
+                    Some(DecisionError::NoSuchOrder) => StatusCode::NOT_FOUND,
+                    _ => StatusCode::CONFLICT,
+                };
+                return json(status, &Versioned::of(Refused { refusal, text }));
             }
         };
         let mut documents = documents.into_iter();
         let mut next = || documents.next().unwrap_or_default();
         match self {
-            Rendering::Document => response(StatusCode::OK, JSON, next()),
+            Rendering::Document => document(next()),
             Rendering::Screen => {
                 match (read::<Status>(&next()), read::<Slots>(&next()), read::<CurrentSale>(&next())) {
                     (Some(status), Some(slots), Some(current)) => {
@@ -214,6 +261,12 @@ fn read<T: DeserializeOwned>(document: &[u8]) -> Option<T> {
 /// The core's documents are ours and of this very program; were one not, a page must not take it for an empty machine.
 fn unreadable() -> Response<Vec<u8>> {
     refuse(StatusCode::INTERNAL_SERVER_ERROR, &Refusal::of("the core's answer cannot be read".to_owned()))
+}
+
+/// A document of this program as an answer.
+#[must_use]
+pub fn document(document: Vec<u8>) -> Response<Vec<u8>> {
+    response(StatusCode::OK, JSON, document)
 }
 
 /// A refusal in the form that the control socket uses.

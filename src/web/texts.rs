@@ -69,6 +69,7 @@ texts! {
     FactOpen = "fact_open": "Orders open", "未完成订单";
     FactUnsent = "fact_unsent": "Reports not taken", "未送达的结果";
     FactOldest = "fact_oldest": "Oldest of them", "其中最早的";
+    FactDoubt = "fact_doubt": "Orders in doubt", "存疑订单";
     FactDiffer = "fact_differ": "Differences with the cloud", "与平台不一致";
     SlotsTitle = "slots_title": "Slots", "货道";
     NoSlots = "no_slots": "No slot is known yet.", "尚无货道信息。";
@@ -92,8 +93,42 @@ texts! {
     HoursAgo = "hours_ago": "hours ago", "小时前";
     RoundTrip = "round_trip": "mean answer, ms", "平均应答（毫秒）";
     AsNumbers = "as_numbers": "As numbers", "查看数值";
+    CountedSince = "counted_since": "Counted since the agent was started, which was so long ago", "自代理程序启动起计数，启动距今";
+    NoSettled = "no_settled": "None since the agent was started.", "代理程序启动后尚无。";
+    SettledTitle = "settled_title": "Last orders, settled", "最近已了结的订单";
+    KindJournal = "kind_journal": "journal", "日志";
+    KindMessage = "kind_message": "message", "消息";
+    KindState = "kind_state": "state", "状态";
+    KindNote = "kind_note": "note", "记录";
+    ToBoard = "to_board": "to board", "发往板卡";
+    FromBoard = "from_board": "from board", "来自板卡";
+    SinceBoot = "since_boot": "boot +", "开机后";
+    NotKnown = "not_known": "not known", "未知";
+    ByPerson = "by_person": "a person has said what became of it", "已由人工认定结果";
+    StepsLeftOut = "steps_left_out": "Older steps, too many to be kept", "较早的步骤过多，未保留";
+    StepsOfJournal = "steps_of_journal": "Steps before the agent's last start are not kept; lines of the journal say what it knows.", "代理程序上次启动之前的步骤未保留；类别为“日志”的行是日志所知的内容。";
+    FramesTitle = "frames_title": "Frames on the line", "串口数据帧";
+    FramesStart = "frames_start": "Watch", "开始查看";
+    FramesStop = "frames_stop": "Stop watching", "停止查看";
+    FramesHint = "frames_hint": "What passes between agent and board, in words. Nothing is copied while nobody watches.", "以文字显示代理程序与板卡之间的数据；无人查看时不做任何复制。";
+    FramesNone = "frames_none": "Nothing has passed yet.", "尚无数据。";
+    FramesLost = "frames_lost": "lines passed unseen: this page was too slow", "行未能显示：页面过慢";
+    FramesRefused = "frames_refused": "Too many watch already, at the machine too. This is tried again.", "查看者过多（包括机器上的命令），正在重试。";
+    DoctorTitle = "doctor_title": "What is wrong", "故障检查";
+    DoctorHint = "doctor_hint": "Has the doctor check this machine. It takes some seconds and disturbs nothing.", "检查本机，需数秒，不影响运行。";
+    DoctorLook = "doctor_look": "Check the machine", "检查本机";
+    DoctorLooking = "doctor_looking": "Checking…", "检查中…";
+    DoctorAt = "doctor_at": "Looked at", "检查时间";
+    DoctorError = "doctor_error": "The doctor could not look:", "无法检查：";
+    DoctorWell = "doctor_well": "Nothing is wrong.", "未发现故障。";
+    DoctorAll = "doctor_all": "All other checks", "其余检查";
+    DoctorOutside = "doctor_outside": "What only root sees (the unit, rights, other programs at the port): sudo vend doctor at the machine.", "仅 root 可见的内容（服务单元、权限、占用串口的程序）：在机器上执行 sudo vend doctor。";
+    StateFailed = "state_failed": "failed", "失败";
+    StateWarning = "state_warning": "warnings", "警告";
+    StateSkipped = "state_skipped": "skipped", "跳过";
+    StateNotApplicable = "state_not_applicable": "n/a", "不适用";
+    StateOk = "state_ok": "ok", "正常";
     EventsTitle = "events_title": "Last events", "最近事件";
-    FindMore = "find_more": "What is wrong and what to do about it: vend doctor at the machine.", "故障原因与处理办法：在机器上运行 vend doctor。";
 
     // Words of the core that the technician's page shows.
     Opening = "opening": "opening", "启动中";
@@ -156,6 +191,7 @@ impl Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::State;
     use std::collections::BTreeSet;
 
     /// What the pages ask for: `t("…")` in scripts, `data-text="…"` in pages.
@@ -165,6 +201,8 @@ mod tests {
             include_str!("assets/screen.js"),
             include_str!("assets/service.html"),
             include_str!("assets/service.js"),
+            include_str!("assets/plots.js"),
+            include_str!("assets/watch.js"),
             include_str!("assets/common.js"),
         ];
         let after = |text: &'static str, mark: &'static str| {
@@ -175,6 +213,9 @@ mod tests {
         // Words of the core are looked up as they come.
         let words = ["opening", "running", "quarantine", "failed", "stopping", "closed", "settling", "idle", "busy"];
         let words = words.into_iter().chain(["held", "well", "jammed", "faulty", "absent"]).map(str::to_owned);
+        let states = State::ALL.into_iter().map(|state| format!("state_{}", state.as_str()));
+        // Of a list of orders that is empty.
+        let words = words.chain(states).chain(["no_orders", "no_settled"].map(str::to_owned));
         let asked = files.into_iter().flat_map(|text| after(text, "t(\"").chain(after(text, "data-text=\"")));
         asked.chain(words).collect()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use vend::config::Config;
 use vend::core::{Counters, LineCounts, LineQuality, Waiting};
-use vend::doctor::seen::{Clock, Daemon, Disk, Fact, Port, Seen, Work};
+use vend::doctor::seen::{Clock, Daemon, Disk, Fact, Port, Seen, Server, Work};
 use vend::doctor::{Check, Finding, State, examine};
 
 const CONFIG: &str = "machine_no = \"16327129\"\n[broker]\nurl = \"mqtts://broker.test\"\n[cloud]\nverify_orders = \"never\"\n\
@@ -208,6 +208,9 @@ fn o5_books_that_do_not_agree_are_told() {
 
 #[test]
 fn o7_goods_of_which_nobody_knows_are_told() {
+    let in_doubt = Work { in_doubt: (1, vec!["80002:1".to_owned()]), ..Work::default() };
+    let told = breaks("O7", State::Warning, "1: 80002:1", |seen| seen.work = Fact::Is(Some(in_doubt)));
+    assert!(told.fix.unwrap().en.contains("vend order resolve ORDER_ID:RECORD_ID --as"));
     let doubtful = Work { slots_doubtful: vec!["1/5 (2)".to_owned()], ..Work::default() };
     breaks("O7", State::Warning, "1: 1/5 (2)", work(doubtful));
 }
@@ -247,4 +250,57 @@ fn the_first_check_in_the_way_is_named_and_not_what_it_hid_in_turn() {
     assert_eq!(of("P6").skipped_because_of.as_deref(), Some("C1"));
     let bad = report.findings.iter().filter(|finding| finding.state == State::Failed).count();
     assert_eq!(bad, 1, "one cause is told once");
+}
+
+#[test]
+fn p4_the_port_of_a_daemon_in_quarantine_is_no_second_fault() {
+    let quarantined = |seen: &mut Seen| {
+        with_daemon(seen, |status| {
+            (status["phase"], status["line"]) = ("quarantine".into(), "closed".into());
+        });
+    };
+    breaks("P4", State::Skipped, "skipped because of S8", quarantined);
+    breaks("P4", State::Failed, "the daemon cannot open it", |seen| {
+        with_daemon(seen, |status| status["line"] = "closed".into());
+    });
+}
+
+#[test]
+fn p5_a_board_that_was_never_heard_is_not_said_to_answer() {
+    let counted = |frames_in: u64, time_outs: u64| {
+        let mut seen = well();
+        with_daemon(&mut seen, |status| {
+            status["line_quality"]["total"]["frames_in"] = frames_in.into();
+            status["line_quality"]["total"]["time_outs"] = time_outs.into();
+        });
+        finding(&seen, "P5")
+    };
+    assert_eq!(counted(1, 3).state, State::Ok);
+    let unasked = counted(0, 0);
+    assert_eq!(unasked.state, State::NotApplicable);
+    assert!(unasked.saw.en.contains("vend slot test SLOT"), "{unasked:?}");
+    let mute = counted(0, 3);
+    assert_eq!(mute.state, State::Failed, "{mute:?}");
+    assert!(mute.saw.en.contains("asked 3 times"), "{mute:?}");
+}
+
+#[test]
+fn n3_a_server_that_is_there_without_a_broker_is_no_firewall() {
+    let server = |why: &str| Server {
+        host: "broker.test".to_owned(),
+        port: 8883,
+        addresses: Ok(vec!["192.0.2.1".to_owned()]),
+        tcp: Some(Err(why.to_owned())),
+        tls: None,
+    };
+    let mut seen = well();
+    for (why, fix) in [
+        ("192.0.2.1: Connection refused (os error 111)", "ask the operator whether the broker runs"),
+        ("192.0.2.1: no answer in time", "a firewall may be between"),
+    ] {
+        seen.broker = Fact::Is(server(why));
+        let told = finding(&seen, "N3");
+        assert_eq!(told.state, State::Failed);
+        assert!(told.fix.unwrap().en.contains(fix), "{why}");
+    }
 }

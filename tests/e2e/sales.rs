@@ -4,6 +4,7 @@ use crate::common::command::put;
 use crate::common::record::wait_until;
 use crate::common::world::World;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 impl World {
     /// A machine that sells slot 5 for 3.05 at the platform.

@@ -13,6 +13,7 @@ mod clouds;
 mod control;
 mod desk;
 mod every;
+mod guide;
 mod journal;
 mod send;
 mod setup;

@@ -17,7 +17,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(30);
 /// 60 s of looks.
 const LOOKS_MAX: u32 = 2_000;
 /// What keeps it from doing anything but what it is told, and lets it run as root and without a screen.
-const FLAGS: [&str; 13] = [
+const FLAGS: [&str; 14] = [
+    // A name of somebody else that leads here, as after DNS rebinding.
+    "--host-resolver-rules=MAP rebound.example 127.0.0.1",
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -175,6 +177,96 @@ impl Browser {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
+    }
+
+    /// Presses a key where the focus is.
+    pub fn press(&mut self, key: &str, code: u32, text: &str) {
+        for kind in ["keyDown", "keyUp"] {
+            let mut pressed = json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code });
+            if !text.is_empty() {
+                pressed["text"] = text.into();
+            }
+            self.call("Input.dispatchKeyEvent", pressed);
+        }
+    }
+
+    /// As on a computer that is set to `light` or `dark`.
+    pub fn prefer(&mut self, scheme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.call("Emulation.setEmulatedMedia", json!({ "features": features }));
+    }
+
+    /// What is written can be told from what it is written on (WCAG 2.1, AA: 4.5 to 1, and 3 to 1 for large texts and
+    /// for the edges of what can be touched).
+    pub fn has_contrast(&mut self) {
+        let faint = self.eval(
+            "(() => {
+              const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+              const light = ([r, g, b]) => {
+                const part = (v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+                return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+              };
+              const behind = (it) => {
+                for (let at = it; at !== null; at = at.parentElement) {
+                  const colour = parse(getComputedStyle(at).backgroundColor);
+                  if (colour.length < 4 || colour[3] > 0) return colour;
+                }
+                return [255, 255, 255];
+              };
+              const ratio = (a, b) => {
+                const [high, low] = [light(a), light(b)].sort((x, y) => y - x);
+                return (high + 0.05) / (low + 0.05);
+              };
+              const faint = [];
+              for (const it of document.querySelectorAll('body *')) {
+                if (!it.checkVisibility()) continue;
+                const style = getComputedStyle(it);
+                const writes = [...it.childNodes].some((child) => child.nodeType === 3 && child.data.trim() !== '');
+                const ink = it.namespaceURI.endsWith('svg') ? style.fill : style.color;
+                if (writes) {
+                  const wanted = parseFloat(style.fontSize) >= 24 ? 3 : 4.5;
+                  const found = ratio(parse(ink), behind(it));
+                  if (found < wanted) faint.push([it.textContent, found]);
+                }
+                if (['BUTTON', 'INPUT'].includes(it.tagName) && parseFloat(style.borderTopWidth) > 0) {
+                  const found = ratio(parse(style.borderTopColor), behind(it.parentElement));
+                  if (found < 3) faint.push(['the edge of ' + it.textContent, found]);
+                }
+              }
+              return faint;
+            })()",
+        );
+        assert_eq!(faint, json!([]), "too faint");
+    }
+
+    /// Whoever hears the page instead of seeing it finds a way through it: a language, one first heading and none left
+    /// out below it, a name for whatever can be touched and for each part, and no two things of one name of their own.
+    pub fn can_be_heard(&mut self) {
+        let wrong = self.eval(
+            "(() => {
+              const wrong = [];
+              const shown = (selector) => [...document.querySelectorAll(selector)].filter((it) => it.checkVisibility());
+              const named = (it) => {
+                const by = it.getAttribute('aria-labelledby');
+                const label = it.id === '' ? null : document.querySelector('label[for=' + it.id + ']');
+                const texts = [it.getAttribute('aria-label'), by && document.getElementById(by)?.textContent, label?.textContent, it.textContent];
+                return texts.some((text) => (text ?? '').trim() !== '');
+              };
+              if (!['en', 'zh-Hans'].includes(document.documentElement.lang)) wrong.push('no language');
+              const levels = shown('h1,h2,h3,h4').map((it) => Number(it.tagName[1]));
+              if (levels.filter((level) => level === 1).length !== 1) wrong.push('first headings: ' + levels);
+              levels.forEach((level, n) => { if (n > 0 && level > levels[n - 1] + 1) wrong.push('a heading left out: ' + levels); });
+              for (const it of shown('button,a,input,select,summary,section,nav,[role=log],[role=img],[tabindex]')) {
+                if (!named(it)) wrong.push('no name: ' + it.outerHTML);
+              }
+              const ids = [...document.querySelectorAll('[id]')].map((it) => it.id);
+              if (new Set(ids).size !== ids.length) wrong.push('ids twice: ' + ids);
+              for (const it of shown('[tabindex]')) if (it.tabIndex > 0) wrong.push('an order of its own: ' + it.outerHTML);
+              for (const it of shown('ul > *, ol > *')) if (it.tagName !== 'LI') wrong.push('in a list: ' + it.outerHTML);
+              return wrong;
+            })()",
+        );
+        assert_eq!(wrong, json!([]));
     }
 
     /// The page fits its width, and whatever can be touched is large enough for a finger.

@@ -5,6 +5,7 @@ use crate::support::{MACHINE_NO, Machine, Process, wait_for};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use vend::doctor::Check;
 
 /// Adds this to the machine's configuration.
 fn with_web(machine: &Machine, section: &str) {
@@ -76,10 +77,55 @@ fn the_core_itself_answers_the_screen_and_refuses_a_sale_where_nothing_is_sold()
     let (code, refused) = post("/api/sale/cancel", "{}");
     assert_eq!((&*code, &refused["text"]), ("409", &"too_late_to_cancel".into()));
     assert_eq!(post("/api/sale", "{\"slot\":\"5\"}").0, "400");
-    for path in ["/api/status", "/api/orders", "/api/slots"] {
-        let (code, told) = document(asked(port, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")));
+    assert_eq!(document(asked(port, &get("/api/order?order_id=80001&record_id=1"))).0, "404");
+    for path in ["/api/status", "/api/orders", "/api/slots", "/api/frames", "/api/doctor"] {
+        let (code, told) = document(asked(port, &get(path)));
         assert_eq!((&*code, &told["schema_version"]), ("200", &1.into()), "{path}");
     }
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
+#[test]
+fn the_page_finds_with_the_doctor_what_the_tool_finds_but_for_what_is_seen_from_beside_only() {
+    let machine = Machine::new();
+    with_web(&machine, "listen = \"127.0.0.1:0\"");
+    let daemon = machine.daemon();
+    let port = port(&daemon);
+    let body = |answer: String| -> serde_json::Value {
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    };
+    let post = "POST /api/doctor HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                Content-Length: 2\r\n\r\n{}";
+    assert_eq!(body(asked(port, post))["looking"], true);
+    // The core goes on meanwhile.
+    assert_eq!(machine.status()["phase"], "running");
+    let found = wait_for("what the doctor found", || {
+        let told = body(asked(port, &get("/api/doctor")));
+        (told["looking"] == false).then_some(told)
+    });
+    assert_eq!(found["error"], serde_json::Value::Null, "{found}");
+    let states = |report: &serde_json::Value| -> Vec<(String, String)> {
+        let word = |it: &serde_json::Value| it.as_str().unwrap().to_owned();
+        report["findings"].as_array().unwrap().iter().map(|it| (word(&it["id"]), word(&it["state"]))).collect()
+    };
+    let mut tool = crate::support::vend(["doctor", "--json"]);
+    tool.args(machine.place());
+    let by_tool = states(&crate::support::run(tool).documents()[0]);
+    let by_page = states(&found["report"]);
+    let outside: Vec<&str> = Check::OUTSIDE_ONLY.iter().map(|check| check.entry().id).collect();
+    assert!(by_page.iter().all(|(id, _)| !outside.contains(&id.as_str())), "{by_page:?}");
+    assert_eq!(by_page.len() + outside.len(), by_tool.len());
+    let state = |id: &str| by_page.iter().find(|(other, _)| other == id).map(|(_, state)| state.as_str());
+    assert_eq!(
+        [state("S7"), state("D6"), state("P1"), state("N3")],
+        [Some("ok"), Some("ok"), Some("failed"), Some("failed")]
+    );
+    assert!(by_tool.contains(&("P1".to_owned(), "failed".to_owned())), "{by_tool:?}");
+    // No secret comes with it.
+    assert!(!found.to_string().contains("kva"), "{found}");
 }
 
 /// How many TCP sockets of this process listen, as the kernel counts them.

@@ -33,7 +33,27 @@ fn status(answer: &str) -> u16 {
     answer.split(' ').nth(1).unwrap_or_else(|| panic!("no status: {answer}")).parse().unwrap()
 }
 
-const FILES: [&str; 7] = ["/", "/screen.css", "/screen.js", "/service", "/service.css", "/service.js", "/common.js"];
+const FILES: [&str; 9] = [
+    "/",
+    "/screen.css",
+    "/screen.js",
+    "/service",
+    "/service.css",
+    "/service.js",
+    "/plots.js",
+    "/watch.js",
+    "/common.js",
+];
+/// What only technicians see.
+const TECHNICIANS: [&str; 7] = [
+    "/api/status",
+    "/api/orders",
+    "/api/slots",
+    "/api/order?order_id=80001&record_id=1",
+    "/api/frames",
+    "/api/doctor",
+    "/metrics",
+];
 
 #[test]
 fn every_answer_forbids_keeping_guessing_and_loading_from_elsewhere() {
@@ -42,11 +62,9 @@ fn every_answer_forbids_keeping_guessing_and_loading_from_elsewhere() {
         ("/api/texts", 200),
         ("/api/screen", 200),
         ("/healthz", 200),
-        ("/api/status", 401),
-        ("/metrics", 401),
         ("/nothing", 404),
     ]);
-    for (path, wanted) in answered {
+    for (path, wanted) in answered.chain(TECHNICIANS.map(|path| (path, 401))) {
         let answer = get(&source, path, "");
         assert_eq!(status(&answer), wanted, "{path}");
         let head = answer.split("\r\n\r\n").next().unwrap().to_lowercase();
@@ -82,10 +100,9 @@ fn a_page_of_another_name_learns_nothing() {
 #[test]
 fn without_the_token_nothing_of_the_machine_is_told() {
     let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
-    let technicians = ["/api/status", "/api/orders", "/api/slots", "/metrics"];
     for (token_for, for_customers) in [(WebTokenFor::Service, 200), (WebTokenFor::Always, 401)] {
         let source = Source::start(token_for);
-        for path in technicians.into_iter().chain(["/api/screen"]) {
+        for path in TECHNICIANS.into_iter().chain(["/api/screen"]) {
             let wanted = if path == "/api/screen" { for_customers } else { 401 };
             for headers in [String::new(), bearer("another-token-of-some"), bearer(""), bearer(&TOKEN[1..])] {
                 let answer = get(&source, path, &headers);
@@ -141,4 +158,116 @@ fn clients_that_hang_give_their_places_back_and_those_beyond_the_places_are_turn
         assert!(stream.read_to_end(&mut rest).is_ok(), "it was never let go of");
     }
     assert_eq!(status(&get(&source, "/healthz", "")), 200, "there is room again");
+}
+
+/// Asks by POST, as our own page does.
+fn post(source: &Source, path: &str, headers: &str) -> String {
+    let host = source.address;
+    http(source, &format!("POST {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Length: 2\r\n\r\n{{}}"))
+}
+
+#[test]
+fn only_our_own_page_has_the_doctor_look_and_only_with_the_token() {
+    let directory = tempfile::tempdir().unwrap();
+    let ran = directory.path().join("ran");
+    let script = format!("echo x >> {}; echo '{{\"findings\":[]}}'", ran.display());
+    let source = Source::with_doctor(WebTokenFor::Service, &script);
+    let (json, token) = ("Content-Type: application/json\r\n", format!("Authorization: Bearer {TOKEN}\r\n"));
+    let foreign = format!("{json}{token}Origin: http://evil.example\r\n");
+    for (headers, wanted) in [
+        (json.to_owned(), 401),
+        (format!("{json}Authorization: Bearer {TOKEN}x\r\n"), 401),
+        (token.clone(), 403),
+        (format!("Content-Type: text/plain\r\n{token}"), 403),
+        (foreign, 403),
+    ] {
+        assert_eq!(status(&post(&source, "/api/doctor", &headers)), wanted, "{headers}");
+    }
+    assert_eq!(status(&get(&source, "/api/doctor", &token)), 200);
+    assert!(!ran.exists(), "who only asks what was found has nobody look");
+    let answer = post(&source, "/api/doctor", &format!("{json}{token}Origin: http://{}\r\n", source.address));
+    assert!(answer.contains("\"looking\":true"), "{answer}");
+    crate::support::wait_for("what it found", || {
+        let answer = get(&source, "/api/doctor", &token);
+        answer.contains("\"report\":{\"findings\":[]}").then_some(())
+    });
+    // Whoever asks a hundred times has it look once.
+    for _ in 0..100 {
+        post(&source, "/api/doctor", &format!("{json}{token}"));
+    }
+    assert_eq!(std::fs::read_to_string(&ran).unwrap(), "x\n");
+}
+
+#[test]
+fn an_order_is_asked_for_by_its_key_and_by_nothing_else() {
+    let source = Source::start(WebTokenFor::Never);
+    let answer = get(&source, "/api/order?order_id=80001&record_id=1", "");
+    assert!(status(&answer) == 200 && answer.contains("put came from the platform"), "{answer}");
+    assert_eq!(status(&get(&source, "/api/order?order_id=90001&record_id=1", "")), 404);
+    for query in ["", "?order_id=1", "?order_id=1&record_id=%00", "?order_id=../../etc&record_id=1", "?x=1"] {
+        assert_eq!(status(&get(&source, &format!("/api/order{query}"), "")), 400, "{query}");
+    }
+    for query in ["?after=", "?after=-1", "?after=x", "?before=1"] {
+        assert_eq!(status(&get(&source, &format!("/api/frames{query}"), "")), 400, "{query}");
+    }
+}
+
+#[test]
+fn the_listener_to_the_frames_leaves_when_no_page_asks_any_more() {
+    let source = Source::start(WebTokenFor::Never);
+    let first = get(&source, "/api/frames", "");
+    assert!(first.contains("\"next\":0,\"lost\":0,\"frames\":[]"), "{first}");
+    source.machine.lock().unwrap().passes("to_board", "0a", "turn");
+    crate::support::wait_for("the frame", || get(&source, "/api/frames?after=0", "").contains("\"0a\"").then_some(()));
+    let has_left = || source.machine.lock().unwrap().listeners[0].is_closed();
+    assert!(!has_left());
+    crate::support::wait_for("the end of listening", || has_left().then_some(()));
+    let again = get(&source, "/api/frames?after=1", "");
+    assert!(again.contains("\"next\":1,\"lost\":0,\"frames\":[]"), "the numbers go on: {again}");
+    assert_eq!(source.machine.lock().unwrap().listeners.len(), 2, "and somebody listens anew");
+}
+
+#[test]
+fn a_flood_of_headers_is_refused_and_a_drip_of_them_ends_with_the_time_of_a_client() {
+    let source = Source::start(WebTokenFor::Never);
+    let many: String = (0..150).map(|n| format!("X-{n}: y\r\n")).collect();
+    assert_eq!(status(&get(&source, "/healthz", &many)), 431, "small ones, but many");
+    let endless = format!("GET /{} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "x".repeat(9_000));
+    assert!(matches!(status(&http(&source, &endless)), 414 | 431), "a path without end");
+    // One header in a while: each keeps the connection alive, and none of them gives it more time.
+    let mut slow = connect(&source);
+    let mut rest = slow.try_clone().unwrap();
+    let reader = std::thread::spawn(move || rest.read_to_end(&mut Vec::new()));
+    slow.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    let mut n = 0_u32;
+    while slow.write_all(format!("X-{n}: y\r\n").as_bytes()).is_ok() {
+        n += 1;
+        assert!(n < 600, "it was never let go of");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let _ = reader.join().unwrap();
+    assert_eq!(status(&get(&source, "/healthz", "")), 200);
+}
+
+#[test]
+fn a_second_request_on_a_connection_is_not_answered() {
+    let source = Source::start(WebTokenFor::Never);
+    let one = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", source.address);
+    let answer = http(&source, &format!("{one}{one}"));
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "whoever holds a place holds it for one answer: {answer}");
+    let smuggled = format!(
+        "POST /api/doctor HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\
+         Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n{one}",
+        source.address
+    );
+    let answer = http(&source, &smuggled);
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+}
+
+#[test]
+fn the_token_is_compared_in_constant_time() {
+    // Time itself cannot be tested without luck; what does the comparing can.
+    let source = include_str!("../../src/web/access.rs").split("#[cfg(test)]").next().unwrap();
+    assert!(source.contains("constant_time::equal(it, token.reveal().as_bytes())"));
+    assert_eq!(source.matches("reveal()").count(), 1, "and nothing else looks at the token");
 }

@@ -13,6 +13,7 @@ mod browser;
 mod daemon;
 mod knocks;
 mod metrics;
+mod rebinding;
 mod screen;
 mod service;
 mod source;

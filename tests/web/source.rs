@@ -1,8 +1,8 @@
 //! The pages' listener with a machine behind it that is in whatever state a test wants.
 
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -12,8 +12,8 @@ use vend::config::credentials::Secret;
 use vend::config::file::WebTokenFor;
 use vend::config::host::Host;
 use vend::control::{Ask, Asked, Place, Refusal, Told};
-use vend::core::SaleRefusal;
-use vend::io::web::accept;
+use vend::core::{DecisionError, SaleRefusal};
+use vend::io::web::{self, Findings, accept};
 use vend::order::sale::{State, Why};
 use vend::web::access::Access;
 
@@ -27,6 +27,10 @@ pub struct Machine {
     pub refusals: Vec<(Place, SaleRefusal)>,
     /// Everything that was asked.
     pub asked: Vec<Ask>,
+    /// Whoever listens to the frames.
+    pub listeners: Vec<mpsc::Sender<Vec<u8>>>,
+    /// Nobody more may listen to them.
+    pub is_crowded: bool,
 }
 
 impl Machine {
@@ -34,13 +38,14 @@ impl Machine {
     pub fn new() -> Machine {
         let documents = vec![
             (Place::Status, status()),
-            (Place::Orders, json!({ "schema_version": 1, "orders": orders() })),
+            (Place::Orders, json!({ "schema_version": 1, "orders": orders(), "settled": settled() })),
+            (Place::Order, story()),
             (Place::Slots, json!({ "schema_version": 1, "slots": slots() })),
             (Place::Sale, json!({ "schema_version": 1, "sale": null })),
             (Place::SaleStart, json!({ "schema_version": 1, "sale": 7 })),
             (Place::SaleCancel, json!({ "schema_version": 1, "sale": 7 })),
         ];
-        Machine { documents, refusals: Vec::new(), asked: Vec::new() }
+        Machine { documents, refusals: Vec::new(), asked: Vec::new(), listeners: Vec::new(), is_crowded: false }
     }
 
     /// What it answers there.
@@ -48,14 +53,40 @@ impl Machine {
         &mut self.documents.iter_mut().find(|(at, _)| *at == place).unwrap().1
     }
 
-    fn answer(&mut self, ask: Ask) -> Result<Vec<u8>, Refusal> {
+    fn answer(&mut self, ask: Ask) -> Result<Told, Refusal> {
+        if ask == Ask::Frames {
+            if self.is_crowded {
+                return Err(Refusal::of("4 listen already; end one of them".to_owned()));
+            }
+            let (listener, lines) = mpsc::channel(16);
+            self.listeners.push(listener);
+            self.asked.push(ask);
+            return Ok(Told::Stream(lines));
+        }
+        if let Ask::Order(key) = &ask
+            && key.order_id.as_str().starts_with('9')
+        {
+            return Err(Refusal::about_order(DecisionError::NoSuchOrder));
+        }
         let place = ask.place();
         self.asked.push(ask);
         if let Some((_, why)) = self.refusals.iter().find(|(at, _)| *at == place) {
             return Err(Refusal::of_sale(*why));
         }
         let (_, document) = self.documents.iter().find(|(at, _)| *at == place).expect("a document of this machine");
-        Ok(serde_json::to_vec(document).unwrap())
+        Ok(Told::Document(serde_json::to_vec(document).unwrap()))
+    }
+
+    /// A frame passes.
+    pub fn passes(&self, way: &str, hex: &str, meaning: &str) {
+        let line = json!({
+            "schema_version": 1, "since_boot_ms": 5, "wall_ms": 1_714_373_690_042_u64, "way": way, "hex": hex,
+            "meaning": meaning
+        });
+        for listener in &self.listeners {
+            // One that left hears nothing.
+            let _ = listener.blocking_send(format!("{line}\n").into_bytes());
+        }
     }
 }
 
@@ -96,6 +127,37 @@ pub fn orders() -> Vec<Value> {
     })]
 }
 
+fn settled() -> Vec<Value> {
+    vec![json!({
+        "order_id": "80000", "record_id": "1", "state": "settled",
+        "units": [{ "unit": 1, "state": "outcome", "outcome": "dispensed" }],
+        "reports": [{ "sequence": 1, "state": "settled", "attempts": 1 }]
+    })]
+}
+
+/// The course of the first order.
+pub fn story() -> Value {
+    let step = |since: u64, trusted: Option<u64>, kind: &str, text: &str, times: u32| {
+        json!({
+            "since_boot_ms": since, "trusted_ms": trusted, "kind": kind, "text": text, "times": times,
+            "last_since_boot_ms": since
+        })
+    };
+    let at = 1_714_373_690_042_u64;
+    let steps = vec![
+        step(61_005, None, "message", "put came from the platform", 1),
+        step(61_006, Some(at), "state", "new: accepted", 1),
+        step(61_040, Some(at + 35), "frame_out", "00 ff 05 fa aa 55", 1),
+        step(61_090, Some(at + 85), "frame_in", "00 5c aa 00", 3),
+        step(63_000, Some(at + 2_000), "state", "unit 1: unknown", 1),
+        step(63_100, Some(at + 2_100), "report", "report 1 over HTTP to shop.example: status 200", 1),
+    ];
+    json!({
+        "schema_version": 1, "order": orders()[0], "issued_at_s": 1_714_373_680, "drive_until_s": 1_714_373_800,
+        "address": 1, "slot": 5, "resolved_by_person": false, "whole": true, "left_out": 0, "steps": steps
+    })
+}
+
 pub fn status() -> Value {
     let counts = |faults: u64, trips: u64| {
         json!({
@@ -115,7 +177,8 @@ pub fn status() -> Value {
             .map(|h| json!({ "hours_ago": h, "counts": { "dispensed": h % 7, "failed": u64::from(h == 6), "unknown": u64::from(h == 3) } }))
             .collect::<Vec<_>>(),
         "oldest_unsent_s": 4_000, "time_trusted": true, "orders_open": 1, "reports_open": 1, "calls_open": 0, "calls_dead": 0,
-        "dead_calls": [], "results_open": 0, "differences": 0, "differing": [], "orders_settled": 12,
+        "dead_calls": [], "results_open": 0, "differences": 0, "differing": [],
+        "orders_in_doubt": 1, "in_doubt": ["80001:1"], "orders_settled": 12,
         "has_space": true, "verifies_orders": true, "certificates": [], "schedule": [], "settings": {},
         "counters": serde_json::to_value(vend::core::Counters { driven: 11, accepted: 12, ..Default::default() }).unwrap(),
         "rejected": [],
@@ -133,6 +196,12 @@ pub struct Source {
 impl Source {
     /// On loopback, on a free port.
     pub fn start(token_for: WebTokenFor) -> Source {
+        Source::with_doctor(token_for, "exit 1")
+    }
+
+    /// The same with a doctor that a shell's script plays.
+    pub fn with_doctor(token_for: WebTokenFor, script: &str) -> Source {
+        let doctor = ["-c", script].map(OsString::from).into();
         let machine = Arc::new(Mutex::new(Machine::new()));
         let access =
             Access { token_for, token: Some(Secret::new(TOKEN)), names: vec![Host::parse("vend.lan").unwrap()] };
@@ -145,14 +214,14 @@ impl Source {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 told.send(listener.local_addr().unwrap()).unwrap();
                 let (asks, mut asked) = mpsc::channel::<Asked>(8);
-                let access = Rc::new(access);
+                let source = web::Source::new(access, asks, Findings::told_by("sh".into(), doctor));
                 let answering = async {
                     while let Some(Asked { ask, answer, .. }) = asked.recv().await {
-                        let _ = answer.send(core.lock().unwrap().answer(ask).map(Told::Document));
+                        let _ = answer.send(core.lock().unwrap().answer(ask));
                     }
                 };
                 tokio::select! {
-                    never = accept(listener, &access, &asks) => match never {},
+                    never = accept(listener, &source) => match never {},
                     () = answering => {}
                     _ = ended => {}
                 }

@@ -4,7 +4,9 @@ use super::world::{DISPENSED, World};
 use crate::board::driver::{Finding, LineState};
 use crate::core::drive::BOARD_WAIT_MS;
 use crate::core::event::{Event, Token};
-use crate::core::{Decision, DecisionError, OrderStory, Reply, TRACE_STEPS_MAX, TRACED_ORDERS_MAX, Verdict};
+use crate::core::{
+    DOUBT_TOLD_FOR_S, Decision, DecisionError, OrderStory, Reply, TRACE_STEPS_MAX, TRACED_ORDERS_MAX, Verdict,
+};
 use crate::order::key::{Id, Key};
 use crate::order::record::Records;
 use serde_json::Value;
@@ -88,6 +90,30 @@ fn rule_60_a_persons_word_ends_the_doubt_with_the_next_report_and_turns_nothing(
         assert_eq!((w.outcome_on_disk("1", "1"), w.driven(), w.requests.len()), (vec![outcome.to_owned()], 1, 0));
         assert!(w.story("1").resolved_by_person);
     }
+}
+
+#[test]
+fn an_order_in_doubt_is_told_until_a_person_resolves_it_or_a_week_is_over() {
+    let told = |w: &World| {
+        let status = w.core.status(w.now);
+        (status.orders_in_doubt, status.in_doubt)
+    };
+    for verdict in [Verdict::Failed, Verdict::Unknown] {
+        let mut w = World::in_doubt(LineState::Idle);
+        assert_eq!(told(&w), (1, vec!["1:1".to_owned()]));
+        let course = w.core.settled_orders();
+        assert_eq!((course.len(), course[0].order_id.as_str()), (1, "1"), "its course can still be seen");
+        w.resolve("1", verdict);
+        assert_eq!(w.decided(), Ok("reported".to_owned()));
+        assert_eq!(told(&w), (0, Vec::new()));
+        assert_eq!(w.core.settled_orders(), [], "it is to be looked after again");
+        w.answer(200, "");
+        w.pass_s(31);
+        assert_eq!(told(&w), (0, Vec::new()));
+    }
+    let mut w = World::in_doubt(LineState::Idle);
+    w.pass_s(DOUBT_TOLD_FOR_S + 1);
+    assert_eq!(told(&w), (0, Vec::new()));
 }
 
 #[test]

@@ -51,7 +51,17 @@ pub(super) fn broker_reached(seen: &Seen) -> Judged {
     Ok(match &server.tcp {
         None => return Err(Verdict::skipped(Check::NamesResolve)),
         Some(Ok(address)) => Verdict::ok(format!("{place} ({address})"), format!("{place}（{address}）")),
-        Some(Err(why)) => Verdict::failed(format!("{place}: {why}"), format!("{place}：{why}")),
+        Some(Err(why)) => {
+            let failed = Verdict::failed(format!("{place}: {why}"), format!("{place}：{why}"));
+            // Somebody answered: no firewall swallowed it, and the cable is good.
+            match why.contains("refused") {
+                true => failed.fix(
+                    "the server is there and has no broker at this port: look at host and port in [broker] url; ask the operator whether the broker runs",
+                    "服务器可达，但该端口没有消息服务器：请检查 [broker] url 的主机与端口，并询问运营方服务是否运行",
+                ),
+                false => failed,
+            }
+        }
     })
 }
 

@@ -80,8 +80,15 @@ pub(super) fn slots_well(seen: &Seen) -> Judged {
 }
 
 pub(super) fn nothing_doubtful(seen: &Seen) -> Judged {
-    let doubtful = &work(seen)?.slots_doubtful;
-    Ok(none_of(&(doubtful.len(), doubtful.clone())))
+    let Work { slots_doubtful, in_doubt, .. } = work(seen)?;
+    if in_doubt.0 > 0 {
+        let orders = none_of(in_doubt);
+        return Ok(orders.fix(
+            "look whether the goods are still there, then: vend order resolve ORDER_ID:RECORD_ID --as dispensed|failed|unknown --reason …",
+            "请查看商品是否仍在，然后执行：vend order resolve ORDER_ID:RECORD_ID --as dispensed|failed|unknown --reason …",
+        ));
+    }
+    Ok(none_of(&(slots_doubtful.len(), slots_doubtful.clone())))
 }
 
 pub(super) fn certificates_in_use(seen: &Seen) -> Judged {

@@ -23,6 +23,11 @@ fn port(seen: &Seen) -> Result<&Port, Verdict> {
     known(seen, &seen.port)
 }
 
+/// A daemon that serves nothing leaves the board alone: its port is no fault of the port.
+fn keeps_the_port_closed(phase: &str) -> bool {
+    matches!(phase, "quarantine" | "failed")
+}
+
 /// The daemon has it open.
 fn is_open(seen: &Seen) -> bool {
     seen.daemon().is_some_and(|daemon| daemon.status.line != LineState::Closed)
@@ -98,7 +103,10 @@ pub(super) fn free(seen: &Seen) -> Judged {
 }
 
 pub(super) fn opens(seen: &Seen) -> Judged {
-    if seen.daemon().is_some() {
+    if let Some(daemon) = seen.daemon() {
+        if keeps_the_port_closed(&daemon.status.phase) {
+            return Err(Verdict::skipped(Check::DaemonServes));
+        }
         return Ok(if is_open(seen) {
             Verdict::ok("the daemon has it open", "守护进程已打开")
         } else {
@@ -122,10 +130,22 @@ pub(super) fn opens(seen: &Seen) -> Judged {
 pub(super) fn board_answers(seen: &Seen) -> Judged {
     let Some(daemon) = seen.daemon() else { return Err(Verdict::skipped(Check::DaemonAnswers)) };
     let status = &daemon.status;
-    if matches!(status.phase.as_str(), "quarantine" | "failed") {
+    let total = &status.line_quality.total;
+    if keeps_the_port_closed(&status.phase) {
         return Err(Verdict::skipped(Check::DaemonServes));
     }
     Ok(match status.line {
+        // A family that asks nothing at rest is ready as soon as its port is open, whatever is on the other end.
+        LineState::Idle | LineState::Busy | LineState::Held if total.frames_in == 0 => match total.time_outs {
+            0 => Verdict::not_applicable(
+                "nothing was asked of it since the daemon began; to see whether it answers: vend slot test SLOT",
+                "守护进程启动后尚未询问过板卡；可用 vend slot test SLOT 查看其是否应答",
+            ),
+            n => Verdict::failed(
+                format!("it was asked {n} times since the daemon began and never answered"),
+                format!("守护进程启动后询问了 {n} 次，从未应答"),
+            ),
+        },
         LineState::Idle | LineState::Busy | LineState::Held => {
             let identity = status.board_identity.clone().unwrap_or_else(|| status.board.clone());
             Verdict::ok(identity.clone(), identity)

@@ -3,7 +3,7 @@
 use super::Root;
 use super::files::rights_of;
 use crate::config::Config;
-use crate::core::Waiting;
+use crate::core::{DOUBT_TOLD_FOR_S, Waiting, is_in_doubt};
 use crate::doctor::seen::{Disk, Fact, Journal, Lock, Work};
 use crate::io::clock::{self, Clock};
 use crate::io::journal::{self, InspectError, OpenError};
@@ -117,8 +117,13 @@ fn work(records: &Records) -> Work {
     let place = |slot: &crate::order::stock::SlotRecord| format!("{}/{}", slot.address.get(), slot.slot.0);
     let out = records.slots.iter().filter(|slot| slot.condition.as_str() != "well");
     let doubtful = records.slots.iter().filter(|slot| slot.doubtful > 0);
+    let now = Clock::new().now();
+    let since_s = now.wall.seconds().saturating_sub(DOUBT_TOLD_FOR_S);
+    let in_doubt = orders().filter(|order| is_in_doubt(order) && order.issued_at_s >= since_s);
+    let in_doubt: Vec<String> = in_doubt.map(|order| order.key.to_string()).collect();
     Work {
-        waiting: Waiting::of(orders(), Clock::new().now(), boot_id),
+        waiting: Waiting::of(orders(), now, boot_id),
+        in_doubt: (in_doubt.len(), in_doubt),
         dead_calls: (dead.len(), dead),
         differences: (differing.len(), differing),
         slots_out: out.map(|slot| format!("{} {}", place(slot), slot.condition.as_str())).collect(),

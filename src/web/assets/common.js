@@ -145,7 +145,10 @@ export function lookNow() {
   wake();
 }
 
-/** Shows the page over and over; `look` asks and shows. It never gives up: a screen has nobody who presses reload. */
+/**
+ * Shows the page over and over, so many ms apart unless `look`, which asks and shows, says another number. It never gives
+ * up: a screen has nobody who presses reload.
+ */
 export async function live(every_ms, look) {
   for (const button of document.querySelectorAll("[data-language]")) {
     button.addEventListener("click", () => {
@@ -156,12 +159,13 @@ export async function live(every_ms, look) {
   }
   const offline = document.getElementById("offline");
   for (;;) {
+    let pause_ms = every_ms;
     try {
       if (texts === null) {
         texts = await ask("/api/texts");
         changed();
       }
-      await look();
+      pause_ms = (await look()) ?? every_ms;
       offline.hidden = true;
     } catch (error) {
       if (error instanceof TokenWanted) {
@@ -172,7 +176,7 @@ export async function live(every_ms, look) {
       offline.hidden = texts === null;
       if (texts !== null) offline.textContent = t("offline");
     }
-    await wait(every_ms);
+    await wait(pause_ms);
   }
 }
 
