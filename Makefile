@@ -191,8 +191,14 @@ test-install: build-needs ## the package in a booted Debian: installed, killed, 
 	mkdir -p build && strip -o build/vend-to-install target/debug/vend
 	scripts/test-install build/vend-to-install
 
+.PHONY: test-vm
+test-vm: build-needs ## the same in a virtual machine, with a USB serial adapter plugged in and out (root; a minute with KVM)
+	$(CARGO) build --bin vend
+	mkdir -p build && strip -o build/vend-to-install target/debug/vend
+	scripts/test-vm build/vend-to-install
+
 .PHONY: reproduce
-reproduce: build-needs ## builds the shipped binary twice, in two folders, and compares (many minutes)
+reproduce: deb-needs build-needs ## binary and package made twice, in two folders, and compared (many minutes)
 	scripts/reproduce
 
 .PHONY: fmt

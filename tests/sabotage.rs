@@ -70,6 +70,10 @@ const TABLE: &[(Clause, By)] = &[
         Clause::R05UnavailableSaid,
         Test("rule_05_in_quarantine_nothing_is_acknowledged_driven_or_released_and_get_says_unavailable"),
     ),
+    (
+        Clause::R05ElsewhereDoubted,
+        Test("rule_05_a_journal_that_lies_elsewhere_is_in_doubt_until_it_is_back_or_a_person_says_otherwise"),
+    ),
     (Clause::R05QuarantineLasts, Test("a_quarantine_ends_when_a_person_says_why_and_not_before")),
     (Clause::R06BirthBarrier, Test("rule_06_a_command_issued_before_the_journals_birth_is_never_driven")),
     (Clause::R06OldSession, Test("rule_06_what_an_old_session_redelivers_to_a_new_journal_is_never_driven")),

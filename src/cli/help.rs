@@ -34,6 +34,7 @@ fn about(path: &str) -> Option<&'static str> {
     Some(match path {
         "vend" => "自动售货机代理程序：每个已付款商品电机至多转动一次，且必有一个最终结果",
         "vend run" => "守护进程：接收订单、驱动板卡、上报结果",
+        "vend clock" => "为守护进程记下内核对时钟的说明（守护进程自身无权询问）；由 vend-clock.service 运行",
         "vend setup" => "把安装好的程序设为一台机器：询问或取自参数，写入配置与密钥",
         "vend config" => "配置：检查，显示生效的值",
         "vend config check" => "检查配置及其引用的所有文件；有误则以 78 退出",
@@ -156,6 +157,8 @@ fn help(id: &str) -> Option<&'static str> {
         "app_id" => "商户的 AppId",
         "port" => "串口；auto 表示唯一插入的适配器",
         "secret_files" => "密钥及其文件（仅一行），如 app_key=FILE；可重复",
+        "no_checks" => "只写入，不检查消息服务器、平台与串口是否可达",
+        "word_file" => "写入说明的文件",
         "no_questions" => "不提问：缺少的值视为错误",
         "effective" => "显示所有有值的键，填入默认值，路径为绝对路径",
         "name" => "内置板卡配置的名称，或文件路径",

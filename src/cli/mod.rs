@@ -5,6 +5,7 @@ mod ask_person;
 pub mod audit;
 pub mod board;
 pub mod books;
+pub mod clock;
 pub mod cloud;
 pub mod completions;
 pub mod config;
@@ -70,6 +71,8 @@ pub struct Cli {
 pub enum Command {
     /// The daemon: takes orders, drives the board, reports results
     Run(ConfigArgs),
+    /// Keeps the kernel's word about the clock for the daemon, which may not ask; vend-clock.service runs it
+    Clock(clock::ClockArgs),
     /// Make a machine of an installation: asks or takes arguments, writes configuration and secrets
     Setup(Box<setup::SetupArgs>),
     /// The configuration: check it, show what is in force
@@ -192,6 +195,7 @@ fn lang_option(arguments: &[OsString]) -> Option<Lang> {
 fn dispatch(command: Command, lang: Lang) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(args) => run::run(&args),
+        Command::Clock(args) => clock::run(&args),
         Command::Setup(args) => with_output(args.output, lang, |out| setup::run(&args, out)),
         Command::Config(command) => with_output(command.output(), lang, |out| config::run(&command, out)),
         Command::Board(command) => with_output(command.output(), lang, |out| board::run(&command, out)),

@@ -1,16 +1,20 @@
-//! `vend setup`: makes a machine of an installation. It writes configuration and secrets, whole or not at all, and the same
-//! once more changes nothing.
+//! `vend setup`: makes a machine of an installation. It writes configuration and secrets, whole or not at all, has doctor
+//! look at what they lead to, and the same once more changes nothing.
 
+use super::ConfigArgs;
 use super::ask_person;
+use super::doctor;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Output, OutputArgs};
 use crate::config::credentials::{Credential, CredentialError, Secret, read_secret};
 use crate::config::{Config, edit};
+use crate::doctor::{Check, Group};
 use clap::Args;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -66,6 +70,9 @@ pub struct SetupArgs {
     /// Ask nothing: what is missing is an error
     #[arg(long)]
     pub no_questions: bool,
+    /// Write, and do not look whether broker, platform and port are there
+    #[arg(long)]
+    pub no_checks: bool,
     /// The form of the result.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -103,6 +110,9 @@ const QUESTIONS: [Question; 6] = [
     Question { section: "board", key: "profile", en: "board (vend board list)", zh: "板卡（vend board list）" },
     Question { section: "board", key: "port", en: "serial port, or auto", zh: "串口，或 auto" },
 ];
+
+/// What doctor looks at in the end: what was set here, and where it leads. The rest is the daemon's, which does not run yet.
+const PROVED: [Group; 3] = [Group::Configuration, Group::Port, Group::Network];
 
 /// Does without the platform.
 const NONE: &str = "none";
@@ -165,7 +175,8 @@ pub fn run(args: &SetupArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
             Err(fault) => return Err(wrong_secret(credential, needed_by, &path, fault)),
         }
     }
-    write(args, &directory, before.as_deref(), &text, &secrets, out)
+    let written = write(args, &directory, before.as_deref(), &text, &secrets)?;
+    prove(args, directory, &written, out)
 }
 
 /// Keys and secrets of a file that is written like a configuration.
@@ -250,48 +261,78 @@ fn only_port(folder: &Path) -> Result<String, Failure> {
     }
 }
 
+/// What [`write`] has changed.
+struct Written {
+    config: bool,
+    secrets: Vec<&'static str>,
+}
+
 fn write(
     args: &SetupArgs,
     directory: &Path,
     before: Option<&str>,
     text: &str,
     secrets: &[(Credential, Secret)],
-    out: &mut Output<'_>,
-) -> Result<Exit, Failure> {
+) -> Result<Written, Failure> {
     if !directory.is_dir() {
         let made = DirBuilder::new().recursive(true).mode(SECRETS_FOLDER_MODE).create(directory);
         made.map_err(|error| cannot("make", directory, &error))?;
     }
-    let mut written: Vec<&str> = Vec::new();
+    let mut written = Written { config: before != Some(text), secrets: Vec::new() };
     // Secrets first: a machine with its number and without its keys would start.
     for (credential, secret) in secrets {
         let path = directory.join(credential.file_name());
         let same = read_secret(&path).is_ok_and(|found| found.secret == *secret && found.exposed_mode.is_none());
         if !same {
             replace(&path, format!("{}\n", secret.reveal()).as_bytes(), SECRET_MODE)?;
-            written.push(credential.file_name());
+            written.secrets.push(credential.file_name());
         }
     }
-    let changed = before != Some(text);
-    if changed {
+    if written.config {
         replace(&args.config, text.as_bytes(), CONFIG_MODE)?;
     }
-    if out.is_json() {
-        out.json(&json!({ "config": args.config, "config_changed": changed, "secrets_written": written }))?;
-        return Ok(Exit::Done);
-    }
+    Ok(written)
+}
+
+/// Tells what was written, and what doctor says of it: its exit is that of setup.
+fn prove(args: &SetupArgs, directory: PathBuf, written: &Written, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let path = args.config.display();
-    if !changed && written.is_empty() {
-        out.good(&out.lang.say(format!("{path}: nothing to change"), format!("{path}：无需更改")))?;
-        return Ok(Exit::Done);
+    if !out.is_json() {
+        if written.config || !written.secrets.is_empty() {
+            out.good(&out.lang.say(format!("{path}: written and valid"), format!("{path}：已写入且有效")))?;
+        } else {
+            out.good(&out.lang.say(format!("{path}: nothing to change"), format!("{path}：无需更改")))?;
+        }
+        if !written.secrets.is_empty() {
+            let names = written.secrets.join(", ");
+            out.line(&out.lang.say(format!("secrets written: {names}"), format!("已写入密钥：{names}")))?;
+        }
     }
-    out.good(&out.lang.say(format!("{path}: written and valid"), format!("{path}：已写入且有效")))?;
-    if !written.is_empty() {
-        let names = written.join(", ");
-        out.line(&out.lang.say(format!("secrets written: {names}"), format!("已写入密钥：{names}")))?;
+    let report = match args.no_checks {
+        true => None,
+        false => {
+            let wanted: BTreeSet<Check> =
+                Check::ALL.into_iter().filter(|check| PROVED.contains(&check.entry().group)).collect();
+            let place = ConfigArgs { config: args.config.clone(), credentials: Some(directory) };
+            let shows = (!out.is_json() && io::stderr().is_terminal()).then_some(out.lang);
+            Some(doctor::report(&place, None, &wanted, &BTreeSet::new(), shows)?)
+        }
+    };
+    let exit = report.as_ref().map_or(Exit::Done, |report| doctor::exit(report, false));
+    if out.is_json() {
+        out.json(&json!({
+            "config": args.config, "config_changed": written.config, "secrets_written": written.secrets,
+            "doctor": report,
+        }))?;
+        return Ok(exit);
     }
-    out.line(out.lang.say("now: systemctl restart vend", "下一步：systemctl restart vend"))?;
-    Ok(Exit::Done)
+    if let Some(report) = &report {
+        doctor::show(report, out)?;
+    }
+    if written.config || !written.secrets.is_empty() {
+        out.line(out.lang.say("now: systemctl restart vend", "下一步：systemctl restart vend"))?;
+    }
+    Ok(exit)
 }
 
 /// Old or new at every moment, never half; durable when it returns.

@@ -3,6 +3,7 @@
 //! Timers run on CLOCK_BOOTTIME (order-life, rule 29): it never jumps, and unlike the CLOCK_MONOTONIC under tokio's
 //! own timers it goes on during suspend, so an order cannot outlive its 20 minutes in a sleeping controller.
 
+use super::clock_word;
 use crate::order::time::{BootId, BootMs, Now, UnixMs};
 use rtime_clock::adjtime::{Timex, adjtimex};
 use rustix::time::{
@@ -11,6 +12,7 @@ use rustix::time::{
 };
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -43,13 +45,27 @@ fn to_ms(time: Timespec) -> u64 {
 /// that is told to leave the hardware clock alone.
 ///
 /// # Errors
-/// When the call is forbidden: `ProtectClock=yes` or a `SystemCallFilter` without `adjtimex clock_adjtime` does that.
+/// When the call is forbidden, as `ProtectClock=yes` of the daemon's unit does.
 pub fn kernel_synchronised() -> io::Result<bool> {
     let mut timex = Timex::new();
     adjtimex(&mut timex)?;
     #[allow(clippy::useless_conversion, reason = "the field has 32 bits on 32-bit ARM controllers")]
     let error_us = i64::from(timex.0.maxerror);
     Ok(error_us < ERROR_OF_UNSYNCHRONISED_US)
+}
+
+/// Whether the wall clock is synchronised: the kernel's word, or where it may not be asked, what `vend-clock.service` wrote
+/// of it ([`clock_word`]).
+///
+/// # Errors
+/// When neither tells.
+pub fn synchronised() -> io::Result<bool> {
+    match kernel_synchronised() {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            clock_word::read(Path::new(clock_word::WORD_FILE), boot_now())
+        }
+        told => told,
+    }
 }
 
 /// The name of this boot: rule 28 compares ages by boot time only within one.
@@ -90,15 +106,15 @@ impl Clock {
         Clock { synchronised: None }
     }
 
-    /// What all clocks say now. Where the kernel refuses to tell, the wall clock counts as not synchronised:
-    /// commands are then held rather than driven on a guess (`doctor` shows [`kernel_synchronised`]'s error).
+    /// What all clocks say now. Where nobody tells, the wall clock counts as not synchronised: commands are then held
+    /// rather than driven on a guess (`doctor` says so).
     pub fn now(&mut self) -> Now {
         let boot = boot_now();
         let wall = UnixMs(to_ms(clock_gettime(ClockId::Realtime)));
         let synchronised = match self.synchronised {
             Some((kept, asked)) if boot.since_ms(asked) < SYNCHRONISED_KEPT_MS => kept,
             _ => {
-                let fresh = kernel_synchronised().unwrap_or(false);
+                let fresh = synchronised().unwrap_or(false);
                 self.synchronised = Some((fresh, boot));
                 fresh
             }
@@ -176,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_flag_is_kept_for_a_second_and_then_asked_again() {
-        let real = kernel_synchronised().unwrap_or(false);
+        let real = synchronised().unwrap_or(false);
         let lie = !real;
         let mut clock = Clock { synchronised: Some((lie, boot_now())) };
         assert_eq!(clock.now().synchronised, lie, "a fresh answer is kept");

@@ -3,6 +3,7 @@
 pub mod broker;
 pub mod clock;
 pub mod console;
+pub mod clock_word;
 pub mod control;
 pub mod control_client;
 pub mod doctor;

@@ -54,6 +54,11 @@ impl Default for Notifier {
     }
 }
 
+/// What `Type=notify` waits for, from a program that has nothing else to tell.
+pub fn tell_ready() {
+    notify(&[NotifyState::Ready]);
+}
+
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "systemd could not be told");

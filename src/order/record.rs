@@ -515,48 +515,9 @@ mod tests {
         assert!(matches!(decode::<u64>(&[&record[..], &[0]].concat()), Err(RecordError::Content(_))));
     }
 
-    /// Records that the program wrote while the format was 1, in hex.
-    const FORMAT_1_ORDERS: [(&[&str], State, Refund); 4] = [
-        (
-            &[
-                "0102363002373803a8fd89c5f231a01f0101010101010101010101010101010101a8fd89c5f231b888bdb106",
-                "e891bdb106011668747470733a2f2f73686f702e6578616d706c652f6e011035313231373633303433383039",
-                "363733000000070707070707070707070707070707070101050000010202000000000000",
-            ],
-            State::Accepted,
-            Refund::No,
-        ),
-        (
-            &[
-                "0102363002373903a8fd89c5f231a01f0101010101010101010101010101010101a8fd89c5f231b888bdb106",
-                "e891bdb106011668747470733a2f2f73686f702e6578616d706c652f6e011035313231373633303433383039",
-                "3637330000000707070707070707070707070707070701010500000102020202010102040b0101c488bdb106",
-                "02020101040b0100010001000000",
-            ],
-            State::Outcome,
-            Refund::Owed,
-        ),
-        (
-            &[
-                "0102363002383003a8fd89c5f231a01f0101010101010101010101010101010101a8fd89c5f231b888bdb106",
-                "e891bdb106011668747470733a2f2f73686f702e6578616d706c652f6e011035313231373633303433383039",
-                "3637330000000707070707070707070707070707070701010500000101010204000101c488bdb10601040001",
-                "010201030101c8010000",
-            ],
-            State::Reported,
-            Refund::Asked,
-        ),
-        (
-            &[
-                "0102363002383103a8fd89c5f231a01f0101010101010101010101010101010101a8fd89c5f231b888bdb106",
-                "e891bdb106000110353132313736333034333830393637330000000707070707070707070707070707070701",
-                "010500000101010200000101c488bdb10601000002010201000001",
-            ],
-            State::Tombstone,
-            Refund::No,
-        ),
-    ];
-    const FORMAT_1_LEDGER: &str = "0108313633323731323901d0ebbcb1060000000009000000";
+    /// Records that the program wrote while the format was 1: an accepted order, one with an outcome, a reported one and a
+    /// tombstone.
+    const FORMAT_1_JOURNAL: &str = include_str!("../../tests/journals/format_1.txt");
 
     fn bytes_of(hex: &str) -> Vec<u8> {
         (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
@@ -564,16 +525,27 @@ mod tests {
 
     #[test]
     fn a_journal_of_format_1_is_read_and_written_anew_in_the_format_of_today() {
-        for (hex, state, refund) in FORMAT_1_ORDERS {
-            let bytes = bytes_of(&hex.concat());
+        let lines = |kind: &'static str| FORMAT_1_JOURNAL.lines().filter_map(move |line| line.strip_prefix(kind));
+        let orders: Vec<(Vec<u8>, Vec<u8>)> = lines("record ")
+            .map(|line| line.split_once(' ').unwrap())
+            .map(|(key, value)| (bytes_of(key), bytes_of(value)))
+            .collect();
+        let expected = [
+            (State::Accepted, Refund::No),
+            (State::Outcome, Refund::Owed),
+            (State::Reported, Refund::Asked),
+            (State::Tombstone, Refund::No),
+        ];
+        assert_eq!(orders.len(), expected.len());
+        for ((key, bytes), (state, refund)) in orders.into_iter().zip(expected) {
             let order = read_order(&bytes).unwrap();
             assert_eq!((order.state(), order.refund, bytes[0]), (state, refund, FORMAT_1));
-            assert_eq!(order.key.order_id.as_str(), "60");
+            assert_eq!(order.key.to_bytes(), key);
             assert_eq!(order.echo.delivery_id.as_deref(), Some("5121763043809673"));
             let anew = encode_order(&order).unwrap();
             assert_eq!((anew[0], read_order(&anew)), (FORMAT, Ok(order)));
         }
-        let ledger = decode_ledger(&bytes_of(FORMAT_1_LEDGER)).unwrap();
+        let ledger = decode_ledger(&bytes_of(lines("ledger ").next().unwrap())).unwrap();
         assert_eq!((ledger.machine_no.to_string().as_str(), ledger.intents), ("16327129", 9));
     }
 

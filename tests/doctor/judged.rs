@@ -142,6 +142,10 @@ fn t1_a_clock_that_nobody_vouches_for_is_told_unless_the_daemon_or_the_operator_
         distrusts(seen);
         seen.clock = clock(Err("EPERM".to_owned()));
     });
+    breaks("T1", State::Failed, "vend-clock", |seen| {
+        distrusts(seen);
+        seen.clock = clock(Ok(true));
+    });
     breaks("T1", State::Ok, "the daemon trusts", |seen| seen.clock = clock(Ok(false)));
     breaks("T1", State::Ok, "this clock is good", |seen| {
         distrusts(seen);

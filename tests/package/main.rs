@@ -191,3 +191,20 @@ fn maintainer_scripts_and_helpers_are_whole_and_know_the_placeholders() {
         }
     }
 }
+
+/// What may not ask the kernel must find the word of what may.
+#[test]
+fn the_clocks_word_is_written_where_the_agent_looks() {
+    let (agent, clock) = (read("systemd/vend.service"), read("systemd/vend-clock.service"));
+    let file = vend::io::clock_word::WORD_FILE;
+    assert_eq!(unit_values(&clock, "ExecStart"), [format!("/usr/bin/vend clock --file {file}")]);
+    let folder = unit_values(&clock, "RuntimeDirectory")[0];
+    assert_eq!(Path::new(file).parent(), Some(Path::new("/run").join(folder).as_path()));
+    assert_eq!(unit_values(&agent, "ProtectClock"), ["yes"]);
+    for key in ["Wants", "After"] {
+        assert!(unit_values(&agent, key).contains(&"vend-clock.service"), "{key}=");
+    }
+    // On 32-bit ARM the C library asks by the third.
+    let calls = unit_values(&clock, "SystemCallFilter");
+    assert!(calls.contains(&"adjtimex clock_adjtime clock_adjtime64"), "{calls:?}");
+}

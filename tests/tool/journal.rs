@@ -247,6 +247,51 @@ fn a_journal_of_a_newer_vend_is_left_as_it_is_and_says_so() {
     assert_eq!(run(vend(["journal", "format"])).out, format!("{FORMAT}\n"));
 }
 
+fn bytes_of(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
+/// Journals as each format's vend wrote them (tests/journals), gone on with by this one. A new format needs its own.
+#[test]
+fn the_daemon_goes_on_with_a_journal_of_every_format_and_writes_it_in_the_format_of_today() {
+    for format in 1..=FORMAT {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/journals/format_{format}.txt"));
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let (mut batch, mut expected) = (Batch::default(), Vec::new());
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            match *line.split(' ').collect::<Vec<_>>() {
+                ["ledger", value] => batch.meta = Some(bytes_of(value)),
+                ["record", key, value] => batch.puts.push((bytes_of(key), bytes_of(value))),
+                ["then", order, outcomes] => expected.push(format!("{order} {outcomes}")),
+                _ => panic!("{}: {line}", path.display()),
+            }
+        }
+        let values = batch.puts.iter().map(|(_, value)| value).chain(&batch.meta);
+        assert!(values.clone().count() > 4 && values.clone().all(|value| value[0] == format));
+        let machine = Machine::new();
+        commit(&machine, batch);
+        let mut daemon = machine.daemon();
+        assert_eq!(machine.status()["phase"], "running");
+        assert_eq!(daemon.terminate(), Some(0));
+        let found: Vec<String> = machine.dump(&["--json"]).documents().iter().map(units_of).collect();
+        assert_eq!(found, expected, "format {format}");
+        let Opened::Sound { records, meta, .. } = Store::open(&machine.path("state")).unwrap() else {
+            panic!("damaged")
+        };
+        let old: Vec<&[u8]> = records.iter().filter(|(_, value)| value[0] != FORMAT).map(|(key, _)| &key[..]).collect();
+        // What is over is only read; all that may still change is written anew at the start.
+        assert!(old.iter().all(|key| *key == b"60\x0081"), "{old:?} are of format {format} still");
+        assert_eq!(meta.unwrap()[0], FORMAT);
+    }
+}
+
+/// `ORDER:RECORD outcome,outcome` of an order that `vend journal dump --json` shows.
+fn units_of(order: &serde_json::Value) -> String {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or("none").to_owned();
+    let outcomes: Vec<String> = order["units"].as_array().unwrap().iter().map(|unit| text(&unit["outcome"])).collect();
+    format!("{}:{} {}", text(&order["order_id"]), text(&order["record_id"]), outcomes.join(","))
+}
+
 /// A backup, or a clone of the card: whole, and nobody knows what was served since.
 #[test]
 fn a_copied_journal_drives_nothing_until_a_person_says_that_it_belongs_here() {

@@ -19,7 +19,12 @@ impl Place {
         self.folder.path().join(name)
     }
 
+    /// Without a look at the broker, which is not there.
     fn setup(&self, arguments: &[&str]) -> Ended {
+        self.proved(&[&["--no-checks"], arguments].concat())
+    }
+
+    fn proved(&self, arguments: &[&str]) -> Ended {
         let config = self.path("vend.toml");
         run(vend(["setup", "--config", config.to_str().unwrap()].iter().chain(arguments)))
     }
@@ -151,4 +156,27 @@ fn a_secret_that_others_could_read_is_written_anew_for_nobody_else() {
     let arguments: Vec<&str> = MACHINE.into_iter().chain(["--secret", &key]).collect();
     assert_eq!(place.setup(&arguments).code, Some(0));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn what_was_set_is_proved_by_doctor_and_stays_when_that_finds_something() {
+    let place = Place::new();
+    let key = secret(&place.path("my.key"));
+    let mut arguments: Vec<&str> = MACHINE.into_iter().chain(["--secret", &key]).collect();
+    // Nobody listens there: the port is below those that are given out.
+    arguments[3] = "mqtt://127.0.0.1:1";
+    let made = place.proved(&arguments);
+    assert_eq!(made.code, Some(1), "{made:?}");
+    assert!(made.out.contains("written and valid") && made.out.contains("systemctl restart vend"), "{made:?}");
+    let state_of = |id: &str| made.out.lines().find(|line| line.contains(id)).map(str::to_owned).unwrap_or_default();
+    assert!(state_of("C1").contains("\tok\t") && state_of("P1").contains("\tfailed\t"), "{made:?}");
+    assert!(!["S1", "D1", "O1"].iter().any(|id| made.out.contains(id)), "the daemon's own is not looked at");
+    assert_eq!(place.checks().code, Some(0), "it is written");
+    let again = place.proved(&["--json", "--no-questions"]);
+    assert_eq!(again.code, Some(1), "{again:?}");
+    let document = &again.documents()[0];
+    assert_eq!(document["config_changed"], false);
+    assert!(document["doctor"]["findings"].as_array().unwrap().iter().any(|f| f["id"] == "N4"), "{document}");
+    let unproved = place.setup(&["--json"]);
+    assert_eq!((unproved.code, unproved.documents()[0]["doctor"].is_null()), (Some(0), true));
 }

@@ -86,7 +86,8 @@ pub fn report(
     Ok(doctor::examine(&seen, wanted, left_out))
 }
 
-fn exit(report: &Report, strict: bool) -> Exit {
+/// How a look ends: [`Exit::Done`] though there are warnings, unless they count.
+pub(super) fn exit(report: &Report, strict: bool) -> Exit {
     if report.configuration_failed() {
         Exit::Configuration
     } else if report.count(State::Failed) > 0 || strict && report.count(State::Warning) > 0 {
@@ -138,7 +139,8 @@ const fn word(state: State, lang: Lang) -> &'static str {
     }
 }
 
-fn show(report: &Report, out: &mut Output<'_>) -> Result<(), Failure> {
+/// The findings and their sum, for people.
+pub(super) fn show(report: &Report, out: &mut Output<'_>) -> Result<(), Failure> {
     let lang = out.lang;
     let fix = |finding: &Finding| finding.fix.clone().map_or_else(String::new, |fix| lang.pick(fix));
     let row = |finding: &Finding| {

@@ -29,6 +29,11 @@ pub(super) fn synchronised(seen: &Seen) -> Judged {
         return Ok(Verdict::ok("the daemon trusts the time", "守护进程认为时间可信"));
     }
     Ok(match &clock(seen)?.synchronised {
+        // It hears the kernel through vend-clock.service.
+        Some(Ok(true)) if seen.daemon().is_some() => Verdict::failed(
+            "the kernel says so, and the daemon has not heard it, so orders are held: systemctl status vend-clock",
+            "内核确认，但守护进程未获知，订单会被暂缓：systemctl status vend-clock",
+        ),
         Some(Ok(true)) => Verdict::ok("the kernel says so", "内核确认"),
         Some(Ok(false)) => {
             Verdict::failed("nobody vouches for the clock, so orders are held", "时钟未经确认，订单会被暂缓")

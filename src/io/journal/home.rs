@@ -10,6 +10,7 @@
 //! not noticed: nothing on it is different.
 
 use super::layout::{self, Layout};
+use crate::sabotage::{self, Clause};
 use hmac::{Hmac, Mac as _};
 use sha1::Sha1;
 use std::collections::BTreeMap;
@@ -140,6 +141,9 @@ impl fmt::Display for Home {
 
 /// Nothing speaks against it, or what does.
 pub(super) fn doubt(layout: &Layout) -> io::Result<Vec<&'static str>> {
+    if sabotage::is_out(Clause::R05ElsewhereDoubted) {
+        return Ok(Vec::new());
+    }
     Ok(Home::read(layout)?.map(|home| home.differences(&Home::here(layout))).unwrap_or_default())
 }
 

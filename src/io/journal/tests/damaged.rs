@@ -326,3 +326,25 @@ fn a_lost_journal_is_set_aside_beside_earlier_ones_and_an_interrupted_end_is_tak
     }
     assert!(sound(dir.path()).3);
 }
+
+#[test]
+fn rule_05_a_journal_that_lies_elsewhere_is_in_doubt_until_it_is_back_or_a_person_says_otherwise() {
+    let (_dir, specimen, records) = specimen();
+    let home = specimen.join("journal.home");
+    let here = fs::read_to_string(&home).unwrap();
+    if here.is_empty() {
+        eprintln!("SKIPPED: nothing names this place, so no other can be told from it");
+        return;
+    }
+    let elsewhere: String = here.lines().map(|line| format!("{line}0\n")).collect();
+    fs::write(&home, &elsewhere).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(damaged(&specimen), Damage::Elsewhere { .. }), "it lasts");
+    }
+    fs::write(&home, &here).unwrap();
+    assert!(sound(&specimen).1 == records, "back in its place it is sound");
+    fs::write(&home, &elsewhere).unwrap();
+    accept_move(&specimen, "the controller was exchanged", crate::order::time::UnixMs::from_seconds(1_700_000_000))
+        .unwrap();
+    assert!(sound(&specimen).1 == records, "nothing is lost");
+}
