@@ -2,8 +2,8 @@
 
 pub mod broker;
 pub mod clock;
-pub mod console;
 pub mod clock_word;
+pub mod console;
 pub mod control;
 pub mod control_client;
 pub mod doctor;
