@@ -3,6 +3,7 @@
 
 pub mod asked;
 pub mod deframer;
+pub mod detect;
 pub mod driver;
 pub mod frame;
 pub mod meaning;

@@ -19,7 +19,7 @@
 //! never waits for rumqttc's request queue.
 
 mod once;
-mod retry;
+pub mod retry;
 mod session;
 mod wire;
 

@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -34,10 +34,11 @@ impl Mosquitto {
     }
 
     /// `config` gets a directory for its files and returns lines that follow those of the listener.
-    pub fn start_with(config: impl FnOnce(&Path) -> String) -> Self {
+    pub fn start_with(config: impl Fn(&Path) -> String) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let more = config(directory.path());
         loop {
+            // Each time: a second listener's port may have been taken as well.
+            let more = config(directory.path());
             let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
             let port = free.local_addr().expect("its number").port();
             drop(free);
@@ -59,7 +60,17 @@ impl Mosquitto {
 
     /// Everything that it logged.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+        fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// Where it logs to.
+    pub fn log_file(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// SIGKILL, in the instant after it has written its store: whatever it acknowledged before is in there.
@@ -111,7 +122,7 @@ impl Drop for Mosquitto {
     }
 }
 
-fn config_file(directory: &Path) -> std::path::PathBuf {
+fn config_file(directory: &Path) -> PathBuf {
     directory.join("mosquitto.conf")
 }
 

@@ -58,13 +58,18 @@ impl<T: Clone + Debug> Record<T> {
 }
 
 /// Looks until there is something, or the deadline has come.
-pub fn wait_until<R>(what: &str, mut look: impl FnMut() -> Option<R>) -> R {
-    let end = Instant::now() + DEADLINE;
+pub fn wait_until<R>(what: &str, look: impl FnMut() -> Option<R>) -> R {
+    wait_within(DEADLINE, what, look)
+}
+
+/// The same with another deadline, for hundreds of processes at once.
+pub fn wait_within<R>(deadline: Duration, what: &str, mut look: impl FnMut() -> Option<R>) -> R {
+    let end = Instant::now() + deadline;
     loop {
         if let Some(result) = look() {
             return result;
         }
-        assert!(Instant::now() < end, "no {what} within {DEADLINE:?}");
+        assert!(Instant::now() < end, "no {what} within {deadline:?}");
         sleep(LOOK_EVERY);
     }
 }

@@ -1,13 +1,14 @@
-//! When to try again, and when losing the connection again and again means a second client with our id. Pure.
+//! When to try again, and when losing the connection again and again means a second client with our id. Pure, and open
+//! to `tests/fleet/million.rs`, which plays a million machines with this very back-off.
 
 use super::{BrokerFault, Trouble};
 use crate::order::backoff::full_jitter;
 use std::time::Duration;
 
 /// The back-off's first range, in ms.
-const BASE_MS: u64 = 1_000;
+pub const BASE_MS: u64 = 1_000;
 /// The back-off's longest range, in ms: an order is good for 20 minutes, so a broker that comes back must find us soon.
-const MAX_MS: u64 = 120_000;
+pub const MAX_MS: u64 = 120_000;
 /// A connection that lived this long was a good one: the back-off starts anew.
 const STABLE: Duration = Duration::from_secs(60);
 /// The same after a take-over. A rival that backs off as we do (at most [`MAX_MS`]) would let a connection live for
@@ -20,16 +21,16 @@ const STABLE_AFTER_TAKE_OVER: Duration = Duration::from_secs(600);
 const SHORT_LIVES_MAX: u32 = 3;
 
 /// What is remembered from one connection to the next.
-#[derive(Default)]
-pub(super) struct Retry {
+#[derive(Debug, Clone, Default)]
+pub struct Retry {
     attempt: u32,
     short_lives: u32,
     taken_over: u32,
 }
 
 impl Retry {
-    /// A connection ended `lived` after CONNACK, or never had one.
-    pub(super) fn lost(&mut self, lived: Option<Duration>, trouble: &Trouble) -> Option<BrokerFault> {
+    /// A connection ended `lived` after CONNACK, or never had one. Says what a person must mend, if that is it.
+    pub fn lost(&mut self, lived: Option<Duration>, trouble: &Trouble) -> Option<BrokerFault> {
         let stable = if self.taken_over > 0 { STABLE_AFTER_TAKE_OVER } else { STABLE };
         if lived.is_some_and(|lived| lived >= stable) {
             *self = Retry::default();
@@ -49,8 +50,8 @@ impl Retry {
         BrokerFault::TakenOver { times: self.taken_over }
     }
 
-    /// How long to wait before the next attempt, in ms.
-    pub(super) fn pause_ms(&mut self, random: u64) -> u64 {
+    /// How long to wait before the next attempt, in ms; `random` is any evenly spread number.
+    pub fn pause_ms(&mut self, random: u64) -> u64 {
         let pause_ms = full_jitter(self.attempt, BASE_MS, MAX_MS, random);
         self.attempt = self.attempt.saturating_add(1);
         pause_ms

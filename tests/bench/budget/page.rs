@@ -1,4 +1,4 @@
-//! `docs/budget.md`: its sections between marks, its tables, its drawings.
+//! Documents that are measured, `docs/budget.md` and others: sections between marks, tables, drawings.
 
 use std::fmt;
 use std::fs;
@@ -9,10 +9,15 @@ fn document(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
 }
 
-/// Puts this text into its section, with what it was measured on.
+/// Puts this text into its section of docs/budget.md, with what it was measured on.
 pub fn write(section: &str, text: &str) {
-    let path = document("budget.md");
-    let whole = fs::read_to_string(&path).expect("docs/budget.md");
+    write_into("budget.md", section, text);
+}
+
+/// The same in another document.
+pub fn write_into(name: &str, section: &str, text: &str) {
+    let path = document(name);
+    let whole = fs::read_to_string(&path).expect("a document");
     let (begin, end) = (format!("<!-- {section}: written by make -->\n"), format!("<!-- end of {section} -->\n"));
     let (before, rest) = whole.split_once(&begin).unwrap_or_else(|| panic!("no mark {begin}"));
     let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("no mark {end}"));
