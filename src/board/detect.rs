@@ -1,7 +1,7 @@
 //! Which board is at the other end of a line that nobody uses: listening first, then questions that can turn nothing.
 //! Pure.
 //!
-//! 1. Boards that speak by themselves (xy-v3, ubox-e7) are known by their polls. Whoever is heard is asked nothing, and
+//! 1. Boards that speak by themselves (xy-v3, ubox-e7) are known by what they say. Whoever is heard is asked nothing, and
 //!    where somebody speaks whom we do not understand, nobody is asked anything.
 //! 2. The other families are asked one question each, of those that only look: never a motor, never a stop, never a
 //!    reset, and never what makes a board forget a result (uling-modbus clears its run state when that is read, so its
@@ -119,20 +119,21 @@ struct Heard {
 }
 
 impl Heard {
-    /// A poll of this family is among these bytes.
-    fn poll(&mut self, family: Family, now: BootMs, bytes: &[u8]) -> bool {
-        fn any<F: Framing + Default>(deframer: &mut Deframer<F>, is_poll: impl Fn(&F::Frame) -> bool) -> bool {
-            std::iter::from_fn(|| deframer.next_frame()).fold(false, |any, frame| any | frame.is_ok_and(|f| is_poll(&f)))
+    /// A frame that only this family's board sends is among these bytes: a poll, or, just after it started, what it
+    /// says again until a host answers.
+    fn board(&mut self, family: Family, now: BootMs, bytes: &[u8]) -> bool {
+        fn any<F: Framing + Default>(deframer: &mut Deframer<F>, is_boards: impl Fn(&F::Frame) -> bool) -> bool {
+            std::iter::from_fn(|| deframer.next_frame()).fold(false, |any, frame| any | frame.is_ok_and(|f| is_boards(&f)))
         }
         self.bytes = self.bytes.saturating_add(bytes.len());
         match family {
             Family::XyV3 => {
                 self.xy.push(now, bytes);
-                any(&mut self.xy, |frame| frame.command == xy_v3::wire::POLL)
+                any(&mut self.xy, |frame| frame.command != xy_v3::wire::ACK)
             }
             _ => {
                 self.ubox.push(now, bytes);
-                any(&mut self.ubox, |frame| frame.kind == ubox_e7::wire::POLL)
+                any(&mut self.ubox, |frame| frame.kind < ubox_e7::wire::ACK)
             }
         }
     }
@@ -228,7 +229,7 @@ impl Detector {
         match self.stage {
             Some(Stage::Hear(n)) => {
                 let Some(hearing) = self.hearings.get(n) else { return };
-                if self.heard.poll(hearing.family, now, bytes) {
+                if self.heard.board(hearing.family, now, bytes) {
                     self.found.profiles.clone_from(&hearing.profiles);
                     (self.found.family, self.found.link) = (Some(hearing.family), Some(hearing.link));
                     // Known: whatever came before was the same board at another speed.
@@ -265,27 +266,25 @@ impl Detector {
 
     /// What follows.
     fn after(&self, stage: Option<Stage>) -> Option<Stage> {
-        let first_probe = match stage {
+        let (next, tries) = match stage {
             None if !self.hearings.is_empty() => return Some(Stage::Hear(0)),
-            None => 0,
+            None => (0, 0),
             Some(Stage::Hear(n)) if n + 1 < self.hearings.len() => return Some(Stage::Hear(n + 1)),
             // Somebody speaks, and we do not know whom we would ask.
             Some(Stage::Hear(_)) if self.heard.bytes > GLITCH_BYTES_MAX => return None,
-            Some(Stage::Hear(_)) => 0,
-            Some(Stage::Ask { probe, tries }) => {
-                let is_answered = self.probes.get(probe).is_some_and(|p| self.found.profiles.contains(&p.profiles[0]));
-                // Who has answered another question is asked no second time what it did not answer.
-                if !is_answered && tries + 1 < TRIES && self.found.profiles.is_empty() {
-                    return Some(Stage::Ask { probe, tries: tries + 1 });
-                }
-                probe + 1
-            }
+            Some(Stage::Hear(_)) => (0, 0),
+            Some(Stage::Ask { probe, tries }) => (probe + 1, tries),
         };
         let may_be = |probe: &Probe| {
             self.found.profiles.is_empty() || (self.found.family, self.found.link) == (Some(probe.family), Some(probe.link))
         };
-        let rest = self.probes.iter().enumerate().skip(first_probe);
-        rest.into_iter().find(|(_, probe)| may_be(probe)).map(|(probe, _)| Stage::Ask { probe, tries: 0 })
+        let of = |from: usize, tries: u8| {
+            let rest = self.probes.iter().enumerate().skip(from);
+            rest.into_iter().find(|(_, probe)| may_be(probe)).map(|(probe, _)| Stage::Ask { probe, tries })
+        };
+        // Everybody once, and again only when nobody was understood.
+        let again = || (self.found.profiles.is_empty() && tries + 1 < TRIES).then(|| of(0, tries + 1)).flatten();
+        of(next, tries).or_else(again)
     }
 }
 

@@ -50,7 +50,8 @@ pub const LIGHT: u8 = 0xDD;
 /// The door: the third byte of the reply is 1 when it is open.
 pub const DOOR: u8 = 0xDF;
 
-const REPLY_BYTES: usize = 5;
+/// A reply has as many.
+pub const REPLY_BYTES: usize = 5;
 /// A reply takes 5 ms on the wire and a USB converter holds bytes back for 16 ms: what is incomplete for longer is
 /// noise.
 const REPLY_MS_MAX: u64 = 100;

@@ -1,5 +1,6 @@
 //! `vend board`: what the board can be asked, the profiles, and an emulated board.
 
+use super::detect::{self, DetectArgs};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::lang::Lang;
@@ -29,6 +30,8 @@ pub enum BoardCommand {
     Hold(HoldArgs),
     /// Reset what can be reset without turning a slot: the lift, the memory of faults; for root and the daemon's user
     Reset(ServiceArgs),
+    /// Which board is on a port that nobody uses: listens, then asks what turns nothing
+    Detect(DetectArgs),
     /// An emulated board on a pty, until SIGINT or SIGTERM; SIGUSR1 takes its power and gives it back
     Simulate(SimulateArgs),
 }
@@ -54,6 +57,7 @@ impl BoardCommand {
             BoardCommand::Switch(args) => args.service.output,
             BoardCommand::Hold(args) => args.service.output,
             BoardCommand::Reset(args) => args.output,
+            BoardCommand::Detect(args) => args.output,
             BoardCommand::Simulate(_) => OutputArgs::default(),
         }
     }
@@ -71,6 +75,7 @@ pub fn run(command: &BoardCommand, out: &mut Output<'_>) -> Result<Exit, Failure
         BoardCommand::Switch(args) => service::switch(args, out),
         BoardCommand::Hold(args) => service::hold(args, out),
         BoardCommand::Reset(args) => service::reset(args, out),
+        BoardCommand::Detect(args) => detect::run(args, out),
         BoardCommand::Simulate(args) => simulate::run(args, out),
     }
 }

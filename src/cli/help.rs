@@ -101,6 +101,7 @@ fn about(path: &str) -> Option<&'static str> {
         "vend board switch" => "打开或关闭板卡上的设备；仅限 root 与守护进程的用户",
         "vend board hold" => "保持温度，或停止控温；仅限 root 与守护进程的用户",
         "vend board reset" => "复位不涉及货道转动的部分：升降机、故障记录；仅限 root 与守护进程的用户",
+        "vend board detect" => "识别无人使用的串口上是何种板卡：先监听，再询问；不会转动电机",
         "vend board list" => "内置的板卡配置",
         "vend board show" => "显示一个板卡配置",
         "vend cloud" => "平台开放接口，使用配置中的凭据",
@@ -197,7 +198,7 @@ fn help(id: &str) -> Option<&'static str> {
         "target_c" => "要保持的温度，摄氏度；off 时不填",
         "quantity" => "件数",
         "notify_url" => "结果 POST 到的地址",
-        "profile" => "内置板卡配置的名称，或文件路径",
+        "profile" => "内置板卡配置的名称，或文件路径；setup 中 detect 表示在串口上识别",
         "link" => "建立指向 pty 的符号链接；代理被强行终止后仍通向板卡",
         "press" => {
             "启动后若干秒在板卡自己的按键上选货，格式 SLOT@S（如 12@5），货道 0 表示取消，可重复；会上报按键的板卡：xy-v3"

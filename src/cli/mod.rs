@@ -10,6 +10,7 @@ pub mod cloud;
 pub mod completions;
 pub mod config;
 pub mod demo;
+pub mod detect;
 pub mod doctor;
 pub mod exit;
 pub mod failure;

@@ -4,10 +4,12 @@
 use super::ConfigArgs;
 use super::ask_person;
 use super::doctor;
+use super::detect;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Output, OutputArgs};
 use crate::config::credentials::{Credential, CredentialError, Secret, read_secret};
+use crate::config::file::STATE_DIRECTORY_DEFAULT;
 use crate::config::{Config, edit};
 use crate::doctor::{Check, Group};
 use clap::Args;
@@ -58,8 +60,8 @@ pub struct SetupArgs {
     /// The merchant's AppId
     #[arg(long, value_name = "ID")]
     pub app_id: Option<String>,
-    /// The board's profile, see vend board list
-    #[arg(long, value_name = "NAME")]
+    /// The board's profile, see vend board list; "detect" looks which board is on the port
+    #[arg(long, visible_alias = "board", value_name = "NAME")]
     pub profile: Option<String>,
     /// The serial port; "auto" takes the only adapter that is plugged in
     #[arg(long, value_name = "PATH")]
@@ -107,7 +109,7 @@ const QUESTIONS: [Question; 6] = [
         section: "cloud", key: "url", en: "platform (https://…, or none)", zh: "平台（https://…，或 none）"
     },
     Question { section: "cloud", key: "app_id", en: "AppId", zh: "AppId" },
-    Question { section: "board", key: "profile", en: "board (vend board list)", zh: "板卡（vend board list）" },
+    Question { section: "board", key: "profile", en: "board (vend board list), or detect", zh: "板卡（vend board list），或 detect" },
     Question { section: "board", key: "port", en: "serial port, or auto", zh: "串口，或 auto" },
 ];
 
@@ -118,6 +120,8 @@ const PROVED: [Group; 3] = [Group::Configuration, Group::Port, Group::Network];
 const NONE: &str = "none";
 /// Takes the only port there is.
 const AUTO: &str = "auto";
+/// Looks which board is on the port.
+const DETECT: &str = "detect";
 
 /// Makes configuration and secrets of arguments, file and answers; checks them; writes what changed.
 ///
@@ -137,6 +141,7 @@ pub fn run(args: &SetupArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
         text = take_file(from, text, &mut secrets)?;
     }
     let given = [&args.machine_no, &args.broker_url, &args.cloud, &args.app_id, &args.profile, &args.port];
+    let mut detects = false;
     for (question, given) in QUESTIONS.iter().zip(given) {
         let answer = match given {
             Some(given) => Some(given.clone()),
@@ -144,11 +149,21 @@ pub fn run(args: &SetupArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
             None => None,
         };
         if let Some(answer) = answer {
+            if (question.section, question.key) == ("board", "profile") {
+                // The port comes after it.
+                detects = answer == DETECT;
+                if detects {
+                    continue;
+                }
+            }
             text = put(question, &answer, &text)?;
         }
     }
     if let Some(username) = &args.broker_username {
         text = edit::set(&text, "broker", "username", &Value::String(username.clone()));
+    }
+    if detects {
+        text = edit::set(&text, "board", "profile", &Value::String(detected(args, &text, asks, out)?));
     }
     let config = Config::parse(&args.config, &text)?.config;
 
@@ -232,9 +247,46 @@ fn put(question: &Question, answer: &str, text: &str) -> Result<String, Failure>
             let text = edit::unset(text, "cloud", "url");
             edit::set(&text, "cloud", "verify_orders", &value("never"))
         }
-        ("board", "port") if answer == AUTO => edit::set(text, "board", "port", &value(&only_port(Path::new(PORTS))?)),
+        ("board", "port") => edit::set(text, "board", "port", &value(&port_named(answer)?)),
         (section, key) => edit::set(text, section, key, &value(answer)),
     })
+}
+
+/// The profile whose board is on the port of this configuration, which may still lack everything else.
+fn detected(args: &SetupArgs, text: &str, asks: bool, out: &Output<'_>) -> Result<String, Failure> {
+    let table: Table = text.parse().unwrap_or_default();
+    let of = |section: &str, key: &str| {
+        let value = table.get(section).and_then(|section| section.get(key)).and_then(Value::as_str);
+        value.filter(|text| !text.is_empty()).map(|path| args.config.with_file_name("").join(path))
+    };
+    let port = of("board", "port").ok_or_else(|| {
+        Failure::told(Exit::Usage, "name the port of the board: --port PATH", "请指定板卡的串口：--port PATH")
+    })?;
+    let state = of("state", "directory").unwrap_or_else(|| PathBuf::from(STATE_DIRECTORY_DEFAULT));
+    let detection = detect::look(&port, &state, out)?;
+    let names = detection.profiles.join(", ");
+    match detection.profiles.as_slice() {
+        [] => return Err(detect::nobody(&port, &detection)),
+        [only] => return Ok(only.clone()),
+        _ if asks => {
+            let which = out.lang.say("these boards speak alike; which is it", "这些板卡的通信相同；是哪一个");
+            let answer = ask_person::ask(&format!("{which} ({names}): "))?;
+            if detection.profiles.contains(&answer) {
+                return Ok(answer);
+            }
+        }
+        _ => {}
+    }
+    Err(Failure::told(
+        Exit::Usage,
+        format!("these boards speak alike; name yours with --profile: {names}"),
+        format!("这些板卡的通信相同；请用 --profile 指定：{names}"),
+    ))
+}
+
+/// What is meant by `--port`.
+pub(super) fn port_named(answer: &str) -> Result<String, Failure> {
+    if answer == AUTO { only_port(Path::new(PORTS)) } else { Ok(answer.to_owned()) }
 }
 
 /// The one port that is there. Which of several it is, is a person's to say: another one may be another dispenser.

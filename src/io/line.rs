@@ -184,16 +184,29 @@ pub fn open(config: &LineConfig) -> Result<SerialStream, LineTrouble> {
         .data_bits(DataBits::Eight)
         .stop_bits(StopBits::One)
         .flow_control(FlowControl::None)
-        .parity(match parity {
-            Parity::None => tokio_serial::Parity::None,
-            Parity::Even => tokio_serial::Parity::Even,
-            Parity::Odd => tokio_serial::Parity::Odd,
-        });
+        .parity(in_serial(*parity));
     let trouble = |error: tokio_serial::Error| trouble_opening(port, &error);
     // An open port is exclusive by default: TIOCEXCL, and a lock that also holds against root.
     let stream = SerialStream::open(&builder).map_err(trouble)?;
     stream.clear(ClearBuffer::Input).map_err(trouble)?;
     Ok(stream)
+}
+
+/// Sets an open port anew, and throws away what was received at the old speed.
+///
+/// # Errors
+/// [`LineTrouble`]: it does not take the settings, or went away.
+pub fn set(stream: &mut SerialStream, port: &Path, baud: u32, parity: Parity) -> Result<(), LineTrouble> {
+    let set = stream.set_baud_rate(baud).and_then(|()| stream.set_parity(in_serial(parity)));
+    set.and_then(|()| stream.clear(ClearBuffer::Input)).map_err(|error| trouble_opening(port, &error))
+}
+
+const fn in_serial(parity: Parity) -> tokio_serial::Parity {
+    match parity {
+        Parity::None => tokio_serial::Parity::None,
+        Parity::Even => tokio_serial::Parity::Even,
+        Parity::Odd => tokio_serial::Parity::Odd,
+    }
 }
 
 fn trouble_opening(port: &Path, error: &tokio_serial::Error) -> LineTrouble {

@@ -6,6 +6,7 @@ pub mod clock_word;
 pub mod console;
 pub mod control;
 pub mod control_client;
+pub mod detect;
 pub mod doctor;
 pub mod host;
 pub mod http;

@@ -14,6 +14,7 @@ mod control;
 mod desk;
 mod every;
 mod guide;
+mod detect;
 mod journal;
 mod send;
 mod setup;

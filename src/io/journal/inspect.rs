@@ -55,6 +55,18 @@ pub enum InspectError {
     Open(#[from] OpenError),
 }
 
+/// No agent begins in this state directory while this is held; nothing where none ever began.
+///
+/// # Errors
+/// [`InspectError::InUse`] while an agent runs there.
+pub fn hold_unused(state_dir: &Path) -> Result<Option<StateLock>, InspectError> {
+    let layout = Layout::of(state_dir);
+    StateLock::shared(&layout.lock).map_err(|e| match e {
+        LockError::Held(holder) => InspectError::InUse { state_dir: state_dir.to_owned(), holder },
+        LockError::Io(e) => OpenError::io("lock", &layout.lock)(e).into(),
+    })
+}
+
 /// Reads a state directory offline. Changes nothing in it.
 ///
 /// # Errors
@@ -64,10 +76,7 @@ pub fn read_copy(state_dir: &Path) -> Result<Inspected, InspectError> {
     let exists = |path: &Path| layout::exists(path).map_err(OpenError::io("look at", path));
     let born = exists(&layout.marker)? || exists(&layout.second)?;
     let copy = {
-        let _lock = StateLock::shared(&layout.lock).map_err(|e| match e {
-            LockError::Held(holder) => InspectError::InUse { state_dir: state_dir.to_owned(), holder },
-            LockError::Io(e) => OpenError::io("lock", &layout.lock)(e).into(),
-        })?;
+        let _lock = hold_unused(state_dir)?;
         if !exists(&layout.journal)? {
             return match (born, exists(&layout.quarantine)?) {
                 (false, false) => Err(InspectError::Absent { state_dir: state_dir.to_owned() }),

@@ -28,7 +28,7 @@ mod tests;
 
 pub use damage::{CommitError, Damage, OpenError};
 pub use digest::Digest;
-pub use inspect::{InspectError, Inspected, read_copy};
+pub use inspect::{InspectError, Inspected, hold_unused, read_copy};
 pub use lock::StateLock;
 pub use loss::{AcceptError, accept_loss, accept_move};
 pub use outside::{Outside, lock_holder};

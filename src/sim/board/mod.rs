@@ -6,6 +6,8 @@ pub mod col_ed;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
+mod detected;
+#[cfg(test)]
 mod duel;
 #[cfg(test)]
 mod every_profile;
