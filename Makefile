@@ -120,7 +120,26 @@ soak: export MINUTES := $(if $(filter file default,$(origin MINUTES)),30,$(MINUT
 .PHONY: budget
 budget: counts growth flash soak ## docs/budget.md anew, all of it
 
+# Each of these writes its section of docs/fleet.md anew. The programs that measure are not optimised, and need not be.
+FLEET = @export PATH="$$PATH:/usr/sbin"; $(CARGO) bench --profile dev --bench fleet --
+N ?= 200
+.PHONY: fleet
+fleet: test-needs build ## N (200) agents of the shipped build at one broker: memory, start, orders, a broker's restart (minutes)
+	$(FLEET) agents
+fleet: export N := $(N)
+fleet: export VEND_BINARY = $(abspath $(BINARY))
+
+.PHONY: fleet-arrivals
+fleet-arrivals: build-needs ## a million machines come back to a broker that was away, in virtual time
+	$(FLEET) arrivals
+
+.PHONY: test-brokers
+test-brokers: test-needs ## the agent against RabbitMQ; loudly SKIPPED where it cannot be installed
+	-@scripts/need rabbitmq-server=rabbitmq-server
+	@export PATH="$$PATH:/usr/sbin"; $(CARGO) test --test fleet rabbit -- --ignored --nocapture
+
 .PHONY: counts-needs
+counts-needs:
 counts-needs:
 	@scripts/need valgrind=valgrind
 
@@ -137,6 +156,8 @@ check: build-needs ## format, lints, documentation, licences and advisories, the
 		else echo "not checked, since shellcheck is missing: the scripts" >&2; fi
 	$(CARGO) build --quiet --bin vend
 	scripts/lint-unit
+	@if command -v promtool >/dev/null; then promtool check rules systemd/examples/prometheus-rules.yml; \
+		else echo "not checked, since promtool is missing (apt-get install prometheus): the alerts" >&2; fi
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 		$(CARGO) deny --all-features check licenses bans sources; \
 		if $(CARGO) deny --all-features fetch db >/dev/null 2>&1; then $(CARGO) deny --all-features check advisories; \

@@ -123,7 +123,8 @@ impl Heard {
     /// says again until a host answers.
     fn board(&mut self, family: Family, now: BootMs, bytes: &[u8]) -> bool {
         fn any<F: Framing + Default>(deframer: &mut Deframer<F>, is_boards: impl Fn(&F::Frame) -> bool) -> bool {
-            std::iter::from_fn(|| deframer.next_frame()).fold(false, |any, frame| any | frame.is_ok_and(|f| is_boards(&f)))
+            std::iter::from_fn(|| deframer.next_frame())
+                .fold(false, |any, frame| any | frame.is_ok_and(|f| is_boards(&f)))
         }
         self.bytes = self.bytes.saturating_add(bytes.len());
         match family {
@@ -276,7 +277,8 @@ impl Detector {
             Some(Stage::Ask { probe, tries }) => (probe + 1, tries),
         };
         let may_be = |probe: &Probe| {
-            self.found.profiles.is_empty() || (self.found.family, self.found.link) == (Some(probe.family), Some(probe.link))
+            self.found.profiles.is_empty()
+                || (self.found.family, self.found.link) == (Some(probe.family), Some(probe.link))
         };
         let of = |from: usize, tries: u8| {
             let rest = self.probes.iter().enumerate().skip(from);
@@ -357,7 +359,7 @@ fn asked<W: Words + Sync + 'static>(profile: &Profile, question: Question) -> (V
 }
 
 /// Every frame that begins anywhere in these bytes.
-fn frames<'a>(bytes: &'a [u8], len: impl Fn(&[u8]) -> Option<usize>) -> impl Iterator<Item = &'a [u8]> {
+fn frames(bytes: &[u8], len: impl Fn(&[u8]) -> Option<usize>) -> impl Iterator<Item = &[u8]> {
     (0..bytes.len()).filter_map(move |at| {
         let rest = bytes.get(at..)?;
         rest.get(..len(rest)?)

@@ -132,7 +132,9 @@ fn cannot(port: &Path, error: &DetectError) -> Failure {
         DetectError::Line(LineTrouble::Busy { .. }) => {
             (Exit::Refused, format!("{shown} 正被其他程序占用；`fuser {shown}` 可查"))
         }
-        DetectError::Line(LineTrouble::NotFound { .. }) => (Exit::NotFound, format!("{shown} 不存在；适配器是否插好？")),
+        DetectError::Line(LineTrouble::NotFound { .. }) => {
+            (Exit::NotFound, format!("{shown} 不存在；适配器是否插好？"))
+        }
         DetectError::Line(LineTrouble::Permission { .. }) => {
             (Exit::NoPermission, format!("无权使用 {shown}；用户须属于其组（dialout）"))
         }

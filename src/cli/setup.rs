@@ -109,7 +109,12 @@ const QUESTIONS: [Question; 6] = [
         section: "cloud", key: "url", en: "platform (https://…, or none)", zh: "平台（https://…，或 none）"
     },
     Question { section: "cloud", key: "app_id", en: "AppId", zh: "AppId" },
-    Question { section: "board", key: "profile", en: "board (vend board list), or detect", zh: "板卡（vend board list），或 detect" },
+    Question {
+        section: "board",
+        key: "profile",
+        en: "board (vend board list), or detect",
+        zh: "板卡（vend board list），或 detect",
+    },
     Question { section: "board", key: "port", en: "serial port, or auto", zh: "串口，或 auto" },
 ];
 

@@ -218,6 +218,13 @@ pub enum Trouble {
     /// The connection was closed without a word.
     #[error("the connection was closed by the other side")]
     ClosedByBroker,
+    /// The connection was closed without a word, and without an answer to CONNECT: what brokers do that do not speak
+    /// MQTT 5 (RabbitMQ 3.10), or that want TLS.
+    #[error(
+        "the broker closed the connection without an answer; check that it speaks this version of MQTT ([broker] \
+         protocol = \"3.1.1\" for RabbitMQ before 3.13), and whether the port wants TLS ([broker] url)"
+    )]
+    ClosedUnanswered,
     /// The link failed otherwise.
     #[error("the link failed: {0}")]
     Link(String),

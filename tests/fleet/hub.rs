@@ -43,8 +43,15 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Connected, and the broker has answered each subscription; or, where it closes the door on one, has been tried.
+    /// Connected, and the broker has answered each subscription.
     pub fn connect(port: u16, login: Login<'_>, topics: &[&str]) -> Hub {
+        let hub = Hub::connect_for(port, login, topics);
+        hub.granted.wait("answer to the subscriptions", |answers| (answers.len() >= topics.len()).then_some(()));
+        hub
+    }
+
+    /// The same, not waited for: some brokers answer what is not allowed by closing the connection, again and again.
+    pub fn connect_for(port: u16, login: Login<'_>, topics: &[&str]) -> Hub {
         let mut options = MqttOptions::new(login.client_id, "127.0.0.1", port);
         options.set_clean_session(false).set_credentials(login.user, login.password);
         let (client, mut events) = AsyncClient::new(options, QUEUE);
@@ -74,14 +81,21 @@ impl Hub {
                 }
             }
         });
-        let hub = Hub { client, heard, granted, taken, sent: AtomicUsize::new(0), task };
-        hub.granted.wait("answer to the subscriptions", |answers| (answers.len() >= topics.len()).then_some(()));
-        hub
+        Hub { client, heard, granted, taken, sent: AtomicUsize::new(0), task }
     }
 
     /// Sends it with QoS 1 as soon as the broker is there.
     pub fn send(&self, topic: &str, payload: Vec<u8>) {
-        self.client.try_publish(topic, QoS::AtLeastOnce, false, payload).expect("room");
+        self.publish(topic, payload, false);
+    }
+
+    /// The same, kept by the broker for everybody who subscribes later.
+    pub fn send_retained(&self, topic: &str, payload: Vec<u8>) {
+        self.publish(topic, payload, true);
+    }
+
+    fn publish(&self, topic: &str, payload: Vec<u8>, retained: bool) {
+        self.client.try_publish(topic, QoS::AtLeastOnce, retained, payload).expect("room");
         self.sent.fetch_add(1, Ordering::SeqCst);
     }
 

@@ -52,7 +52,10 @@ pub struct Door<'a> {
 /// A machine.
 pub struct Machine {
     pub machine_no: String,
+    pub profile: String,
     pub directory: PathBuf,
+    /// For what a machine has below /run: control socket and motor mark.
+    _memory: TempDir,
     pub board: Board,
     agent: Option<Agent>,
     /// Orders that were sent to it.
@@ -65,10 +68,13 @@ impl Machine {
         let directory = place.join(machine_no);
         fs::create_dir_all(directory.join("credentials")).unwrap();
         let Door { broker, protocol } = door;
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+        let socket = memory.path().join("control.sock");
         let config = format!(
             "machine_no = \"{machine_no}\"\n[broker]\n{broker}\nprotocol = \"{protocol}\"\n[cloud]\nverify_orders = \
              \"never\"\n[board]\nprofile = \"{profile}\"\nport = \"port\"\n[report]\nallow_private_targets = true\n\
-             [time]\ntrust = \"system\"\n[state]\ndirectory = \"state\"\n[control]\nsocket = \"control.sock\"\n"
+             [time]\ntrust = \"system\"\n[state]\ndirectory = \"state\"\n[control]\nsocket = \"{}\"\n",
+            socket.display()
         );
         fs::write(directory.join("vend.toml"), config).unwrap();
         for (name, secret) in [("app_key", APP_KEY), ("mqtt_password", &password_of(machine_no))] {
@@ -78,7 +84,8 @@ impl Machine {
         }
         let parsed = Profile::find(profile, Path::new(".")).unwrap();
         let board = Board::new(&parsed, TURN_MS, &[], &directory.join("port"));
-        Machine { machine_no: machine_no.to_owned(), directory, board, agent: None, orders: Vec::new() }
+        let (machine_no, profile) = (machine_no.to_owned(), profile.to_owned());
+        Machine { machine_no, profile, directory, _memory: memory, board, agent: None, orders: Vec::new() }
     }
 
     pub fn start(&mut self) {
@@ -188,9 +195,12 @@ impl Fleet {
         self.platform.wait_until_taken();
     }
 
-    /// Waits until the merchant and the platform were told of every order, and says whether each of them was served
-    /// once: one turn at the board, one truth over HTTP, the same over MQTT.
-    pub fn every_order_is_served_once(&self, deadline: Duration) {
+    /// Waits until the merchant and the platform were told of every order. Each has one result, the same over HTTP and
+    /// MQTT; what was told as dispensed turned once, what was refused did not turn. Gives back profile and outcome of those
+    /// that were not dispensed: on a computer that is too busy for all these boards one may miss a command or be late with
+    /// its answer, and then nobody turns it again.
+    pub fn every_order_ends_once(&self, deadline: Duration) -> Vec<(String, String)> {
+        let mut failed = Vec::new();
         let wanted: usize = self.machines.iter().map(Machine::orders).sum();
         let over_http = wait_within(deadline, "report of every order over HTTP", || {
             let reports = by_order(self.receiver.server.requests().all().iter().map(|r| checked(&r.body)));
@@ -202,17 +212,31 @@ impl Fleet {
             (responses.len() >= wanted).then_some(responses)
         });
         for machine in &self.machines {
-            let slots = machine.board.turned_slots();
-            assert_eq!(slots, vec![5; machine.orders()], "turns of {}:\n{}", machine.machine_no, machine.log());
+            let (mut dispensed, mut unknown) = (0, 0);
             for order_id in &machine.orders {
                 let key = (machine.machine_no.clone(), order_id.clone());
                 let told = &over_http[&key];
                 assert!(told.windows(2).all(|two| two[0] == two[1]), "two truths: {told:?}");
-                assert_eq!((&told[0]["outcome"], &told[0]["sequence"]), (&"dispensed".into(), &1.into()), "{key:?}");
+                assert_eq!(told[0]["sequence"], 1, "{key:?}");
                 assert!(over_mqtt[&key].iter().all(|m| m["event_id"] == told[0]["event_id"]), "{key:?}");
+                match told[0]["outcome"].as_str() {
+                    Some("dispensed") => {
+                        dispensed += 1;
+                        continue;
+                    }
+                    Some("unknown") => unknown += 1,
+                    Some("refused") => {}
+                    other => panic!("{key:?} ended {other:?}:\n{}", machine.log()),
+                }
+                failed.push((machine.profile.clone(), told[0]["outcome"].to_string()));
             }
+            let turned = machine.board.turned_slots();
+            let is_right =
+                turned.iter().all(|slot| *slot == 5) && (dispensed..=dispensed + unknown).contains(&turned.len());
+            assert!(is_right, "{}: {dispensed} dispensed, turned {turned:?}:\n{}", machine.machine_no, machine.log());
         }
         assert_eq!((over_http.len(), over_mqtt.len()), (wanted, wanted), "orders that nobody sent");
+        failed
     }
 }
 

@@ -8,6 +8,9 @@
 mod common;
 mod five;
 mod hub;
+#[allow(dead_code, reason = "the bench asks more of it")]
 mod machines;
+#[allow(dead_code, reason = "the bench asks more of it")]
 mod million;
+mod rabbit;
 mod spread;

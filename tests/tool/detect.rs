@@ -10,8 +10,20 @@ use vend::io::journal::{Opened, Store};
 
 /// One of each family, and two that are told apart only by their frames.
 const BOARDS: [&str; 14] = [
-    "uling-zdm8", "xy-v3", "adh815", "adh814", "tcn-00ff", "m102", "lock-8a", "lock-cu", "lift-c7", "col-ed", "ff0055",
-    "ubox-e7", "vendapin", "vmc96",
+    "uling-zdm8",
+    "xy-v3",
+    "adh815",
+    "adh814",
+    "tcn-00ff",
+    "m102",
+    "lock-8a",
+    "lock-cu",
+    "lift-c7",
+    "col-ed",
+    "ff0055",
+    "ubox-e7",
+    "vendapin",
+    "vmc96",
 ];
 
 /// A board on a pty, and a machine that was not set up yet.

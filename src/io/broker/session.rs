@@ -143,6 +143,10 @@ impl<'a> Session<'a> {
             return Ended::Stopped;
         }
         let lived = self.greeting.map(|(_, since)| now.duration_since(since));
+        let trouble = match trouble {
+            Trouble::ClosedByBroker if lived.is_none() => Trouble::ClosedUnanswered,
+            other => other,
+        };
         Ended::Lost { trouble, lived }
     }
 
