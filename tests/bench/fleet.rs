@@ -143,7 +143,7 @@ fn agents(count: usize) {
     );
     let build = match std::env::var_os(VEND_VARIABLE) {
         Some(path) if path.to_string_lossy().contains("/release/") => "the shipped build",
-        _ => "a debug build, whose program is larger than the shipped one: what no file backs is the same",
+        _ => "a debug build: sled that is not optimised touches 21 MB more than the shipped one (docs/budget.md)",
     };
     let mut table = Table::new(&["figure", "measured"]);
     let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
@@ -171,7 +171,7 @@ fn agents(count: usize) {
         *kinds.entry(kind).or_insert(0) += 1;
     }
     let kinds: Vec<String> = kinds.iter().map(|((board, how), count)| format!("{count} {how} on {board}")).collect();
-    row("of these not dispensed, for all the boards run on this computer too", kinds.join(", ").replace('"', ""));
+    row("of these not dispensed, for all the boards run on this computer too", if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ").replace('"', "") });
     page::write_into(DOCUMENT, "agents", &format!("{table}\n![agents](fleet.svg)\n"));
 }
 
