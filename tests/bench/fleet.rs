@@ -171,7 +171,10 @@ fn agents(count: usize) {
         *kinds.entry(kind).or_insert(0) += 1;
     }
     let kinds: Vec<String> = kinds.iter().map(|((board, how), count)| format!("{count} {how} on {board}")).collect();
-    row("of these not dispensed, for all the boards run on this computer too", if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ").replace('"', "") });
+    row(
+        "of these not dispensed, for all the boards run on this computer too",
+        if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ").replace('"', "") },
+    );
     page::write_into(DOCUMENT, "agents", &format!("{table}\n![agents](fleet.svg)\n"));
 }
 
