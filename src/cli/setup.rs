@@ -3,8 +3,8 @@
 
 use super::ConfigArgs;
 use super::ask_person;
-use super::doctor;
 use super::detect;
+use super::doctor;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Output, OutputArgs};
