@@ -96,10 +96,10 @@ clauses! {
     5 R05LineLeftAlone,
     /// In quarantine a question is answered *unavailable*.
     5 R05UnavailableSaid,
-    /// A quarantine lasts over restarts.
-    5 R05QuarantineLasts,
     /// A journal that lies elsewhere than where it was written is in doubt.
     5 R05ElsewhereDoubted,
+    /// A quarantine lasts over restarts.
+    5 R05QuarantineLasts,
     /// A command issued before the journal's birth is never driven.
     6 R06BirthBarrier,
     /// What an old session redelivers to a new journal is never driven.

@@ -281,6 +281,9 @@ impl Complaint {
                 Both::new(format!("put it in quotes: {key} = \"{value}\""), format!("请加引号：{key} = \"{value}\""))
             }
             Complaint::UnknownKey { nearest, known, .. } | Complaint::UnknownWord { nearest, known, .. } => {
+                // Of a word with two spellings the one like all others.
+                let is_old = |word: &str| word.contains('-') && known.contains(&word.replace('-', "_"));
+                let known: Vec<&str> = known.iter().map(String::as_str).filter(|word| !is_old(word)).collect();
                 let all = known.join(", ");
                 match nearest {
                     Some(near) => Both::new(

@@ -45,7 +45,7 @@ fn the_socket_answers_plain_http_and_refuses_the_rest_in_json() {
     assert_eq!((&status["schema_version"], &status["machine_no"]), (&1.into(), &MACHINE_NO.into()));
     assert_eq!((&status["board"], &status["line"]), (&"tcn-00ff".into(), &"closed".into()));
     let orders = body(&http(&machine, "GET /v1/orders HTTP/1.1\r\nHost: x\r\n\r\n"));
-    assert_eq!(orders, serde_json::json!({ "schema_version": 1, "orders": [] }));
+    assert_eq!(orders, serde_json::json!({ "schema_version": 1, "orders": [], "settled": [] }));
 
     let long = "x".repeat(5_000);
     for (request, wanted) in [
@@ -249,7 +249,7 @@ fn the_status_is_one_screen_in_words_in_both_languages_and_forms() {
     let chinese = machine.tool(&["--lang", "zh", "status", "--plain"]).out;
     assert!(chinese.contains("阶段\t运行中") && chinese.contains("未连接"), "{chinese}");
     let orders = machine.tool(&["order", "list", "--json"]);
-    assert_eq!(orders.documents(), [serde_json::json!({ "schema_version": 1, "orders": [] })]);
+    assert_eq!(orders.documents(), [serde_json::json!({ "schema_version": 1, "orders": [], "settled": [] })]);
     assert_eq!(machine.tool(&["order", "list", "--plain"]).out, "");
 }
 
