@@ -207,7 +207,10 @@ const TABLE: &[(Clause, By)] = &[
     (Clause::R53AmountsAgree, Test("rule_53_an_order_of_another_amount_is_never_shown_and_what_was_paid_goes_back")),
     (Clause::R54LateNotServed, Test("rule_54_a_payment_found_after_a_long_cut_goes_back")),
     (Clause::R54RefundAsked, Test("rule_54_a_refused_refund_stands_for_a_person_until_one_settles_it")),
-    (Clause::R54RefusalAsked, Simulation),
+    (
+        Clause::R54RefusalAsked,
+        Test("rule_54_a_refund_that_was_taken_and_not_written_down_is_found_by_the_orders_status"),
+    ),
     (Clause::R55CloseAsked, Test("rule_55_a_close_is_no_end_until_the_cloud_has_said_since_that_the_order_is_closed")),
     (Clause::R55Watched, Test("rule_55_a_sale_that_was_given_up_is_closed_and_watched_for_two_hours")),
     (Clause::R56UnknownStands, Test("rule_56_an_unknown_end_stands_for_a_person_or_goes_back")),
