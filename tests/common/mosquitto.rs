@@ -44,7 +44,8 @@ impl Mosquitto {
             drop(free);
             fs::write(config_file(directory.path()), base_config(port, directory.path()) + &more).expect("a file");
             let mut child = spawn(directory.path());
-            if listens(&mut child, port) {
+            let log = directory.path().join("log");
+            if listens(&mut child, port, &log) {
                 return Mosquitto { child, port, directory };
             }
             let log = fs::read_to_string(directory.path().join("log")).unwrap_or_default();
@@ -97,7 +98,7 @@ impl Mosquitto {
     pub fn restart(&mut self) {
         for _ in 0..LOOKS_MAX {
             self.child = spawn(self.directory.path());
-            if listens(&mut self.child, self.port) {
+            if listens(&mut self.child, self.port, &self.log_file()) {
                 return;
             }
             // The port may be taken for a moment by some outgoing connection.
@@ -147,12 +148,14 @@ fn spawn(directory: &Path) -> Child {
 }
 
 /// Waits until it accepts a connection. False when it has ended instead.
-fn listens(child: &mut Child, port: u16) -> bool {
+fn listens(child: &mut Child, port: u16, log: &Path) -> bool {
     for _ in 0..LOOKS_MAX {
         if child.try_wait().expect("to look").is_some() {
             return false;
         }
-        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        // A connection to a free port may meet itself, or another test: the broker says when it is there.
+        let is_running = || fs::read_to_string(log).is_ok_and(|log| log.contains(" running"));
+        if is_running() && TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return true;
         }
         sleep(LOOK_EVERY);

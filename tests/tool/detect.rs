@@ -92,7 +92,7 @@ fn a_setup_takes_the_one_board_that_it_finds_and_asks_a_person_about_several() {
                 fs::write(&secret, "kva\n").unwrap();
                 let config = desk.path("made.toml");
                 let mut command = vend(["setup", "--no-questions", "--machine-no", "00012345", "--cloud", "none"]);
-                command.args(["--broker", "mqtts://broker.example", "--board", "detect"]);
+                command.args(["--broker", "mqtts://broker.example", "--board", "detect", "--no-checks"]);
                 command.arg("--port").arg(desk.path("port")).arg("--config").arg(&config);
                 command.arg("--secret").arg(format!("app_key={}", secret.display()));
                 let made = run(command);
