@@ -98,7 +98,8 @@ impl Mosquitto {
     pub fn restart(&mut self) {
         for _ in 0..LOOKS_MAX {
             self.child = spawn(self.directory.path());
-            if listens(&mut self.child, self.port, &self.log_file()) {
+            let log = self.log_file();
+            if listens(&mut self.child, self.port, &log) {
                 return;
             }
             // The port may be taken for a moment by some outgoing connection.
