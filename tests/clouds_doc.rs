@@ -12,14 +12,13 @@ use document::{cells, files_with_test};
 use std::collections::{BTreeMap, BTreeSet};
 use tree::{files, in_backticks, item_exists, read};
 use vend::cloud::api_codes::RetryClass;
-use vend::cloud::orders::course::read_told;
-use vend::cloud::orders::interface::{TABLE, Verb};
-use vend::cloud::orders::mall::read_pay_code;
-use vend::cloud::orders::songshu::read_notified;
-use vend::cloud::orders::{AnswerError, CloudName};
+use vend::cloud::orders::interface::Verb;
+use vend::cloud::orders::row::Cloud;
+use vend::cloud::orders::table::TABLE;
+use vend::cloud::orders::{AnswerError, CloudName, course, mall, songshu};
 
 const DOCUMENT: &str = "docs/clouds.md";
-const CLOUDS: [CloudName; 3] = [CloudName::Songshu, CloudName::Course, CloudName::Mall];
+const CLOUDS: [CloudName; 3] = [songshu::NAME, course::NAME, mall::NAME];
 
 /// The document's sections by title.
 fn sections(text: &str) -> BTreeMap<&str, &str> {
@@ -106,9 +105,10 @@ fn every_member_of_the_documents_examples_has_its_row() {
 fn refused(cloud: CloudName, code: i64) -> AnswerError {
     let body = format!("{{\"errcode\":{code},\"code\":{code},\"status\":{code}}}");
     let answer = match cloud {
-        CloudName::Songshu => read_notified(200, body.as_bytes()),
-        CloudName::Course => read_told(200, body.as_bytes()),
-        CloudName::Mall => read_pay_code(200, body.as_bytes()).map(drop),
+        songshu::NAME => songshu::read_notified(200, body.as_bytes()),
+        course::NAME => course::read_told(200, body.as_bytes()),
+        mall::NAME => mall::read_pay_code(200, body.as_bytes()).map(drop),
+        CloudName(other) => panic!("{other}"),
     };
     answer.expect_err("a code is no success")
 }
@@ -147,8 +147,8 @@ fn the_table_of_clouds_is_that_of_the_interface() {
         sections["One interface"].lines().filter_map(cells).filter(|row| row.len() == 7).collect();
     assert_eq!(rows[0][1..], Verb::ALL.map(|verb| verb.to_string()), "the head");
     let told: Vec<&str> = rows[2..].iter().map(|row| row[0]).collect();
-    assert_eq!(told, TABLE.map(|(name, _)| name));
-    for (row, (name, can)) in rows[2..].iter().zip(TABLE) {
+    assert_eq!(told, TABLE.each_ref().map(|cloud| cloud.name.0));
+    for (row, Cloud { name, can, .. }) in rows[2..].iter().zip(&TABLE) {
         for (verb, cell) in Verb::ALL.iter().zip(&row[1..]) {
             assert_eq!(*cell != "no", can.contains(verb), "{name}: {verb}");
         }

@@ -3,10 +3,9 @@
 use super::StartError;
 use crate::cloud::orders::Session;
 use crate::cloud::orders::batch::Pace;
-use crate::cloud::orders::session::{LogIn, LogInAt};
+use crate::cloud::orders::session::LogIn;
 use crate::cloud::orders::songshu::{Account, NoticeSecret, StatusForm};
 use crate::config::credentials::{Credentials, Secret};
-use crate::config::file::SellingCloud;
 use crate::config::{Config, NotifyPace};
 use crate::core::{NotifySettings, PaymentSettings};
 use crate::order::civil::Zone;
@@ -42,25 +41,21 @@ pub(super) fn notify(config: &Config, credentials: &Credentials) -> Result<Optio
 /// When the session is none.
 pub(super) fn payments(config: &Config, credentials: &Credentials) -> Result<Option<PaymentSettings>, StartError> {
     let Some(sale) = &config.sale else { return Ok(None) };
-    let at = match sale.cloud {
-        SellingCloud::Platform => return Ok(None),
-        SellingCloud::Course => LogInAt::Course,
-        SellingCloud::Mall => LogInAt::Mall,
-    };
+    let Some((way, hears)) = sale.cloud.log_in() else { return Ok(None) };
     let session = credentials.sale_session.as_ref().map(Secret::reveal).map(Session::new).transpose();
     let password = credentials.sale_password.as_ref().map(Secret::reveal).unwrap_or_default();
     let log_in = sale.log_in.as_ref().map(|log_in| {
         let [name, secret] = log_in.fields.clone();
         LogIn {
             path: log_in.path.clone(),
-            at,
+            way,
             name: (name, log_in.name.clone()),
             password: (secret, password.to_owned()),
         }
     });
     Ok(Some(PaymentSettings {
         url: sale.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
-        hears_of_payments: at == LogInAt::Course,
+        hears,
         session: session.map_err(|error| StartError::configuration(format!("sale_session: {error}")))?,
         log_in,
     }))

@@ -2,11 +2,10 @@
 
 use super::{StartError, app_key_of};
 use crate::cloud::open_platform::{Account, AppSecret};
-use crate::cloud::orders::platform::Platform;
+use crate::cloud::orders::row::Merchant;
 use crate::cloud::orders::seller::Seller;
-use crate::cloud::orders::{course, mall};
 use crate::config::credentials::Credentials;
-use crate::config::file::{SellingCloud, WhenUnknown};
+use crate::config::file::WhenUnknown;
 use crate::config::{self, Config};
 use crate::core::{Goods, SaleSettings};
 
@@ -22,18 +21,16 @@ pub(super) fn sale(
             Goods { number: goods.number, name: goods.name.clone(), price: goods.price, label: goods.label.clone() };
         ((goods.address, goods.slot), known)
     };
+    let merchant = account(config, credentials)?.map(|account| Merchant {
+        account,
+        machine_no: config.machine_no.clone(),
+        notify_url: sale.notify_url.clone().unwrap_or_default(),
+    });
+    // Who is logged in is the core's to know: sessions come and go.
+    let cloud = Seller::new(sale.cloud, merchant.as_ref())
+        .ok_or_else(|| StartError::configuration("[sale] cloud = \"platform\" needs [cloud]"))?;
     Ok(SaleSettings {
-        cloud: match sale.cloud {
-            SellingCloud::Platform => Seller::Platform(Platform {
-                account: account(config, credentials)?
-                    .ok_or_else(|| StartError::configuration("[sale] cloud = \"platform\" needs [cloud]"))?,
-                machine_no: config.machine_no.clone(),
-                notify_url: sale.notify_url.clone().unwrap_or_default(),
-            }),
-            // Who is logged in is the core's to know: sessions come and go.
-            SellingCloud::Course => Seller::Course(course::Account { session: None }),
-            SellingCloud::Mall => Seller::Mall(mall::Account { session: None }),
-        },
+        cloud,
         url: url.map(ToString::to_string).unwrap_or_default(),
         pay_url: sale.pay_url.clone(),
         notify_url: sale.notify_url.clone(),

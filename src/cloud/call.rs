@@ -3,8 +3,9 @@
 
 use super::envelope::{self, Value};
 use super::open_platform::{self, Account, ApiRequest, NewStatus};
-use super::orders::interface::Failure;
-use super::orders::{course, songshu};
+use super::orders::interface::{Failure, Unfit, Verb};
+use super::orders::row::Hears;
+use super::orders::songshu;
 use super::sign::{self, SIGN_FIELD, SigningKey};
 use super::up::common;
 use crate::order::call::Operation;
@@ -17,15 +18,18 @@ pub fn refund(account: &Account, machine_no: &MachineNo, order_id: &Id, timestam
     account.update_order(machine_no, order_id, NewStatus::Refund, timestamp_s)
 }
 
-/// Reads the answer to an operation.
+/// Reads the answer to an operation; `hears` is of the cloud that was told, if it was told of a payment.
 ///
 /// # Errors
 /// [`Failure`], with what to do next in its [`class`](Failure::class).
-pub fn read(operation: &Operation, status: u16, body: &[u8]) -> Result<(), Failure> {
+pub fn read(operation: &Operation, hears: Option<Hears>, status: u16, body: &[u8]) -> Result<(), Failure> {
     match operation {
         Operation::Refund { .. } => Ok(open_platform::read_update(status, body)?),
         Operation::Notify(_) => Ok(songshu::read_notified(status, body)?),
-        Operation::TellPaid(_) => Ok(course::read_told(status, body)?),
+        Operation::TellPaid(_) => {
+            let hears = hears.ok_or(Unfit::Cannot(Verb::Notify))?;
+            Ok((hears.read)(status, body)?)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! together is checked in `resolve`.
 
 use super::problem::{Complaint, ConfigError, Problem};
+use crate::cloud::orders::table::SellingCloud;
 use crate::excerpt::Source;
 use crate::order::instruction::Permission;
 use serde::{Deserialize, Serialize};
@@ -108,10 +109,7 @@ pub const fn cloud_asked_by(verify_orders: VerifyOrders, refund_failed: bool) ->
 /// The setting by which a sale calls the open API, if it does.
 #[must_use]
 pub const fn sold_by(cloud: SellingCloud) -> Option<&'static str> {
-    match cloud {
-        SellingCloud::Platform => Some("sale.cloud = \"platform\""),
-        SellingCloud::Course | SellingCloud::Mall => None,
-    }
+    if cloud.is_platform() { Some("sale.cloud = \"platform\"") } else { None }
 }
 
 /// Which of the merchant's credentials signs messages over MQTT; the vendor's page and examples disagree.
@@ -123,18 +121,6 @@ pub enum MqttKey {
     AppKey,
     /// As on the page.
     AppId,
-}
-
-/// The cloud at which orders of sales at the machine are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SellingCloud {
-    /// The platform of `[cloud]`.
-    Platform,
-    /// See [`crate::cloud::orders::course`].
-    Course,
-    /// See [`crate::cloud::orders::mall`].
-    Mall,
 }
 
 /// What is done for a buyer of whose goods nobody knows whether they came out.
@@ -338,7 +324,7 @@ pub struct ReportSection {
 pub struct SaleSection {
     /// Who makes the orders; without it nothing is sold at the machine.
     pub cloud: Option<Spanned<SellingCloud>>,
-    /// Base of course or mall.
+    /// Base of a cloud of its own.
     pub url: Option<Spanned<String>>,
     /// Plain http:// to another host than loopback is meant.
     pub allow_plaintext: bool,

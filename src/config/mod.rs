@@ -16,6 +16,7 @@ mod sale;
 mod web;
 
 use crate::board::profile::Profile;
+use crate::cloud::orders::table::SellingCloud;
 use crate::excerpt::Source;
 use crate::order::instruction::Permission;
 use crate::order::key::{Id, MachineNo};
@@ -24,7 +25,7 @@ use crate::order::motor::{Address, Slot};
 use crate::order::payment::OpenId;
 use crate::order::stock::Fen;
 use endpoint::Endpoint;
-use file::{File, Protocol, SellingCloud, Sync, TimeTrust, VerifyOrders, WebTokenFor, WhenUnknown};
+use file::{File, Protocol, Sync, TimeTrust, VerifyOrders, WebTokenFor, WhenUnknown};
 use host::{Host, HostPattern};
 use problem::ConfigError;
 use std::collections::BTreeSet;
@@ -207,7 +208,7 @@ pub struct Report {
 pub struct Sale {
     /// Who makes the orders.
     pub cloud: SellingCloud,
-    /// The base of course or mall; the platform's is [`Cloud::endpoint`].
+    /// The base of a cloud of its own; the platform's is [`Cloud::endpoint`].
     pub endpoint: Option<Endpoint>,
     /// Certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,

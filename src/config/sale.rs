@@ -1,10 +1,12 @@
-//! `[sale]`: what belongs together, and what one cloud needs and another has no use for.
+//! `[sale]`: what belongs together, and what one cloud needs and another has no use for, as its row says.
 
 use super::endpoint;
-use super::file::{self, File, SaleSection, SellingCloud};
+use super::file::{self, File, SaleSection};
 use super::problem::{Both, Complaint};
 use super::resolve::Check;
 use super::{Board, Goods, LogIn, Sale};
+use crate::cloud::orders::interface::Verb;
+use crate::cloud::orders::table::SellingCloud;
 use crate::order::command::NOTIFY_URL_BYTES_MAX;
 use crate::order::label::{LABEL_CHARS_MAX, Label};
 use crate::order::motor::{Address, Slot};
@@ -26,7 +28,7 @@ impl Check<'_> {
             }
             return None;
         };
-        let is_platform = cloud == SellingCloud::Platform;
+        let is_platform = cloud.is_platform();
         let endpoint = match (&section.url, is_platform) {
             (Some(url), true) => {
                 let message = Both::new(
@@ -82,17 +84,20 @@ impl Check<'_> {
         })
     }
 
-    /// Only mall gives a pay code; for the others somebody takes the money at a page of their own.
+    /// Where the cloud gives no pay code, somebody takes the money at a page of their own.
     fn pay_url(&mut self, section: &SaleSection, cloud: SellingCloud) -> Option<String> {
         let Some(written) = &section.pay_url else {
-            if cloud != SellingCloud::Mall {
+            if !cloud.can(Verb::Pay) {
                 self.missing("sale", "pay_url = \"https://host/pay?order={order}\"", Some("sale.cloud"));
             }
             return None;
         };
-        if cloud == SellingCloud::Mall {
-            let message =
-                Both::new("sale.pay_url beside sale.cloud = \"mall\"", "sale.cloud = \"mall\" 时不应有 sale.pay_url");
+        if cloud.can(Verb::Pay) {
+            let name = cloud.name();
+            let message = Both::new(
+                format!("sale.pay_url beside sale.cloud = \"{name}\""),
+                format!("sale.cloud = \"{name}\" 时不应有 sale.pay_url"),
+            );
             let hint =
                 Both::new("delete the line: the shop gives the pay code itself", "请删除此行：商城自己给出支付码");
             self.complain(written.span(), Complaint::Unfit { message, hint });
@@ -117,7 +122,7 @@ impl Check<'_> {
         None
     }
 
-    /// course and mall want somebody to be logged in; the documents do not say how that is done.
+    /// Where one must be logged in, the clouds' documents do not say how that is done.
     fn log_in(&mut self, section: &SaleSection, is_platform: bool) -> Option<LogIn> {
         let written = section.log_in_path.as_ref()?;
         let path = written.as_ref();

@@ -271,7 +271,8 @@ impl Core {
             Way::Tell { .. } => return Answer::of_status(answer.status, answer.retry_after_s),
             Way::Publish { .. } => return later,
         };
-        let Err(error) = call::read(operation, answer.status, &answer.body) else { return Answer::Taken };
+        let hears = self.settings.payments.as_ref().and_then(|payments| payments.hears);
+        let Err(error) = call::read(operation, hears, answer.status, &answer.body) else { return Answer::Taken };
         let text = format!("{record}: {error}");
         let reason = DeadReason::Status(answer.status);
         let is_refund = matches!(operation, Operation::Refund { .. });

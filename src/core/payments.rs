@@ -7,8 +7,9 @@ use super::event::{Audience, Effect, HttpAnswer, HttpFailure, Level, Request, To
 use super::own::Reply;
 use super::sale::SaleRefusal;
 use crate::cloud::open_platform::ApiRequest;
+use crate::cloud::orders::row::Hears;
 use crate::cloud::orders::session::LogIn;
-use crate::cloud::orders::{AnswerError, Refusal, Session, course, fault_log};
+use crate::cloud::orders::{AnswerError, Refusal, Session, fault_log};
 use crate::order::call::{Call, Operation, Subject, Way};
 use crate::order::civil::Zone;
 use crate::order::fault::Fault;
@@ -24,8 +25,8 @@ use serde::{Deserialize, Serialize};
 pub struct PaymentSettings {
     /// Base of its paths.
     pub url: String,
-    /// It wants to be told of payments: course.
-    pub hears_of_payments: bool,
+    /// How it is told of payments, if it wants to be.
+    pub hears: Option<Hears>,
     /// The operator's log-in, if it was given.
     pub session: Option<Session>,
     /// How one logs in, if the machine may do it itself.
@@ -203,7 +204,7 @@ impl Core {
     /// is told, durably, with the batch of this step, in the order of what was learned of it. What goes wrong with that
     /// stands in the log. False where no such cloud is configured, or nothing more can be kept for it.
     pub(super) fn tell_paid(&mut self, now: Now, paid: Paid) -> bool {
-        if !self.settings.payments.as_ref().is_some_and(|payments| payments.hears_of_payments) {
+        if !self.settings.payments.as_ref().is_some_and(|payments| payments.hears.is_some()) {
             return false;
         }
         let subject = Subject::new("payment", &paid.trade_no.0);
@@ -212,8 +213,7 @@ impl Core {
 
     pub(super) fn request_of_payment(&self, paid: &Paid) -> Option<Request> {
         let settings = self.settings.payments.as_ref()?;
-        let account = course::Account { session: self.sessions.current().cloned() };
-        Some(to_seller(&settings.url, account.tell_paid(paid)))
+        Some(to_seller(&settings.url, (settings.hears?.tell)(self.sessions.current(), paid)))
     }
 
     /// How the machine logs in, and where.

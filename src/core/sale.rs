@@ -336,7 +336,7 @@ impl Core {
         if let Some(goods) = settings.goods.get(&at) {
             return Some(goods.clone());
         }
-        let product = self.slots.get(at)?.product.as_ref().filter(|_| matches!(settings.cloud, Seller::Platform(_)))?;
+        let product = self.slots.get(at)?.product.as_ref().filter(|_| settings.cloud.is_platform())?;
         Some(Goods { number: product.id.0, name: product.name.clone(), price: product.price?, label: None })
     }
 

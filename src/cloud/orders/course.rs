@@ -7,11 +7,14 @@ use super::answer::{AnswerError, CloudName, Dialect, Refusal};
 use super::interface::{Ask, Failure, OrderCloud, PayState, Said, Seen, Unfit, Verb};
 use super::json::{Object, Stamp};
 use super::request::{Session, parameters, request};
+use super::row::{Cloud, Door, Hears, Sells};
+use super::session::LogInWay;
 use super::walk::Page;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::key::Id;
 pub use crate::order::payment::{Paid, PaidWith, PaymentResult, TradeNo};
 use crate::order::time::UnixMs;
+use std::sync::Arc;
 
 /// Orders of one page that are asked for.
 pub const PAGE_SIZE: u32 = 50;
@@ -104,7 +107,10 @@ fn meaning(code: i64) -> (Refusal, &'static str) {
     }
 }
 
-const DIALECT: Dialect = Dialect { cloud: CloudName::Course, code: "code", text: "err_desc", comments: false, meaning };
+/// Its name.
+pub const NAME: CloudName = CloudName("course");
+
+const DIALECT: Dialect = Dialect { cloud: NAME, code: "code", text: "err_desc", comments: false, meaning };
 
 /// Whether a new order must be paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -302,7 +308,7 @@ pub fn read_order(status: u16, body: &[u8], asked: &Which) -> Result<Order, Answ
             return Ok(order);
         }
         let (asked, answered) = (asked.to_owned(), answered.to_owned());
-        Err(AnswerError::OtherOrder { cloud: CloudName::Course, asked, answered })
+        Err(AnswerError::OtherOrder { cloud: NAME, asked, answered })
     })
 }
 
@@ -317,8 +323,26 @@ pub fn read_page(status: u16, body: &[u8]) -> Result<Page<Order>, AnswerError> {
     })
 }
 
-/// What course can do.
-pub(super) const CAN: &[Verb] = &[Verb::Create, Verb::Query, Verb::List, Verb::Notify];
+/// How one logs in: with a form, like its other calls.
+pub const LOG_IN: LogInWay = LogInWay {
+    write: |fields| ("application/x-www-form-urlencoded", parameters(fields).into_bytes()),
+    read: read_told,
+};
+
+/// How it is told of a payment.
+pub const HEARS: Hears =
+    Hears { tell: |session, paid| Account { session: session.cloned() }.tell_paid(paid), read: read_told };
+
+/// Its row.
+pub(super) const CLOUD: Cloud = Cloud {
+    name: NAME,
+    can: &[Verb::Create, Verb::Query, Verb::List, Verb::Notify],
+    sells: Some(Sells {
+        door: Door::Session { account: |session| Arc::new(Account { session }), log_in: LOG_IN, hears: Some(HEARS) },
+        makes_once: false,
+        refunds: false,
+    }),
+};
 
 fn which(order: Option<&Id>, trade_no: Option<&Id>) -> Result<Which, Unfit> {
     let which = Which::of(order.cloned().map(OrderId), trade_no.cloned().map(TradeNo));

@@ -1,17 +1,14 @@
 //! One small interface over all clouds that orders come from: what a sale asks, and what it hears.
 //!
-//! A cloud is one file with an [`OrderCloud`] for its account, and one row of [`TABLE`]. Nothing above this file knows
-//! which one it is.
+//! The words stand below the clouds: each is one file with an [`OrderCloud`] for its account and one line of the
+//! [`table`](super::table), and speaks them. Nobody who asks knows which one it is.
 
 use super::answer::AnswerError;
-use super::course::{self, PaidWith};
-use super::mall;
-use super::platform;
-use super::songshu::{self, OpenId};
 use super::walk::Page;
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::open_platform::{ApiError, ApiRequest, Fen};
 use crate::order::key::Id;
+use crate::order::payment::{OpenId, PaidWith};
 use crate::order::time::UnixMs;
 use std::fmt;
 
@@ -49,11 +46,6 @@ impl fmt::Display for Verb {
         })
     }
 }
-
-/// The clouds by the names that a configuration uses, and what each can do. The order within a row is that of
-/// [`Verb::ALL`].
-pub const TABLE: [(&str, &[Verb]); 4] =
-    [("platform", platform::CAN), ("songshu", songshu::CAN), ("course", course::CAN), ("mall", mall::CAN)];
 
 /// How an order was paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,8 +219,8 @@ impl Failure {
     }
 }
 
-/// A cloud that orders come from.
-pub trait OrderCloud {
+/// An account at a cloud that orders come from.
+pub trait OrderCloud: fmt::Debug + Send + Sync {
     /// The request for a question.
     ///
     /// # Errors

@@ -8,13 +8,17 @@ use super::answer::{AnswerError, CloudName, Dialect, Refusal};
 use super::interface::{Ask, Failure, OrderCloud, PayState, Said, Seen, Unfit, Verb};
 use super::json::{Object, Stamp};
 use super::request::{Session, escape, request};
+use super::row::{Cloud, Door, Sells};
+use super::session::LogInWay;
 use crate::cloud::envelope::to_json;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::key::Id;
 use crate::order::time::UnixMs;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// Most items of one order that are read: more than anybody takes out of one machine at once.
 pub const ITEMS_MAX: usize = 64;
@@ -122,7 +126,10 @@ fn meaning(status: i64) -> (Refusal, &'static str) {
     }
 }
 
-const DIALECT: Dialect = Dialect { cloud: CloudName::Mall, code: "status", text: "msg", comments: true, meaning };
+/// Its name.
+pub const NAME: CloudName = CloudName("mall");
+
+const DIALECT: Dialect = Dialect { cloud: NAME, code: "status", text: "msg", comments: true, meaning };
 
 /// An order's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -265,7 +272,7 @@ fn item(item: &Object, order_no: OrderNo) -> Result<Item, AnswerError> {
 }
 
 fn other_order(asked: OrderNo, answered: OrderNo) -> AnswerError {
-    AnswerError::OtherOrder { cloud: CloudName::Mall, asked: asked.to_string(), answered: answered.to_string() }
+    AnswerError::OtherOrder { cloud: NAME, asked: asked.to_string(), answered: answered.to_string() }
 }
 
 /// Reads the answer to [`Account::create`] (`asked` is absent then) and to [`Account::query`]. Its proof is
@@ -349,8 +356,20 @@ pub fn read_logged_in(status: u16, body: &[u8]) -> Result<(), AnswerError> {
     DIALECT.read(status, body, |_| Ok(()))
 }
 
-/// What mall can do.
-pub(super) const CAN: &[Verb] = &[Verb::Create, Verb::Pay, Verb::Query];
+/// How one logs in: with a flat JSON object, like its other calls.
+pub const LOG_IN: LogInWay =
+    LogInWay { write: |fields| ("application/json", to_json(&BTreeMap::from(fields))), read: read_logged_in };
+
+/// Its row.
+pub(super) const CLOUD: Cloud = Cloud {
+    name: NAME,
+    can: &[Verb::Create, Verb::Pay, Verb::Query],
+    sells: Some(Sells {
+        door: Door::Session { account: |session| Arc::new(Account { session }), log_in: LOG_IN, hears: None },
+        makes_once: false,
+        refunds: false,
+    }),
+};
 
 /// The order's number, from its text.
 fn order_no(id: Option<&Id>) -> Result<OrderNo, Unfit> {

@@ -11,6 +11,7 @@
 //! | `walk` | reading a list page by page |
 //! | `poll` | asking until an order's payment is decided |
 //! | `interface` | what a sale asks of any of them, and of the platform (`platform`) |
+//! | `row`, `table` | what a cloud says about itself, and all of them |
 //! | `seller` | the cloud at which orders of sales are made |
 //! | `session` | logging in where one must be logged in |
 //! | `answer`, `json`, `request` | what their answers and requests have in common |
@@ -28,9 +29,11 @@ pub mod mall;
 pub mod platform;
 pub mod poll;
 mod request;
+pub mod row;
 pub mod seller;
 pub mod session;
 pub mod songshu;
+pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod walk;

@@ -1,28 +1,25 @@
 //! The platform behind the interface of all order clouds. Its own words stand in
 //! [`open_platform`].
 
+use super::answer::CloudName;
 use super::interface::{Ask, Failure, OrderCloud, PayState, Said, Seen, Unfit, Verb};
-use crate::cloud::open_platform::{self, Account, ApiRequest, NewOrder, NewStatus, OrderLine, OrderStatus, ProductId};
-use crate::order::key::{Id, MachineNo};
+use super::row::{Cloud, Door, Merchant, Sells};
+use crate::cloud::open_platform::{self, ApiRequest, NewOrder, NewStatus, OrderLine, OrderStatus, ProductId};
+use crate::order::key::Id;
 use crate::order::time::UnixMs;
+use std::sync::Arc;
 
-/// What it can do here. Paying is the merchant's own matter.
-pub(super) const CAN: &[Verb] = &[Verb::Create, Verb::Query, Verb::Close, Verb::Notify];
-
-/// The merchant's account, for this machine.
-#[derive(Debug, Clone)]
-pub struct Platform {
-    /// The merchant.
-    pub account: Account,
-    /// The machine.
-    pub machine_no: MachineNo,
-    /// Where the platform tells the results of orders that are created here.
-    pub notify_url: String,
-}
+/// Its row. Paying is the merchant's own matter. It alone sees the trade_no and refuses the second order under it
+/// (6040, cloud 1.8), and gives money back by PUT status 2.
+pub(super) const CLOUD: Cloud = Cloud {
+    name: CloudName("platform"),
+    can: &[Verb::Create, Verb::Query, Verb::Close, Verb::Notify],
+    sells: Some(Sells { door: Door::Merchant(|merchant| Arc::new(merchant.clone())), makes_once: true, refunds: true }),
+};
 
 const NEEDS_ORDER: Unfit = Unfit::Needs("the order's number: it knows no other name");
 
-impl OrderCloud for Platform {
+impl OrderCloud for Merchant {
     fn request(&self, ask: &Ask, now: UnixMs) -> Result<ApiRequest, Unfit> {
         let update = |order, to| Ok(self.account.update_order(&self.machine_no, order, to, now.seconds()));
         match ask {

@@ -1,69 +1,65 @@
 //! The cloud at which orders of sales at the machine are made, whichever it is.
 
-use super::interface::{Ask, Failure, OrderCloud, Said, TABLE, Unfit, Verb};
-use super::{Session, course, mall, platform};
+use super::Session;
+use super::interface::{Ask, Failure, OrderCloud, Said, Unfit, Verb};
+use super::row::{Door, Merchant};
+use super::table::SellingCloud;
 use crate::cloud::open_platform::{ApiError, ApiRequest, Fen};
 use crate::order::key::Id;
 use crate::order::time::UnixMs;
+use std::sync::Arc;
 
-/// A cloud that sells.
+/// A cloud that sells, and an account there.
 #[derive(Debug, Clone)]
-pub enum Seller {
-    /// See [`platform`].
-    Platform(platform::Platform),
-    /// See [`course`].
-    Course(course::Account),
-    /// See [`mall`].
-    Mall(mall::Account),
+pub struct Seller {
+    cloud: SellingCloud,
+    account: Arc<dyn OrderCloud>,
 }
 
 impl Seller {
-    /// The name that a configuration uses.
+    /// With the merchant's account where one gets in with that, otherwise as nobody yet; nothing where it is wanted and
+    /// missing.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Seller::Platform(_) => "platform",
-            Seller::Course(_) => "course",
-            Seller::Mall(_) => "mall",
-        }
+    pub fn new(cloud: SellingCloud, merchant: Option<&Merchant>) -> Option<Seller> {
+        let account = match &cloud.sells().door {
+            Door::Merchant(account) => account(merchant?),
+            Door::Session { account, .. } => account(None),
+        };
+        Some(Seller { cloud, account })
     }
 
     /// The same, as whoever is logged in now.
     #[must_use]
     pub fn with_session(&self, session: Option<&Session>) -> Seller {
-        let session = session.cloned();
-        match self {
-            Seller::Platform(platform) => Seller::Platform(platform.clone()),
-            Seller::Course(_) => Seller::Course(course::Account { session }),
-            Seller::Mall(_) => Seller::Mall(mall::Account { session }),
-        }
+        let account = match &self.cloud.sells().door {
+            Door::Merchant(_) => Arc::clone(&self.account),
+            Door::Session { account, .. } => account(session.cloned()),
+        };
+        Seller { cloud: self.cloud, account }
+    }
+
+    /// It is the platform, which is spoken with anyway, as the merchant.
+    #[must_use]
+    pub const fn is_platform(&self) -> bool {
+        self.cloud.is_platform()
     }
 
     /// Whether it can do this.
     #[must_use]
     pub fn can(&self, verb: Verb) -> bool {
-        TABLE.iter().any(|(name, can)| *name == self.name() && can.contains(&verb))
+        self.cloud.can(verb)
     }
 
-    /// Whether asking twice for an order under one trade_no makes one order: only the platform sees it, and refuses the
-    /// second (6040, cloud 1.8).
+    /// Whether asking twice for an order under one trade_no makes one order.
     #[must_use]
     pub const fn makes_once(&self) -> bool {
-        matches!(self, Seller::Platform(_))
+        self.cloud.sells().makes_once
     }
 
-    /// Whether it gives money back when it is told to: the platform, by PUT status 2.
+    /// Whether it gives money back when it is told to.
     #[must_use]
     pub const fn refunds(&self) -> bool {
-        matches!(self, Seller::Platform(_))
-    }
-
-    fn cloud(&self) -> &dyn OrderCloud {
-        match self {
-            Seller::Platform(cloud) => cloud,
-            Seller::Course(cloud) => cloud,
-            Seller::Mall(cloud) => cloud,
-        }
+        self.cloud.sells().refunds
     }
 
     /// See [`OrderCloud::request`].
@@ -71,7 +67,7 @@ impl Seller {
     /// # Errors
     /// [`Unfit`], when the cloud cannot do that or something is missing.
     pub fn request(&self, ask: &Ask, now: UnixMs) -> Result<ApiRequest, Unfit> {
-        self.cloud().request(ask, now)
+        self.account.request(ask, now)
     }
 
     /// See [`OrderCloud::read`].
@@ -79,7 +75,7 @@ impl Seller {
     /// # Errors
     /// [`Failure`].
     pub fn read(&self, ask: &Ask, status: u16, body: &[u8]) -> Result<Said, Failure> {
-        self.cloud().read(ask, status, body)
+        self.account.read(ask, status, body)
     }
 }
 
@@ -99,6 +95,7 @@ pub fn pay_code(pay_url: &str, order: &Id, trade_no: &Id, amount: Fen) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::sample::{account, machine};
 
     #[test]
     fn a_pay_code_names_the_order_and_what_it_costs() {
@@ -109,10 +106,23 @@ mod tests {
 
     #[test]
     fn every_cloud_that_sells_makes_orders_and_is_asked_about_them() {
-        for seller in [Seller::Course(course::Account { session: None }), Seller::Mall(mall::Account { session: None })]
-        {
-            assert!(seller.can(Verb::Create) && seller.can(Verb::Query), "{}", seller.name());
-            assert!(!seller.refunds() && !seller.makes_once());
+        let merchant = Merchant { account: account(), machine_no: machine(), notify_url: "https://m.example".into() };
+        for cloud in SellingCloud::all() {
+            let seller = Seller::new(cloud, Some(&merchant)).unwrap();
+            assert!(seller.can(Verb::Create) && seller.can(Verb::Query), "{cloud:?}");
+            assert_eq!(Seller::new(cloud, None).is_none(), cloud.is_platform(), "{cloud:?}");
+            assert_eq!((seller.refunds(), seller.makes_once()), (cloud.is_platform(), cloud.is_platform()));
         }
+    }
+
+    #[test]
+    fn the_word_of_a_configuration_is_a_cloud_of_the_table_that_sells() {
+        let words: Vec<String> = SellingCloud::all().map(|cloud| serde_json::to_string(&cloud).unwrap()).collect();
+        assert!(words.len() > 2, "{words:?}");
+        for (word, cloud) in words.iter().zip(SellingCloud::all()) {
+            assert_eq!(serde_json::from_str::<SellingCloud>(word).unwrap(), cloud);
+        }
+        let error = serde_json::from_str::<SellingCloud>("\"songshu\"").unwrap_err().to_string();
+        assert!(error.contains("unknown variant `songshu`, expected one of `platform`, `course`, `mall`"), "{error}");
     }
 }

@@ -2,13 +2,11 @@
 //! out, mall's shows none; so path, names and form are the operator's. The session lives in memory only: it comes with
 //! an answer, is dropped when the cloud says that nobody is logged in, and is never shown.
 
-use super::request::{Session, parameters, request};
-use super::{AnswerError, course, mall};
-use crate::cloud::envelope::to_json;
+use super::AnswerError;
+use super::request::{Session, request};
 use crate::cloud::open_platform::ApiRequest;
 use crate::order::backoff::full_jitter;
 use crate::order::time::{BootMs, Now};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// First pause after a log-in that came to nothing, in ms. A wrong password that is tried each second locks an account.
@@ -16,13 +14,13 @@ const RETRY_BASE_MS: u64 = 30_000;
 /// Longest pause, in ms.
 const RETRY_MAX_MS: u64 = 1_800_000;
 
-/// Where somebody logs in; each has its own way to write fields and answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogInAt {
-    /// `name=value&…`, like its other calls.
-    Course,
-    /// A flat JSON object, like its other calls.
-    Mall,
+/// A cloud's own way to write the fields and to answer.
+#[derive(Debug, Clone, Copy)]
+pub struct LogInWay {
+    /// The body's type, and the body with fields and values in it.
+    pub write: for<'a> fn([(&'a str, &'a str); 2]) -> (&'static str, Vec<u8>),
+    /// Reads the answer; the session stands beside it.
+    pub read: fn(u16, &[u8]) -> Result<(), AnswerError>,
 }
 
 /// A log-in: POST of name and password. Never shown.
@@ -30,8 +28,8 @@ pub enum LogInAt {
 pub struct LogIn {
     /// Its path below the cloud's url.
     pub path: String,
-    /// Whose it is.
-    pub at: LogInAt,
+    /// How it is written and read there.
+    pub way: LogInWay,
     /// Field and value of the name.
     pub name: (String, String),
     /// Field and value of the password.
@@ -50,21 +48,14 @@ impl LogIn {
     /// # Errors
     /// [`AnswerError`], which names neither name nor password.
     pub fn read(&self, status: u16, body: &[u8]) -> Result<(), AnswerError> {
-        match self.at {
-            LogInAt::Course => course::read_told(status, body),
-            LogInAt::Mall => mall::read_logged_in(status, body),
-        }
+        (self.way.read)(status, body)
     }
 
     /// The request.
     #[must_use]
     pub fn request(&self) -> ApiRequest {
         let fields = [&self.name, &self.password].map(|(name, value)| (name.as_str(), value.as_str()));
-        let body = match self.at {
-            LogInAt::Course => ("application/x-www-form-urlencoded", parameters(fields).into_bytes()),
-            LogInAt::Mall => ("application/json", to_json(&BTreeMap::from(fields))),
-        };
-        request("POST", self.path.clone(), None, Some(body))
+        request("POST", self.path.clone(), None, Some((self.way.write)(fields)))
     }
 }
 

@@ -8,6 +8,7 @@ use super::answer::{AnswerError, CloudName, Dialect, Refusal};
 use super::interface::{Ask, Failure, OrderCloud, Said, Unfit, Verb};
 use super::json::TEXT_CHARS_MAX;
 use super::request::{escape, request};
+use super::row::Cloud;
 use crate::cloud::envelope::to_json;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::civil::{Civil, Zone};
@@ -238,7 +239,10 @@ fn meaning(code: i64) -> (Refusal, &'static str) {
     }
 }
 
-const DIALECT: Dialect = Dialect { cloud: CloudName::Songshu, code: "errcode", text: "msg", comments: false, meaning };
+/// Its name.
+pub const NAME: CloudName = CloudName("songshu");
+
+const DIALECT: Dialect = Dialect { cloud: NAME, code: "errcode", text: "msg", comments: false, meaning };
 
 /// Reads the answer to [`Account::notify`]. Its proof is `errcode` 0.
 ///
@@ -248,8 +252,8 @@ pub fn read_notified(status: u16, body: &[u8]) -> Result<(), AnswerError> {
     DIALECT.read(status, body, |_| Ok(()))
 }
 
-/// What songshu can do: it listens.
-pub(super) const CAN: &[Verb] = &[Verb::Notify];
+/// Its row: it listens.
+pub(super) const CLOUD: Cloud = Cloud { name: NAME, can: &[Verb::Notify], sells: None };
 
 impl OrderCloud for Account {
     fn request(&self, ask: &Ask, _: UnixMs) -> Result<ApiRequest, Unfit> {

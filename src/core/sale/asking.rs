@@ -5,7 +5,7 @@ use super::{SaleSettings, WATCH_FOR_MS};
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::orders::interface::{Ask, Failure, PayState, Said, Seen, Verb};
 use crate::cloud::orders::poll::{Heard, Poll, PollEnd, PollNext};
-use crate::cloud::orders::seller::{self, Seller};
+use crate::cloud::orders::seller;
 use crate::core::Core;
 use crate::core::event::{Audience, Effect, HttpAnswer, HttpFailure, Level, Request, Token};
 use crate::core::outbox::host_of;
@@ -126,10 +126,7 @@ impl Core {
             let ask = words(what, sale)?;
             match settings.cloud.with_session(self.sessions.current()).request(&ask, time) {
                 Ok(call) => Some(Request {
-                    audience: match settings.cloud {
-                        Seller::Platform(_) => Audience::Cloud,
-                        Seller::Course(_) | Seller::Mall(_) => Audience::Seller,
-                    },
+                    audience: if settings.cloud.is_platform() { Audience::Cloud } else { Audience::Seller },
                     method: call.method,
                     url: format!("{}{}", settings.url.trim_end_matches('/'), call.path),
                     headers: call.headers,

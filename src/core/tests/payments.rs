@@ -2,7 +2,9 @@
 
 use super::world::{World, settings};
 use crate::cloud::orders::Session;
-use crate::cloud::orders::session::{LogIn, LogInAt};
+use crate::cloud::orders::course;
+use crate::cloud::orders::mall;
+use crate::cloud::orders::session::LogIn;
 use crate::core::event::{Audience, Event, HttpAnswer, Request};
 use crate::core::{FaultLine, PaymentSettings, Settings};
 use crate::order::fault::FAULTS_KEPT;
@@ -22,7 +24,7 @@ fn world() -> World {
 
 fn with_log_in(session: Option<Session>, log_in: Option<LogIn>) -> World {
     let payments =
-        PaymentSettings { url: "https://course.example".to_owned(), hears_of_payments: true, session, log_in };
+        PaymentSettings { url: "https://course.example".to_owned(), hears: Some(course::HEARS), session, log_in };
     World::with(Settings { payments: Some(payments), ..settings() })
 }
 
@@ -162,7 +164,7 @@ fn without_such_a_cloud_nothing_is_told_and_no_other_call_gets_into_the_log() {
 fn log_in(password: &str) -> LogIn {
     LogIn {
         path: LOG_IN_PATH.to_owned(),
-        at: LogInAt::Course,
+        way: course::LOG_IN,
         name: ("name".to_owned(), "vend".to_owned()),
         password: ("password".to_owned(), password.to_owned()),
     }
@@ -219,7 +221,7 @@ fn the_machine_logs_in_and_again_when_its_session_is_over_and_then_tells_the_pay
 
 #[test]
 fn a_log_in_is_written_and_read_in_each_clouds_own_form_and_one_without_a_session_is_none() {
-    let mall = LogIn { path: "/user/login".to_owned(), at: LogInAt::Mall, ..log_in("p\"1&") };
+    let mall = LogIn { path: "/user/login".to_owned(), way: mall::LOG_IN, ..log_in("p\"1&") };
     let (form, json) = (log_in("p\"1&").request(), mall.request());
     assert_eq!(form.body, b"name=vend&password=p%221%26");
     assert_eq!(json.body, br#"{"name":"vend","password":"p\"1&"}"#);

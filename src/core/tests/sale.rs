@@ -7,8 +7,9 @@ mod keys;
 use super::world::{DISPENSED, OPEN, World, settings};
 use crate::board::driver::{Finding, LineState};
 use crate::cloud::orders::mall;
-use crate::cloud::orders::platform::Platform;
+use crate::cloud::orders::row::Merchant;
 use crate::cloud::orders::seller::Seller;
+use crate::cloud::orders::table::SellingCloud;
 use crate::core::event::{Event, FailureKind, HttpAnswer, HttpFailure, Request, Token};
 use crate::core::{
     Goods, REFUND_LATE_S, Recovered, Reply, SaleChoice, SaleRefusal, SaleSettings, SaleView, Settle, SlotAct,
@@ -28,12 +29,9 @@ fn world(at_platform: bool, refund_unknown: bool) -> World {
     let mut settings = settings();
     let goods = Goods { number: 36, name: "可乐".into(), price: Fen(350), label: None };
     let account = settings.cloud.account.clone().unwrap();
-    let cloud = match at_platform {
-        true => {
-            Seller::Platform(Platform { account, machine_no: settings.machine_no.clone(), notify_url: TOLD.to_owned() })
-        }
-        false => Seller::Mall(mall::Account { session: None }),
-    };
+    let merchant = Merchant { account, machine_no: settings.machine_no.clone(), notify_url: TOLD.to_owned() };
+    let cloud = SellingCloud::named(if at_platform { "platform" } else { "mall" }).unwrap();
+    let cloud = Seller::new(cloud, Some(&merchant)).unwrap();
     settings.sale = Some(SaleSettings {
         cloud,
         url: if at_platform { settings.cloud.url.clone() } else { MALL.to_owned() },
@@ -740,16 +738,16 @@ fn songshu_hears_of_a_sale_when_it_is_made_and_when_it_is_paid() {
 #[test]
 fn the_cloud_that_sells_is_asked_as_whoever_is_logged_in_and_a_session_that_is_over_is_renewed() {
     use crate::cloud::orders::Session;
-    use crate::cloud::orders::session::{LogIn, LogInAt};
+    use crate::cloud::orders::session::LogIn;
     use crate::core::PaymentSettings;
     let mut settings = mall_world().settings;
     settings.payments = Some(PaymentSettings {
         url: MALL.to_owned(),
-        hears_of_payments: false,
+        hears: None,
         session: Some(Session::new("JSESSIONID=first").unwrap()),
         log_in: Some(LogIn {
             path: "/user/login".to_owned(),
-            at: LogInAt::Mall,
+            way: mall::LOG_IN,
             name: ("username".to_owned(), "vend".to_owned()),
             password: ("password".to_owned(), "right-31c7f0a9".to_owned()),
         }),

@@ -6,9 +6,10 @@ use crate::board::profile::Profile;
 use crate::cloud::envelope::{self, Fields};
 use crate::cloud::open_platform::{Account, AppSecret, OrderStatus};
 use crate::cloud::orders::batch::Pace;
-use crate::cloud::orders::platform::Platform;
+use crate::cloud::orders::row::Merchant;
 use crate::cloud::orders::seller::Seller;
 use crate::cloud::orders::songshu::{self, NoticeSecret, OpenId, StatusForm};
+use crate::cloud::orders::table::SellingCloud;
 use crate::cloud::pickup::PUT_METHOD;
 use crate::cloud::report::REPORT_METHOD;
 use crate::cloud::sign::SigningKey;
@@ -128,13 +129,16 @@ impl Outside {
     }
 
     /// The machine sells at the platform, whatever slot is chosen.
+    #[allow(clippy::expect_used, reason = "the platform is in the table, and its merchant stands beside it")]
     pub(super) fn sale(account: Account, machine_no: MachineNo, plan: &Plan) -> SaleSettings {
         let slots = plan.deals.iter().filter_map(|dealt| match dealt.deal {
             Deal::Choose { slot, address } => Some((Address::new(address)?, Slot(slot))),
             Deal::Look | Deal::Pay | Deal::GiveUp => None,
         });
+        let merchant = Merchant { account, machine_no, notify_url: SALE_URL.to_owned() };
+        let cloud = SellingCloud::named("platform").and_then(|cloud| Seller::new(cloud, Some(&merchant)));
         SaleSettings {
-            cloud: Seller::Platform(Platform { account, machine_no, notify_url: SALE_URL.to_owned() }),
+            cloud: cloud.expect("the platform sells"),
             url: CLOUD_URL.to_owned(),
             pay_url: Some("https://pay.example/{order}".to_owned()),
             notify_url: Some(SALE_URL.to_owned()),

@@ -4,11 +4,11 @@ use super::{at, header, id};
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::open_platform::Fen;
 use crate::cloud::orders::course::{
-    Account, AlbumId, Created, Due, NewOrder, Order, OrderId, Paid, PaidWith, PayStatus, PaymentResult, Servicer,
+    Account, AlbumId, Created, Due, NAME, NewOrder, Order, OrderId, Paid, PaidWith, PayStatus, PaymentResult, Servicer,
     TradeNo, Which, read_created, read_order, read_page, read_told,
 };
 use crate::cloud::orders::walk::{ListWalk, PAGES_MAX, Turned, WalkEnd};
-use crate::cloud::orders::{AnswerError, CloudName, Refusal, Session, Stamp};
+use crate::cloud::orders::{AnswerError, Refusal, Session, Stamp};
 use serde_json::json;
 
 const CREATED: &str = include_str!("examples/course_6_1_created.json");
@@ -87,7 +87,7 @@ fn section_6_1_any_other_status_of_a_new_order_is_an_error() {
 fn section_6_1_the_failure_names_the_missing_parameter_and_is_final() {
     let error = read_created(200, CREATE_FAILED.as_bytes()).unwrap_err();
     let expected = AnswerError::Refused {
-        cloud: CloudName::Course,
+        cloud: NAME,
         status: 200,
         code: 4,
         refusal: Refusal::BadRequest,
@@ -217,7 +217,7 @@ fn section_6_3_every_status_and_servicer_is_known() {
 #[test]
 fn section_6_3_an_answer_about_another_order_is_no_answer() {
     let other = |asked: &str, answered: &str| AnswerError::OtherOrder {
-        cloud: CloudName::Course,
+        cloud: NAME,
         asked: asked.to_owned(),
         answered: answered.to_owned(),
     };

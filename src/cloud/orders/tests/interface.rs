@@ -4,11 +4,10 @@ use super::id;
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::open_platform::Fen;
 use crate::cloud::orders::course::{self, PaidWith};
-use crate::cloud::orders::interface::{
-    Ask, Failure, News, OrderCloud, PaidBy, PayState, Said, Seen, TABLE, Unfit, Verb,
-};
-use crate::cloud::orders::platform::Platform;
+use crate::cloud::orders::interface::{Ask, Failure, News, OrderCloud, PaidBy, PayState, Said, Seen, Unfit, Verb};
+use crate::cloud::orders::row::{Cloud, Merchant};
 use crate::cloud::orders::songshu::{self, OpenId, StatusForm};
+use crate::cloud::orders::table::TABLE;
 use crate::cloud::orders::{AnswerError, mall};
 use crate::order::civil::Zone;
 use crate::order::time::UnixMs;
@@ -21,7 +20,7 @@ fn clouds() -> [Box<dyn OrderCloud>; 4] {
     let songshu =
         songshu::Account { app_id: id("wx5"), secret: None, zone: Zone::CHINA, status_form: StatusForm::Number };
     [
-        Box::new(Platform {
+        Box::new(Merchant {
             account: account(),
             machine_no: machine(),
             notify_url: "https://merchant.example/notify".to_owned(),
@@ -68,7 +67,7 @@ fn with_asks(check: impl Fn(&Ask)) {
 #[test]
 fn each_cloud_does_what_its_row_says_and_nothing_else() {
     with_asks(|ask| {
-        for (cloud, (name, can)) in clouds().iter().zip(TABLE) {
+        for (cloud, Cloud { name, can, .. }) in clouds().iter().zip(&TABLE) {
             let can = can.contains(&ask.verb());
             let request = cloud.request(ask, NOW);
             assert_eq!(request.is_ok(), can, "{name}: {ask:?}");
@@ -199,8 +198,8 @@ fn pay_codes_pages_and_what_is_done_are_heard() {
 
 #[test]
 fn a_configuration_finds_each_cloud_by_one_name() {
-    for (at, (name, can)) in TABLE.iter().enumerate() {
-        assert!(TABLE[..at].iter().all(|(other, _)| other != name));
+    for (at, Cloud { name, can, .. }) in TABLE.iter().enumerate() {
+        assert!(TABLE[..at].iter().all(|other| other.name != *name));
         let order: Vec<_> = can.iter().map(|verb| Verb::ALL.iter().position(|known| known == verb)).collect();
         assert!(!can.is_empty() && order.is_sorted(), "{name}: {can:?}");
     }

@@ -4,9 +4,9 @@ use super::{at, header};
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::open_platform::Fen;
 use crate::cloud::orders::mall::{
-    Account, Item, Order, OrderNo, PayType, PaymentType, ShippingId, Status, read_order, read_pay_code,
+    Account, Item, NAME, Order, OrderNo, PayType, PaymentType, ShippingId, Status, read_order, read_pay_code,
 };
-use crate::cloud::orders::{AnswerError, CloudName, Refusal, Session, Stamp};
+use crate::cloud::orders::{AnswerError, Refusal, Session, Stamp};
 
 const CREATED: &str = include_str!("examples/mall_orders.json");
 const TEST_DATA: &str = include_str!("examples/mall_test_data.json");
@@ -214,16 +214,11 @@ fn items_of_both_shapes_at_once_or_of_another_order_are_no_answer() {
         matches!(read_order(200, both.as_bytes(), None), Err(AnswerError::Odd { field, .. }) if field == "data.orderItemList")
     );
     let other = QUERIED.replacen("\"orderNo\": 1612438083648,\n\"productId\"", "\"orderNo\": 7,\n\"productId\"", 1);
-    let expected =
-        AnswerError::OtherOrder { cloud: CloudName::Mall, asked: "1612438083648".to_owned(), answered: "7".to_owned() };
+    let expected = AnswerError::OtherOrder { cloud: NAME, asked: "1612438083648".to_owned(), answered: "7".to_owned() };
     assert_eq!(read_order(200, other.as_bytes(), None), Err(expected.clone()));
     assert_eq!(
         read_order(200, QUERIED.as_bytes(), Some(OrderNo(7))),
-        Err(AnswerError::OtherOrder {
-            cloud: CloudName::Mall,
-            asked: "7".to_owned(),
-            answered: "1612438083648".to_owned()
-        })
+        Err(AnswerError::OtherOrder { cloud: NAME, asked: "7".to_owned(), answered: "1612438083648".to_owned() })
     );
 }
 

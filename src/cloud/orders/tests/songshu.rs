@@ -4,10 +4,10 @@ use super::{header, id};
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::open_platform::Fen;
 use crate::cloud::orders::songshu::{
-    Account, BadOpenId, BadQuestion, EmptySecret, Notice, NoticeSecret, OpenId, Payment, SIGNATURE_HEADER, StatusForm,
-    read_notified,
+    Account, BadOpenId, BadQuestion, EmptySecret, NAME, Notice, NoticeSecret, OpenId, Payment, SIGNATURE_HEADER,
+    StatusForm, read_notified,
 };
-use crate::cloud::orders::{AnswerError, CloudName, Refusal};
+use crate::cloud::orders::{AnswerError, Refusal};
 use crate::order::civil::Zone;
 use crate::order::time::UnixMs;
 use proptest::prelude::*;
@@ -211,9 +211,7 @@ fn the_documents_codes_have_their_meaning() {
     let refusal =
         |code: i64| read_notified(200, format!("{{\"errcode\":{code},\"msg\":\"签名错误\"}}").as_bytes()).unwrap_err();
     let error = refusal(401_000);
-    assert!(
-        matches!(&error, AnswerError::Refused { cloud: CloudName::Songshu, code: 401_000, text, .. } if text == "签名错误")
-    );
+    assert!(matches!(&error, AnswerError::Refused { cloud: NAME, code: 401_000, text, .. } if text == "签名错误"));
     assert!(error.to_string().contains("check the secret"), "{error}");
     let table = [
         (40_100, Refusal::NotAllowed),

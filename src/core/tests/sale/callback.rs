@@ -55,7 +55,7 @@ fn both_spellings_of_success_are_told_to_course_durably_as_they_came() {
         let mut settings = mall_world().settings;
         settings.payments = Some(PaymentSettings {
             url: "https://course.example".to_owned(),
-            hears_of_payments: true,
+            hears: Some(crate::cloud::orders::course::HEARS),
             session: None,
             log_in: None,
         });
