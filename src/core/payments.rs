@@ -204,7 +204,7 @@ impl Core {
     /// is told, durably, with the batch of this step, in the order of what was learned of it. What goes wrong with that
     /// stands in the log. False where no such cloud is configured, or nothing more can be kept for it.
     pub(super) fn tell_paid(&mut self, now: Now, paid: Paid) -> bool {
-        if !self.settings.payments.as_ref().is_some_and(|payments| payments.hears.is_some()) {
+        if self.settings.payments.as_ref().is_none_or(|payments| payments.hears.is_none()) {
             return false;
         }
         let subject = Subject::new("payment", &paid.trade_no.0);

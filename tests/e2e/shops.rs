@@ -46,6 +46,8 @@ impl<S: StandIn + 'static> Shop<S> {
 
     /// Somebody chooses: the sale once its pay code is shown.
     fn choose(&self, slot: &str) -> Value {
+        // A sale is told as served while the board is still being asked to forget it.
+        self.world.wait_until_line_is("idle");
         let told = self.world.tool(&["sale", "start", "--slot", slot, "--no-wait", "--json"], "");
         assert_eq!(told.code, Some(0), "{}", told.err);
         wait_until("the pay code", || Some(self.world.sale()).filter(|sale| sale["pay_code"].is_string()))

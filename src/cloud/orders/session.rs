@@ -14,11 +14,14 @@ const RETRY_BASE_MS: u64 = 30_000;
 /// Longest pause, in ms.
 const RETRY_MAX_MS: u64 = 1_800_000;
 
+/// Field and value of the name, and of the password.
+pub type LogInFields<'a> = [(&'a str, &'a str); 2];
+
 /// A cloud's own way to write the fields and to answer.
 #[derive(Debug, Clone, Copy)]
 pub struct LogInWay {
     /// The body's type, and the body with fields and values in it.
-    pub write: for<'a> fn([(&'a str, &'a str); 2]) -> (&'static str, Vec<u8>),
+    pub write: fn(LogInFields) -> (&'static str, Vec<u8>),
     /// Reads the answer; the session stands beside it.
     pub read: fn(u16, &[u8]) -> Result<(), AnswerError>,
 }
