@@ -104,6 +104,7 @@ fn at_course_a_sale_is_served_another_is_owed_and_what_is_paid_already_is_never_
     let shop = Shop::open(course, "course", &lines, [2, 2, 3]);
     shop.serves_one_and_owes_one();
     // Status 2: nobody is shown a code, and the goods come.
+    shop.world.wait_until_line_is("idle");
     let told = shop.world.tool(&["sale", "start", "--slot", "7"], "");
     assert_eq!(told.code, Some(0), "{} {}", told.out, told.err);
     assert!(!told.err.contains("pay.example"), "{}", told.err);
