@@ -316,6 +316,8 @@ clauses! {
     57 R57Reported,
     /// No message has an order driven that a sale at the machine has made.
     58 R58NotFromOutside,
+    /// A command that names another amount than the books is refused.
+    59 R59AmountCompared,
     /// A person's word is not taken while the motor may still turn.
     60 R60NotWhileItMayTurn,
     /// A person's word leaves an audit entry.

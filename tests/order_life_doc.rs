@@ -18,7 +18,7 @@ const BEGIN: &str = "<!-- printed from order::life::step: begin -->\n";
 const END: &str = "<!-- printed from order::life::step: end -->\n";
 const RULES: usize = 35;
 /// The last of the rules about calls, sync and sales, that begin at 40.
-const RULES_OF_CALLS: usize = 58;
+const RULES_OF_CALLS: usize = 59;
 /// The last of the rules about persons, that begin at 60.
 const RULES_OF_PERSONS: usize = 61;
 

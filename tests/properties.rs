@@ -21,6 +21,7 @@ use vend::order::motor::{Address, FloorType, Reference, Slot};
 use vend::order::outcome::{DropSensor, Motor, Reason, UnitOutcome};
 use vend::order::record::{decode_order, encode_order};
 use vend::order::report::{Copy, DeadReason, Report};
+use vend::order::stock::Fen;
 use vend::order::sync::{Difference, Sync};
 use vend::order::time::{BootId, BootMs, UnixMs};
 
@@ -253,7 +254,7 @@ fn any_order() -> impl Strategy<Value = Order> {
     let texts = (any_id(), any_id(), any_text(NOTIFY_URL_BYTES_MAX), echo);
     let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<[u8; 16]>());
     let work = (option::of(any_turns()), vec(any_unit(), 1..=usize::from(QUANTITY_MAX)), vec(any_report(), 0..3));
-    (texts, numbers, arrival, work, (any_refund(), any_sync()), any::<(bool, bool)>()).prop_map(
+    (texts, numbers, arrival, work, (any_refund(), any_sync()), any::<(bool, bool, Option<u64>)>()).prop_map(
         |(
             (order_id, record_id, notify_url, echo),
             numbers,
@@ -277,6 +278,7 @@ fn any_order() -> impl Strategy<Value = Order> {
             sync,
             resolved_by_person: flags.0,
             shrunk: flags.1,
+            amount: flags.2.map(Fen),
         },
     )
 }

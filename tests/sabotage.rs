@@ -216,6 +216,7 @@ const TABLE: &[(Clause, By)] = &[
     (Clause::R56UnknownStands, Test("rule_56_an_unknown_end_stands_for_a_person_or_goes_back")),
     (Clause::R57Reported, Test("rule_57_each_sale_ends_in_one_final_report")),
     (Clause::R58NotFromOutside, Test("rule_58_no_message_has_an_order_driven_that_a_sale_has_made")),
+    (Clause::R59AmountCompared, Simulation),
     (Clause::R60NotWhileItMayTurn, Test("rule_60_a_persons_word_waits_until_the_motor_cannot_turn_any_more")),
     (Clause::R60Audited, Test("rule_60_a_persons_word_its_audit_entry_and_the_report_are_one_batch")),
     (Clause::R61RetriedWhenDurable, Test("rule_61_a_dead_letter_leaves_again_only_when_that_is_durable")),

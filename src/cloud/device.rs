@@ -125,7 +125,9 @@ fn put(fields: &Fields, profile: &Profile) -> Result<Put, Rejected> {
         notify_url,
         echo,
         digest: body.map_or_else(|_| digest_of_unreadable(fields), |body| body.digest()),
-        // What cannot be read here is as if it had not been said: no vend hangs on it.
+        // What cannot be read here is as if it had not been said. The contract does not list `amount`, so a platform
+        // may write it in a form of its own, and a buyer who has paid is not sent away for that: only an amount that
+        // reads as money, and as another one than the books', refuses (rule 59).
         sold: Sold {
             amount: fields.get("amount").and_then(|text| Fen::parse(text).ok()),
             openid: fields.get("openid").and_then(|text| OpenId::parse(text).ok()),

@@ -1,5 +1,5 @@
-//! What is asked of the cloud: may this order be driven (rule 27), what time is it (rule 28), for `sync`, does it agree with
-//! a result (rule 44), and, for `catalogue`, what is sold. One way for all questions.
+//! What is asked of the cloud: may this order be driven (rules 27, 59), what time is it (rule 28), for `sync`, does it
+//! agree with a result (rule 44), and, for `catalogue`, what is sold. One way for all questions.
 
 use super::event::{Audience, Effect, HttpAnswer, HttpFailure, Level, Request, Token};
 use super::{Core, VerifyOrders};
@@ -194,7 +194,7 @@ impl Core {
 
     fn on_order_answered(&mut self, now: Now, key: &Key, answer: Result<HttpAnswer, HttpFailure>) {
         let verdict = match self.meaning_of_order(key, answer) {
-            Meaning::Order(order) => open_platform::may_drive(&order, &key.record_id),
+            Meaning::Order(order) => self.verdict_on(key, &order),
             Meaning::Denied => Verdict::Refuse(Reason::Closed),
             Meaning::Nothing => Verdict::AskAgain,
         };
@@ -220,6 +220,18 @@ impl Core {
                 *ask = Ask::Waiting;
                 self.platform.due.insert((now.boot.plus_ms(pause_ms.max(RETRY_BASE_MS)), key.clone()));
             }
+        }
+    }
+
+    /// Whether the cloud's books let an order be driven, and for the amount that its command names (rules 27, 59).
+    fn verdict_on(&mut self, key: &Key, books: &open_platform::Order) -> Verdict {
+        let verdict = open_platform::may_drive(books, &key.record_id);
+        let command = self.orders.get(key).and_then(|order| order.amount);
+        let differs = open_platform::names_another_amount(command, books, &key.record_id);
+        if verdict == Verdict::Drive && differs && !sabotage::is_out(Clause::R59AmountCompared) {
+            Verdict::Refuse(Reason::Amount)
+        } else {
+            verdict
         }
     }
 

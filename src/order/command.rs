@@ -49,10 +49,10 @@ pub struct Echo {
     pub msg_id: Option<Box<str>>,
 }
 
-/// What a command says of the sale behind it. It decides nothing about the vend; other clouds may be told of it.
+/// What a command says of the sale behind it. Other clouds may be told of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sold {
-    /// What was paid.
+    /// What was paid; where the platform is asked about the order, its books must not say otherwise (rule 59).
     pub amount: Option<Fen>,
     /// Who bought.
     pub openid: Option<OpenId>,

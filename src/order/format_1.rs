@@ -50,6 +50,7 @@ impl From<Order1> for Order {
             sync: Sync::No,
             resolved_by_person: order.resolved_by_person,
             shrunk: order.shrunk,
+            amount: None,
         }
     }
 }

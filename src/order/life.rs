@@ -10,6 +10,7 @@ use super::report::{Copy, Report};
 use super::sync::Sync;
 use super::time::{BootId, BootMs, UnixMs};
 use crate::order::motor::{MotorCommand, Reference};
+use crate::order::stock::Fen;
 use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -318,6 +319,8 @@ pub struct Order {
     pub resolved_by_person: bool,
     /// Shrunk to what a repeated report needs.
     pub shrunk: bool,
+    /// What the command says was paid: held against the platform's books before it is driven (rule 59).
+    pub amount: Option<Fen>,
 }
 
 impl Order {
@@ -342,6 +345,7 @@ impl Order {
             sync: Sync::No,
             resolved_by_person: false,
             shrunk: false,
+            amount: put.sold.amount,
         }
     }
 
@@ -584,6 +588,7 @@ impl Order {
     pub fn shrink(&mut self) -> Result<(), Forbidden> {
         self.permit(Event::Shrunk)?;
         self.shrunk = true;
+        self.amount = None;
         let dead = self.has_dead_copy();
         let unknown = self.outcomes().contains(&UnitOutcome::Unknown);
         if !dead && !unknown {

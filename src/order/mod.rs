@@ -8,6 +8,7 @@ pub mod command;
 pub mod constant_time;
 pub mod fault;
 mod format_1;
+mod format_2;
 pub mod host;
 pub mod instruction;
 pub mod key;

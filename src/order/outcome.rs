@@ -72,6 +72,8 @@ pub enum Reason {
     Ambiguous,
     /// A field is missing or out of range.
     Invalid,
+    /// The command names another amount than the cloud's books. Last, since journals hold reasons by their number.
+    Amount,
 }
 
 impl Reason {
@@ -93,6 +95,7 @@ impl Reason {
             Reason::PreviousUnit => "previous_unit",
             Reason::Ambiguous => "ambiguous",
             Reason::Invalid => "invalid",
+            Reason::Amount => "amount",
         }
     }
 }

@@ -6,6 +6,7 @@
 use super::call::CallRecord;
 use super::fault::Fault;
 use super::format_1::Order1;
+use super::format_2::Order2;
 use super::instruction::{AuditEntry, Memory};
 use super::key::{Id, Key, MachineNo};
 use super::life::Order;
@@ -19,9 +20,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The format that this program writes. Raised with each change of the bytes of any kind; older ones are still read.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 /// The first format: orders held their refund themselves, and there were no calls.
 const FORMAT_1: u8 = 1;
+/// The second: what a command says was paid was not kept.
+const FORMAT_2: u8 = 2;
 /// Before the number in the key of [`RecordKey::Call`].
 const CALL_KIND: u8 = 0x20;
 /// A record stays under 4 KiB, or sled moves it to a file that is never synced (rule 2). Minus the store's header.
@@ -359,6 +362,7 @@ pub fn encode_order(order: &Order) -> Result<Vec<u8>, RecordError> {
 pub fn read_order(bytes: &[u8]) -> Result<Order, RecordError> {
     match bytes.first() {
         Some(&FORMAT_1) => decode::<Order1>(bytes).map(Order::from),
+        Some(&FORMAT_2) => decode::<Order2>(bytes).map(Order::from),
         _ => decode(bytes),
     }
 }
@@ -547,6 +551,23 @@ mod tests {
         }
         let ledger = decode_ledger(&bytes_of(lines("ledger ").next().unwrap())).unwrap();
         assert_eq!((ledger.machine_no.to_string().as_str(), ledger.intents), ("16327129", 9));
+    }
+
+    /// Records of all kinds that the program wrote while the format was 2.
+    const FORMAT_2_JOURNAL: &str = include_str!("../../tests/journals/format_2.txt");
+
+    #[test]
+    fn a_journal_of_format_2_is_read_with_orders_that_name_no_amount() {
+        let lines = FORMAT_2_JOURNAL.lines().filter_map(|line| line.strip_prefix("record ")?.split_once(' '));
+        let records = Records::read(lines.map(|(key, value)| (bytes_of(key), bytes_of(value)))).unwrap();
+        assert_eq!((records.orders.len(), records.calls.len(), records.slots.len()), (5, 1, 1));
+        for order in records.orders {
+            assert_eq!(order.amount, None);
+            let bytes = encode_order(&order).unwrap();
+            assert_eq!((bytes[0], read_order(&bytes)), (FORMAT, Ok(order)));
+            let cut_short = [&[FORMAT_2], &bytes[1..bytes.len() - 2]].concat();
+            assert!(read_order(&cut_short).is_err(), "{cut_short:?}");
+        }
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub use pickup::{
     BadPickup, CODE_LENGTH_DEFAULT, CodeLength, Consume, NewCodes, PickupCode, PlatformTime, StoredCode,
     order_of_used_code, read_codes, read_codes_changed, read_consumed,
 };
-pub use policy::{Verdict, may_drive};
+pub use policy::{Verdict, may_drive, names_another_amount};
 pub use product::{
     Banner, Cabinet, Category, Channel, Floor, Good, Place, Product, ProductPage, ProductQuery, read_banners,
     read_categories, read_floors, read_products,

@@ -1,5 +1,6 @@
-//! Whether the cloud's word lets a record be driven (order-life, rule 27).
+//! Whether the cloud's word lets a record be driven (order-life, rules 27 and 59).
 
+use super::money::{Fen, Price};
 use super::order::Order;
 use super::status::{OrderStatus, RecordStatus};
 use crate::order::key::Id;
@@ -50,5 +51,21 @@ pub fn may_drive(order: &Order, record_id: &Id) -> Verdict {
             | RecordStatus::Cancelled,
         ) => Verdict::Refuse(Reason::Closed),
         Some(RecordStatus::Unknown(_)) => Verdict::AskAgain,
+    }
+}
+
+/// Whether a command says that something else was paid than the books do (order-life, rule 59). No document says whether
+/// a command carries the price of its record or of the whole order, so either is right. What is left out or cannot be
+/// read says nothing, on either side; the platform leaves zeros out (cloud 1.4), so a zero on the books says nothing too.
+#[must_use]
+pub fn names_another_amount(command: Option<Fen>, order: &Order, record_id: &Id) -> bool {
+    let Some(command) = command else { return false };
+    let said = |price: &Price| price.as_ref().ok().copied().filter(|fen| *fen != Fen(0));
+    let record = order.records.iter().find(|record| record.id == record_id.as_str());
+    match (said(&order.amount), record.and_then(|record| said(&record.price))) {
+        (Some(total), Some(price)) => command != total && command != price,
+        // What an order of one record costs, its record costs.
+        (Some(one), None) | (None, Some(one)) => order.records.len() == 1 && command != one,
+        (None, None) => false,
     }
 }

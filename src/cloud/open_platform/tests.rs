@@ -209,6 +209,52 @@ fn only_a_paid_order_with_an_unserved_record_may_be_driven() {
     assert_eq!(may_drive(&nothing, &id("78")), AskAgain);
 }
 
+/// Order 60 on the books with these texts of JSON: what it costs, and what record 78 costs of so many records.
+fn books(total: &str, price: &str, records: usize) -> Order {
+    let others = r#",{"id":79,"price":"9.00"}"#.repeat(records - 1);
+    let body =
+        format!(r#"{{"data":{{"order_id":60,"amount":{total},"records":[{{"id":78,"price":{price}}}{others}]}}}}"#);
+    read_order(200, body.as_bytes(), &id("60")).unwrap()
+}
+
+#[test]
+fn a_command_names_another_amount_only_where_both_sides_say_one_and_neither_total_nor_price_is_it() {
+    let (said, nothing, bad) =
+        ("\"3.00\"", "null", ["\"3,00\"", "\"\"", "3.0", "\"much\"", "\"-3.00\"", "\"0.00\"", "{}"]);
+    let differs = |fen, total, price, records| names_another_amount(fen, &books(total, price, records), &id("78"));
+    let table = [
+        (said, said, 1, 300, false),
+        (said, said, 1, 299, true),
+        (said, said, 1, 30_000, true),
+        (said, said, 1, 0, true),
+        ("\"12.00\"", said, 2, 300, false),
+        ("\"12.00\"", said, 2, 1_200, false),
+        ("\"12.00\"", said, 2, 900, true),
+        // A discount: the order costs less than its record.
+        ("\"2.50\"", said, 1, 300, false),
+        ("\"2.50\"", said, 1, 250, false),
+        ("\"2.50\"", said, 1, 251, true),
+        (nothing, said, 1, 300, false),
+        (nothing, said, 1, 301, true),
+        (said, nothing, 1, 300, false),
+        (said, nothing, 1, 301, true),
+        // One of several records: the one that is not said may be what the command names.
+        (nothing, said, 2, 301, false),
+        (said, nothing, 2, 301, false),
+        ("3", "\"3.0\"", 1, 300, false),
+        ("3", "\"3.0\"", 1, 301, true),
+    ];
+    for (total, price, records, fen, expected) in table {
+        assert_eq!(differs(Some(Fen(fen)), total, price, records), expected, "{fen}: {total} {price} {records}");
+        assert!(!differs(None, total, price, records), "the command says nothing");
+    }
+    for bad in bad {
+        assert!(!differs(Some(Fen(7)), bad, bad, 1), "{bad}");
+        assert!(!differs(Some(Fen(300)), bad, said, 1) && differs(Some(Fen(7)), bad, said, 1), "{bad}");
+    }
+    assert!(!names_another_amount(Some(Fen(7)), &order(OrderStatus::Success, vec![]), &id("78")));
+}
+
 proptest! {
     #[test]
     fn any_answer_is_read_without_panic(status in any::<u16>(), body in proptest::collection::vec(any::<u8>(), 0..200)) {

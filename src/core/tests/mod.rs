@@ -1,5 +1,6 @@
 //! The rules of an order's life, one test each by name, on the whole core with a scripted board and a model journal.
 
+mod amounts;
 mod books;
 mod calls;
 mod catalogue;

@@ -76,6 +76,7 @@ fn rule_02_the_largest_order_stays_under_four_kib() {
         .with("trade_id", &long)
         .with("machine_id", &long)
         .with("msg_id", &long)
+        .with("amount", "184467440737095516.15")
         .with("notify_url", &url);
     w.deliver(&put);
     // The model journal refuses a record of 4 KiB or more; ten units with outcomes and a correction are the most.

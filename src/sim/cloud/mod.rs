@@ -33,6 +33,7 @@ pub use pickup::SimCode;
 pub use refusal::Codes;
 use refusal::{BAD_FORM, NO_CREDENTIALS, NO_MACHINE, NO_ROUTE, Refusal, WRONG_APP_ID, WRONG_APP_SECRET, WRONG_SIGN};
 use serde_json::{Map, Value, json};
+pub(in crate::sim) use shop::SOME_PRICE;
 pub use shop::{Closes, ORDER_TIME_OUT_S, SimOrder, SimProduct};
 pub use stand_in::StandIn;
 use stand_in::{Dialect, NoSuchOrder, Told};

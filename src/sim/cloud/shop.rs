@@ -17,7 +17,7 @@ pub const ORDER_TIME_OUT_S: u64 = DRIVE_WITHIN_S;
 /// The product of orders that a test put on the books without saying more: that of the vendor's examples.
 const SOME_PRODUCT: u64 = 131;
 /// What orders that are put on the books cost a line.
-const SOME_PRICE: Fen = Fen(100);
+pub(in crate::sim) const SOME_PRICE: Fen = Fen(100);
 /// Orders that are created here begin with this id, above those of the vendor's examples.
 const FIRST_ORDER_ID: u64 = 1_001;
 /// Records begin with this id.

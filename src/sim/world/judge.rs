@@ -53,6 +53,9 @@ pub enum Broken {
     /// The motor was driven though the cloud had to be asked and would not have said yes (rule 27).
     #[error("order {0} was driven and is not paid")]
     DrivenUnpaid(Key),
+    /// The motor was driven though the cloud had to be asked, and the command names another amount (rule 59).
+    #[error("order {0} was driven for another amount than the books say")]
+    DrivenForOtherAmount(Key),
     /// A command was acknowledged and is not durable.
     #[error("order {0} was acknowledged before it was durable")]
     AckBeforeDurable(Key),
@@ -416,7 +419,13 @@ impl Judge {
     }
 
     /// A motor frame leaves. By the true time it must still be allowed to.
-    pub(super) fn driven(&self, order: &Order, verified: VerifyOrders, paid: bool, true_ms: u64) -> Result<(), Broken> {
+    pub(super) fn driven(
+        &self,
+        order: &Order,
+        verified: VerifyOrders,
+        placed: Option<&Placed>,
+        true_ms: u64,
+    ) -> Result<(), Broken> {
         let key = order.key.clone();
         // What the record says, but never more than twenty minutes: no command of a plan names a later payment.
         let until_s = order.drive_until_s.min(order.issued_at_s + DRIVE_WITHIN_S);
@@ -430,7 +439,12 @@ impl Judge {
             VerifyOrders::Late => late_ms > ASK_SLACK_MS && !self.clock_lied,
             VerifyOrders::Never => false,
         };
-        if had_to_ask && !paid { Err(Broken::DrivenUnpaid(key)) } else { Ok(()) }
+        match placed {
+            _ if !had_to_ask => Ok(()),
+            Some(placed) if placed.paid && placed.has_other_amount() => Err(Broken::DrivenForOtherAmount(key)),
+            Some(placed) if placed.paid => Ok(()),
+            _ => Err(Broken::DrivenUnpaid(key)),
+        }
     }
 
     pub(super) fn turned(&mut self, unit: UnitId, dropped: bool, at_ms: u64) -> Result<(), Broken> {

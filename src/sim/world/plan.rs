@@ -11,6 +11,8 @@ pub use fault::{Beat, BootClock, Damage, Fault, Manner, When, Whom};
 pub(super) use sale::{Closing, Deal, Dealt};
 
 use crate::core::{Limits, VerifyOrders};
+use crate::order::stock::Fen;
+use crate::sim::cloud::SOME_PRICE;
 
 /// One profile of every board that behaves differently; m109e and mp2404 are m102 under other names. And
 /// one whose platform counts slots otherwise than the board.
@@ -66,8 +68,17 @@ pub(super) struct Placed {
     /// `expired_at`, in s after the command.
     pub(super) expires_after_s: Option<u64>,
     pub(super) paid: bool,
+    /// What the command says was paid, if it says so.
+    pub(super) amount: Option<Fen>,
     /// A field that no sound command has (rule 13): verified, kept, and never driven.
     pub(super) oddity: Option<Oddity>,
+}
+
+impl Placed {
+    /// The command names another amount than the books.
+    pub(super) fn has_other_amount(&self) -> bool {
+        self.amount.is_some_and(|amount| amount != SOME_PRICE)
+    }
 }
 
 /// What is wrong with a verified command.
@@ -366,8 +377,9 @@ fn placed(chance: &mut fastrand::Rng, n: usize) -> Placed {
     let odd = [Oddity::Quantity, Oddity::Slot, Oddity::Address, Oddity::Milliseconds, Oddity::LongUrl];
     let oddity = (chance.u8(..30) == 0).then(|| one_of(chance, &odd));
     let host = (chance.u8(..5) > 0).then(|| chance.u8(..HOSTS));
+    let order_id = 100 + u64::try_from(n).unwrap_or(0);
     Placed {
-        order_id: 100 + u64::try_from(n).unwrap_or(0),
+        order_id,
         // Few slots and addresses, so that orders meet what others left there.
         code: chance.u16(5..=7),
         address: chance.u8(1..=2),
@@ -377,6 +389,12 @@ fn placed(chance: &mut fastrand::Rng, n: usize) -> Placed {
         issued_at_ms: chance.u64(FIRST_COMMAND_MS..=FIRST_COMMAND_MS + ISSUED_WITHIN_MS),
         expires_after_s: (chance.u8(..5) == 0).then(|| chance.u64(20..=200)),
         paid: chance.u8(..10) > 0,
+        // By the number and not by chance, so that a seed keeps the course that it had before there were amounts.
+        amount: match order_id % 8 {
+            1 | 4 => Some(SOME_PRICE),
+            6 => Some(Fen(SOME_PRICE.0 + 1)),
+            _ => None,
+        },
         oddity,
     }
 }

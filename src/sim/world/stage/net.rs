@@ -105,6 +105,7 @@ impl Stage<'_> {
             ("is_dc", Value::from(if drop_check { "1" } else { "0" })),
         ];
         fields.extend(order.host.map(|host| ("notify_url", text(notify_url(host)))));
+        fields.extend(order.amount.map(|amount| ("amount", text(amount.to_string()))));
         if is(Oddity::LongUrl) {
             fields.push(("notify_url", text(format!("{}{}", notify_url(0), "x".repeat(NOTIFY_URL_BYTES_MAX)))));
         }

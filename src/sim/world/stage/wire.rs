@@ -83,8 +83,8 @@ impl Stage<'_> {
         if order.key.is_own() {
             self.own_is_driven(&order)?;
         } else {
-            let paid = self.placed.iter().any(|(key, placed)| *key == order.key && placed.paid);
-            self.judge.driven(&order, self.plan.verify_orders, paid, self.true_ms())?;
+            let placed = self.placed.iter().find(|(key, _)| *key == order.key).map(|(_, placed)| placed);
+            self.judge.driven(&order, self.plan.verify_orders, placed, self.true_ms())?;
         }
         let (key, sequence) = (order.key.clone(), intent.sequence);
         let family = self.settings.profile.family;
