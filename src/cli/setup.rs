@@ -318,7 +318,7 @@ fn only_port(folder: &Path) -> Result<String, Failure> {
     }
 }
 
-/// What [`write`] has changed.
+/// What [`write()`] has changed.
 struct Written {
     config: bool,
     secrets: Vec<&'static str>,

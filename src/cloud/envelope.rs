@@ -120,7 +120,7 @@ pub enum Rejected {
         name: &'static str,
     },
     /// A question whose signature would fit other fields as well. (A dispense command with this fault and a usable
-    /// key is not turned away but refused, see [`super::device::Inbound::Put`].)
+    /// key is not turned away but refused, see [`super::inbound::Inbound::Put`].)
     #[error("field {name:?} could be read as two fields under the same signature")]
     Ambiguous {
         /// The field.

@@ -5,53 +5,53 @@
 pub enum Place {
     /// `GET /v1/status`: one [`crate::core::Status`].
     Status,
-    /// `GET /v1/orders`: the [`Orders`].
+    /// `GET /v1/orders`: the [`super::Orders`].
     Orders,
-    /// `GET /v1/audit`: the [`Audit`].
+    /// `GET /v1/audit`: the [`super::Audit`].
     Audit,
     /// `GET /v1/faults`: the [`crate::core::FaultLines`].
     Faults,
-    /// `POST /v1/service` with a [`Service`]: one [`crate::board::service::Reading`].
+    /// `POST /v1/service` with a [`crate::board::service::Service`]: one [`crate::board::service::Reading`].
     Service,
     /// `POST /v1/pickup` with `{"code":"…"}`: one [`crate::core::Entry`].
     Pickup,
-    /// `GET /v1/pickup/codes`: the [`Codes`], without their digits.
+    /// `GET /v1/pickup/codes`: the [`super::Codes`], without their digits.
     Codes,
-    /// `POST /v1/slot/test` with a [`SlotTest`]: the [`Testing`], once the motor may turn.
+    /// `POST /v1/slot/test` with a [`crate::core::SlotTest`]: the [`super::Testing`], once the motor may turn.
     Test,
-    /// `GET /v1/slot/last-test`: the [`LastTest`].
+    /// `GET /v1/slot/last-test`: the [`super::LastTest`].
     LastTest,
-    /// `GET /v1/slots`: the [`Slots`].
+    /// `GET /v1/slots`: the [`super::Slots`].
     Slots,
-    /// `POST /v1/slots/act` with a [`SlotAct`]: the [`Slots`] after it, durable.
+    /// `POST /v1/slots/act` with a [`crate::core::SlotAct`]: the [`super::Slots`] after it, durable.
     SlotAct,
-    /// `GET /v1/sale`: the [`CurrentSale`].
+    /// `GET /v1/sale`: the [`super::CurrentSale`].
     Sale,
-    /// `POST /v1/sale` with a [`SaleChoice`] or a [`crate::core::SaleCode`]: the [`SaleView`], durable. Its pay code comes with [`Place::Sale`].
+    /// `POST /v1/sale` with a [`crate::core::SaleChoice`] or a [`crate::core::SaleCode`]: the [`crate::core::SaleView`], durable. Its pay code comes with [`Place::Sale`].
     SaleStart,
-    /// `POST /v1/sale/cancel`: the [`SaleView`] after it, durable.
+    /// `POST /v1/sale/cancel`: the [`crate::core::SaleView`] after it, durable.
     SaleCancel,
-    /// `GET /v1/sales`: the [`Sales`].
+    /// `GET /v1/sales`: the [`super::Sales`].
     Sales,
-    /// `POST /v1/sale/settle` with a [`Settle`]: the [`SaleView`] after it, durable.
+    /// `POST /v1/sale/settle` with a [`crate::core::Settle`]: the [`crate::core::SaleView`] after it, durable.
     SaleSettle,
     /// `POST /v1/sale/callback` with a [`crate::core::Callback`]: the [`crate::core::PaymentHeard`], durable.
     SaleCallback,
     /// `GET /v1/books`: the [`crate::core::Books`].
     Books,
-    /// `POST /v1/books/act` with a [`BooksAct`]: the [`crate::core::Books`] after it, durable.
+    /// `POST /v1/books/act` with a [`crate::core::BooksAct`]: the [`crate::core::Books`] after it, durable.
     BooksAct,
     /// `GET /v1/order?order_id=…&record_id=…`: one [`crate::core::OrderStory`].
     Order,
-    /// `POST /v1/order/decide` with a [`Decision`]: the [`OrderLine`] after it, durable.
+    /// `POST /v1/order/decide` with a [`crate::core::Decision`]: the [`crate::core::OrderLine`] after it, durable.
     Decide,
     /// `GET /v1/reports`: the [`crate::core::Letters`].
     Reports,
-    /// `GET /v1/frames`: a [`FrameLine`] for each frame on the line, as it passes.
+    /// `GET /v1/frames`: a [`super::FrameLine`] for each frame on the line, as it passes.
     Frames,
-    /// `GET /v1/messages`: a [`MessageLine`] for each message of the platform, as it comes.
+    /// `GET /v1/messages`: a [`super::MessageLine`] for each message of the platform, as it comes.
     Messages,
-    /// `POST /v1/log` with a [`LogLevel`]: the [`LogLevel`] that holds.
+    /// `POST /v1/log` with a [`super::LogLevel`]: the [`super::LogLevel`] that holds.
     Log,
     /// `GET /v1/broker`: the [`super::BrokerTrip`].
     BrokerTrip,

@@ -2,7 +2,7 @@
 //! the unit that talks to the network needs no system call of the clock family (systemd/vend.service, `ProtectClock=`).
 //!
 //! The word is one line in a file below /run: the boot time at which the kernel was asked, in ms, and `yes` or `no`. It is
-//! written anew every [`EVERY_S`] and at every setting of the clock; one that is older than [`COUNTS_MS`] counts for
+//! written anew every five seconds and at every setting of the clock; one that is older than twenty seconds counts for
 //! nothing, and so does one of the future.
 
 use super::clock::{boot_now, kernel_synchronised};
