@@ -156,9 +156,10 @@ fn told_once(receiver: &Receiver, count: usize) {
     }
 }
 
-fn wait_until_connected(machine: &Machine, times: usize) {
-    wait_until("connection to RabbitMQ", || {
-        (machine.log().matches("what=\"broker_connected\"").count() >= times).then_some(())
+/// Until commands can come: what is sent to a topic before anybody has subscribed is lost.
+fn wait_until_subscribed(machine: &Machine, times: usize) {
+    wait_until("subscription at RabbitMQ", || {
+        (machine.log().matches("what=\"subscribed\"").count() >= times).then_some(())
     });
 }
 
@@ -171,7 +172,7 @@ fn rabbitmq_keeps_what_is_sent_while_agent_or_broker_is_down_and_each_order_is_s
     let place = tempfile::tempdir().unwrap();
     let mut machine = Machine::new(place.path(), MACHINES[0], "tcn-00ff", &rabbit.door(MACHINES[0], "3.1.1"));
     machine.start();
-    wait_until_connected(&machine, 1);
+    wait_until_subscribed(&machine, 1);
     machine.order(&platform, &receiver.url());
     told_once(&receiver, 1);
     // The session lasts without the agent.
