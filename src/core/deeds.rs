@@ -13,12 +13,14 @@ use crate::order::instruction::{Became, Kind, Who};
 use crate::order::motor::{Address, Slot};
 use crate::order::time::Now;
 use crate::sabotage::{self, Clause};
+use std::collections::BTreeMap;
 
 /// What the board is doing for a person.
 #[derive(Debug, Default)]
 pub(super) struct Deeds {
-    /// Whose answer it is, and its entry in the audit.
-    serving: Option<(Token, u64)>,
+    /// Whose answer it is, and its entry in the audit. One is at the board; another may have come while the first one's
+    /// entry was written, and is refused in its turn.
+    serving: BTreeMap<Token, u64>,
 }
 
 impl Core {
@@ -78,21 +80,20 @@ impl Core {
 
     /// The entry is durable: the board is told. An order that came meanwhile has the line, and nothing was done.
     pub(super) fn serve_the_audited(&mut self, now: Now, number: u64, token: Token, service: &Service) {
-        self.deeds.serving = Some((token, number));
+        self.deeds.serving.insert(token, number);
         self.on_serve(now, token, service);
-        self.audit_the_served(None);
-    }
-
-    /// What a person had the board do has ended: its entry says how. Answers are in the effects; whose it is, is known.
-    pub(super) fn audit_the_served(&mut self, ended: Option<(Token, &Result<Reading, ServiceError>)>) {
-        let Some((token, number)) = self.deeds.serving else { return };
         let refused = self.effects.iter().find_map(|effect| match effect {
             Effect::Served { token: of, result } if *of == token => Some(result.clone()),
             _ => None,
         });
-        let ended = ended.filter(|(of, _)| *of == token).map(|(_, result)| result.clone());
-        let Some(result) = ended.or(refused) else { return };
-        self.deeds.serving = None;
+        if let Some(result) = refused {
+            self.audit_the_served(token, &result);
+        }
+    }
+
+    /// What the board was asked has ended: where a person's deed is behind it, its entry says how.
+    pub(super) fn audit_the_served(&mut self, token: Token, result: &Result<Reading, ServiceError>) {
+        let Some(number) = self.deeds.serving.remove(&token) else { return };
         let begun = self.instructions.entry(number).map(|entry| entry.detail.to_string()).unwrap_or_default();
         let (became, said) = match result {
             Ok(_) => (Became::Done, "done".to_owned()),

@@ -196,7 +196,7 @@ impl Core {
         match self.line.serving.take() {
             Some((OWN, _)) => self.telemetry.reading = result.ok(),
             Some((token, _)) => {
-                self.audit_the_served(Some((token, &result)));
+                self.audit_the_served(token, &result);
                 self.effects.push(Effect::Served { token, result });
             }
             None => {}

@@ -146,6 +146,21 @@ fn an_order_that_comes_while_the_entry_is_written_has_the_line_and_the_switch_is
 }
 
 #[test]
+fn two_wishes_whose_entries_are_written_together_each_have_their_own_end_in_the_audit() {
+    let mut w = World::new();
+    w.disk_is_quick = false;
+    w.person_switches();
+    w.step(Event::Serve { token: Token(10), uid: UID, service: light() });
+    w.disk_is_quick = true;
+    w.commit();
+    assert_eq!(w.count_told("served Err(Busy)"), 1, "the board does one thing at a time");
+    w.switched(Ok(Reading::Done));
+    let kept = w.audit_kept();
+    assert_eq!(kept[0], "Person(1000) service done: light on on board 1: done");
+    assert!(kept[1].starts_with("Person(1000) service failed: light on on board 1: "), "{kept:?}");
+}
+
+#[test]
 fn what_the_board_did_for_a_person_when_the_agent_ended_is_unknown() {
     let mut w = World::new();
     w.person_switches();
