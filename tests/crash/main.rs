@@ -32,7 +32,7 @@ mod verdict;
 use disk::How;
 use record::{Recording, record};
 use states::{Life, Tally};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -90,7 +90,8 @@ fn no_cut_at_any_call_loses_or_doubles_what_the_world_was_told() {
             let tell = |what: &str| println!("{:>6.0} s  life {seed}: {what}", began.elapsed().as_secs_f64());
             let mut recording = one_life(seed, orders);
             tell(&format!("{} orders in {} events recorded", recording.cast.orders.len(), recording.events.len()));
-            let mut tally = Tally { segments_used_again: recording.segments_used_again(), ..Tally::default() };
+            let (segments_used_again, rounds) = (recording.segments_used_again(), recording.rounds_of_the_lead());
+            let mut tally = Tally { segments_used_again, rounds, ..Tally::default() };
             let (draws, restarts) = (usize_of((states * DRAWS).div_ceil(lives)), usize_of(restarts.div_ceil(lives)));
             let kept = Life::first(&recording, seed).explore(draws, restarts * KEPT, &mut random, &mut tally);
             tell(&format!("{} states judged", tally.judged.values().sum::<usize>()));
@@ -114,6 +115,7 @@ fn no_cut_at_any_call_loses_or_doubles_what_the_world_was_told() {
     assert!(
         total.restarts >= usize_of(restarts) && total.dumped > 0 && total.set_aside > 0 && total.in_later_lives > 0
     );
+    assert!(total.rounds > 0, "the lead was never full, so that no cut fell into a commit of sled's");
     assert!(How::ALL.iter().all(|how| total.judged.contains_key(how)));
 }
 
@@ -140,12 +142,16 @@ fn after_birth(events: &[Event]) -> usize {
     events.iter().position(opened).expect("a birth")
 }
 
+fn is_of_the_journal(path: &Path) -> bool {
+    path.ends_with("state/journal/db") || path.ends_with("state/journal/lead")
+}
+
 fn is_sync_of_the_journal(event: &Event) -> bool {
-    matches!(&event.what, What::Sync { path } if path.ends_with("state/journal/db"))
+    matches!(&event.what, What::Sync { path } if is_of_the_journal(path))
 }
 
 fn is_write_of_the_journal(event: &Event) -> bool {
-    matches!(&event.what, What::Write { path, .. } if path.ends_with("state/journal/db"))
+    matches!(&event.what, What::Write { path, .. } if is_of_the_journal(path))
 }
 
 #[test]

@@ -51,6 +51,19 @@ impl Recording {
         }
         count
     }
+
+    /// How often the lead was begun anew, since it was full.
+    pub fn rounds_of_the_lead(&self) -> usize {
+        let (mut before, mut count) = (0, 0);
+        for event in &self.events {
+            let What::Write { path, offset, .. } = &event.what else { continue };
+            if path.ends_with("state/journal/lead") {
+                count += usize::from(*offset < before);
+                before = *offset;
+            }
+        }
+        count
+    }
 }
 
 /// Lives one life of `orders` orders on a board of this profile, with so many kills in its middle.

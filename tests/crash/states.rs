@@ -47,6 +47,8 @@ pub struct Tally {
     pub restarts: usize,
     /// Writes into segments of the journal that had been passed before: cleaned and used again.
     pub segments_used_again: usize,
+    /// How often the lead was full, went to sled and was begun anew.
+    pub rounds: usize,
     pub failures: Vec<String>,
 }
 
@@ -63,6 +65,7 @@ impl Tally {
         self.set_aside += other.set_aside;
         self.restarts += other.restarts;
         self.segments_used_again += other.segments_used_again;
+        self.rounds += other.rounds;
         self.failures.extend(other.failures);
     }
 
@@ -80,6 +83,7 @@ impl Tally {
             ("set aside", self.set_aside),
             ("restarts of the daemon", self.restarts),
             ("segments used again", self.segments_used_again),
+            ("rounds of the lead", self.rounds),
             ("failures", self.failures.len()),
         ] {
             println!("{what:<24}{count:>8}");

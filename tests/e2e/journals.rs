@@ -19,7 +19,7 @@ fn a_state_directory_in_use_is_refused() {
 
 /// Flips one bit of the journal, inside a record that holds `marker`.
 fn flip_a_bit(state: &Path, marker: &str) {
-    let file = state.join("journal/db");
+    let file = state.join("journal/lead");
     let mut bytes = fs::read(&file).unwrap();
     let places: Vec<usize> =
         bytes.windows(marker.len()).enumerate().filter(|(_, w)| *w == marker.as_bytes()).map(|(at, _)| at).collect();

@@ -103,7 +103,7 @@ fn a_sound_journal_is_one_document_an_order_oldest_first_and_is_not_changed() {
 #[test]
 fn a_flipped_bit_is_told_and_ends_with_1() {
     let machine = with_orders();
-    let file = machine.path("state/journal/db");
+    let file = machine.path("state/journal/lead");
     let mut bytes = fs::read(&file).unwrap();
     let at = bytes.windows(URL.len()).rposition(|window| window == URL.as_bytes()).unwrap();
     bytes[at] ^= 1;

@@ -89,6 +89,38 @@ pub enum Damage {
         /// The second file's.
         second: Digest,
     },
+    /// The digest says that there is a lead. It is durable before the digest is, so no power cut explains that.
+    #[error("journal/lead is gone, and the newest commits with it; sled's part of the journal is of commit {counter}")]
+    LeadMissing {
+        /// The newest commit that sled has.
+        counter: u64,
+    },
+    /// It is written in its whole length before the digest speaks of it, so no power cut explains that either.
+    #[error("journal/lead has {found_bytes} bytes instead of {expected_bytes}; newer commits may be lost")]
+    LeadCut {
+        /// Its length.
+        found_bytes: u64,
+        /// What it has been written with.
+        expected_bytes: usize,
+    },
+    /// A commit is there that was written after others that are not: a power cut takes the last one only.
+    #[error("the journal has lost commits: what can be read ends with {last}, and {beyond} lies beyond it")]
+    Hole {
+        /// The last that can be reached.
+        last: u64,
+        /// The first beyond.
+        beyond: u64,
+    },
+    /// A commit in the lead is whole, and is none of this journal's.
+    #[error("commit {counter} says that the journal then held {expected}, and it holds {found}")]
+    Lead {
+        /// The commit.
+        counter: u64,
+        /// What it says.
+        expected: Digest,
+        /// What holds after its changes.
+        found: Digest,
+    },
     /// It is whole, and lies elsewhere than where it was written: a clone, a backup, or a machine with a new part. Back in
     /// its place it is sound again.
     #[error(

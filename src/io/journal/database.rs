@@ -5,14 +5,15 @@
 //! - damaged files make it panic as well as fail;
 //! - its cache is 1 GiB and its flusher syncs twice a second on an idle device, unless told otherwise.
 
-use super::damage::{Damage, OpenError};
+use super::damage::{CommitError, Damage, OpenError};
 use super::digest::Digest;
 use super::layout;
 use super::lock::{self, LockError};
-use super::value::{self, FORMAT, Unreadable};
+use super::value::{self, FORMAT, LEAD_FORMAT, Unreadable};
 use crate::sabotage::{self, Clause};
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -51,8 +52,10 @@ impl From<OpenError> for Refusal {
 /// Everything in a folder.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
-    /// What the newest commit said about the rest.
+    /// What the newest commit in sled said about the rest.
     pub(super) digest: Option<Result<Digest, Unreadable>>,
+    /// The commits since then lie in the lead: the digest says so by its format.
+    pub(super) has_lead: bool,
     /// The digest of what is there.
     pub(super) found: Digest,
     /// Keys and bodies.
@@ -105,6 +108,7 @@ impl Contents {
     fn take(&mut self, key: &[u8], bytes: &[u8]) {
         if key == DIGEST_KEY {
             self.digest = Some(Digest::unseal(key, bytes));
+            self.has_lead = bytes.first().is_some_and(|&format| format >= LEAD_FORMAT);
             return;
         }
         let record_key = match key {
@@ -275,7 +279,7 @@ fn delete_torn_snapshots(folder: &Path) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The journal's data file, by a handle of our own: sled syncs it through no handle of its.
+/// A file of the journal, by a handle of our own: sled's `db`, which sled syncs through no handle of its, or the lead.
 #[derive(Debug)]
 pub(super) struct DataFile {
     file: File,
@@ -293,15 +297,26 @@ fn identity(meta: &fs::Metadata) -> (u64, u64) {
 }
 
 impl DataFile {
-    /// Opens `db` in sled's folder.
-    pub(super) fn open(folder: &Path) -> Result<DataFile, OpenError> {
-        let path = folder.join("db");
-        let file = File::open(&path).map_err(OpenError::io("open", &path))?;
-        let identity = identity(&file.metadata().map_err(OpenError::io("look at", &path))?);
+    /// Opens `db` in sled's folder, to be synced.
+    pub(super) fn of_sled(folder: &Path) -> Result<DataFile, OpenError> {
+        DataFile::open(folder.join("db"), false).map_err(|(path, e)| OpenError::io("open", &path)(e))
+    }
+
+    /// Opens the lead, to be written and synced.
+    pub(super) fn of_lead(path: &Path) -> Result<DataFile, OpenError> {
+        DataFile::open(path.to_owned(), true).map_err(|(path, e)| OpenError::io("open", &path)(e))
+    }
+
+    fn open(path: PathBuf, writes: bool) -> Result<DataFile, (PathBuf, io::Error)> {
+        let opened = File::options().read(true).write(writes).open(&path);
+        let (file, meta) = match opened.and_then(|file| file.metadata().map(|meta| (file, meta))) {
+            Ok(opened) => opened,
+            Err(e) => return Err((path, e)),
+        };
         Ok(DataFile {
             file,
             path,
-            identity,
+            identity: identity(&meta),
             #[cfg(test)]
             failing: None,
         })
@@ -318,11 +333,24 @@ impl DataFile {
     }
 
     /// The path still leads to the file that was opened.
-    pub(super) fn is_in_place(&self) -> io::Result<bool> {
+    fn is_in_place(&self) -> io::Result<bool> {
         match fs::symlink_metadata(&self.path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             other => other.map(|meta| identity(&meta) == self.identity),
         }
+    }
+
+    /// Writes within the file's length.
+    pub(super) fn write(&self, bytes: &[u8], at: usize) -> io::Result<()> {
+        self.file.write_all_at(bytes, at as u64)
+    }
+
+    /// Makes durable what was written, wherever the name leads now: whoever moved the file away is told.
+    pub(super) fn sync_in_place(&self) -> Result<(), CommitError> {
+        if !self.is_in_place().map_err(CommitError::io("look at the journal's file"))? {
+            return Err(CommitError::FileReplaced);
+        }
+        self.sync().map_err(CommitError::io("sync the journal"))
     }
 
     /// fdatasync.

@@ -3,10 +3,12 @@
 
 use super::damage::{Damage, OpenError, whom};
 use super::database::{Contents, Database, Refusal};
+use super::digest::Digest;
+use super::held::Held;
 use super::layout::{self, Layout};
 use super::lock::{LockError, StateLock};
+use super::opening::compare;
 use super::second_file;
-use super::store::{compare, sound_digest};
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -100,10 +102,10 @@ fn look_into(layout: &Layout) -> Result<Inspected, OpenError> {
         Err(Refusal::Damage(damage)) => return damaged(damage),
         Err(Refusal::Environment(e)) => return Err(e),
     };
-    let contents = database.contents();
-    let verdict = judge(layout, &database, &contents);
+    let (held, contents, verdict) = Held::read(layout, database);
+    let verdict = verdict.and_then(|_| judge(layout, &held.digest, contents.records.len()));
     // It is a copy: how it closes says nothing.
-    let _ = database.close();
+    let _ = held.database.close();
     let damage = match verdict {
         Ok(()) => None,
         Err(Refusal::Damage(damage)) => Some(damage),
@@ -113,10 +115,8 @@ fn look_into(layout: &Layout) -> Result<Inspected, OpenError> {
     Ok(Inspected { damage, records, meta })
 }
 
-fn judge(layout: &Layout, database: &Database, contents: &Contents) -> Result<(), Refusal> {
-    let digest = sound_digest(database, contents)?;
+fn judge(layout: &Layout, digest: &Digest, records: usize) -> Result<(), Refusal> {
     if !layout::exists(&layout.marker).map_err(OpenError::io("look at", &layout.marker))? {
-        let records = contents.records.len();
         // Without its marker a journal that was never used is only unfinished.
         return match digest.counter {
             0 => Ok(()),
@@ -124,7 +124,7 @@ fn judge(layout: &Layout, database: &Database, contents: &Contents) -> Result<()
         };
     }
     match File::open(&layout.second).and_then(|file| second_file::read(&file)) {
-        Ok(seen) => compare(&digest, seen),
+        Ok(seen) => compare(digest, seen),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Refusal::Damage(Damage::SecondFileMissing)),
         Err(e) => Err(OpenError::io("read", &layout.second)(e).into()),
     }

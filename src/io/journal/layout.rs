@@ -3,6 +3,7 @@
 //! | name | what |
 //! |---|---|
 //! | `journal/` | sled's folder |
+//! | `journal/lead` | the newest commits, which sled does not have yet |
 //! | `journal.created` | the creation marker: a journal was born here, whole |
 //! | `journal.second` | the second file |
 //! | `journal.quarantine` | why the journal may not be used until a person said so |
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct Layout {
     pub(super) state_dir: PathBuf,
     pub(super) journal: PathBuf,
+    pub(super) lead: PathBuf,
     pub(super) marker: PathBuf,
     pub(super) second: PathBuf,
     pub(super) quarantine: PathBuf,
@@ -35,6 +37,7 @@ impl Layout {
         Layout {
             state_dir: state_dir.to_owned(),
             journal: state_dir.join("journal"),
+            lead: Layout::lead_in(&state_dir.join("journal")),
             marker: state_dir.join("journal.created"),
             second: state_dir.join("journal.second"),
             quarantine: state_dir.join("journal.quarantine"),
@@ -43,6 +46,11 @@ impl Layout {
             newborn: state_dir.join("journal.newborn"),
             lock: state_dir.join("lock"),
         }
+    }
+
+    /// The lead of a journal that lies in this folder.
+    pub(super) fn lead_in(journal: &Path) -> PathBuf {
+        journal.join("lead")
     }
 
     /// Makes `journal.KIND-N` with the first free number and moves `names` into it, in this order, as far as they

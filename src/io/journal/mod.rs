@@ -1,8 +1,10 @@
 //! The journal's store: keys and values, durable when a commit returns.
 //!
 //! It knows nothing of orders; `order::record` turns them into bytes. One file for each subject:
-//! - [`store`](Store): opening, committing, the recipe that makes sled 0.34.7 survive a power cut;
-//! - `database`: sled itself behind a wall against its panics;
+//! - [`store`](Store): committing, the recipe that survives a power cut;
+//! - [`lead`]: the newest commits, each one write and one sync; `held`: those over what sled has;
+//! - `opening`: finding a journal sound, or making one;
+//! - `database`: sled 0.34.7 itself behind a wall against its panics;
 //! - `value`, `digest`, `second_file`: how lost, old and torn records are noticed;
 //! - `layout`, `lock`, `home`: the state directory, who may work in it, and where it lies;
 //! - [`Damage`], [`OpenError`], [`CommitError`]: what can go wrong;
@@ -12,11 +14,14 @@
 mod damage;
 mod database;
 mod digest;
+mod held;
 mod home;
 mod inspect;
 mod layout;
+pub mod lead;
 mod lock;
 mod loss;
+mod opening;
 mod outside;
 pub mod second_file;
 mod store;

@@ -1,25 +1,21 @@
-//! Opening a journal, and the recipe that makes a commit durable.
+//! A journal as its users see it, and the recipe that makes a commit durable.
 //!
-//! sled's `flush()` only starts write-back; it survives no power cut on Linux. A commit is therefore one atomic
-//! batch, `flush()`, and one `fdatasync` on a handle of our own.
-//!
-//! **Birth.** A new journal is made under another name, made durable, renamed, then given its second file and at
-//! last its marker, each durable before the next. So a power cut leaves either no `journal/` or a whole one, and
-//! with the marker everything must be there.
+//! sled's `flush()` only starts write-back; it survives no power cut on Linux. A commit is therefore one write into the
+//! lead ([`super::lead`]) and one `fdatasync` of it. The commit that finds no room there is one atomic batch of sled with
+//! all that the lead holds, `flush()`, and one `fdatasync` of sled's file on a handle of our own.
 
 use super::damage::{CommitError, Damage, OpenError};
-use super::database::{self, Contents, DIGEST_KEY, DataFile, Database, META_KEY, RECORD_PREFIX, Refusal};
-use super::digest::Digest;
-use super::home::{self, Home};
-use super::layout::{self, Layout};
-use super::lock::{LockError, StateLock};
-use super::second_file::{self, SecondFile, Seen};
-use super::value::{self, HEADER_BYTES};
+use super::database::{Contents, DataFile, Database, META_KEY, RECORD_PREFIX, Refusal};
+use super::held::{Changes, Held};
+use super::home::Home;
+use super::layout::Layout;
+use super::lead::{self, LEAD_BYTES};
+use super::lock::StateLock;
+use super::opening::{self, Sound};
+use super::second_file::SecondFile;
+use super::value::HEADER_BYTES;
 use crate::sabotage::{self, Clause};
-use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// Longest key, in bytes: two ids of 64 characters and the 00 between them, with room.
@@ -84,10 +80,12 @@ pub enum Opened {
 #[derive(Debug)]
 pub struct Store {
     /// None after a failure: then sled is left alone until the process ends.
-    database: Option<Database>,
+    held: Option<Held>,
     data_file: DataFile,
+    lead: DataFile,
+    /// Where the next commit goes in the lead.
+    pub(super) lead_at: usize,
     second: SecondFile,
-    digest: Digest,
     /// The second file does not know the newest commit yet.
     second_is_behind: bool,
     poison: Option<CommitError>,
@@ -110,21 +108,28 @@ impl Store {
     /// permission. Damage is no error but [`Opened::Quarantined`].
     pub fn open(state_dir: &Path) -> Result<Opened, OpenError> {
         let layout = Layout::of(state_dir);
-        make_state_dir(state_dir)?;
-        let lock = lock_state(&layout)?;
-        match open_sound(&layout) {
-            Ok((database, contents, digest, second)) => {
-                let data_file = DataFile::open(&layout.journal)?;
+        opening::make_state_dir(state_dir)?;
+        let lock = opening::lock_state(&layout)?;
+        match opening::open_sound(&layout) {
+            Ok(Sound { held, contents, second, lead_at }) => {
+                let data_file = DataFile::of_sled(&layout.journal)?;
+                let lead = DataFile::of_lead(&layout.lead)?;
+                // Seen may be newer than durable, in both. Sled's part first: the lead is written over from here on. And
+                // the lead: what is written next must not reach the disk before what is seen now, or a cut would leave a
+                // hole that looks like damage.
                 Database::sync_folder(&layout.journal)?;
+                lead.sync().map_err(OpenError::io("sync", &layout.lead))?;
                 // After the sync, since only clean pages go.
                 data_file.drop_clean_pages();
-                let arrived = settle_in(&layout)?;
+                let arrived = opening::settle_in(&layout)?;
                 let moved = arrived.is_some();
+                let fresh = held.digest.counter == 0;
                 let store = Store {
-                    database: Some(database),
+                    held: Some(held),
                     data_file,
+                    lead,
+                    lead_at,
                     second,
-                    digest,
                     second_is_behind: false,
                     poison: None,
                     arrived,
@@ -132,7 +137,7 @@ impl Store {
                     _lock: lock,
                 };
                 let Contents { records, meta, .. } = contents;
-                Ok(Opened::Sound { store, records, meta, fresh: digest.counter == 0, moved })
+                Ok(Opened::Sound { store, records, meta, fresh, moved })
             }
             Err(Refusal::Environment(e)) => Err(e),
             Err(Refusal::Damage(damage)) => {
@@ -174,8 +179,7 @@ impl Store {
         }
         let committed = self.try_commit(batch);
         match committed {
-            Ok(digest) => {
-                self.digest = digest;
+            Ok(()) => {
                 self.second_is_behind = true;
                 self.has_arrived();
                 Ok(())
@@ -193,57 +197,32 @@ impl Store {
         }
     }
 
-    fn try_commit(&self, batch: &Batch) -> Result<Digest, CommitError> {
+    fn try_commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
         // Only a poisoned store has none, and the caller looked.
-        let Some(database) = &self.database else {
+        let Some(held) = &mut self.held else {
             return Err(CommitError::Failed { doing: "commit", text: "the journal is closed".to_owned() });
         };
-        let (changes, digest) = self.stage(database, batch)?;
-        database.apply(changes).map_err(CommitError::io("write the journal"))?;
-        if !self.data_file.is_in_place().map_err(CommitError::io("look at the journal's file"))? {
-            return Err(CommitError::FileReplaced);
-        }
-        self.data_file.sync().map_err(CommitError::io("sync the journal"))?;
-        match database.blob().map_err(CommitError::io("look for blob files"))? {
-            None => Ok(digest),
-            Some(name) => Err(CommitError::BlobFile { name }),
-        }
-    }
-
-    /// What sled is to change, and the digest that holds afterwards.
-    fn stage(&self, database: &Database, batch: &Batch) -> Result<(sled::Batch, Digest), CommitError> {
-        let mut effects: BTreeMap<Vec<u8>, Option<&[u8]>> = BTreeMap::new();
-        for (key, body) in &batch.puts {
-            effects.insert(record_key(key)?, Some(checked("value", body, VALUE_BYTES_MAX)?));
-        }
-        for key in &batch.removes {
-            effects.insert(record_key(key)?, None);
-        }
-        if let Some(meta) = &batch.meta {
-            effects.insert(META_KEY.to_vec(), Some(checked("value", meta, VALUE_BYTES_MAX)?));
-        }
-        let mut digest = self.digest;
-        digest.counter = digest.counter.saturating_add(1);
-        let mut changes = sled::Batch::default();
-        for (key, body) in effects {
-            let before = database.get(&key).map_err(CommitError::io("read the journal"))?;
-            if let Some(before) = before {
-                match value::unseal(&key, &before) {
-                    Ok(before) => digest.remove(&key, before.counter),
-                    Err(why) => return Err(CommitError::Unreadable { key, why }),
-                }
+        let changes = changes_of(batch)?;
+        let digest = held.digest_after(&changes)?;
+        let room = LEAD_BYTES.saturating_sub(self.lead_at);
+        match lead::encode(&digest, &changes).filter(|entry| entry.len() <= room) {
+            Some(entry) => {
+                self.lead.write(&entry, self.lead_at).map_err(CommitError::io("write the journal"))?;
+                self.lead.sync_in_place()?;
+                self.lead_at = self.lead_at.saturating_add(entry.len());
+                held.take(changes, digest);
+                Ok(())
             }
-            match body {
-                None => changes.remove(key),
-                Some(body) => {
-                    digest.add(&key, digest.counter);
-                    let sealed = value::seal(&key, digest.counter, body);
-                    changes.insert(key, sealed);
+            None => {
+                held.give_to_sled(changes, digest).map_err(CommitError::io("write the journal"))?;
+                self.data_file.sync_in_place()?;
+                self.lead_at = 0;
+                match held.database.blob().map_err(CommitError::io("look for blob files"))? {
+                    None => Ok(()),
+                    Some(name) => Err(CommitError::BlobFile { name }),
                 }
             }
         }
-        changes.insert(DIGEST_KEY, digest.seal(DIGEST_KEY));
-        Ok((changes, digest))
     }
 
     /// The second file lags behind the journal.
@@ -256,7 +235,9 @@ impl Store {
         if !self.second_is_behind() {
             return Ok(());
         }
-        match self.second.write(&self.digest) {
+        // Only a poisoned store has none.
+        let Some(held) = &self.held else { return Ok(()) };
+        match self.second.write(&held.digest) {
             Ok(()) => {
                 self.second_is_behind = false;
                 Ok(())
@@ -266,8 +247,8 @@ impl Store {
     }
 
     fn poison(&mut self, error: CommitError) -> CommitError {
-        if let Some(database) = self.database.take() {
-            database.abandon();
+        if let Some(held) = self.held.take() {
+            held.database.abandon();
         }
         self.poison.insert(error).clone()
     }
@@ -281,10 +262,17 @@ impl Store {
         Ok(space.f_bavail.saturating_mul(space.f_frsize))
     }
 
+    /// The next commit finds no room in the lead.
+    #[cfg(test)]
+    pub(super) fn fill_the_lead(&mut self) {
+        self.lead_at = LEAD_BYTES;
+    }
+
     /// Makes syncs fail, or succeed again.
     #[cfg(test)]
     pub(super) fn fail_syncs(&mut self, kind: Option<io::ErrorKind>) {
         self.data_file.failing = kind;
+        self.lead.failing = kind;
     }
 }
 
@@ -294,12 +282,27 @@ impl Drop for Store {
         if let Err(e) = self.write_second() {
             tracing::warn!("{e}");
         }
-        if let Some(database) = self.database.take()
-            && let Err(e) = database.close()
+        if let Some(held) = self.held.take()
+            && let Err(e) = held.database.close()
         {
             tracing::warn!("cannot close the journal: {e}");
         }
     }
+}
+
+/// What is to stand under which key, once the whole batch is done.
+fn changes_of(batch: &Batch) -> Result<Changes<'_>, CommitError> {
+    let mut changes = Changes::new();
+    for (key, body) in &batch.puts {
+        changes.insert(record_key(key)?, Some(checked("value", body, VALUE_BYTES_MAX)?));
+    }
+    for key in &batch.removes {
+        changes.insert(record_key(key)?, None);
+    }
+    if let Some(meta) = &batch.meta {
+        changes.insert(META_KEY.to_vec(), Some(checked("value", meta, VALUE_BYTES_MAX)?));
+    }
+    Ok(changes)
 }
 
 /// The key under which sled keeps a record.
@@ -313,181 +316,4 @@ fn checked<'a>(what: &'static str, bytes: &'a [u8], limit_bytes: usize) -> Resul
         return Err(CommitError::TooLarge { what, found_bytes: bytes.len(), limit_bytes });
     }
     Ok(bytes)
-}
-
-fn make_state_dir(state_dir: &Path) -> Result<(), OpenError> {
-    if layout::exists(state_dir).map_err(OpenError::io("look at", state_dir))? {
-        return Ok(());
-    }
-    // Orders name their notify_urls, which may hold tokens: nobody else's to read, whatever the umask.
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700).create(state_dir).map_err(OpenError::io("make", state_dir))?;
-    let parent = state_dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    layout::sync_dir(parent).map_err(OpenError::io("sync", parent))
-}
-
-fn lock_state(layout: &Layout) -> Result<StateLock, OpenError> {
-    StateLock::exclusive(&layout.lock).map_err(|e| match e {
-        LockError::Held(holder) => OpenError::InUse { state_dir: layout.state_dir.clone(), holder },
-        LockError::Io(e) => OpenError::io("lock", &layout.lock)(e),
-    })
-}
-
-/// Opens a journal that is there and sound, or makes one where none was ever born.
-fn open_sound(layout: &Layout) -> Result<(Database, Contents, Digest, SecondFile), Refusal> {
-    let exists = |path: &Path| layout::exists(path).map_err(OpenError::io("look at", path));
-    if exists(&layout.quarantine)? && !sabotage::is_out(Clause::R05QuarantineLasts) {
-        let text = fs::read_to_string(&layout.quarantine).map_err(OpenError::io("read", &layout.quarantine))?;
-        return Err(Refusal::Damage(Damage::Earlier { text }));
-    }
-    match (exists(&layout.journal)?, exists(&layout.marker)?) {
-        (true, true) => {
-            let differs = home::doubt(layout).map_err(OpenError::io("read", &layout.home))?;
-            if !differs.is_empty() {
-                return Err(Refusal::Damage(Damage::Elsewhere { differs }));
-            }
-        }
-        (true, false) => {
-            set_aside_unfinished(layout)?;
-            give_birth(layout)?;
-        }
-        (false, false) if !exists(&layout.second)? => give_birth(layout)?,
-        (false, _) => return Err(Refusal::Damage(Damage::JournalMissing)),
-    }
-    let database = Database::open(&layout.journal)?;
-    match examine(layout, &database) {
-        Ok((contents, digest, second)) => Ok((database, contents, digest, second)),
-        Err(refusal) => {
-            // What it says is known already.
-            let _ = database.close();
-            Err(refusal)
-        }
-    }
-}
-
-/// Writes down where the journal lies, as far as that is new. One that was moved has arrived with its first commit: then
-/// what is to be written comes back.
-fn settle_in(layout: &Layout) -> Result<Option<Home>, OpenError> {
-    let known = Home::read(layout).map_err(OpenError::io("read", &layout.home))?;
-    let here = Home::here(layout);
-    match known {
-        Some(known) if known.moved => Ok(Some(here.with(&known))),
-        Some(known) if here.clone().with(&known) == known => Ok(None),
-        known => {
-            let home = here.with(&known.unwrap_or_default());
-            home.write(layout).map(|()| None).map_err(OpenError::io("write", &layout.home))
-        }
-    }
-}
-
-/// Everything in the journal, once its digests agree.
-fn examine(layout: &Layout, database: &Database) -> Result<(Contents, Digest, SecondFile), Refusal> {
-    let contents = database.contents();
-    let digest = sound_digest(database, &contents)?;
-    let (second, seen) = match SecondFile::open(&layout.second) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(Refusal::Damage(Damage::SecondFileMissing)),
-        other => other.map_err(OpenError::io("open", &layout.second))?,
-    };
-    compare(&digest, seen)?;
-    Ok((contents, digest, second))
-}
-
-/// The journal's own digest, when all that is in the folder agrees with it.
-pub(super) fn sound_digest(database: &Database, contents: &Contents) -> Result<Digest, Refusal> {
-    if let Some(found) = contents.newer() {
-        return Err(database::newer(found).into());
-    }
-    let digest = contents.verify().map_err(Refusal::Damage)?;
-    match database.blob().map_err(|e| Refusal::Damage(Damage::CannotRead { text: e.to_string() }))? {
-        None => Ok(digest),
-        Some(name) => Err(Refusal::Damage(Damage::BlobFile { name })),
-    }
-}
-
-/// The second file may be behind: it is written up to a second late. It must not be ahead.
-pub(super) fn compare(journal: &Digest, seen: Seen) -> Result<(), Refusal> {
-    let second = match seen {
-        Seen::Digest(second, _) => second,
-        Seen::Nothing => return Err(Refusal::Damage(Damage::SecondFileUnreadable)),
-        Seen::Newer(found) => return Err(database::newer(found).into()),
-    };
-    match second.counter.cmp(&journal.counter) {
-        std::cmp::Ordering::Less => Ok(()),
-        std::cmp::Ordering::Greater if sabotage::is_out(Clause::R03SecondFileAhead) => Ok(()),
-        std::cmp::Ordering::Equal if second == *journal => Ok(()),
-        std::cmp::Ordering::Equal => Err(Refusal::Damage(Damage::SecondFileDiffers { journal: *journal, second })),
-        std::cmp::Ordering::Greater => {
-            Err(Refusal::Damage(Damage::SecondFileAhead { journal: journal.counter, second: second.counter }))
-        }
-    }
-}
-
-/// A folder without its marker was never used when nothing was ever committed to it; otherwise the marker is what was
-/// lost (order-life, rule 4).
-fn set_aside_unfinished(layout: &Layout) -> Result<(), Refusal> {
-    let database = Database::open(&layout.journal)?;
-    let contents = database.contents();
-    let verdict = unfinished(layout, &database, &contents);
-    // What it says is known already.
-    let _ = database.close();
-    verdict?;
-    // The second file first: a journal without it and without a marker is unfinished as before, if power fails now.
-    layout
-        .set_aside("unfinished", &[&layout.second, &layout.journal])
-        .map_err(OpenError::io("set aside", &layout.journal))?;
-    Ok(())
-}
-
-fn unfinished(layout: &Layout, database: &Database, contents: &Contents) -> Result<(), Refusal> {
-    if let Some(found) = contents.newer() {
-        return Err(database::newer(found).into());
-    }
-    if sabotage::is_out(Clause::R04MarkerMissed) {
-        return Ok(());
-    }
-    let counter = match contents.digest {
-        Some(Ok(digest)) => digest.counter,
-        _ => 0,
-    };
-    let lost = Refusal::Damage(Damage::MarkerMissing { records: contents.records.len(), counter });
-    if !contents.records.is_empty() || contents.meta.is_some() || counter > 0 {
-        return Err(lost);
-    }
-    // Birth makes whole journals only, so one that cannot be read is one that was used.
-    sound_digest(database, contents)?;
-    match fs::File::open(&layout.second).and_then(|file| second_file::read(&file)) {
-        Ok(Seen::Digest(second, _)) if second.counter > 0 => Err(lost),
-        Ok(_) => Ok(()),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(OpenError::io("read", &layout.second)(e).into()),
-    }
-}
-
-/// Makes a new journal. See the head of this file for the order of things.
-fn give_birth(layout: &Layout) -> Result<(), OpenError> {
-    // That of another journal, whose file was another.
-    match fs::remove_file(&layout.home) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        other => other.map_err(OpenError::io("delete", &layout.home))?,
-    }
-    match fs::remove_dir_all(&layout.newborn) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        other => other.map_err(OpenError::io("delete", &layout.newborn))?,
-    }
-    let database = Database::open(&layout.newborn).map_err(|refusal| match refusal {
-        Refusal::Environment(e) => e,
-        Refusal::Damage(damage) => OpenError::Birth { text: damage.to_string() },
-    })?;
-    let digest = Digest::default();
-    let mut first = sled::Batch::default();
-    first.insert(DIGEST_KEY, digest.seal(DIGEST_KEY));
-    database.apply(first).map_err(OpenError::io("write", &layout.newborn))?;
-    database.close().map_err(OpenError::io("close", &layout.newborn))?;
-    Database::sync_folder(&layout.newborn)?;
-    fs::rename(&layout.newborn, &layout.journal).map_err(OpenError::io("rename", &layout.newborn))?;
-    layout::sync_dir(&layout.state_dir).map_err(OpenError::io("sync", &layout.state_dir))?;
-    SecondFile::create(&layout.second, digest).map_err(OpenError::io("write", &layout.second))?;
-    layout::sync_dir(&layout.state_dir).map_err(OpenError::io("sync", &layout.state_dir))?;
-    let born = format!("The journal of this directory was born whole, in format {}.\n", value::FORMAT);
-    layout.write_durably(&layout.marker, &born).map_err(OpenError::io("write", &layout.marker))
 }

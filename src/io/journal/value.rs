@@ -2,7 +2,7 @@
 //!
 //! | bytes | meaning |
 //! |---|---|
-//! | 1 | format, [`FORMAT`] |
+//! | 1 | format, at most [`FORMAT`] |
 //! | 4 | CRC-32 (little endian) over format, key, counter and body |
 //! | 8 | counter of the commit that wrote it (little endian): the version of this key |
 //! | … | body |
@@ -10,8 +10,11 @@
 //! The first five bytes mean the same in all formats to come, so that a value of a newer program can be told from
 //! a damaged one.
 
-/// The format this program writes, and the newest it can read.
-pub const FORMAT: u8 = 1;
+/// The format this program writes, and the newest it can read. Values are the same in 1 and 2; a digest of format 2 says
+/// that the newest commits lie in the lead (`super::lead`), without which the journal would be an older one.
+pub const FORMAT: u8 = 2;
+/// The first format that has a lead.
+pub(super) const LEAD_FORMAT: u8 = 2;
 /// Bytes before the body.
 pub const HEADER_BYTES: usize = 1 + 4 + 8;
 
@@ -83,7 +86,7 @@ pub fn unseal<'a>(key: &[u8], bytes: &'a [u8]) -> Result<Value<'a>, Unreadable> 
         return Err(Unreadable::CheckSum);
     }
     match format {
-        FORMAT => {}
+        1..=FORMAT => {}
         0 => return Err(Unreadable::Format(format)),
         newer => return Err(Unreadable::Newer(newer)),
     }

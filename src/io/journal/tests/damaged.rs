@@ -6,12 +6,18 @@ use super::*;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+/// This commit of the specimen's goes to sled with all before it, those after it are in the lead.
+const FOR_SLED: usize = 70;
+
 /// A journal with 60 records in several leaves, as a clean end leaves it; its records; room for copies.
 fn specimen() -> (tempfile::TempDir, PathBuf, Records) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("specimen");
     let (mut store, ..) = sound(&path);
     for n in 0..90 {
+        if n == FOR_SLED {
+            store.fill_the_lead();
+        }
         let value = format!("{n} {}", "x".repeat(n * 3));
         store.commit(&puts(&[(&format!("order {:03}", n % 60), &value)])).unwrap();
     }
@@ -44,7 +50,7 @@ fn behind_the_back(dir: &Path, change: impl FnOnce(&sled::Db)) {
 fn no_flipped_bit_costs_a_record_silently() {
     let (dir, specimen, records) = specimen();
     let mut caught = 0;
-    for name in ["journal/db", "journal/conf", "journal.second"] {
+    for name in ["journal/db", "journal/conf", "journal/lead", "journal.second"] {
         let len = fs::metadata(specimen.join(name)).unwrap().len();
         let step = (len / 80).max(1);
         for (n, at) in (0..len).step_by(usize::try_from(step).unwrap()).enumerate() {
@@ -78,19 +84,30 @@ fn no_truncation_costs_a_record_silently() {
 
 #[test]
 fn a_torn_commit_is_there_as_a_whole_or_not_at_all_and_is_no_damage() {
+    torn_commits_of("journal/lead", |_| {});
+}
+
+#[test]
+fn a_torn_commit_of_sleds_is_there_as_a_whole_or_not_at_all_and_is_no_damage() {
+    torn_commits_of("journal/db", Store::fill_the_lead);
+}
+
+fn torn_commits_of(file: &str, prepare: impl Fn(&mut Store)) {
     let dir = tempfile::tempdir().unwrap();
     let alive = dir.path().join("alive");
-    let bytes = || fs::read(alive.join("journal/db")).unwrap();
+    let bytes = || fs::read(alive.join(file)).unwrap();
     let (mut store, ..) = sound(&alive);
     let before = vec![put("a", "1"), put("b", "1"), put("c", "1")];
+    prepare(&mut store);
     store.commit(&Batch { puts: before.clone(), ..Batch::default() }).unwrap();
     store.write_second().unwrap();
+    prepare(&mut store);
     let old = bytes();
     let removes = vec![b"b".to_vec()];
     store.commit(&Batch { removes, meta: Some(b"m".to_vec()), ..puts(&[("a", "2"), ("d", "2")]) }).unwrap();
     let after = vec![put("a", "2"), put("c", "1"), put("d", "2")];
     let new = bytes();
-    assert_eq!(old.len(), new.len(), "sled has cleared the rest of the segment");
+    assert_eq!(old.len(), new.len(), "room for it was made before");
     let differs = |&at: &usize| old[at] != new[at];
     let start = (0..new.len()).find(differs).unwrap();
     let end = (0..new.len()).rfind(differs).unwrap() + 1;
@@ -102,7 +119,7 @@ fn a_torn_commit_is_there_as_a_whole_or_not_at_all_and_is_no_damage() {
         for image in [part, hole] {
             let torn = dir.path().join("torn");
             copy(&alive, &torn);
-            fs::write(torn.join("journal/db"), image).unwrap();
+            fs::write(torn.join(file), image).unwrap();
             let (store, records, meta, _) = sound(&torn);
             if meta.is_some() {
                 assert!(records == after, "a part of the commit at {cut}: {records:?}");
@@ -116,6 +133,99 @@ fn a_torn_commit_is_there_as_a_whole_or_not_at_all_and_is_no_damage() {
         }
     }
     assert!(olds > 10 && news > 0, "{olds} without it, {news} with it");
+}
+
+/// Where the specimen's lead begins: the commit after [`FOR_SLED`], numbered from 1.
+const FIRST_IN_LEAD: u64 = FOR_SLED as u64 + 2;
+
+/// Writes over some bytes of the specimen's lead, `sectors` from its beginning.
+fn into_the_lead(specimen: &Path, sectors: u64, bytes: &[u8]) {
+    let file = fs::File::options().write(true).open(specimen.join("journal/lead")).unwrap();
+    file.write_all_at(bytes, sectors * 512).unwrap();
+}
+
+#[test]
+fn a_commit_in_the_lead_that_is_not_whole_while_a_later_one_is_there_is_damage() {
+    // An entry of the specimen takes one sector.
+    for lost in [0, 1, 10, 17] {
+        let (_dir, specimen, _) = specimen();
+        into_the_lead(&specimen, lost, &[0xaa; 30]);
+        let last = FIRST_IN_LEAD + lost - 1;
+        assert_eq!(damaged(&specimen), Damage::Hole { last, beyond: last + 2 });
+        assert_eq!(read_copy(&specimen).unwrap().damage, Some(Damage::Hole { last, beyond: last + 2 }));
+    }
+    // The newest: no power cut takes it either, once the second file knows of it.
+    let (_dir, specimen, _) = specimen();
+    into_the_lead(&specimen, 18, &[0xaa; 30]);
+    assert_eq!(damaged(&specimen), Damage::SecondFileAhead { journal: 89, second: 90 });
+}
+
+#[test]
+fn what_earlier_rounds_left_in_the_lead_is_not_taken_for_commits() {
+    let (_dir, specimen, records) = specimen();
+    let lead = fs::read(specimen.join("journal/lead")).unwrap();
+    // The 19 commits of this round, and from the round before what they did not write over: 20 to 70.
+    let counters = (0..70).map(|n| u64::from(lead[n * 512 + 4 + 5]));
+    assert!(counters.eq((72..=90).chain(20..=70)), "one sector each");
+    assert!(sound(&specimen).1 == records);
+}
+
+#[test]
+fn a_lead_that_is_missing_cut_empty_or_of_another_journal_is_damage() {
+    let (_dir, specimen_a, _) = specimen();
+    fs::remove_file(specimen_a.join("journal/lead")).unwrap();
+    assert_eq!(damaged(&specimen_a), Damage::LeadMissing { counter: FIRST_IN_LEAD - 1 });
+    assert!(read_copy(&specimen_a).unwrap().records.len() == 60, "what sled has is shown");
+
+    let (_dir, specimen_b, _) = specimen();
+    fs::File::options().write(true).open(specimen_b.join("journal/lead")).unwrap().set_len(4_000).unwrap();
+    let expected_bytes = lead::LEAD_BYTES;
+    assert_eq!(damaged(&specimen_b), Damage::LeadCut { found_bytes: 4_000, expected_bytes });
+
+    let (_dir, specimen_c, _) = specimen();
+    fs::write(specimen_c.join("journal/lead"), vec![0; lead::LEAD_BYTES]).unwrap();
+    assert_eq!(damaged(&specimen_c), Damage::SecondFileAhead { journal: FIRST_IN_LEAD - 1, second: 90 });
+
+    // The same commits of an older journal, and those of one that is far ahead.
+    for (commits, hole) in [(FOR_SLED + 2, false), (FOR_SLED + 9, true)] {
+        let (dir, specimen, _) = specimen();
+        let other = dir.path().join("other");
+        let (mut store, ..) = sound(&other);
+        for n in 0..commits {
+            if n + 2 == commits {
+                store.fill_the_lead();
+            }
+            store.commit(&puts(&[("other", "1")])).unwrap();
+        }
+        drop(store);
+        fs::copy(other.join("journal/lead"), specimen.join("journal/lead")).unwrap();
+        match damaged(&specimen) {
+            Damage::Lead { counter, .. } => assert_eq!((counter, hole), (FIRST_IN_LEAD, false)),
+            Damage::Hole { last, .. } => assert_eq!((last, hole), (FIRST_IN_LEAD - 1, true)),
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn a_lead_of_a_newer_format_is_a_refusal_and_no_quarantine() {
+    let (_dir, specimen, _) = specimen();
+    let sealed = seal_as(FORMAT + 1, b"lead", FIRST_IN_LEAD, b"?");
+    into_the_lead(&specimen, 0, &[&u32::try_from(sealed.len()).unwrap().to_le_bytes(), sealed.as_slice()].concat());
+    let refused = Store::open(&specimen).unwrap_err();
+    assert!(matches!(refused, OpenError::Newer { found, .. } if found == FORMAT + 1), "{refused}");
+    assert!(!specimen.join("journal.quarantine").exists());
+}
+
+#[test]
+fn what_a_killed_process_wrote_and_did_not_sync_is_durable_before_anything_is_written_after_it() {
+    // Else a cut might keep the later one alone, which is a hole.
+    let dir = tempfile::tempdir().unwrap();
+    drop(sound(dir.path()));
+    let trace = dir.path().join("trace");
+    let Some(syncs) = worlds::syncs_of_an_opening(dir.path(), &trace) else { return };
+    assert!(syncs.iter().any(|sync| sync.contains("/journal/lead>")), "{syncs:?}");
+    assert!(syncs.iter().any(|sync| sync.contains("/journal/db>")), "{syncs:?}");
 }
 
 #[test]

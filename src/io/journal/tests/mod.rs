@@ -21,6 +21,13 @@ pub(super) fn puts(records: &[(&str, &str)]) -> Batch {
     Batch { puts: records.iter().map(|(k, v)| put(k, v)).collect(), ..Batch::default() }
 }
 
+/// A batch that has no place in the lead, so that sled gets it, and all that was committed before.
+pub(super) fn larger_than_the_lead() -> Batch {
+    let count = lead::LEAD_BYTES / VALUE_BYTES_MAX + 1;
+    let largest = |n: usize| (format!("large {n:03}").into_bytes(), vec![0xaa; VALUE_BYTES_MAX]);
+    Batch { puts: (0..count).map(largest).collect(), ..Batch::default() }
+}
+
 /// Opens a journal that must be sound.
 pub(super) fn sound(dir: &Path) -> (Store, Records, Option<Vec<u8>>, bool) {
     match Store::open(dir).unwrap() {
@@ -96,6 +103,76 @@ fn what_was_committed_is_there_after_a_kill() {
 }
 
 #[test]
+fn what_was_committed_over_many_rounds_of_the_lead_is_there_after_a_kill_in_any_of_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let alive = dir.path().join("alive");
+    let (mut store, ..) = sound(&alive);
+    let mut expected = BTreeMap::new();
+    let (mut rounds, mut at) = (0, 0);
+    for n in 0..900_usize {
+        let (key, goes) = (format!("order {:02}", n % 37), format!("order {:02}", n * 7 % 41));
+        let value = format!("{n} {}", "x".repeat(n * 13 % 2_000));
+        let removes = vec![goes.clone().into_bytes()];
+        store.commit(&Batch { removes, meta: Some(n.to_string().into_bytes()), ..puts(&[(&key, &value)]) }).unwrap();
+        expected.insert(key, value);
+        expected.remove(&goes);
+        rounds += usize::from(store.lead_at < at);
+        at = store.lead_at;
+        if n % 23 == 0 || at == 0 {
+            let killed = dir.path().join("killed");
+            copy(&alive, &killed);
+            let (store, records, meta, _) = sound(&killed);
+            let expected: Records = expected.iter().map(|(key, value)| put(key, value)).collect();
+            assert!(records == expected, "after commit {n}: {} of {} records", records.len(), expected.len());
+            assert_eq!(meta, Some(n.to_string().into_bytes()));
+            assert_eq!(read_copy_of(store, &killed), (None, expected), "the same without opening it");
+            fs::remove_dir_all(&killed).unwrap();
+        }
+    }
+    assert!(rounds >= 3, "only {rounds} rounds");
+}
+
+/// What a look at a journal that nobody has open says.
+fn read_copy_of(store: Store, dir: &Path) -> (Option<Damage>, Records) {
+    drop(store);
+    let inspected = read_copy(dir).unwrap();
+    (inspected.damage, inspected.records)
+}
+
+#[test]
+fn a_journal_of_the_format_without_a_lead_gets_one_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    for cut in [false, true] {
+        let journal = dir.path().join(format!("cut {cut}"));
+        let (mut store, ..) = sound(&journal);
+        store.commit(&puts(&[("a", "1"), ("b", "2")])).unwrap();
+        store.commit(&larger_than_the_lead()).unwrap();
+        drop(store);
+        let records = read_copy(&journal).unwrap().records;
+        // As the vend before this format left it: nothing but sled.
+        fs::remove_file(journal.join("journal/lead")).unwrap();
+        let db = sled::Config::new().path(journal.join("journal")).flush_every_ms(None).open().unwrap();
+        let digest =
+            value::unseal(b"d", &db.get(b"d").unwrap().unwrap()).map(|v| (v.counter, v.body.to_vec())).unwrap();
+        db.insert(b"d", value::seal_as(1, b"d", digest.0, &digest.1)).unwrap();
+        db.flush().unwrap();
+        drop(db);
+        if cut {
+            // Power failed when the new lead was not whole.
+            fs::write(journal.join("journal/lead"), "torn").unwrap();
+        }
+        assert!(read_copy(&journal).unwrap().records == records, "looking is possible before");
+        let (mut store, found, _, fresh) = sound(&journal);
+        assert!(found == records && !fresh);
+        store.commit(&puts(&[("c", "3")])).unwrap();
+        drop(store);
+        assert!(sound(&journal).1.contains(&put("c", "3")));
+        fs::remove_file(journal.join("journal/lead")).unwrap();
+        assert_eq!(damaged(&journal), Damage::LeadMissing { counter: 2 }, "from then on it must be there");
+    }
+}
+
+#[test]
 fn a_journal_that_was_never_used_stays_fresh() {
     let dir = tempfile::tempdir().unwrap();
     drop(sound(dir.path()));
@@ -167,7 +244,7 @@ fn a_blob_file_that_appears_is_a_failure_and_at_the_next_start_damage() {
     let (mut store, ..) = sound(dir.path());
     fs::write(dir.path().join("journal/blobs/-1"), "x").unwrap();
     let error = CommitError::BlobFile { name: "-1".to_owned() };
-    assert_eq!(store.commit(&puts(&[("a", "1")])), Err(error));
+    assert_eq!(store.commit(&larger_than_the_lead()), Err(error));
     let killed = tempfile::tempdir().unwrap();
     copy(dir.path(), killed.path());
     assert_eq!(damaged(killed.path()), Damage::BlobFile { name: "-1".to_owned() });

@@ -6,6 +6,8 @@
 use super::*;
 use std::process::{Command, Output};
 
+/// Which of ten commits has no room in the lead.
+const FOR_SLED: usize = 7;
 /// The state directory that a helper works in.
 const STATE_DIR: &str = "VEND_TEST_JOURNAL";
 
@@ -43,7 +45,7 @@ fn assert_passed(output: &Output) {
 fn a_full_disk_stops_the_store_and_costs_nothing_that_was_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let script = r#"
-        mount -t tmpfs -o size=3m none "$0"
+        mount -t tmpfs -o size=5m none "$0"
         "$@"
         : > "$0/ballast"
         "$@""#;
@@ -76,12 +78,12 @@ fn low_space_is_told_and_its_end_too_without_a_commit() {
     assert_passed(&output);
 }
 
-/// What the kernel was asked to make durable by a birth and ten commits: before, between and after eleven marks.
-fn syncs_of_a_birth_and_ten_commits(dir: &Path) -> Option<Vec<Vec<String>>> {
-    let log = dir.join("strace.log");
+/// What the kernel was asked to make durable by a helper that works in this state directory: before, between and after its
+/// marks. Nothing where it cannot be traced.
+fn syncs_of(helper_name: &str, log: &Path, state: &Path) -> Option<Vec<Vec<String>>> {
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-y", "-e", "trace=fsync,fdatasync,msync,syncfs,sync,write", "-o"]).arg(&log);
-    let Ok(output) = strace.args(helper("commit_ten_times")).env(STATE_DIR, dir.join("state")).output() else {
+    strace.args(["-f", "-y", "-e", "trace=fsync,fdatasync,msync,syncfs,sync,write", "-o"]).arg(log);
+    let Ok(output) = strace.args(helper(helper_name)).env(STATE_DIR, state).output() else {
         eprintln!("SKIPPED: no strace here, so the syncs were not counted");
         return None;
     };
@@ -90,11 +92,21 @@ fn syncs_of_a_birth_and_ten_commits(dir: &Path) -> Option<Vec<Vec<String>>> {
         return None;
     }
     assert_passed(&output);
-    let trace = fs::read_to_string(&log).unwrap();
+    let trace = fs::read_to_string(log).unwrap();
     let syncs = |text: &str| text.lines().filter(|line| line.contains("sync(")).map(str::to_owned).collect();
-    let between: Vec<Vec<String>> = trace.split("COMMIT").map(syncs).collect();
-    assert_eq!(between.len(), 12, "ten commits between eleven marks:\n{trace}");
+    Some(trace.split("COMMIT").map(syncs).collect())
+}
+
+/// By a birth and ten commits, between eleven marks.
+fn syncs_of_a_birth_and_ten_commits(dir: &Path) -> Option<Vec<Vec<String>>> {
+    let between = syncs_of("commit_ten_times", &dir.join("strace.log"), &dir.join("state"))?;
+    assert_eq!(between.len(), 12, "ten commits between eleven marks");
     Some(between)
+}
+
+/// By the opening of a journal that is there.
+pub(super) fn syncs_of_an_opening(state: &Path, log: &Path) -> Option<Vec<String>> {
+    syncs_of("open_once", log, state)?.into_iter().next()
 }
 
 #[test]
@@ -102,9 +114,10 @@ fn a_commit_costs_exactly_one_sync() {
     let dir = tempfile::tempdir().unwrap();
     let Some(between) = syncs_of_a_birth_and_ten_commits(dir.path()) else { return };
     // What stands before the first mark is the opening, after the last the closing.
-    for syncs in &between[1..11] {
+    for (n, syncs) in (1..).zip(&between[1..11]) {
+        let file = if n == FOR_SLED { "/journal/db>" } else { "/journal/lead>" };
         assert_eq!(syncs.len(), 1, "{syncs:?}");
-        assert!(syncs[0].contains("fdatasync(") && syncs[0].contains("/journal/db>"), "{syncs:?}");
+        assert!(syncs[0].contains("fdatasync(") && syncs[0].contains(file), "{syncs:?}");
     }
 }
 
@@ -139,7 +152,7 @@ fn fill_or_check() {
     let (mut store, ..) = sound(&dir);
     // Space that is there already, so that the count can be written on a full disk.
     fs::write(&acknowledged, "0000000000").unwrap();
-    fs::write(&ballast, vec![0; 512 << 10]).unwrap();
+    fs::write(&ballast, vec![0; 2 << 20]).unwrap();
     let mut n = 0;
     let error = loop {
         match store.commit(&puts(&[(&format!("{n:0200}"), "x")])) {
@@ -180,18 +193,30 @@ fn find_it_read_only() {
     assert_eq!(read_copy(&state_dir()).unwrap().damage, None);
 }
 
-#[test]
-#[ignore = "a helper of the tests that count syncs"]
-fn commit_ten_times() {
+/// What is done since the last one is told apart in the trace.
+fn mark() {
     use std::io::Write;
-    let mark = || {
-        let mut out = std::io::stderr().lock();
-        out.write_all(b"COMMIT").unwrap();
-    };
+    std::io::stderr().lock().write_all(b"COMMIT").unwrap();
+}
+
+#[test]
+#[ignore = "a helper of the tests that look at syncs"]
+fn open_once() {
+    let opened = sound(&state_dir());
+    // Its end syncs too.
+    mark();
+    drop(opened);
+}
+
+#[test]
+#[ignore = "a helper of the tests that look at syncs"]
+fn commit_ten_times() {
     let (mut store, ..) = sound(&state_dir());
     mark();
-    for n in 0..10 {
-        store.commit(&puts(&[(&format!("order {n}"), "x"), ("same", "y")])).unwrap();
+    for n in 1..=10 {
+        let batch =
+            if n == FOR_SLED { larger_than_the_lead() } else { puts(&[(&format!("order {n}"), "x"), ("same", "y")]) };
+        store.commit(&batch).unwrap();
         mark();
     }
 }

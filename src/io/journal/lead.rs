@@ -1,0 +1,183 @@
+//! The lead: the newest commits, one behind the other in a file of fixed length. A commit is one write here and one
+//! `fdatasync`; when the file is full, all of them go to sled in one batch, and the file is written from its beginning
+//! again. sled alone would need two writes a commit, by seven threads that all wake for each of them, and never syncs
+//! what it wrote; and most of what a commit changes is changed again by the next.
+//!
+//! | bytes | of an entry, which begins at a sector |
+//! |---|---|
+//! | 4 | length of what follows (little endian) |
+//! | 13 | header of a sealed value ([`value::seal`], under [`KEY`]); its counter is the commit's |
+//! | 16 | the digest after this commit: entries and XOR |
+//! | … | changes: `01`, key, body for what is put; `00`, key for what goes. Each of both after its length (2 bytes) |
+//!
+//! **Which entries count.** Counters rise by one from commit to commit, and sled's digest says up to which it has them
+//! all. What is read from the beginning on counts while it is whole and each counter follows the one before; what was left
+//! by an earlier round is older. A power cut tears the last entry at most, since the next is written only after its sync:
+//! so an entry that is newer and cannot be reached is damage. No entry shares a sector with another, so that none is
+//! written twice.
+
+use super::digest::Digest;
+use super::value::{self, Unreadable};
+use rustix::fs::Advice;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// Length of the file. Some 170 vends, whose two commits take three sectors: seldom enough that sled's batch is not seen
+/// in one vend of a hundred, and little enough that the changes fit in memory beside the records.
+pub(super) const LEAD_BYTES: usize = 256 << 10;
+/// What a disk writes whole.
+const SECTOR_BYTES: usize = 512;
+/// What the check sums of entries are made with: a value from elsewhere is no entry.
+const KEY: &[u8] = b"lead";
+/// Bytes before the sealed part.
+const LENGTH_BYTES: usize = 4;
+const PUT: u8 = 1;
+const GOES: u8 = 0;
+
+/// What stands under a key from a commit on: a body, or nothing.
+pub(super) type Change<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// A commit that was read from the lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// What holds after it.
+    pub digest: Digest,
+    /// Keys and what stands under them.
+    pub changes: Vec<Change<'a>>,
+}
+
+/// Why a lead cannot be gone on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// A commit is there that cannot be reached.
+    Hole {
+        /// The last commit that can.
+        last: u64,
+        /// The one beyond the hole.
+        beyond: u64,
+    },
+    /// It was written by a newer program.
+    Newer(u8),
+}
+
+/// The entries that sled does not have, from the bytes of the file, and where the next one goes. `known` is the counter of
+/// sled's digest.
+///
+/// # Errors
+/// [`Broken`]: commits were lost, or this program does not know the format.
+pub fn read(bytes: &[u8], known: u64) -> Result<(Vec<Entry<'_>>, usize), Broken> {
+    let (mut entries, mut at): (Vec<Entry<'_>>, usize) = (Vec::new(), 0);
+    while let Some((entry, length)) = entry_at(bytes, at)? {
+        let follows = match entries.last() {
+            Some(last) => last.digest.counter.checked_add(1) == Some(entry.digest.counter),
+            // The first of a round: of one that sled has already, or of the round after it.
+            None => true,
+        };
+        if !follows {
+            break;
+        }
+        entries.push(entry);
+        at = at.saturating_add(length);
+    }
+    // sled took this round as a whole, with the commit that found no room in it.
+    if entries.last().is_none_or(|last| last.digest.counter <= known) {
+        (entries, at) = (Vec::new(), 0);
+    }
+    let first = entries.first().map(|entry| entry.digest.counter);
+    if let Some(beyond) = first.filter(|&first| known.checked_add(1) != Some(first)) {
+        return Err(Broken::Hole { last: known, beyond });
+    }
+    let last = entries.last().map_or(known, |entry| entry.digest.counter);
+    for place in (at..bytes.len()).step_by(SECTOR_BYTES) {
+        if let Some((entry, _)) = entry_at(bytes, place)?
+            && entry.digest.counter > last
+        {
+            return Err(Broken::Hole { last, beyond: entry.digest.counter });
+        }
+    }
+    Ok((entries, at))
+}
+
+/// The whole entry at a place, with the bytes that it takes; nothing when there is none.
+fn entry_at(bytes: &[u8], at: usize) -> Result<Option<(Entry<'_>, usize)>, Broken> {
+    let Some((length, rest)) = bytes.get(at..).and_then(|b| b.split_first_chunk::<LENGTH_BYTES>()) else {
+        return Ok(None);
+    };
+    let sealed = usize::try_from(u32::from_le_bytes(*length)).ok().and_then(|length| rest.get(..length));
+    let Some(sealed) = sealed else { return Ok(None) };
+    match value::unseal(KEY, sealed) {
+        Ok(value) => {
+            let taken = LENGTH_BYTES.saturating_add(sealed.len()).next_multiple_of(SECTOR_BYTES);
+            Ok(parse(value.counter, value.body).map(|entry| (entry, taken)))
+        }
+        Err(Unreadable::Newer(format)) => Err(Broken::Newer(format)),
+        Err(_) => Ok(None),
+    }
+}
+
+fn parse(counter: u64, body: &[u8]) -> Option<Entry<'_>> {
+    let (&entries, rest) = body.split_first_chunk::<8>()?;
+    let (&xor, mut rest) = rest.split_first_chunk::<8>()?;
+    let digest = Digest { counter, entries: u64::from_le_bytes(entries), xor: u64::from_le_bytes(xor) };
+    let mut changes = Vec::new();
+    while let Some((&kind, tail)) = rest.split_first() {
+        let (key, tail) = field(tail)?;
+        let (body, tail) = match kind {
+            PUT => field(tail).map(|(body, tail)| (Some(body), tail))?,
+            GOES => (None, tail),
+            _ => return None,
+        };
+        changes.push((key, body));
+        rest = tail;
+    }
+    Some(Entry { digest, changes })
+}
+
+/// What stands after its length.
+fn field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&length, rest) = bytes.split_first_chunk::<2>()?;
+    rest.split_at_checked(usize::from(u16::from_le_bytes(length)))
+}
+
+/// An entry, filled up to whole sectors; nothing when it has no place in any lead, be it empty.
+#[must_use]
+pub fn encode(digest: &Digest, changes: &BTreeMap<Vec<u8>, Option<&[u8]>>) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    body.extend_from_slice(&digest.entries.to_le_bytes());
+    body.extend_from_slice(&digest.xor.to_le_bytes());
+    for (key, put) in changes {
+        body.push(if put.is_some() { PUT } else { GOES });
+        for field in [Some(key.as_slice()), *put].into_iter().flatten() {
+            body.extend_from_slice(&u16::try_from(field.len()).ok()?.to_le_bytes());
+            body.extend_from_slice(field);
+        }
+    }
+    let sealed = value::seal(KEY, digest.counter, &body);
+    let mut entry = u32::try_from(sealed.len()).ok()?.to_le_bytes().to_vec();
+    entry.extend_from_slice(&sealed);
+    entry.resize(entry.len().next_multiple_of(SECTOR_BYTES), 0);
+    (entry.len() <= LEAD_BYTES).then_some(entry)
+}
+
+/// Makes the file, durable but for its name. Its room is taken, so that no commit needs any later.
+pub(super) fn create(path: &Path) -> io::Result<()> {
+    let file = File::options().write(true).create(true).truncate(true).open(path)?;
+    file.write_all_at(&vec![0; LEAD_BYTES], 0)?;
+    file.sync_all()?;
+    // Read again in small pieces, see `bytes_of`; advice only.
+    let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
+    Ok(())
+}
+
+/// All bytes of the file. They stay in the kernel's memory, so that a commit that fills a part of a page need not read it:
+/// page by page, since newer kernels would keep what is read ahead as a few large folios, and count all of one as written
+/// with each commit (`docs/budget.md`).
+pub(super) fn bytes_of(file: &File) -> io::Result<Vec<u8>> {
+    let _ = rustix::fs::fadvise(file, 0, None, Advice::Random);
+    let mut bytes = vec![0; LEAD_BYTES];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}

@@ -1,0 +1,216 @@
+//! Finding a journal sound, or making a new one where none was ever born.
+//!
+//! **Birth.** A new journal is made under another name, made durable, renamed, then given its second file and at
+//! last its marker, each durable before the next. So a power cut leaves either no `journal/` or a whole one, and
+//! with the marker everything must be there.
+
+use super::damage::{Damage, OpenError};
+use super::database::{self, Contents, DIGEST_KEY, Database, Refusal};
+use super::digest::Digest;
+use super::held::Held;
+use super::home::{self, Home};
+use super::layout::{self, Layout};
+use super::lead;
+use super::lock::{LockError, StateLock};
+use super::second_file::{self, SecondFile, Seen};
+use super::value;
+use crate::sabotage::{self, Clause};
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+
+pub(super) fn make_state_dir(state_dir: &Path) -> Result<(), OpenError> {
+    if layout::exists(state_dir).map_err(OpenError::io("look at", state_dir))? {
+        return Ok(());
+    }
+    // Orders name their notify_urls, which may hold tokens: nobody else's to read, whatever the umask.
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(state_dir).map_err(OpenError::io("make", state_dir))?;
+    let parent = state_dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    layout::sync_dir(parent).map_err(OpenError::io("sync", parent))
+}
+
+pub(super) fn lock_state(layout: &Layout) -> Result<StateLock, OpenError> {
+    StateLock::exclusive(&layout.lock).map_err(|e| match e {
+        LockError::Held(holder) => OpenError::InUse { state_dir: layout.state_dir.clone(), holder },
+        LockError::Io(e) => OpenError::io("lock", &layout.lock)(e),
+    })
+}
+
+/// A journal in which everything is there.
+pub(super) struct Sound {
+    pub(super) held: Held,
+    pub(super) contents: Contents,
+    pub(super) second: SecondFile,
+    /// Where the lead goes on.
+    pub(super) lead_at: usize,
+}
+
+/// Opens a journal that is there and sound, or makes one where none was ever born.
+pub(super) fn open_sound(layout: &Layout) -> Result<Sound, Refusal> {
+    let exists = |path: &Path| layout::exists(path).map_err(OpenError::io("look at", path));
+    if exists(&layout.quarantine)? && !sabotage::is_out(Clause::R05QuarantineLasts) {
+        let text = fs::read_to_string(&layout.quarantine).map_err(OpenError::io("read", &layout.quarantine))?;
+        return Err(Refusal::Damage(Damage::Earlier { text }));
+    }
+    match (exists(&layout.journal)?, exists(&layout.marker)?) {
+        (true, true) => {
+            let differs = home::doubt(layout).map_err(OpenError::io("read", &layout.home))?;
+            if !differs.is_empty() {
+                return Err(Refusal::Damage(Damage::Elsewhere { differs }));
+            }
+        }
+        (true, false) => {
+            set_aside_unfinished(layout)?;
+            give_birth(layout)?;
+        }
+        (false, false) if !exists(&layout.second)? => give_birth(layout)?,
+        (false, _) => return Err(Refusal::Damage(Damage::JournalMissing)),
+    }
+    let (held, contents, verdict) = Held::read(layout, Database::open(&layout.journal)?);
+    let examined = verdict.and_then(|lead_at| {
+        let second = examine_second(layout, &held.digest)?;
+        let lead_at = match lead_at {
+            Some(at) => at,
+            None => give_lead(layout, &held)?,
+        };
+        Ok((second, lead_at))
+    });
+    match examined {
+        Ok((second, lead_at)) => Ok(Sound { held, contents, second, lead_at }),
+        Err(refusal) => {
+            // What it says is known already.
+            let _ = held.database.close();
+            Err(refusal)
+        }
+    }
+}
+
+/// A journal of the format before has no lead: it gets one, durable before its digest speaks of it. A cut between leaves
+/// a file that nobody reads. Says where the lead goes on.
+fn give_lead(layout: &Layout, held: &Held) -> Result<usize, OpenError> {
+    lead::create(&layout.lead).map_err(OpenError::io("write", &layout.lead))?;
+    layout::sync_dir(&layout.journal).map_err(OpenError::io("sync", &layout.journal))?;
+    let mut batch = sled::Batch::default();
+    batch.insert(DIGEST_KEY, held.digest.seal(DIGEST_KEY));
+    // Whoever opens syncs sled's files next, before anything is committed.
+    held.database.apply(batch).map_err(OpenError::io("write", &layout.journal))?;
+    Ok(0)
+}
+
+/// Writes down where the journal lies, as far as that is new. One that was moved has arrived with its first commit: then
+/// what is to be written comes back.
+pub(super) fn settle_in(layout: &Layout) -> Result<Option<Home>, OpenError> {
+    let known = Home::read(layout).map_err(OpenError::io("read", &layout.home))?;
+    let here = Home::here(layout);
+    match known {
+        Some(known) if known.moved => Ok(Some(here.with(&known))),
+        Some(known) if here.clone().with(&known) == known => Ok(None),
+        known => {
+            let home = here.with(&known.unwrap_or_default());
+            home.write(layout).map(|()| None).map_err(OpenError::io("write", &layout.home))
+        }
+    }
+}
+
+/// The second file, when it does not say that commits are lost.
+fn examine_second(layout: &Layout, digest: &Digest) -> Result<SecondFile, Refusal> {
+    let (second, seen) = match SecondFile::open(&layout.second) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(Refusal::Damage(Damage::SecondFileMissing)),
+        other => other.map_err(OpenError::io("open", &layout.second))?,
+    };
+    compare(digest, seen)?;
+    Ok(second)
+}
+
+/// The second file may be behind: it is written up to a second late. It must not be ahead.
+pub(super) fn compare(journal: &Digest, seen: Seen) -> Result<(), Refusal> {
+    let second = match seen {
+        Seen::Digest(second, _) => second,
+        Seen::Nothing => return Err(Refusal::Damage(Damage::SecondFileUnreadable)),
+        Seen::Newer(found) => return Err(database::newer(found).into()),
+    };
+    match second.counter.cmp(&journal.counter) {
+        std::cmp::Ordering::Less => Ok(()),
+        std::cmp::Ordering::Greater if sabotage::is_out(Clause::R03SecondFileAhead) => Ok(()),
+        std::cmp::Ordering::Equal if second == *journal => Ok(()),
+        std::cmp::Ordering::Equal => Err(Refusal::Damage(Damage::SecondFileDiffers { journal: *journal, second })),
+        std::cmp::Ordering::Greater => {
+            Err(Refusal::Damage(Damage::SecondFileAhead { journal: journal.counter, second: second.counter }))
+        }
+    }
+}
+
+/// A folder without its marker was never used when nothing was ever committed to it; otherwise the marker is what was
+/// lost (order-life, rule 4).
+fn set_aside_unfinished(layout: &Layout) -> Result<(), Refusal> {
+    let (held, contents, verdict) = Held::read(layout, Database::open(&layout.journal)?);
+    let verdict = unfinished(layout, &held.digest, &contents, verdict.map(|_| ()));
+    // What it says is known already.
+    let _ = held.database.close();
+    verdict?;
+    // The second file first: a journal without it and without a marker is unfinished as before, if power fails now.
+    layout
+        .set_aside("unfinished", &[&layout.second, &layout.journal])
+        .map_err(OpenError::io("set aside", &layout.journal))?;
+    Ok(())
+}
+
+fn unfinished(
+    layout: &Layout,
+    digest: &Digest,
+    contents: &Contents,
+    verdict: Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    if let Err(Refusal::Environment(_)) = &verdict {
+        return verdict;
+    }
+    if sabotage::is_out(Clause::R04MarkerMissed) {
+        return Ok(());
+    }
+    let lost = Damage::MarkerMissing { records: contents.records.len(), counter: digest.counter };
+    let lost = Refusal::Damage(lost);
+    if !contents.records.is_empty() || contents.meta.is_some() || digest.counter > 0 {
+        return Err(lost);
+    }
+    // Birth makes whole journals only, so one that cannot be read is one that was used.
+    verdict?;
+    match fs::File::open(&layout.second).and_then(|file| second_file::read(&file)) {
+        Ok(Seen::Digest(second, _)) if second.counter > 0 => Err(lost),
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(OpenError::io("read", &layout.second)(e).into()),
+    }
+}
+
+/// Makes a new journal. See the head of this file for the order of things.
+fn give_birth(layout: &Layout) -> Result<(), OpenError> {
+    // That of another journal, whose file was another.
+    match fs::remove_file(&layout.home) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        other => other.map_err(OpenError::io("delete", &layout.home))?,
+    }
+    match fs::remove_dir_all(&layout.newborn) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        other => other.map_err(OpenError::io("delete", &layout.newborn))?,
+    }
+    let database = Database::open(&layout.newborn).map_err(|refusal| match refusal {
+        Refusal::Environment(e) => e,
+        Refusal::Damage(damage) => OpenError::Birth { text: damage.to_string() },
+    })?;
+    let digest = Digest::default();
+    let mut first = sled::Batch::default();
+    first.insert(DIGEST_KEY, digest.seal(DIGEST_KEY));
+    database.apply(first).map_err(OpenError::io("write", &layout.newborn))?;
+    database.close().map_err(OpenError::io("close", &layout.newborn))?;
+    let lead = Layout::lead_in(&layout.newborn);
+    lead::create(&lead).map_err(OpenError::io("write", &lead))?;
+    Database::sync_folder(&layout.newborn)?;
+    fs::rename(&layout.newborn, &layout.journal).map_err(OpenError::io("rename", &layout.newborn))?;
+    layout::sync_dir(&layout.state_dir).map_err(OpenError::io("sync", &layout.state_dir))?;
+    SecondFile::create(&layout.second, digest).map_err(OpenError::io("write", &layout.second))?;
+    layout::sync_dir(&layout.state_dir).map_err(OpenError::io("sync", &layout.state_dir))?;
+    let born = format!("The journal of this directory was born whole, in format {}.\n", value::FORMAT);
+    layout.write_durably(&layout.marker, &born).map_err(OpenError::io("write", &layout.marker))
+}
