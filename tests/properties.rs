@@ -162,6 +162,7 @@ each_decoder_holds! {
     a_secret_is_one_line_or_refused: credentials,
     a_record_is_read_as_it_was_written_or_not_at_all: journal_record,
     a_value_of_the_journal_is_whole_or_noticed: journal_value,
+    the_newest_commits_are_read_as_they_were_written_or_their_loss_is_noticed: journal_lead,
     a_sale_is_read_as_it_was_written_or_not_at_all: sale_record,
     the_control_socket_answers_questions_and_nothing_else: control_request,
 }

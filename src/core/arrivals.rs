@@ -407,7 +407,12 @@ impl Core {
             // The intent, if the line is free, joins this very commit and goes first (order-life, section 1).
             self.start_next(now);
         }
-        self.save(&key, [After::Ack(tag), After::Received(said)]);
+        let after = [After::Ack(tag), After::Received(said)];
+        // One that waits behind another shares the commit of that one's outcome, if it comes in a moment.
+        match self.line.active_key() {
+            Some(turning) if *turning != key => self.save_soon(now, &key, after),
+            _ => self.save(&key, after),
+        }
         self.notify_of_command(now, &put);
         if is_final {
             self.report(now, &key);

@@ -16,6 +16,10 @@ use std::collections::BTreeSet;
 /// commit carried it before. Losing it costs one repeated report, so it is not worth a sync of its own soon.
 pub(super) const LAZY_COMMIT_MS: u64 = 30_000;
 
+/// An order that came while another has the line is written at the latest after this time, in ms, if no other commit
+/// carried it before: of many that come at once each would else have its own. Its acknowledgement waits as long.
+pub(super) const ARRIVAL_COMMIT_MS: u64 = 10;
+
 /// A commit that takes longer is a journal that hangs (a dying card, a dead thread in sled), in ms. Sound flash under
 /// load answers within seconds.
 pub(super) const COMMIT_ANSWER_MS: u64 = 60_000;
@@ -59,7 +63,8 @@ pub(super) struct Commits {
     /// Somebody waits, or the ledger alone changed and must not be lost.
     urgent: bool,
     ledger_changed: bool,
-    lazy_due: Option<BootMs>,
+    /// What nobody waits for, or can wait, is written then at the latest.
+    due: Option<BootMs>,
     waiting: Vec<After>,
     flying: Option<Flying>,
 }
@@ -77,8 +82,13 @@ impl Commits {
     pub(super) fn deadline(&self) -> Option<BootMs> {
         match &self.flying {
             Some(flying) => Some(flying.answer_due),
-            None => self.lazy_due,
+            None => self.due,
         }
+    }
+
+    /// There must be a commit by then.
+    fn is_due(&mut self, by: BootMs) {
+        self.due = Some(self.due.map_or(by, |due| due.min(by)));
     }
 
     /// The newest batch.
@@ -126,8 +136,7 @@ impl Core {
     pub(super) fn save_record_lazily(&mut self, now: Now, key: RecordKey) {
         self.trace_saved(&key);
         self.commits.dirty.insert(key);
-        let due = now.boot.plus_ms(LAZY_COMMIT_MS);
-        self.commits.lazy_due.get_or_insert(due);
+        self.commits.is_due(now.boot.plus_ms(LAZY_COMMIT_MS));
     }
 
     /// The order is forgotten, with the next commit.
@@ -139,6 +148,15 @@ impl Core {
     pub(super) fn is_being_written(&self, key: &Key) -> bool {
         let key = RecordKey::Order(key.clone());
         self.commits.flying.as_ref().is_some_and(|flying| flying.keys.contains(&key))
+    }
+
+    /// The order changed and somebody waits for it who has a moment: into the next commit, and `after` follows it.
+    pub(super) fn save_soon(&mut self, now: Now, key: &Key, after: impl IntoIterator<Item = After>) {
+        let key = RecordKey::Order(key.clone());
+        self.trace_saved(&key);
+        self.commits.dirty.insert(key);
+        self.commits.waiting.extend(after);
+        self.commits.is_due(now.boot.plus_ms(ARRIVAL_COMMIT_MS));
     }
 
     /// Runs `after` once the order as it stands now is durable; at once when it is.
@@ -156,17 +174,17 @@ impl Core {
 
     /// Makes the next batch if one is due and none is under way.
     pub(super) fn commit_if_due(&mut self, now: Now) {
-        let lazy = self.commits.lazy_due.is_some_and(|due| due <= now.boot) || self.stopping;
+        let is_due = self.commits.due.is_some_and(|due| due <= now.boot) || self.stopping;
         if self.commits.flying.as_ref().is_some_and(|f| f.answer_due <= now.boot) {
             let text = format!("the disk has not answered for {COMMIT_ANSWER_MS} ms");
             self.journal_failed(now, text);
         }
-        if self.commits.flying.is_some() || self.failed.is_some() || !(self.commits.urgent || lazy) {
+        if self.commits.flying.is_some() || self.failed.is_some() || !(self.commits.urgent || is_due) {
             return;
         }
         let commits = &mut self.commits;
         commits.urgent = false;
-        commits.lazy_due = None;
+        commits.due = None;
         let keys = std::mem::take(&mut commits.dirty);
         let after = std::mem::take(&mut commits.waiting);
         let ledger_changed = std::mem::take(&mut commits.ledger_changed);

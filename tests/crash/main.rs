@@ -49,8 +49,8 @@ const DRAWS: u64 = 8;
 const KEPT: usize = 6;
 /// Restarts, in the same time.
 const RESTARTS: u64 = 8;
-/// Orders of a life in `make test`.
-const ORDERS: u64 = 25;
+/// Orders of a life in `make test`: enough that the lead is full once.
+const ORDERS: u64 = 60;
 /// Lives in which a worker mostly waits, so that there may be more workers than cores.
 const WORKERS: u64 = 4;
 /// No life is begun after this, in minutes.

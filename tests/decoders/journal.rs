@@ -1,9 +1,11 @@
 //! What the disk gives back: records of orders, the ledger, the values around them, the second file.
 
 use super::{Script, one_byte_changed};
+use std::collections::BTreeMap;
 use vend::io::journal::Digest;
+use vend::io::journal::lead::{self, Broken};
 use vend::io::journal::second_file::{SLOT_KEYS, Seen, USED_BYTES, newest};
-use vend::io::journal::value::{HEADER_BYTES, Unreadable, Value, seal, unseal};
+use vend::io::journal::value::{FORMAT, HEADER_BYTES, Unreadable, Value, seal, unseal};
 use vend::order::life::Order;
 use vend::order::motor::Address;
 use vend::order::record::{
@@ -128,7 +130,9 @@ pub fn journal_value(data: &[u8]) {
     let body = script.rest();
 
     // What was never sealed is read only if its check sum happens to be right.
-    if let Ok(value) = unseal(&key, body) {
+    if let Ok(value) = unseal(&key, body)
+        && body.first() == Some(&FORMAT)
+    {
         assert_eq!(seal(&key, value.counter, value.body), body);
     }
     let sealed = seal(&key, counter, body);
@@ -183,4 +187,70 @@ fn second_file(digest: Digest, noise: &[u8], choice: &[u8]) {
         assert_eq!(newest([Some(&slots[0]), Some(&slots[1])]), Seen::Digest(digest, place));
     }
     assert_eq!(newest([None, None]), Seen::Nothing);
+}
+
+/// Any bytes as a lead; and a lead that was written, of which a cut or a fault changes some bytes: what is read is what was
+/// committed, up to some commit, and only the newest may be missing without a word.
+pub fn journal_lead(data: &[u8]) {
+    let mut script = Script(data);
+    let known = u64::from(script.byte());
+    let _ = lead::read(script.0, known);
+
+    let mut commits = Vec::new();
+    for n in 1..=u64::from(script.byte() % 6) {
+        let digest = Digest { counter: known + n, entries: n, xor: u64::from(script.u16()) };
+        let changes: BTreeMap<Vec<u8>, Option<Vec<u8>>> = (0..script.byte() % 4)
+            .map(|_| (script.piece().to_vec(), (script.byte() % 3 > 0).then(|| script.piece().to_vec())))
+            .collect();
+        commits.push((digest, changes));
+    }
+    let mut bytes = Vec::new();
+    let mut ends = Vec::new();
+    for (digest, changes) in &commits {
+        let changes = changes.iter().map(|(key, body)| (key.clone(), body.as_deref())).collect();
+        bytes.extend(lead::encode(digest, &changes).expect("pieces are short"));
+        ends.push(bytes.len());
+    }
+    let written = bytes.len();
+    // What an earlier round left behind it: older commits, whole or not.
+    let old = Digest { counter: known, entries: 1, xor: 1 };
+    bytes.extend(lead::encode(&old, &BTreeMap::new()).expect("it is short"));
+    bytes.extend([0xee; 512]);
+    let same = |read: &[lead::Entry<'_>], count: usize| {
+        assert_eq!(read.len(), count);
+        for (entry, (digest, changes)) in read.iter().zip(&commits) {
+            let found: BTreeMap<Vec<u8>, Option<Vec<u8>>> =
+                entry.changes.iter().map(|(key, body)| (key.to_vec(), body.map(<[u8]>::to_vec))).collect();
+            assert_eq!((entry.digest, &found), (*digest, changes));
+        }
+    };
+    let (entries, at) = lead::read(&bytes, known).expect("nothing is wrong with it");
+    same(&entries, commits.len());
+    assert_eq!(at, written);
+    // sled has it all.
+    if let Some((last, _)) = commits.last() {
+        assert_eq!(lead::read(&bytes, last.counter), Ok((Vec::new(), 0)));
+        // sled has lost a commit.
+        if known > 0 {
+            assert_eq!(lead::read(&bytes, known - 1), Err(Broken::Hole { last: known - 1, beyond: known + 1 }));
+        }
+    }
+    if written == 0 {
+        return;
+    }
+    let place = usize::from(script.u16()) % written;
+    bytes[place] ^= script.byte().max(1);
+    match lead::read(&bytes, known) {
+        // In what fills the last sector of an entry, or in the newest.
+        Ok((entries, at)) if at == written => same(&entries, commits.len()),
+        Ok((entries, at)) => {
+            same(&entries, commits.len() - 1);
+            assert!(place >= at && at == ends.iter().rev().nth(1).copied().unwrap_or_default());
+        }
+        Err(Broken::Hole { last, beyond }) => {
+            let lost = ends.iter().filter(|end| **end <= place).count() as u64;
+            assert_eq!((last, beyond), (known + lost, known + lost + 2));
+        }
+        Err(Broken::Newer(format)) => panic!("a check sum that is right by chance, of format {format}"),
+    }
 }

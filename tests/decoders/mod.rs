@@ -23,7 +23,7 @@ pub use config::{board_profile, configuration, credentials};
 pub use control::control_request;
 pub use easivend::{col_ed, ff0055, lift_c7};
 pub use http::{http_answer, url};
-pub use journal::{journal_record, journal_value, sale_record};
+pub use journal::{journal_lead, journal_record, journal_value, sale_record};
 pub use polled::{adh, uling_modbus};
 pub use tcn_00ff::tcn_00ff;
 pub use ubox_e7::ubox_e7;
@@ -33,7 +33,7 @@ pub use xy_v3::xy_v3;
 pub type Decoder = fn(&[u8]);
 
 /// All of them, under the names of their fuzz targets and corpora.
-pub const ALL: [(&str, Decoder); 28] = [
+pub const ALL: [(&str, Decoder); 29] = [
     ("uling_modbus", uling_modbus),
     ("adh", adh),
     ("xy_v3", xy_v3),
@@ -60,6 +60,7 @@ pub const ALL: [(&str, Decoder); 28] = [
     ("credentials", credentials),
     ("journal_record", journal_record),
     ("journal_value", journal_value),
+    ("journal_lead", journal_lead),
     ("sale_record", sale_record),
     ("control_request", control_request),
 ];

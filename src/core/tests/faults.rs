@@ -2,6 +2,7 @@
 
 use super::world::{DISPENSED, World, settings};
 use crate::board::driver::LineState;
+use crate::core::commit::ARRIVAL_COMMIT_MS;
 use crate::core::event::{Ending, Event, FailureKind};
 
 const URL: &str = "https://shop.example/notify";
@@ -16,6 +17,8 @@ fn acknowledgements_leave_in_the_order_of_receipt_and_never_on_another_connectio
     w.commit();
     assert_eq!(w.acks, [first, second]);
     let third = w.deliver(&w.put("2", "1"));
+    // It waits behind the first, so for a moment for a commit that somebody needs.
+    w.pass_ms(ARRIVAL_COMMIT_MS);
     w.step(Event::Disconnected);
     w.connect(true);
     w.commit();
@@ -39,6 +42,25 @@ fn a_duplicate_is_answered_from_the_journal_and_the_result_at_most_once_a_minute
     w.deliver(&put.clone().with("method", "device.delivery.get"));
     assert_eq!(w.count_said("device.delivery.response"), reports + 2);
     assert_eq!(w.last_said("device.delivery.response")["sequence"], "1");
+}
+
+#[test]
+fn what_comes_while_another_order_turns_shares_the_commit_of_its_outcome_or_has_its_own_in_a_moment() {
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1"));
+    let committed = w.commits;
+    for order in ["2", "3", "4"] {
+        w.deliver(&w.put(order, "1"));
+    }
+    assert_eq!((w.acks.len(), w.commits), (1, committed), "there is a moment");
+    w.board_ends(DISPENSED);
+    assert_eq!((w.acks.len(), w.commits), (4, committed + 2), "one with the outcome, one with the next intent");
+    assert_eq!(w.driven(), 2);
+    w.deliver(&w.put("5", "1"));
+    w.pass_ms(ARRIVAL_COMMIT_MS - 1);
+    assert_eq!(w.acks.len(), 4);
+    w.pass_ms(1);
+    assert_eq!(w.acks.len(), 5, "a motor that turns for long keeps nobody waiting");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use super::world::{DISPENSED, OPEN, Put, T0_S, World, settings};
 use crate::board::driver::{Finding, LineState};
+use crate::core::commit::ARRIVAL_COMMIT_MS;
 use crate::core::event::{Ending, Event, FailureKind};
 use crate::core::{ORDERS_OPEN_MAX, Recovered, VerifyOrders};
 use crate::order::outcome::Reason;
@@ -278,6 +279,7 @@ fn rule_14_the_next_intent_waits_until_the_result_is_durable_released_and_the_bo
     let mut w = World::new();
     w.deliver(&w.put("1", "1"));
     w.deliver(&w.put("2", "1"));
+    w.pass_ms(ARRIVAL_COMMIT_MS);
     w.disk_is_quick = false;
     w.board_ends(DISPENSED);
     assert_eq!(w.on_disk("2", "1").unwrap().state, "accepted");

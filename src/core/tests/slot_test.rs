@@ -3,6 +3,7 @@
 use super::world::{DISPENSED, OPEN, World};
 use crate::board::driver::{Address, Finding, LineState, Slot};
 use crate::board::service::ServiceError;
+use crate::core::commit::ARRIVAL_COMMIT_MS;
 use crate::core::event::{Event, Token};
 use crate::core::{Recovered, Reply, SlotTest, TEST_WAIT_MS};
 use crate::order::record::{Records, decode_ledger};
@@ -95,6 +96,7 @@ fn an_order_that_comes_while_a_test_runs_waits_for_its_end() {
     let mut w = World::new();
     assert!(w.test(6).is_ok());
     w.deliver(&w.put("60", "78"));
+    w.pass_ms(ARRIVAL_COMMIT_MS);
     assert_eq!((w.driven(), w.acks.len()), (1, 1));
     assert_eq!(w.test(7), Err(ServiceError::Busy), "one test at a time");
     w.board_ends(DISPENSED);
