@@ -80,6 +80,8 @@ clauses! {
     1 R01WrittenAgain,
     /// Nothing follows from it before it is durable.
     1 R01NothingBefore,
+    /// What is seen in the lead is durable before anything is written after it.
+    1 R01LeadSynced,
     /// Fields too long for a small record are not kept, and the command is refused.
     2 R02LongFieldsLeftOut,
     /// A blob file is a failure.
@@ -88,6 +90,8 @@ clauses! {
     3 R03DigestChecked,
     /// A second file ahead of the journal is damage.
     3 R03SecondFileAhead,
+    /// A commit in the lead that cannot be reached is damage.
+    3 R03HoleNoticed,
     /// A used journal without its marker is damage.
     4 R04MarkerMissed,
     /// In quarantine no command is acknowledged.

@@ -58,6 +58,11 @@ const TABLE: &[(Clause, By)] = &[
     (Clause::R01NothingBefore, Simulation),
     (Clause::R02LongFieldsLeftOut, Test("a_field_out_of_range_refuses_the_order_under_its_key")),
     (Clause::R02BlobFileFails, Test("a_blob_file_that_appears_is_a_failure_and_at_the_next_start_damage")),
+    (
+        Clause::R01LeadSynced,
+        Test("what_a_killed_process_wrote_and_did_not_sync_is_durable_before_anything_is_written_after_it"),
+    ),
+    (Clause::R03HoleNoticed, Test("a_commit_in_the_lead_that_is_not_whole_while_a_later_one_is_there_is_damage")),
     (Clause::R03DigestChecked, Test("rule_03_a_record_dropped_doubled_or_put_back_is_noticed")),
     (
         Clause::R03SecondFileAhead,
