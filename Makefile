@@ -60,8 +60,8 @@ torture: test-needs ## KILLS kills of the real binary (1,000; 30 minutes at most
 torture: export KILLS := $(KILLS)
 
 .PHONY: crash
-crash: test-needs ## over 10,000 cuts of the recorded binary and 500 restarts (up to 20 minutes); SEED=n LIVES=1 repeats one life
-	LIVES=$${LIVES:-16} STATES=$${STATES:-10000} RESTARTS=$${RESTARTS:-520} ORDERS=$${ORDERS:-150} \
+crash: test-needs ## 20,000 cuts of the recorded binary, 8,000 different states, 480 restarts (up to 20 minutes); SEED=n LIVES=1 repeats one life
+	LIVES=$${LIVES:-16} STATES=$${STATES:-8000} RESTARTS=$${RESTARTS:-480} ORDERS=$${ORDERS:-150} \
 		$(CARGO) test --test crash no_cut -- --nocapture
 
 # One build for the demonstration's tests and for the unit tests that run without a clause, which lie beside it.
