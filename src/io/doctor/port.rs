@@ -14,6 +14,9 @@ use std::path::Path;
 const USB_MODULES: [&str; 2] = ["usbserial", "cdc_acm"];
 /// The same where they are built into the kernel.
 const USB_BUILT_IN: [&str; 2] = ["sys/bus/usb-serial", "sys/bus/usb/drivers/cdc_acm"];
+/// Numbers of the drivers of pseudo-terminals, on which boards are simulated (`Documentation/admin-guide/devices.txt`).
+/// Containers have some with the same numbers, which are others.
+const PSEUDO_TERMINALS: std::ops::RangeInclusive<u32> = 136..=143;
 /// What udev notes of a device that ModemManager must leave alone.
 const LEFT_ALONE: &str = "E:ID_MM_DEVICE_IGNORE=1";
 
@@ -27,7 +30,8 @@ pub fn port(root: &Root, config: &Config, own: &[u32]) -> Fact<Port> {
     let name = device.as_deref().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
     let processes = root.processes();
     let number = found.as_ref().filter(|_| is_device).map(|found| found.rdev());
-    let (holders, holders_hidden) = number.map_or((Vec::new(), false), |number| holders(root, &processes, number, own));
+    let held = found.as_ref().filter(|_| is_device).map(|found| holders(root, &processes, found, own));
+    let (holders, holders_hidden) = held.unwrap_or_default();
     let is_usb = ["ttyUSB", "ttyACM"].iter().any(|kind| name.starts_with(kind));
     let left_alone = number.is_some_and(|number| is_left_alone(root, number));
     let modules = root.read("proc/modules").unwrap_or_default();
@@ -51,7 +55,9 @@ pub fn port(root: &Root, config: &Config, own: &[u32]) -> Fact<Port> {
 }
 
 /// Processes other than `own` that have the device open, and whether some could not be looked at.
-fn holders(root: &Root, processes: &[(u32, String)], number: u64, own: &[u32]) -> (Vec<(u32, String)>, bool) {
+fn holders(root: &Root, processes: &[(u32, String)], port: &fs::Metadata, own: &[u32]) -> (Vec<(u32, String)>, bool) {
+    let number = port.rdev();
+    let is_pseudo = PSEUDO_TERMINALS.contains(&rustix::fs::major(number));
     let mut holders = Vec::new();
     let mut hidden = false;
     for (pid, name) in processes {
@@ -67,7 +73,11 @@ fn holders(root: &Root, processes: &[(u32, String)], number: u64, own: &[u32]) -
             }
         };
         // Looking at what a descriptor leads to opens nothing.
-        let has_it = |found: fs::Metadata| found.file_type().is_char_device() && found.rdev() == number;
+        let has_it = |found: fs::Metadata| {
+            found.file_type().is_char_device()
+                && found.rdev() == number
+                && (!is_pseudo || (found.dev(), found.ino()) == (port.dev(), port.ino()))
+        };
         if entries.flatten().any(|entry| fs::metadata(entry.path()).is_ok_and(has_it)) {
             holders.push((*pid, name.clone()));
         }
