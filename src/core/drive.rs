@@ -520,6 +520,7 @@ impl Core {
                 self.tell_unit(&active, outcome);
                 self.count_unit(now, self.slot_of_order(&active.key), None, outcome);
                 self.after_unit(now, &active.key, Some(After::Release));
+                self.give_place_back(&active.key);
                 if sabotage::is_out(Clause::R14ReleasedWhenDurable) {
                     self.line.driver.release(now.boot);
                 }

@@ -1,8 +1,11 @@
 //! How many messages are looked at in what time. What comes faster waits, unread and unacknowledged, so that the broker
-//! holds back the rest: nothing paid is refused for it, and a flood costs no more than its share.
+//! holds back the rest: nothing paid is refused for it, and a flood costs no more than its share. An order that a motor
+//! turned for was no flood: it gives the place of its message back, so that a queue of them goes at the pace of the line.
 
 use super::event::{Level, Tag};
 use super::{Core, HELD_MAX};
+use crate::order::key::Key;
+use crate::order::life::Order;
 use crate::order::time::{BootMs, Now};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -13,6 +16,9 @@ pub const MESSAGE_EVERY_MS: u64 = 50;
 /// Messages that may come at once before that holds: as many orders as may be open, since all of them may have waited
 /// at the broker while the machine was away.
 pub const MESSAGES_BURST: u64 = 1_024;
+/// When so few more orders may be open no place is given back: these are for what time gives in a second. Time gives
+/// whether a motor turned or not, and would otherwise bring one order too many, which would have to be refused.
+const PLACES_FOR_TIME: usize = 20;
 /// A flood is told at most once in this time, in ms.
 const FLOOD_PAUSE_MS: u64 = 60_000;
 
@@ -44,6 +50,11 @@ impl Pace {
         passes
     }
 
+    /// One more may pass. The allowance grows no further than to the whole.
+    fn give_back(&mut self) {
+        self.whole_at = BootMs(self.whole_at.0.saturating_sub(MESSAGE_EVERY_MS));
+    }
+
     /// The connection is gone, and what was not acknowledged comes again.
     pub(super) fn forget(&mut self) {
         self.waiting.clear();
@@ -68,6 +79,16 @@ impl Core {
         // The broker task keeps track of no more, so that nothing is dropped here on a connection that lives on.
         if self.pace.waiting.len() < HELD_MAX {
             self.pace.waiting.push_back((tag, payload, redelivered));
+        }
+    }
+
+    /// The motor turned for an order. If the order has ended the place of its message is free again, unless nearly as many
+    /// orders are open as may be.
+    pub(super) fn give_place_back(&mut self, key: &Key) {
+        let ended = self.orders.get(key).is_some_and(Order::is_final);
+        let has_room = self.queue.len().saturating_add(PLACES_FOR_TIME) < self.settings.limits.orders_open;
+        if ended && has_room && !key.is_own() {
+            self.pace.give_back();
         }
     }
 

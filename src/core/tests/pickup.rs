@@ -25,7 +25,7 @@ impl World {
     }
 
     /// A code for slot 5, issued now.
-    fn code(&self, id: &str, digits: &str) -> Put {
+    pub(super) fn code(&self, id: &str, digits: &str) -> Put {
         Put::new("unused", "unused", self.now_s())
             .with("method", "client.pickup_codes.create")
             .with("order_id", "")

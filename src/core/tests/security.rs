@@ -1,8 +1,11 @@
 //! Floods, certificates that end, and old commands that come again.
 
-use super::world::{DISPENSED, T0_S, World, settings};
+use super::world::{DISPENSED, OPEN, T0_S, World, settings};
+use crate::board::driver::{Finding, LineState};
+use crate::cloud::sign::SigningKey;
 use crate::core::event::{CertificateNews, CertificateOf, Event};
 use crate::core::{CertificateState, HELD_MAX, Limits, MESSAGE_EVERY_MS, MESSAGES_BURST, RING_MAX, Settings};
+use crate::order::outcome::{Evidence, Reason};
 use crate::order::time::BootMs;
 
 const DAY_S: u64 = 86_400;
@@ -11,6 +14,13 @@ const DAY_S: u64 = 86_400;
 
 fn paced(messages_burst: u64) -> World {
     World::with(Settings { limits: Limits { messages_burst, ..settings().limits }, ..settings() })
+}
+
+impl World {
+    fn deliver_and_end(&mut self, order_id: &str, evidence: Evidence) {
+        self.deliver(&self.put(order_id, "1"));
+        self.board_ends(evidence);
+    }
 }
 
 #[test]
@@ -78,6 +88,98 @@ fn a_flood_without_end_keeps_memory_log_and_disk_as_they_were() {
     w.pass_ms(MESSAGE_EVERY_MS * 20_000);
     let looked_at = usize::try_from(MESSAGES_BURST).unwrap() + HELD_MAX;
     assert_eq!(w.acks.len(), looked_at, "no more than these were kept; the broker has the others");
+}
+
+#[test]
+fn orders_that_turned_give_their_places_back_so_that_a_queue_goes_at_the_pace_of_the_line() {
+    let mut w = paced(3);
+    let tags: Vec<_> = (0..30).map(|n| w.deliver(&w.put(&n.to_string(), "1"))).collect();
+    for ended in 0..30 {
+        assert_eq!((w.driven(), w.acks.len()), (ended + 1, tags.len().min(ended + 3)), "no time has passed");
+        w.board_ends(DISPENSED);
+    }
+    assert_eq!(w.acks, tags, "each once, in order");
+    assert_eq!(w.received_states(), ["accepted"; 30]);
+}
+
+#[test]
+fn only_an_order_that_a_motor_turned_for_gives_its_place_back_and_only_one() {
+    let waits = |w: &mut World| {
+        let before = w.acks.len();
+        w.deliver_raw(b"rubbish", false);
+        w.acks.len() == before
+    };
+    let mut w = paced(2);
+    w.deliver(&w.put("1", "1").with("quantity", "2"));
+    w.board_ends(DISPENSED);
+    w.deliver_raw(b"rubbish", false);
+    assert!(waits(&mut w), "one of its units is not the order");
+    w.board_ends(DISPENSED);
+    assert!(waits(&mut w), "the one place went to who waited, and two units are one message");
+
+    // (what takes the place, whether the next must wait)
+    type Taker = fn(&mut World);
+    let takers: [(&str, Taker, bool); 7] = [
+        ("turned", |w| w.deliver_and_end("1", DISPENSED), false),
+        ("turned for nothing", |w| w.deliver_and_end("1", OPEN), false),
+        ("duplicate", |w| _ = w.deliver(&w.put("0", "1")), true),
+        ("forged", |w| _ = w.deliver_raw(&w.put("1", "1").payload(&SigningKey::new("other").unwrap()), false), true),
+        ("refused", |w| _ = w.deliver(&w.put("1", "1").with("code", "999")), true),
+        (
+            "not taken",
+            |w| {
+                w.deliver(&w.put("1", "1"));
+                w.board_says(Finding::NotTaken(Reason::Locked));
+            },
+            true,
+        ),
+        (
+            "a pickup code that was entered, which is no message",
+            |w| {
+                w.deliver(&w.code("c-1", "12345678"));
+                w.enter_only("12345678");
+                w.board_ends(DISPENSED);
+            },
+            true,
+        ),
+    ];
+    for (what, take, must_wait) in takers {
+        let mut w = paced(1);
+        w.deliver_and_end("0", DISPENSED);
+        take(&mut w);
+        w.script.lock().unwrap().state = LineState::Idle;
+        assert_eq!(waits(&mut w), must_wait, "{what}");
+    }
+}
+
+#[test]
+fn places_that_are_given_back_bring_no_more_orders_than_may_be_open() {
+    let limits = Limits { messages_burst: 30, orders_open: 30, ..settings().limits };
+    let mut w = World::with(Settings { limits, ..settings() });
+    let tags: Vec<_> = (0..250).map(|n| w.deliver(&w.put(&n.to_string(), "1"))).collect();
+    for _ in &tags {
+        // A hundred turns a second, while time alone gives twenty places.
+        w.board_ends(DISPENSED);
+        w.pass_ms(10);
+    }
+    assert_eq!((w.driven(), w.acks.len(), w.core.status(w.now).counters.refused), (250, 250, 0));
+}
+
+#[test]
+fn rubbish_between_orders_stays_at_its_pace_however_fast_the_line_is() {
+    let mut w = paced(3);
+    for n in 0..50 {
+        w.deliver(&w.put(&n.to_string(), "1"));
+        w.deliver_raw(b"rubbish", false);
+    }
+    for _ in 0..3 {
+        w.board_ends(DISPENSED);
+    }
+    assert_eq!(w.core.status(w.now).counters.rejected, 3, "the burst is rubbish now");
+    let driven = w.driven();
+    w.pass_ms(MESSAGE_EVERY_MS);
+    assert!(w.driven() - driven <= 1);
+    assert!(w.core.status(w.now).counters.rejected <= 4);
 }
 
 // --- certificates -----------------------------------------------------------------------------------------------
