@@ -33,6 +33,14 @@ pub fn boot_now() -> BootMs {
     BootMs(to_ms(clock_gettime(ClockId::Boottime)))
 }
 
+/// Microseconds since 1970 by the wall clock, for a line of the log.
+#[must_use]
+pub fn wall_us() -> u64 {
+    let time = clock_gettime(ClockId::Realtime);
+    let sub_us = u64::try_from(time.tv_nsec / 1_000).unwrap_or(0);
+    u64::try_from(time.tv_sec).unwrap_or(0).saturating_mul(1_000_000).saturating_add(sub_us)
+}
+
 /// Whole milliseconds of a clock; a clock set before 1970 counts as 1970.
 fn to_ms(time: Timespec) -> u64 {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
@@ -130,7 +138,8 @@ impl Clock {
 #[derive(Debug)]
 pub struct Alarm {
     timer: AsyncFd<OwnedFd>,
-    /// When it goes off, if it was set and nobody heard it yet: most sleeps are cut short, and the next has the same end.
+    /// When it goes off, if it was set and nobody heard it yet. Most sleeps are cut short and the next ends later, so a
+    /// timer that is set to an earlier time is left as it is: it goes off once for nothing, and not once a sleep is set.
     set_to: Option<BootMs>,
 }
 
@@ -150,22 +159,21 @@ impl Alarm {
     }
 
     /// Sleeps until `at`; returns at once when it has passed. Cancel-safe: the next call sets the timer anew, unless it
-    /// has the same end.
+    /// ends no earlier.
     ///
     /// # Errors
     /// When the kernel refuses the timer, which it does not for any `at`.
     pub async fn sleep_until(&mut self, at: BootMs) -> io::Result<()> {
-        if at <= boot_now() {
-            return Ok(());
-        }
-        if self.set_to != Some(at) {
+        while at > boot_now() {
+            if self.set_to.is_none_or(|set_to| set_to > at) {
+                self.set_to = None;
+                timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::ABSTIME, &once_at(at))?;
+                self.set_to = Some(at);
+            }
+            let mut expirations = [0; 8];
+            self.timer.async_io(Interest::READABLE, |timer| Ok(rustix::io::read(timer, &mut expirations)?)).await?;
             self.set_to = None;
-            timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::ABSTIME, &once_at(at))?;
-            self.set_to = Some(at);
         }
-        let mut expirations = [0; 8];
-        self.timer.async_io(Interest::READABLE, |timer| Ok(rustix::io::read(timer, &mut expirations)?)).await?;
-        self.set_to = None;
         Ok(())
     }
 }
@@ -245,6 +253,22 @@ mod tests {
             tokio::time::timeout(soon_enough, alarm.sleep_until(at)).await.expect("an end").unwrap();
             assert!(boot_now() >= at);
         }
+    }
+
+    #[tokio::test]
+    async fn a_sleep_that_ends_later_than_the_one_before_sets_no_timer_and_ends_at_its_time() {
+        let mut alarm = Alarm::new().unwrap();
+        let (soon, later) = (boot_now().plus_ms(30), boot_now().plus_ms(90));
+        for at in [later, soon, later] {
+            tokio::select! {
+                biased;
+                woken = alarm.sleep_until(at) => woken.unwrap(),
+                () = std::future::ready(()) => {}
+            }
+        }
+        assert_eq!(alarm.set_to, Some(soon));
+        alarm.sleep_until(later).await.unwrap();
+        assert!(boot_now() >= later, "it went off for the earlier one, and was set anew");
     }
 
     #[tokio::test]

@@ -1,29 +1,48 @@
 //! The log: standard error, which systemd keeps. Level by `VEND_LOG` (like `debug` or `vend=debug`), info by default; it can
 //! be another one for a while.
+//!
+//! A subscriber of our own, since every vend is told in two lines: there are no spans here, and the layers, registry and
+//! formatters that serve them were a tenth of what a vend cost. A line looks as theirs did.
 
-use tracing_subscriber::Registry;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::{Layer, SubscriberExt};
-use tracing_subscriber::reload;
-use tracing_subscriber::util::SubscriberInitExt;
+use crate::io::clock;
+use crate::order::civil::{Civil, Zone};
+use crate::order::time::UnixMs;
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::filter::Targets;
 
 /// Where the level stands.
 pub const VARIABLE: &str = "VEND_LOG";
+/// The memory of a longer line, in bytes, is given back: usual ones are a tenth of it.
+const LINE_KEPT_BYTES: usize = 2_048;
 
 /// Changes the level of a running log.
 #[derive(Debug)]
-pub struct LogControl(reload::Handle<Targets, Registry>);
+pub struct LogControl(Weak<Filter>);
 
 impl LogControl {
     /// From now on what is at least so loud: a level's word. False if there is no log that could be changed.
     #[must_use]
     pub fn set(&self, level: &str) -> bool {
-        level.parse().is_ok_and(|targets: Targets| self.0.reload(targets).is_ok())
+        level.parse().is_ok_and(|targets| self.put(targets))
     }
 
     /// As it was at the start.
     pub fn restore(&self) {
-        let _ = self.0.reload(at_start());
+        self.put(at_start());
+    }
+
+    fn put(&self, targets: Targets) -> bool {
+        let Some(filter) = self.0.upgrade() else { return false };
+        *filter.0.write().unwrap_or_else(PoisonError::into_inner) = targets;
+        tracing::callsite::rebuild_interest_cache();
+        true
     }
 }
 
@@ -35,17 +54,253 @@ fn at_start() -> Targets {
 
 /// Starts the log of this process. A second call changes nothing.
 pub fn start() -> LogControl {
-    let (filter, control) = reload::Layer::new(at_start());
-    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
-    // The system's journal adds the time itself, and shows colours as noise.
-    let in_journal = std::env::var_os("JOURNAL_STREAM").is_some();
-    let log = if in_journal {
-        log.without_time().with_ansi(false).with_filter(filter).boxed()
-    } else {
-        log.with_ansi(rustix::termios::isatty(std::io::stderr())).with_filter(filter).boxed()
+    let look = match () {
+        // The system's journal adds the time itself, and shows colours as noise.
+        () if std::env::var_os("JOURNAL_STREAM").is_some() => Look::Bare,
+        () if rustix::termios::isatty(std::io::stderr()) => Look::Coloured,
+        () => Look::Plain,
     };
-    let started = tracing_subscriber::registry().with(log).try_init();
+    // Nobody could be told that standard error takes nothing.
+    let (log, control) = Log::new(at_start(), look, |line| _ = std::io::stderr().write_all(line));
+    let started = tracing::subscriber::set_global_default(log);
     // Only tests start it twice in one process.
     let _ = started;
-    LogControl(control)
+    control
+}
+
+/// What is logged, and what not.
+#[derive(Debug)]
+struct Filter(RwLock<Targets>);
+
+/// How a line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Without the time.
+    Bare,
+    Plain,
+    /// For a terminal.
+    Coloured,
+}
+
+/// What writes the lines.
+struct Log<O> {
+    filter: Arc<Filter>,
+    look: Look,
+    /// The last line's memory, for the next.
+    kept: Mutex<String>,
+    out: O,
+}
+
+impl<O: Fn(&[u8]) + Send + Sync + 'static> Log<O> {
+    fn new(targets: Targets, look: Look, out: O) -> (Log<O>, LogControl) {
+        let filter = Arc::new(Filter(RwLock::new(targets)));
+        let control = LogControl(Arc::downgrade(&filter));
+        (Log { filter, look, kept: Mutex::default(), out }, control)
+    }
+}
+
+impl<O: Fn(&[u8]) + Send + Sync + 'static> Subscriber for Log<O> {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.enabled(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let targets = self.filter.0.read().unwrap_or_else(PoisonError::into_inner);
+        metadata.is_event() && targets.would_enable(metadata.target(), metadata.level())
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let targets = self.filter.0.read().unwrap_or_else(PoisonError::into_inner);
+        targets.iter().map(|(_, level)| level).chain(targets.default_level()).max()
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        // Who finds another thread writing makes a line of its own: nobody waits here.
+        let mut kept = self.kept.try_lock();
+        let mut own = String::new();
+        let line = kept.as_deref_mut().unwrap_or(&mut own);
+        line.clear();
+        if self.look != Look::Bare {
+            push_time(line, self.look, clock::wall_us());
+        }
+        push_level(line, self.look, *event.metadata().level());
+        event.record(&mut Fields(line));
+        line.push('\n');
+        (self.out)(line.as_bytes());
+        if line.capacity() > LINE_KEPT_BYTES {
+            *line = String::new();
+        }
+    }
+
+    // There are no spans: none is enabled.
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// Like `2026-11-23T00:04:15.786368Z `.
+fn push_time(line: &mut String, look: Look, wall_us: u64) {
+    let (before, after) = if look == Look::Coloured { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+    let at = Civil::at(UnixMs(wall_us / 1_000), Zone::UTC);
+    // A text takes everything.
+    let _ = write!(line, "{before}{at}.{:06}Z{after} ", wall_us % 1_000_000);
+    let space = before.len() + "2026-11-23".len();
+    line.replace_range(space..=space, "T");
+}
+
+fn push_level(line: &mut String, look: Look, level: Level) {
+    let (colour, word) = match level {
+        Level::ERROR => ("\x1b[31m", "ERROR"),
+        Level::WARN => ("\x1b[33m", " WARN"),
+        Level::INFO => ("\x1b[32m", " INFO"),
+        Level::DEBUG => ("\x1b[34m", "DEBUG"),
+        Level::TRACE => ("\x1b[35m", "TRACE"),
+    };
+    for part in if look == Look::Coloured { [colour, word, "\x1b[0m"] } else { ["", word, ""] } {
+        line.push_str(part);
+    }
+}
+
+/// The message as it is, the others as ` name=value`.
+struct Fields<'a>(&'a mut String);
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.push(' ');
+        if field.name() != "message" {
+            self.0.push_str(field.name());
+            self.0.push('=');
+        }
+        // A text takes everything.
+        let _ = write!(Harmless(self.0), "{value:?}");
+    }
+}
+
+/// What comes from outside may hold what commands a terminal: it is shown, not obeyed.
+struct Harmless<'a>(&'a mut String);
+
+impl fmt::Write for Harmless<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let is_plain = |byte: u8| (b' '..0x7f).contains(&byte) || matches!(byte, b'\n' | b'\t' | b'\r');
+        if text.bytes().all(is_plain) {
+            self.0.push_str(text);
+            return Ok(());
+        }
+        for character in text.chars() {
+            if character.is_control() && !matches!(character, '\n' | '\t' | '\r') {
+                self.0.extend(character.escape_unicode());
+            } else {
+                self.0.push(character);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Lines = Arc<Mutex<Vec<String>>>;
+
+    fn logged(filter: &str, look: Look, say: impl FnOnce(&LogControl)) -> Vec<String> {
+        let lines = Lines::default();
+        let kept = Arc::clone(&lines);
+        let push = move |line: &[u8]| kept.lock().unwrap().push(String::from_utf8(line.to_vec()).unwrap());
+        let (log, control) = Log::new(filter.parse().unwrap(), look, push);
+        tracing::subscriber::with_default(log, || say(&control));
+        std::mem::take(&mut *lines.lock().unwrap())
+    }
+
+    #[test]
+    fn a_line_has_its_level_its_message_and_its_fields_as_they_were_given() {
+        let lines = logged("info", Look::Bare, |_| {
+            let (order, slot) = (Some(tracing::field::display("60:1")), Some(5_u16));
+            tracing::info!(
+                what = "accepted",
+                machine = "16327129",
+                order,
+                slot,
+                kept_back = None::<u64>,
+                "order {}",
+                7
+            );
+            tracing::error!(slot = %3, "bad");
+            tracing::debug!("not heard");
+        });
+        let told = " INFO order 7 what=\"accepted\" machine=\"16327129\" order=60:1 slot=5\n";
+        assert_eq!(lines, [told, "ERROR bad slot=3\n"]);
+    }
+
+    #[test]
+    fn the_time_is_utc_to_the_microsecond_and_coloured_on_a_terminal_only() {
+        let mut line = String::new();
+        push_time(&mut line, Look::Plain, 1_795_392_255_006_368);
+        push_level(&mut line, Look::Plain, Level::WARN);
+        assert_eq!(line, "2026-11-23T00:04:15.006368Z  WARN");
+        let mut line = String::new();
+        push_time(&mut line, Look::Coloured, 1_795_392_255_786_368);
+        push_level(&mut line, Look::Coloured, Level::INFO);
+        assert_eq!(line, "\x1b[2m2026-11-23T00:04:15.786368Z\x1b[0m \x1b[32m INFO\x1b[0m");
+        let lines = logged("info", Look::Plain, |_| tracing::info!("now"));
+        assert!(lines[0].ends_with("Z  INFO now\n") && lines[0].starts_with("20"), "{lines:?}");
+    }
+
+    #[test]
+    fn nothing_from_outside_commands_a_terminal() {
+        let evil = "a\x1b[2Jb\u{9b}c\x07 é\n";
+        let lines = logged("info", Look::Coloured, |_| tracing::warn!(text = %evil, "{evil}"));
+        assert_eq!(lines[0].matches("a\\u{1b}[2Jb\\u{9b}c\\u{7} é\n").count(), 2, "{lines:?}");
+        assert_eq!(lines[0].matches('\x1b').count(), 4, "only what the log itself wrote");
+    }
+
+    #[test]
+    fn targets_have_levels_of_their_own_and_the_level_can_be_another_for_a_while() {
+        let say = || {
+            tracing::debug!(target: "vend::io::line", "line");
+            tracing::debug!(target: "rumqttc", "client");
+            tracing::info!(target: "rumqttc", "aloud");
+        };
+        let lines = logged("info,vend=debug", Look::Bare, |control| {
+            say();
+            assert!(control.set("warn") && !control.set("a=b=c"));
+            say();
+            assert!(control.set("debug"));
+            say();
+            control.restore();
+            say();
+        });
+        let (line, client, aloud) = ("DEBUG line\n", "DEBUG client\n", " INFO aloud\n");
+        assert_eq!(lines, [line, aloud, line, client, aloud, aloud]);
+    }
+
+    #[test]
+    fn a_log_that_is_gone_cannot_be_changed() {
+        let (log, control) = Log::new(Targets::new(), Look::Bare, |_| ());
+        drop(log);
+        assert!(!control.set("debug"));
+    }
+
+    #[test]
+    fn a_long_line_keeps_no_memory_and_who_writes_meanwhile_has_a_line_of_its_own() {
+        let lines = Lines::default();
+        let heard = Arc::clone(&lines);
+        let (log, control) = Log::new(at_start(), Look::Bare, move |line: &[u8]| {
+            heard.lock().unwrap().push(String::from_utf8_lossy(line).into_owned());
+        });
+        let log = Arc::new(log);
+        tracing::subscriber::with_default(Arc::clone(&log), || {
+            tracing::error!("{}", "x".repeat(LINE_KEPT_BYTES));
+            assert_eq!(log.kept.lock().unwrap().capacity(), 0);
+            let others = log.kept.lock().unwrap();
+            tracing::error!("meanwhile");
+            drop(others);
+        });
+        assert_eq!(lines.lock().unwrap()[1], "ERROR meanwhile\n");
+        assert!(control.set("warn"));
+    }
 }
