@@ -103,7 +103,7 @@ pub use sale::{
     SaleCounts, SaleRefusal, SaleSettings, SaleView, Settle, WATCH_FOR_MS,
 };
 pub use slots::{SlotAct, SlotError, SlotLine};
-pub use status::{DifferenceLine, OrderLine, Recent, ReportLine, Status, UnitLine};
+pub use status::{DifferenceLine, Headline, OrderLine, Recent, ReportLine, Status, UnitLine};
 pub use telemetry::TelemetrySettings;
 pub use trace::{OrderStory, StepLine, TRACE_STEPS_MAX, TRACED_ORDERS_MAX};
 pub use vends::{VendCounts, VendHour};

@@ -10,6 +10,7 @@ use crate::order::sync::{Difference, Sync};
 use crate::order::time::Now;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// So many dead calls, and so many differences, are in the status: a screen of each.
 const SHOWN_MAX: usize = 32;
@@ -295,25 +296,46 @@ impl Core {
 
     /// One line for `systemctl status`.
     #[must_use]
-    pub fn headline(&self) -> String {
-        let line = match self.line.state() {
-            LineState::Closed => "port closed",
-            LineState::Settling => "board settling",
-            LineState::Idle | LineState::Busy | LineState::Held => "board ready",
-        };
-        let broker = if self.arrivals.is_connected() { "broker connected" } else { "broker away" };
-        let open = self.orders_open();
-        let trouble = match self.phase {
-            Phase::Quarantine => "QUARANTINE, ",
-            _ if self.failed.is_some() => "JOURNAL FAILED, ",
-            _ => "",
-        };
-        format!("{trouble}{line}, {broker}, {open} orders open, {} reports open", self.outbox.reports())
+    pub fn headline(&self) -> Headline {
+        Headline {
+            trouble: match self.phase {
+                Phase::Quarantine => "QUARANTINE, ",
+                _ if self.failed.is_some() => "JOURNAL FAILED, ",
+                _ => "",
+            },
+            line: match self.line.state() {
+                LineState::Closed => "port closed",
+                LineState::Settling => "board settling",
+                LineState::Idle | LineState::Busy | LineState::Held => "board ready",
+            },
+            is_connected: self.arrivals.is_connected(),
+            orders_open: self.orders_open(),
+            reports_open: self.outbox.reports(),
+        }
     }
 
     /// Everything is ready to serve: the first commit is durable and recovery is planned.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.phase != Phase::Opening
+    }
+}
+
+/// What `systemctl status` shows of the whole agent, as [`fmt::Display`] writes it. Made with every step, so it is a few
+/// words to compare and no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Headline {
+    trouble: &'static str,
+    line: &'static str,
+    is_connected: bool,
+    orders_open: usize,
+    reports_open: usize,
+}
+
+impl fmt::Display for Headline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Headline { trouble, line, is_connected, orders_open, reports_open } = self;
+        let broker = if *is_connected { "broker connected" } else { "broker away" };
+        write!(f, "{trouble}{line}, {broker}, {orders_open} orders open, {reports_open} reports open")
     }
 }

@@ -407,7 +407,7 @@ fn a_person_sees_units_by_number_the_boards_name_and_every_phase() {
     let status = w.core.status(w.now);
     assert_eq!((status.phase.as_str(), status.board_identity.as_deref()), ("running", Some("ZDM8 1.0")));
     assert_eq!((status.counters.board_restarts, status.counters.driven, status.verifies_orders), (1, 1, false));
-    assert_eq!(w.core.headline(), "board ready, broker connected, 0 orders open, 0 reports open");
+    assert_eq!(w.core.headline().to_string(), "board ready, broker connected, 0 orders open, 0 reports open");
 
     let mut s = settings();
     s.cloud.verify_orders = VerifyOrders::Late;
@@ -418,7 +418,7 @@ fn a_person_sees_units_by_number_the_boards_name_and_every_phase() {
     assert_eq!((status.phase.as_str(), status.verifies_orders), ("opening", true));
     w.live_again(crate::core::Recovered::Quarantine { why: "a digest is wrong".to_owned() }, true);
     assert_eq!(w.core.status(w.now).phase, "quarantine");
-    assert!(w.core.headline().starts_with("QUARANTINE, "), "{}", w.core.headline());
+    assert!(w.core.headline().to_string().starts_with("QUARANTINE, "), "{}", w.core.headline());
 }
 
 #[test]
