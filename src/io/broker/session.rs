@@ -7,11 +7,11 @@ use super::{
 };
 use rustls::ClientConfig;
 use std::collections::VecDeque;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Publishes that the broker has not settled yet, at most. One less than what makes rumqttc hold back acks too, and
 /// than most brokers' own limit (mosquitto: 20). Half of the packet ids, so that one settled late stops nothing.
@@ -97,6 +97,9 @@ pub(super) struct Session<'a> {
     renewal_wanted: bool,
     /// A keep-alive that is not answered yet.
     ping_sent: Option<Instant>,
+    /// Goes off when it is time to look again, or before: times move on with every packet, and to set a timer to a nearer
+    /// time than all others costs a wake-up of the runtime.
+    timer: Pin<Box<Sleep>>,
 }
 
 impl<'a> Session<'a> {
@@ -120,6 +123,7 @@ impl<'a> Session<'a> {
             tls: None,
             renewal_wanted: false,
             ping_sent: None,
+            timer: Box::pin(sleep_until(now)),
         }
     }
 
@@ -172,6 +176,7 @@ impl<'a> Session<'a> {
             if let Err(trouble) = self.overdue(now).and_then(|()| self.pump(now, requests)) {
                 return Some(Err(trouble));
             }
+            self.set_timer(now);
             tokio::select! {
                 biased;
                 permit = from.reserve(), if !self.outbox.is_empty() => match (permit, self.outbox.pop_front()) {
@@ -183,7 +188,7 @@ impl<'a> Session<'a> {
                     Ok(event) => event,
                     Err(panic) => Err(Trouble::Protocol(format!("the decoder panicked: {panic}"))),
                 }),
-                () = sleep_until(self.deadline(now)) => {},
+                () = &mut self.timer => {},
             }
         }
     }
@@ -262,6 +267,14 @@ impl<'a> Session<'a> {
             self.queued += 1;
         }
         Ok(())
+    }
+
+    /// It is left alone while it goes off in time.
+    fn set_timer(&mut self, now: Instant) {
+        let deadline = self.deadline(now);
+        if self.timer.is_elapsed() || deadline < self.timer.deadline() {
+            self.timer.as_mut().reset(deadline);
+        }
     }
 
     /// When to look again if nothing happens.
