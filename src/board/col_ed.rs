@@ -86,17 +86,17 @@ pub fn whole(start: u8, bytes: &[u8]) -> Fit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
     sn: u8,
-    column: u8,
-    status: u8,
+    pub(super) column: u8,
+    pub(super) status: u8,
 }
 
 /// What the board says of itself, as far as it told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Look {
     /// The status of the column that was asked last.
-    status: Option<u8>,
+    pub(super) status: Option<u8>,
     /// The answer to a vend that came just now, after all else that was told.
-    told: Option<Told>,
+    pub(super) told: Option<Told>,
     /// The one that came before.
     told_before: Option<Told>,
     /// Kept with the command: its number.

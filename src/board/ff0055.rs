@@ -86,9 +86,9 @@ pub fn whole(side: u8, bytes: &[u8]) -> Fit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Look {
     /// It said who it is.
-    is_there: bool,
+    pub(super) is_there: bool,
     /// What it says of the last vend of the command's slot; kept with a command: what it said of the one before.
-    result: Option<u8>,
+    pub(super) result: Option<u8>,
 }
 
 /// What the family wants of its profile.

@@ -92,16 +92,16 @@ pub fn whole(start: u8, bytes: &[u8]) -> Fit {
 pub struct LastVend {
     vending: u8,
     failed: u8,
-    reason: u8,
+    pub(super) reason: u8,
 }
 
 impl LastVend {
-    const fn is_vending(self) -> bool {
+    pub(super) const fn is_vending(self) -> bool {
         self.vending != 0
     }
 
     /// Also what a board says that has not vended since its start.
-    const fn is_success(self) -> bool {
+    pub(super) const fn is_success(self) -> bool {
         self.vending == 0 && self.failed == 0
     }
 }
@@ -109,9 +109,9 @@ impl LastVend {
 /// What the board says of itself, as far as it told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Look {
-    result: Option<LastVend>,
+    pub(super) result: Option<LastVend>,
     /// State bits and fault code.
-    status: Option<[u8; 2]>,
+    pub(super) status: Option<[u8; 2]>,
     /// The answer before this result was *still vending*.
     was_vending: bool,
 }

@@ -132,13 +132,13 @@ impl Sealing {
 /// What a board says of its last turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Poll {
-    state: u8,
-    motor: u8,
-    result: u8,
+    pub(super) state: u8,
+    pub(super) motor: u8,
+    pub(super) result: u8,
     /// Currents and run time.
     measured: [u8; 6],
     /// How long the light curtain was blocked; 0 when nothing fell.
-    curtain: u8,
+    pub(super) curtain: u8,
 }
 
 impl Poll {

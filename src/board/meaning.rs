@@ -4,14 +4,16 @@
 
 use super::deframer::{Deframer, Framing};
 use super::driver::{Address, LineFault, MotorCommand, Slot};
+use super::in_words::InWords;
 use super::profile::{Family, Profile};
 use super::protocol::{Fit, Protocol, Reply, Request, Status, Turn};
 use super::service::{ClimateMode, Device, HOLD_C, Reading, Service, tenths};
-use super::words::{Answer, Question, Words};
+use super::words::{Answer, Question, Unasked, Words};
 use super::{
     adh, col_ed, ff0055, lift_c7, lock_8a, lock_cu, m102, tcn_00ff, ubox_e7, uling_modbus, vendapin, vmc96, xy_v3,
 };
 use crate::order::motor::FloorType;
+use crate::order::outcome::Reason;
 use crate::order::said::Said;
 use crate::order::time::BootMs;
 use std::collections::BTreeMap;
@@ -39,29 +41,66 @@ pub trait Reader {
     fn received(&mut self, at: BootMs, bytes: &[u8]) -> Vec<Heard>;
 }
 
-/// The reader of a profile's family.
+/// The reader of a profile's family, for whoever watches the line.
 #[must_use]
 pub fn reader_for(profile: &Profile) -> Box<dyn Reader> {
-    fn polled<P: Protocol + 'static>(profile: &Profile) -> Box<dyn Reader> {
-        Box::new(Dialogue::new(profile, Polls(P::new(profile))))
+    reader(profile, &Asked::Anything)
+}
+
+/// The reader of what passes while one order is on the line: nothing is served beside it, and only its turn is driven. It
+/// looks through a handful of questions instead of thousands, since it reads where the board is waited for.
+#[must_use]
+pub fn reader_of_turn(profile: &Profile, turn: Option<&MotorCommand>) -> Box<dyn Reader> {
+    reader(profile, &Asked::Turn(turn.copied()))
+}
+
+/// What can be asked.
+enum Asked {
+    Anything,
+    Turn(Option<MotorCommand>),
+}
+
+impl Asked {
+    fn turns(&self, profile: &Profile, address: Address) -> Vec<Turn> {
+        match self {
+            Asked::Anything => turns(profile, address),
+            Asked::Turn(command) => {
+                let command = command.filter(|command| command.address == address);
+                let turn = |command: MotorCommand| Some(Turn { slot: u8::try_from(command.slot.0).ok()?, command });
+                command.and_then(turn).into_iter().collect()
+            }
+        }
     }
-    fn asked<W: Words + 'static>(profile: &Profile) -> Box<dyn Reader>
+
+    fn services(&self, profile: &Profile, address: Address) -> Vec<Service> {
+        match self {
+            Asked::Anything => services(address).into_iter().chain(services_with_numbers(profile, address)).collect(),
+            Asked::Turn(_) => Vec::new(),
+        }
+    }
+}
+
+fn reader(profile: &Profile, asked: &Asked) -> Box<dyn Reader> {
+    fn polled<P: Protocol + 'static>(profile: &Profile, asked: &Asked) -> Box<dyn Reader> {
+        Box::new(Dialogue::new(profile, asked, Polls(P::new(profile))))
+    }
+    fn asks<W: Words + 'static>(profile: &Profile, asked: &Asked) -> Box<dyn Reader>
     where
-        W::Look: Debug,
+        W::Look: InWords,
     {
-        Box::new(Dialogue::new(profile, Asks(W::new(profile))))
+        Box::new(Dialogue::new(profile, asked, Asks(W::new(profile))))
     }
     match profile.family {
-        Family::UlingModbus => polled::<uling_modbus::Zdm8>(profile),
-        Family::Adh => polled::<adh::AdhProtocol>(profile),
-        Family::M102 => asked::<m102::M102Words>(profile),
-        Family::Lock8a => asked::<lock_8a::Lock8aWords>(profile),
-        Family::LockCu => asked::<lock_cu::LockCuWords>(profile),
-        Family::LiftC7 => asked::<lift_c7::LiftC7Words>(profile),
-        Family::ColEd => asked::<col_ed::ColEdWords>(profile),
-        Family::Ff0055 => asked::<ff0055::Ff0055Words>(profile),
-        Family::Vendapin => asked::<vendapin::VendapinWords>(profile),
-        Family::Vmc96 => asked::<vmc96::Vmc96Words>(profile),
+        Family::UlingModbus => polled::<uling_modbus::Zdm8>(profile, asked),
+        Family::Adh => polled::<adh::AdhProtocol>(profile, asked),
+        Family::M102 => asks::<m102::M102Words>(profile, asked),
+        Family::Lock8a => asks::<lock_8a::Lock8aWords>(profile, asked),
+        Family::LockCu => asks::<lock_cu::LockCuWords>(profile, asked),
+        Family::LiftC7 => asks::<lift_c7::LiftC7Words>(profile, asked),
+        Family::ColEd => asks::<col_ed::ColEdWords>(profile, asked),
+        Family::Ff0055 => asks::<ff0055::Ff0055Words>(profile, asked),
+        Family::Vendapin => asks::<vendapin::VendapinWords>(profile, asked),
+        Family::Vmc96 => asks::<vmc96::Vmc96Words>(profile, asked),
         Family::XyV3 => Box::new(Framed::<xy_v3::wire::Wire>::default()),
         Family::UboxE7 => Box::new(Framed::<ubox_e7::wire::Wire>::default()),
         Family::Tcn00ff => Box::new(Tcn::default()),
@@ -72,8 +111,8 @@ pub fn reader_for(profile: &Profile) -> Box<dyn Reader> {
 trait Speech {
     /// A question.
     type Ask: Clone + Debug;
-    /// Everything that can be asked of this board, the usual first.
-    fn asks(&self, profile: &Profile, address: Address) -> Vec<Self::Ask>;
+    /// What can be asked of this board, the usual first.
+    fn asks(&self, profile: &Profile, asked: &Asked, address: Address) -> Vec<Self::Ask>;
     fn frame(&mut self, wire_address: u8, ask: &Self::Ask, tries: u8) -> Vec<u8>;
     fn fit(&self, bytes: &[u8]) -> Fit;
     fn said(&self, ask: &Self::Ask) -> Said;
@@ -154,8 +193,8 @@ fn taken() -> Said {
     Said::new("taken", "已接受")
 }
 
-fn refused(reason: &str) -> Said {
-    Said::new(format!("refused: {reason}"), format!("拒绝：{reason}"))
+fn refused(reason: Reason) -> Said {
+    Said::new("refused", "拒绝").then(&reason.word().said())
 }
 
 fn service_words(service: &Service) -> Said {
@@ -212,11 +251,11 @@ fn reading_words(reading: &Reading) -> Said {
 impl<P: Protocol> Speech for Polls<P> {
     type Ask = Request;
 
-    fn asks(&self, profile: &Profile, address: Address) -> Vec<Request> {
+    fn asks(&self, profile: &Profile, asked: &Asked, address: Address) -> Vec<Request> {
         let mut all = vec![Request::Status, Request::Forget, Request::DropMode(true), Request::DropMode(false)];
         all.extend((0..P::IDENTITY_PARTS).map(Request::Identity));
-        all.extend(turns(profile, address).into_iter().map(Request::Drive));
-        let services = services(address).into_iter().chain(services_with_numbers(profile, address));
+        all.extend(asked.turns(profile, address).into_iter().map(Request::Drive));
+        let services = asked.services(profile, address).into_iter();
         all.extend(services.filter(|service| self.0.serves(service)).map(Request::Service));
         if !self.0.has_drop_mode() {
             all.retain(|ask| !matches!(ask, Request::DropMode(_)));
@@ -256,7 +295,7 @@ impl<P: Protocol> Speech for Polls<P> {
                 Said::new(format!("finished{en}, result {result:#06x}"), format!("已结束{zh}，结果 {result:#06x}"))
             }
             Reply::Accepted => taken(),
-            Reply::Refused(reason) => refused(reason.as_str()),
+            Reply::Refused(reason) => refused(reason),
             Reply::Failed(code) => {
                 Said::new(format!("failed at once, code {code:#06x}"), format!("立即失败，代码 {code:#06x}"))
             }
@@ -274,21 +313,20 @@ fn of_slot(slot: Option<Slot>) -> (String, String) {
 
 impl<W: Words> Speech for Asks<W>
 where
-    W::Look: Debug,
+    W::Look: InWords,
 {
     type Ask = Question;
 
-    fn asks(&self, profile: &Profile, address: Address) -> Vec<Question> {
+    fn asks(&self, profile: &Profile, asked: &Asked, address: Address) -> Vec<Question> {
         let mut all: Vec<Question> = (0..self.0.look_parts()).map(Question::Look).collect();
         all.extend((0..W::IDENTITY_PARTS).map(Question::Identity));
         all.extend(W::HOST_ENDS_TURN.then_some(Question::Halt));
-        let turns = turns(profile, address);
+        let turns = asked.turns(profile, address);
         for turn in &turns {
             all.extend((0..self.0.follow_parts()).map(|part| Question::Follow(*turn, part)));
         }
         all.extend(turns.into_iter().map(Question::Drive));
-        let services = services(address).into_iter().chain(services_with_numbers(profile, address));
-        for service in services.filter(|service| self.0.serves(service)) {
+        for service in asked.services(profile, address).into_iter().filter(|service| self.0.serves(service)) {
             all.extend((0..self.0.service_parts(&service)).map(|part| Question::Service(service, part)));
         }
         all
@@ -318,10 +356,9 @@ where
 
     fn answer(&self, wire_address: u8, ask: &Question, frame: &[u8]) -> Option<Said> {
         Some(match self.0.reply(wire_address, ask, frame)? {
-            // The picture in the words of its fields, as a driver sees it.
-            Answer::Look(look) => Said::word(format!("{look:?}")),
+            Answer::Look(look) => look.said(),
             Answer::Taken => taken(),
-            Answer::Refused(reason) => refused(reason.as_str()),
+            Answer::Refused(reason) => refused(reason),
             Answer::Unclear => Said::new("a code that says nothing certain", "不能确定的代码"),
             Answer::Identity(text) => Said::new(format!("I am {text}"), format!("我是 {text}")),
             Answer::Reading(reading) => reading_words(&reading),
@@ -329,8 +366,12 @@ where
     }
 
     fn unasked(&self, wire_address: u8, frame: &[u8]) -> Option<Said> {
-        let unasked = self.0.unasked(wire_address, frame)?;
-        Some(Said::new(format!("unasked: {unasked:?}"), format!("主动上报：{unasked:?}")))
+        let unasked = match self.0.unasked(wire_address, frame)? {
+            Unasked::Look(look) => look.said(),
+            Unasked::Changed => Said::new("something changed", "状态有变化"),
+            Unasked::Restarted => Said::new("I have started", "已启动"),
+        };
+        Some(Said::new("unasked", "主动上报").then(&unasked))
     }
 }
 
@@ -345,9 +386,10 @@ struct Dialogue<S: Speech> {
 }
 
 impl<S: Speech> Dialogue<S> {
-    fn new(profile: &Profile, speech: S) -> Self {
+    fn new(profile: &Profile, asked: &Asked, speech: S) -> Self {
         let addresses = (1..=profile.addresses.count).filter_map(Address::new);
-        let boards = addresses.map(|address| (profile.wire_address(address), speech.asks(profile, address))).collect();
+        let boards =
+            addresses.map(|address| (profile.wire_address(address), speech.asks(profile, asked, address))).collect();
         Dialogue { speech, boards, known: BTreeMap::new(), asked: None, buffer: Vec::new() }
     }
 
@@ -619,6 +661,17 @@ mod tests {
     /// A vend on an emulated board, with everything that passed as the reader tells it.
     fn watched(profile: &Profile) -> (Vec<String>, Vec<Heard>) {
         let (mut reader, mut driver) = (reader_for(profile), driver_for(profile));
+        let slot = slots(profile).find(|slot| slot.0 >= 1).unwrap();
+        let (address, defaults) = (Address::FIRST, profile.defaults);
+        let command = MotorCommand {
+            address,
+            slot,
+            floor_type: defaults.floor_type,
+            lift: defaults.lift,
+            drop_check: defaults.drop_check,
+        };
+        // Who looks at one order reads the same as who watches the line.
+        let mut of_turn = reader_of_turn(profile, Some(&command));
         let mut board = emulator_for(profile, 300, Faults::new([]));
         let (mut sent, mut heard, mut now) = (Vec::new(), Vec::new(), BootMs(10_000));
         let mut driven = false;
@@ -627,7 +680,11 @@ mod tests {
             while let Some(output) = driver.next_output() {
                 match output {
                     Output::Write(write) => {
-                        sent.push(reader.sent(&write.bytes).en);
+                        let said = reader.sent(&write.bytes);
+                        // Where the frame does not say it, only the order knows that the sensor is armed.
+                        let as_sent = |said: &Said| said.en.trim_end_matches(", drop sensor armed").to_owned();
+                        assert_eq!(as_sent(&of_turn.sent(&write.bytes)), as_sent(&said), "{}", profile.name);
+                        sent.push(said.en);
                         if write.motor {
                             driver.motor_written(now, crate::board::driver::Written::All);
                         }
@@ -640,21 +697,13 @@ mod tests {
                 }
             }
             while let Some(bytes) = board.next_output() {
-                heard.extend(reader.received(now, &bytes));
+                let told = reader.received(now, &bytes);
+                assert_eq!(of_turn.received(now, &bytes), told, "{}", profile.name);
+                heard.extend(told);
                 driver.received(now, now, &bytes);
             }
             if driver.state() == LineState::Idle && !driven {
                 driven = true;
-                let slot = slots(profile).find(|slot| slot.0 >= 1).unwrap();
-                let address = Address::new(1).unwrap();
-                let defaults = profile.defaults;
-                let command = MotorCommand {
-                    address,
-                    slot,
-                    floor_type: defaults.floor_type,
-                    lift: defaults.lift,
-                    drop_check: defaults.drop_check,
-                };
                 let reference = driver.reference(&command);
                 driver.drive(now, &command, &reference);
                 continue;
@@ -684,6 +733,14 @@ mod tests {
             unread.extend(sent.iter().filter(|said| !is_read(said)).map(|said| format!("{name}: {said}")));
             let odd = heard.iter().filter(|heard| !is_read(&heard.meaning.en));
             unread.extend(odd.map(|heard| format!("{name}: {:02x?} {}", heard.bytes, heard.meaning.en)));
+            // In Chinese nothing is left English but codes, units and what a board says in its own words.
+            let is_english = |said: &Said| {
+                let own = said.en.starts_with("I am ") || said.en.contains("°C");
+                let word = |word: &str| word.len() > 2 && word.chars().all(|c| c.is_ascii_alphabetic());
+                !own && said.zh.split(|c: char| !c.is_ascii_alphanumeric()).any(word)
+            };
+            let odd = heard.iter().filter(|heard| is_english(&heard.meaning));
+            unread.extend(odd.map(|heard| format!("{name}: {}", heard.meaning.zh)));
         }
         assert_eq!(unread, [""; 0]);
     }

@@ -6,6 +6,7 @@ pub mod deframer;
 pub mod detect;
 pub mod driver;
 pub mod frame;
+pub mod in_words;
 pub mod meaning;
 pub mod polled;
 pub mod profile;

@@ -94,10 +94,10 @@ pub fn is_one_more(before: &[u8], now: &[u8]) -> bool {
 /// What a dispenser says of itself, as far as it told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dispenser {
-    status: Option<u8>,
+    pub(super) status: Option<u8>,
     /// The status was the same in the picture before.
     is_steady: bool,
-    count: Option<Vec<u8>>,
+    pub(super) count: Option<Vec<u8>>,
 }
 
 /// What the family wants of its profile.

@@ -2,10 +2,12 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::lang::Lang;
 use super::output::{Output, OutputArgs};
 use super::status::SocketArgs;
 use crate::control::{Ask, Audit};
 use crate::core::AuditLine;
+use crate::core::words::About;
 use crate::io::control_client;
 use crate::order::local_time::show_date_time;
 use clap::{Args, Subcommand};
@@ -48,23 +50,27 @@ pub fn run(command: &AuditCommand, out: &mut Output<'_>) -> Result<Exit, Failure
         out.json(&audit)?;
         return Ok(Exit::Done);
     }
-    // Kinds, results and reasons are the words of JSON, whatever the language.
+    let lang = out.lang;
     let header = out.lang.say(
         ["no", "came (GMT+8)", "who", "what", "became", "detail"],
         ["序号", "到达 (GMT+8)", "来源", "指令", "结果", "说明"],
     );
-    let row = |line: &AuditLine| {
-        let reason = line.reason.as_ref().map(|reason| format!(" {reason}")).unwrap_or_default();
-        vec![
-            line.number.to_string(),
-            show_date_time(line.came_at_s),
-            line.uid.map_or_else(|| line.who.clone(), |uid| format!("{} {uid}", line.who)),
-            line.kind.clone(),
-            format!("{}{reason}", line.became),
-            line.detail.clone(),
-        ]
-    };
-    let rows: Vec<Vec<String>> = audit.entries.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = audit.entries.iter().map(|line| row(line, lang)).collect();
     out.table(&header, &rows)?;
     Ok(Exit::Done)
+}
+
+/// One entry. What stands behind it is a line of the log, and English.
+pub(super) fn row(line: &AuditLine, lang: Lang) -> Vec<String> {
+    let became = About::Became.said(&line.became);
+    let refused = |reason: &String| became.then(&About::Refused.said(reason));
+    let who = lang.word(About::Who, &line.who);
+    vec![
+        line.number.to_string(),
+        show_date_time(line.came_at_s),
+        line.uid.map_or_else(|| who.clone(), |uid| format!("{who} {uid}")),
+        lang.word(About::Deed, &line.kind),
+        lang.pick(line.reason.as_ref().map_or_else(|| became.clone(), refused)),
+        line.detail.clone(),
+    ]
 }

@@ -6,10 +6,12 @@ use super::lang::Lang;
 use super::output::{Output, OutputArgs};
 use super::status::SocketArgs;
 use crate::control::{Ask, check_why};
-use crate::core::{Books, BooksAct, CallLine};
+use crate::core::words::About;
+use crate::core::{Books, BooksAct, CallLine, DifferenceLine};
 use crate::io::control_client;
 use crate::order::key::Key;
 use crate::order::local_time::show_date_time;
+use crate::order::sync::Difference;
 use clap::{Args, Subcommand};
 
 /// What to do with calls.
@@ -154,21 +156,20 @@ pub fn run_call(command: &CallCommand, out: &mut Output<'_>) -> Result<Exit, Fai
         let header = out
             .lang
             .say(["no", "made (GMT+8)", "state", "tries", "what"], ["编号", "产生 (GMT+8)", "状态", "次数", "内容"]);
-        let rows: Vec<Vec<String>> = books.calls.iter().map(row).collect();
+        let rows: Vec<Vec<String>> = books.calls.iter().map(|line| row(line, out.lang)).collect();
         out.table(&header, &rows)?;
     }
     Ok(Exit::Done)
 }
 
-/// One call. States and what it is are the words of JSON and logs, whatever the language.
-fn row(line: &CallLine) -> Vec<String> {
-    let reason = line.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+/// One call.
+pub(super) fn row(line: &CallLine, lang: Lang) -> Vec<String> {
     vec![
         line.number.to_string(),
         show_date_time(line.made_at_s),
-        format!("{}{reason}", line.state),
+        copy_state(&line.state, line.reason.as_deref(), lang),
         line.attempts.to_string(),
-        line.what.clone(),
+        lang.say(&line.what, &line.what_zh).clone(),
     ]
 }
 
@@ -189,58 +190,63 @@ pub fn run_difference(command: &DifferenceCommand, out: &mut Output<'_>) -> Resu
         out.json(&books)?;
     } else {
         let header = out.lang.say(["order", "difference", "meaning"], ["订单", "不一致", "含义"]);
-        let row = |line: &crate::core::DifferenceLine| {
-            let order = format!("{}:{}", line.order_id, line.record_id);
-            vec![order, line.difference.clone(), meaning(&line.difference, out.lang).to_owned()]
-        };
-        let rows: Vec<Vec<String>> = books.differences.iter().map(row).collect();
+        let rows: Vec<Vec<String>> = books.differences.iter().map(|line| differing(line, out.lang)).collect();
         out.table(&header, &rows)?;
     }
     Ok(Exit::Done)
 }
 
+/// One difference.
+pub(super) fn differing(line: &DifferenceLine, lang: Lang) -> Vec<String> {
+    let order = format!("{}:{}", line.order_id, line.record_id);
+    vec![order, lang.word(About::Difference, &line.difference), meaning(&line.difference, lang).to_owned()]
+}
+
 /// What a difference says, for somebody who has to do something about it.
 fn meaning(difference: &str, lang: Lang) -> &'static str {
+    let Some(difference) = Difference::ALL.into_iter().find(|known| known.as_str() == difference) else {
+        return lang.say("see the documentation", "请查阅文档");
+    };
     match difference {
-        "not_heard" => lang.say("the platform still waits for the result", "平台仍在等待结果"),
-        "served_not_known" => lang.say("served here; the platform gave it up", "本机已出货；平台已放弃"),
-        "served_refunded" => lang.say("served here; the money went back", "本机已出货；款项已退"),
-        "served_unpaid" => lang.say("served here; not paid there", "本机已出货；平台显示未付款"),
-        "booked_served" => {
+        Difference::NotHeard => lang.say("the platform still waits for the result", "平台仍在等待结果"),
+        Difference::ServedNotKnown => lang.say("served here; the platform gave it up", "本机已出货；平台已放弃"),
+        Difference::ServedRefunded => lang.say("served here; the money went back", "本机已出货；款项已退"),
+        Difference::ServedUnpaid => lang.say("served here; not paid there", "本机已出货；平台显示未付款"),
+        Difference::BookedServed => {
             lang.say("booked as served; it was not, or nobody knows", "平台记为已出货；本机未出货或未知")
         }
-        "not_refunded" => lang.say("nothing was served, and the money did not go back", "未出货，款项未退"),
-        "not_there" => lang.say("the platform does not know the order", "平台没有此订单"),
-        "unreadable" => lang.say("the platform says a word that nobody documents", "平台的状态无法识别"),
-        "not_asked" => lang.say("the platform could not be asked for a week", "一周内无法询问平台"),
-        _ => lang.say("see the documentation", "请查阅文档"),
+        Difference::NotRefunded => lang.say("nothing was served, and the money did not go back", "未出货，款项未退"),
+        Difference::NotThere => lang.say("the platform does not know the order", "平台没有此订单"),
+        Difference::Unreadable => lang.say("the platform says a word that nobody documents", "平台的状态无法识别"),
+        Difference::NotAsked => lang.say("the platform could not be asked for a week", "一周内无法询问平台"),
     }
+}
+
+/// Where a copy or a call stands, and why it is dead.
+pub(super) fn copy_state(state: &str, reason: Option<&str>, lang: Lang) -> String {
+    let state = About::Copy.said(state);
+    lang.pick(match reason {
+        Some(reason) => state.then(&About::Dead.said(reason)),
+        None => state,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::sync::Difference;
-
-    #[test]
-    fn every_difference_has_a_meaning_in_both_languages() {
-        for difference in Difference::ALL {
-            for (lang, none) in [(Lang::En, "see the documentation"), (Lang::Zh, "请查阅文档")] {
-                assert_ne!(meaning(difference.as_str(), lang), none, "{difference:?}");
-            }
-        }
-    }
 
     #[test]
     fn a_call_is_told_with_why_it_is_dead() {
         let line = CallLine {
             number: 7,
             what: "call 7 about order 60: to be refunded".to_owned(),
+            what_zh: "通知 7（订单 60）：应退款".to_owned(),
             made_at_s: 1_714_373_690,
             state: "dead".to_owned(),
             attempts: 10,
             reason: Some("status 404".to_owned()),
         };
-        assert_eq!(row(&line)[..4], ["7", "2024-04-29 14:54:50", "dead: status 404", "10"]);
+        assert_eq!(row(&line, Lang::En)[..4], ["7", "2024-04-29 14:54:50", "dead: status 404", "10"]);
+        assert_eq!(row(&line, Lang::Zh)[2..], ["死信：状态码 404", "10", "通知 7（订单 60）：应退款"]);
     }
 }

@@ -131,22 +131,22 @@ impl Failure {
     /// What to tell a person; nothing when the reader left.
     #[must_use]
     pub fn text(&self, lang: Lang) -> Option<String> {
-        match self {
-            Failure::Config(error) => Some(lang.pick(error.text())),
-            Failure::Credentials(error) => Some(lang.pick(error.text())),
-            Failure::Profile(error) => Some(lang.say(error.to_string(), format!("板卡配置不可用：{error}"))),
-            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
-            Failure::Output(error) => Some(lang.say(self.to_string(), format!("标准输出：{error}"))),
+        Some(lang.pick(match self {
+            Failure::Config(error) => error.text(),
+            Failure::Credentials(error) => error.text(),
+            Failure::Profile(error) => Both::new(error.to_string(), format!("板卡配置不可用：{error}")),
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return None,
+            Failure::Output(error) => Both::new(self.to_string(), format!("标准输出：{error}")),
             Failure::Toml(error) => {
-                Some(lang.say(self.to_string(), format!("配置无法以 TOML 显示：{error}；请使用 --json")))
+                Both::new(self.to_string(), format!("配置无法以 TOML 显示：{error}；请使用 --json"))
             }
-            Failure::Start(why) => Some(lang.say(why.to_string(), format!("无法启动：{why}"))),
-            Failure::Ask(error) => Some(lang.pick(ask_text(error))),
-            Failure::Told { text, .. } => Some(lang.pick(text.clone())),
+            Failure::Start(why) => Both::new(why.to_string(), format!("无法启动：{why}")),
+            Failure::Ask(error) => ask_text(error),
+            Failure::Told { text, .. } => text.clone(),
             Failure::NotInBuild { part, remedy, .. } => {
-                Some(lang.say(self.to_string(), format!("此版本不含 {part}；请使用：{remedy}")))
+                Both::new(self.to_string(), format!("此版本不含 {part}；请使用：{remedy}"))
             }
-        }
+        }))
     }
 }
 

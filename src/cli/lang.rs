@@ -1,6 +1,7 @@
 //! The language for people. JSON keys, logs and ids stay English.
 
-use crate::config::problem::Both;
+use crate::core::words::About;
+use crate::order::said::Said;
 use clap::ValueEnum;
 
 /// A language.
@@ -34,9 +35,22 @@ impl Lang {
         }
     }
 
+    /// A word of a document: JSON's own in English.
+    #[must_use]
+    pub fn word(self, about: About, word: &str) -> String {
+        self.pick(about.said(word))
+    }
+
+    /// One behind the other; a dash for none.
+    #[must_use]
+    pub fn list(self, all: impl IntoIterator<Item = String>) -> String {
+        let all: Vec<String> = all.into_iter().collect();
+        if all.is_empty() { "-".to_owned() } else { all.join(self.say(", ", "，")) }
+    }
+
     /// One of the two.
     #[must_use]
-    pub fn pick(self, both: Both) -> String {
+    pub fn pick(self, both: Said) -> String {
         self.say(both.en, both.zh)
     }
 }

@@ -15,6 +15,8 @@ pub mod doctor;
 pub mod exit;
 pub mod failure;
 mod help;
+#[cfg(test)]
+mod in_chinese;
 mod interrupts;
 pub mod journal;
 pub mod lang;

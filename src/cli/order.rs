@@ -2,12 +2,14 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::lang::Lang;
 use super::order_resolve::{self, ResolveArgs};
 use super::order_show::{self, ShowArgs};
 use super::output::{Output, OutputArgs};
 use super::status::SocketArgs;
 use crate::control::{Ask, Orders};
-use crate::core::{OrderLine, ReportLine, UnitLine};
+use crate::core::words::About;
+use crate::core::{OrderLine, ReportLine};
 use crate::io::control_client;
 use clap::{Args, Subcommand};
 
@@ -64,32 +66,44 @@ pub fn run(command: &OrderCommand, out: &mut Output<'_>) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-/// Orders for people, one a row. The words of states and outcomes are those of JSON, whatever the language.
+/// Orders for people, one a row.
 pub(super) fn table(orders: &[OrderLine], out: &mut Output<'_>) -> std::io::Result<()> {
     let header = out
         .lang
         .say(["order_id", "record_id", "state", "units", "reports"], ["order_id", "record_id", "状态", "商品", "上报"]);
-    let joined = |cells: Vec<String>| if cells.is_empty() { "-".to_owned() } else { cells.join(", ") };
-    let unit = |unit: &UnitLine| unit.outcome.clone().unwrap_or_else(|| unit.state.clone());
-    let tries = out.lang.say("tries", "次尝试");
-    let report = |report: &ReportLine| match report.attempts {
-        0 => report.state.clone(),
-        n => format!("{} ({n} {tries})", report.state),
-    };
-    let row = |order: &OrderLine| {
-        vec![
-            order.order_id.clone(),
-            order.record_id.clone(),
-            match &order.difference {
-                Some(difference) => {
-                    format!("{}, {}: {difference}", order.state, out.lang.say("differs", "与平台不一致"))
-                }
-                None => order.state.clone(),
-            },
-            joined(order.units.iter().map(unit).collect()),
-            joined(order.reports.iter().map(report).collect()),
-        ]
-    };
-    let rows: Vec<Vec<String>> = orders.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = orders.iter().map(|order| row(order, out.lang)).collect();
     out.table(&header, &rows)
+}
+
+pub(super) fn row(order: &OrderLine, lang: Lang) -> Vec<String> {
+    let report = |report: &ReportLine| {
+        let state = lang.word(About::Copy, &report.state);
+        match report.attempts {
+            0 => state,
+            n => lang.say(format!("{state} ({n} tries)"), format!("{state}（{n} 次尝试）")),
+        }
+    };
+    vec![
+        order.order_id.clone(),
+        order.record_id.clone(),
+        state_of(order, lang),
+        units_of(order, lang),
+        lang.list(order.reports.iter().map(report)),
+    ]
+}
+
+/// Where an order stands, and whether the platform's books say otherwise.
+fn state_of(order: &OrderLine, lang: Lang) -> String {
+    let state = lang.word(About::Order, &order.state);
+    match order.difference.as_deref().map(|difference| lang.word(About::Difference, difference)) {
+        Some(difference) => {
+            lang.say(format!("{state}, differs: {difference}"), format!("{state}，与平台不一致：{difference}"))
+        }
+        None => state,
+    }
+}
+
+/// What became of each unit, or where it stands.
+pub(super) fn units_of(order: &OrderLine, lang: Lang) -> String {
+    lang.list(order.units.iter().map(|unit| lang.pick(unit.said())))
 }

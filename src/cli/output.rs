@@ -172,13 +172,25 @@ pub(crate) fn colour_wanted(variable: impl Fn(&str) -> Option<String>) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "memory takes everything, and all of it is text")]
+fn written(form: Form, lang: Lang, write: impl FnOnce(&mut Output<'_>) -> io::Result<()>) -> String {
+    let mut bytes = Vec::new();
+    write(&mut Output { lang, out: &mut bytes, form }).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// What a terminal of so many columns shows.
+#[cfg(test)]
+pub(super) fn on_terminal(columns: u16, lang: Lang, write: impl FnOnce(&mut Output<'_>) -> io::Result<()>) -> String {
+    written(Form::Terminal { colour: false, columns }, lang, write)
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn written(form: Form, write: impl FnOnce(&mut Output<'_>) -> io::Result<()>) -> String {
-        let mut bytes = Vec::new();
-        write(&mut Output { lang: Lang::En, out: &mut bytes, form }).unwrap();
-        String::from_utf8(bytes).unwrap()
+        super::written(form, Lang::En, write)
     }
 
     #[test]

@@ -6,12 +6,15 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::interrupts::Interrupts;
 use super::lang::Lang;
+use super::order::units_of;
 use super::output::{Output, OutputArgs};
 use super::status::SocketArgs;
 use crate::control::{Ask, Codes};
+use crate::core::words::About;
 use crate::core::{CodeLine, Entry, OrderLine};
 use crate::io::control_client;
 use crate::order::pickup::Digits;
+use crate::order::said::Said;
 use clap::{Args, Subcommand};
 use std::time::Duration;
 
@@ -131,20 +134,18 @@ fn units(order: &OrderLine) -> impl Iterator<Item = &str> {
     order.units.iter().filter_map(|unit| unit.outcome.as_deref())
 }
 
-/// The units of an order in one line; the words are those of JSON.
-fn order_text(order: &OrderLine) -> String {
-    let units: Vec<&str> =
-        order.units.iter().map(|unit| unit.outcome.as_deref().unwrap_or(unit.state.as_str())).collect();
-    format!("{}: {}", order.order_id, units.join(", "))
+/// The units of an order in one line.
+fn order_text(order: &OrderLine, lang: Lang) -> String {
+    lang.pick(Said::word(&order.order_id).then(&Said::word(units_of(order, lang))))
 }
 
 fn said(entry: &Entry, lang: Lang) -> String {
     let both = |en: &str, zh: &str| lang.say(en, zh).to_owned();
     match entry {
-        Entry::Accepted { order } => lang.say("order ", "订单 ").to_owned() + &order_text(order),
+        Entry::Accepted { order } => lang.say("order ", "订单 ").to_owned() + &order_text(order, lang),
         Entry::Used { order: None } => both("the code is used", "此取货码已使用"),
         Entry::Used { order: Some(order) } => {
-            lang.say("the code is used; order ", "此取货码已使用；订单 ").to_owned() + &order_text(order)
+            lang.say("the code is used; order ", "此取货码已使用；订单 ").to_owned() + &order_text(order, lang)
         }
         Entry::Wrong => both("there is no such code", "取货码不存在"),
         Entry::Paused { wait_s } => {
@@ -172,23 +173,26 @@ fn list(args: &ListArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     if out.is_json() {
         out.json(&codes)?;
     } else {
-        let header = out.lang.say(
+        let lang = out.lang;
+        let header = lang.say(
             ["id", "state", "product", "units", "expires at (Unix ms)", "order"],
             ["id", "状态", "商品", "件数", "过期时间（Unix 毫秒）", "订单"],
         );
-        let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        let row = |code: &CodeLine| {
-            vec![
-                code.id.clone(),
-                code.state.clone(),
-                or_none(code.product_id.clone()),
-                or_none(code.quantity.map(|n| n.to_string())),
-                or_none(code.expires_at_ms.map(|ms| ms.to_string())),
-                or_none(code.order.as_ref().map(order_text)),
-            ]
-        };
-        let rows: Vec<Vec<String>> = codes.codes.iter().map(row).collect();
+        let rows: Vec<Vec<String>> = codes.codes.iter().map(|code| row(code, lang)).collect();
         out.table(&header, &rows)?;
     }
     Ok(Exit::Done)
+}
+
+/// One code.
+pub(super) fn row(code: &CodeLine, lang: Lang) -> Vec<String> {
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    vec![
+        code.id.clone(),
+        lang.word(About::Code, &code.state),
+        or_none(code.product_id.clone()),
+        or_none(code.quantity.map(|n| n.to_string())),
+        or_none(code.expires_at_ms.map(|ms| ms.to_string())),
+        or_none(code.order.as_ref().map(|order| order_text(order, lang))),
+    ]
 }

@@ -1,5 +1,6 @@
 //! `vend report`: results on their way to merchant and platform, and the dead letters.
 
+use super::books::copy_state;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::lang::Lang;
@@ -7,10 +8,12 @@ use super::output::{Output, OutputArgs};
 use super::report_retry::{self, RetryArgs};
 use super::status::SocketArgs;
 use crate::control::Ask;
-use crate::core::{Letter, Letters};
+use crate::core::words::About;
+use crate::core::{Letter, Letters, Wait};
 use crate::io::control_client;
 use crate::order::key::Key;
 use crate::order::local_time::show_date_time;
+use crate::order::report::CopyState;
 use clap::{Args, Subcommand};
 
 /// What to do with reports.
@@ -60,7 +63,7 @@ pub struct KeyArgs {
 
 impl ListArgs {
     fn wants(&self, letter: &Letter) -> bool {
-        let is_dead = letter.state == "dead";
+        let is_dead = letter.state == CopyState::Dead.as_str();
         let state = if self.dead { is_dead } else { !(self.pending && is_dead) };
         state && self.host.as_ref().is_none_or(|host| letter.host.as_ref() == Some(host))
     }
@@ -113,26 +116,19 @@ pub fn run(command: &ReportCommand, out: &mut Output<'_>) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
-/// One copy. States are the words of JSON, whatever the language.
-fn row(letter: &Letter, lang: Lang) -> Vec<String> {
+/// One copy.
+pub(super) fn row(letter: &Letter, lang: Lang) -> Vec<String> {
     let way = match &letter.host {
         Some(host) => format!("{} {host}", letter.way),
         None => letter.way.clone(),
     };
-    let state = match &letter.reason {
-        Some(reason) => format!("{}: {reason}", letter.state),
-        None => letter.state.clone(),
-    };
     let waits_for = match letter.waits_for.as_deref() {
-        Some("time") => match letter.waits_ms.unwrap_or_default().div_ceil(1_000) {
+        // How long says more.
+        Some(wait) if wait == Wait::Time.as_str() => match letter.waits_ms.unwrap_or_default().div_ceil(1_000) {
             0 => lang.say("its turn", "发送").to_owned(),
             s => lang.say(format!("{s} s"), format!("{s} 秒")),
         },
-        Some("host") => lang.say("its host", "其主机").to_owned(),
-        Some("earlier_report") => lang.say("the report before it", "前一份上报").to_owned(),
-        Some("broker") => lang.say("the broker", "消息服务器").to_owned(),
-        Some("answer") => lang.say("an answer", "应答").to_owned(),
-        Some(other) => other.to_owned(),
+        Some(wait) => lang.word(About::Wait, wait),
         None => "-".to_owned(),
     };
     vec![
@@ -140,7 +136,7 @@ fn row(letter: &Letter, lang: Lang) -> Vec<String> {
         letter.sequence.to_string(),
         show_date_time(letter.written_at_s),
         way,
-        state,
+        copy_state(&letter.state, letter.reason.as_deref(), lang),
         letter.attempts.to_string(),
         waits_for,
     ]
@@ -172,5 +168,6 @@ mod tests {
         assert_eq!(row(&letter, Lang::Zh)[6], "其主机");
         (letter.state, letter.reason, letter.waits_for) = ("dead".to_owned(), Some("status 404".to_owned()), None);
         assert_eq!(row(&letter, Lang::En)[4..], ["dead: status 404", "3", "-"]);
+        assert_eq!(row(&letter, Lang::Zh)[4..], ["死信：状态码 404", "3", "-"]);
     }
 }

@@ -8,10 +8,11 @@ use super::service::ServiceArgs;
 use super::slot_test;
 use super::status::SocketArgs;
 use crate::control::{Ask, Slots};
+use crate::core::words::About;
 use crate::core::{SlotAct, SlotLine};
 use crate::io::control_client;
 use crate::order::motor::Slot;
-use crate::order::stock::{COUNT_MAX, Fen};
+use crate::order::stock::{COUNT_MAX, Condition, Fen};
 use clap::{Args, Subcommand};
 
 /// What to do with slots.
@@ -155,7 +156,7 @@ pub fn run(command: &SlotCommand, out: &mut Output<'_>) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
-fn row(line: &SlotLine, lang: Lang) -> Vec<String> {
+pub(super) fn row(line: &SlotLine, lang: Lang) -> Vec<String> {
     let none = || "-".to_owned();
     let product = match (&line.product, line.product_id) {
         (Some(name), Some(id)) => format!("{name} ({id})"),
@@ -170,14 +171,13 @@ fn row(line: &SlotLine, lang: Lang) -> Vec<String> {
     if line.doubtful > 0 {
         stock.push_str(&lang.say(format!(", {} doubtful", line.doubtful), format!("，{} 件存疑", line.doubtful)));
     }
-    let mut state = match line.condition.as_str() {
-        "well" => lang.say("well", "正常"),
-        "jammed" => lang.say("JAMMED: goods are stuck", "卡货"),
-        "faulty" => lang.say("FAULTY: the motor failed", "电机故障"),
-        "absent" => lang.say("ABSENT: there is no motor", "货道不存在"),
-        other => other,
+    let mut state = match lang {
+        Lang::En => in_english(&line.condition),
+        Lang::Zh => About::Slot.said(&line.condition).zh,
+    };
+    if line.turning {
+        state.push_str(lang.say(", TURNING", "，转动中"));
     }
-    .to_owned();
     if line.locked {
         state.push_str(lang.say(", LOCKED until somebody looked", "，已锁定，待人工检查"));
     }
@@ -190,6 +190,17 @@ fn row(line: &SlotLine, lang: Lang) -> Vec<String> {
         stock,
         state,
     ]
+}
+
+/// What is not well is shouted.
+fn in_english(condition: &str) -> String {
+    match Condition::ALL.into_iter().find(|known| known.as_str() == condition) {
+        Some(Condition::Well) | None => condition,
+        Some(Condition::Jammed) => "JAMMED: goods are stuck",
+        Some(Condition::Faulty) => "FAULTY: the motor failed",
+        Some(Condition::Absent) => "ABSENT: there is no motor",
+    }
+    .to_owned()
 }
 
 #[cfg(test)]
@@ -211,6 +222,7 @@ mod tests {
             capacity: Some(9),
             condition: "jammed".to_owned(),
             locked: true,
+            turning: false,
             for_sale: false,
         };
         let en = [

@@ -11,8 +11,10 @@ use super::status::SocketArgs;
 use super::warn;
 use crate::board::driver::{Address, Slot};
 use crate::control::{Ask, LastTest, Testing};
+use crate::core::words::About;
 use crate::core::{SlotTest, TestLine};
 use crate::io::control_client;
+use crate::order::life::State;
 use clap::Args;
 use std::time::Duration;
 
@@ -102,7 +104,7 @@ fn confirm(args: &TestArgs, lang: Lang) -> Result<(), Failure> {
 fn progress(line: &TestLine, lang: Lang) -> String {
     match (line.state.as_str(), line.progress) {
         (_, Some(code)) => lang.say(format!("the board says {code:#04x}"), format!("板卡报告 {code:#04x}")),
-        ("intent", None) => lang.say("with the board…", "已交板卡…").to_owned(),
+        (state, None) if state == State::Intent.as_str() => lang.say("with the board…", "已交板卡…").to_owned(),
         (_, None) => lang.say("waiting for the line…", "等待串口线…").to_owned(),
     }
 }
@@ -113,17 +115,23 @@ fn show(line: &TestLine, out: &mut Output<'_>) -> Result<Exit, Failure> {
         out.json(line)?;
     } else {
         let header = out.lang.say(["what", "value"], ["项目", "值"]);
-        let rows = [
-            (out.lang.say("outcome", "结果"), &line.outcome),
-            (out.lang.say("reason", "原因"), &line.reason),
-            (out.lang.say("motor", "电机"), &line.motor),
-            (out.lang.say("drop sensor", "掉货检测"), &line.drop_sensor),
-        ];
-        // The words are those of reports.
-        let rows: Vec<Vec<String>> =
-            rows.into_iter().filter_map(|(key, value)| Some(vec![key.to_owned(), value.clone()?])).collect();
+        let rows = rows(line, out.lang);
         out.table(&header, &rows)?;
     }
     let is_good = line.outcome.as_deref().is_some_and(|outcome| outcome.starts_with("dispensed"));
     Ok(if is_good { Exit::Done } else { Exit::Device })
+}
+
+/// What is known of a test that ended.
+pub(super) fn rows(line: &TestLine, lang: Lang) -> Vec<Vec<String>> {
+    let rows = [
+        (lang.say("outcome", "结果"), About::Outcome, &line.outcome),
+        (lang.say("reason", "原因"), About::Reason, &line.reason),
+        (lang.say("motor", "电机"), About::Motor, &line.motor),
+        (lang.say("drop sensor", "掉货检测"), About::Sensor, &line.drop_sensor),
+    ];
+    let row = |(key, about, value): (&str, About, &Option<String>)| {
+        Some(vec![key.to_owned(), lang.word(about, value.as_deref()?)])
+    };
+    rows.into_iter().filter_map(row).collect()
 }

@@ -8,7 +8,7 @@ use super::output::{Output, OutputArgs};
 use super::watch;
 use crate::board::driver::LineState;
 use crate::control::Ask;
-use crate::core::event::CertificateOf;
+use crate::core::words::About;
 use crate::core::{CertificateLine, CertificateState, Counters, LineQuality, SaleCounts, Status};
 use crate::io::control_client;
 use crate::order::sale::State;
@@ -126,7 +126,9 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
     rows.extend(rejected.map(|last| (lang.say("last rejected", "最近拒收"), last.why.clone())));
     let skipped = status.recent.len().saturating_sub(EVENTS_SHOWN);
     let events = status.recent.iter().skip(skipped);
-    rows.extend(events.map(|e| (lang.say("event", "事件"), format!("{}: {}: {}", e.level, e.what, e.text))));
+    rows.extend(events.map(|e| {
+        (lang.say("event", "事件"), format!("{}: {}: {}", lang.word(About::Level, &e.level), e.what, e.text))
+    }));
     rows.into_iter().map(|(key, value)| vec![key.to_owned(), value]).collect()
 }
 
@@ -154,7 +156,7 @@ fn calls(status: &Status, lang: Lang) -> String {
         format!("{} not yet taken, {} refused for good", status.calls_open, status.calls_dead),
         format!("{} 条待平台接收，{} 条被平台永久拒绝", status.calls_open, status.calls_dead),
     )];
-    parts.extend(status.dead_calls.iter().take(NAMED_MAX).cloned());
+    parts.extend(lang.say(&status.dead_calls, &status.dead_calls_zh).iter().take(NAMED_MAX).cloned());
     parts.join(lang.say("; ", "；"))
 }
 
@@ -165,7 +167,10 @@ fn books(status: &Status, lang: Lang) -> String {
         format!("{} 个结果待核对，{} 个不一致", status.results_open, status.differences),
     )];
     let differing = status.differing.iter().take(NAMED_MAX);
-    parts.extend(differing.map(|it| format!("{}:{} {}", it.order_id, it.record_id, it.difference)));
+    parts.extend(
+        differing
+            .map(|it| format!("{}:{} {}", it.order_id, it.record_id, lang.word(About::Difference, &it.difference))),
+    );
     parts.join(lang.say("; ", "；"))
 }
 
@@ -232,14 +237,7 @@ fn quality(quality: &LineQuality, lang: Lang) -> String {
 
 /// Whose it is, its last day, and how near that is.
 fn certificate(line: &CertificateLine, lang: Lang) -> String {
-    let of = match line.of {
-        CertificateOf::OwnForBroker => lang.say("this machine's, for the broker", "本机证书（消息服务器）"),
-        CertificateOf::Broker => lang.say("the broker's", "消息服务器证书"),
-        CertificateOf::OwnForCloud => lang.say("this machine's, for the cloud", "本机证书（平台）"),
-        CertificateOf::Cloud => lang.say("the cloud's", "平台证书"),
-        CertificateOf::Merchants => lang.say("the merchants'", "商户证书"),
-        CertificateOf::Notified => lang.say("that of [notify]", "[notify] 的证书"),
-    };
+    let of = lang.pick(line.of.said());
     let state = match line.state {
         CertificateState::TimeUnknown => lang.say("the time is not known", "时间未知"),
         CertificateState::Good => lang.say("good", "有效"),

@@ -3,13 +3,17 @@
 use super::exit::Exit;
 use super::failure::Failure;
 use super::lang::Lang;
+use super::order::units_of;
 use super::output::{COLUMNS_DEFAULT, Output, ROWS_DEFAULT, Screen};
 use super::status::{line, phase};
 use crate::control::{Ask, Orders, Slots};
+use crate::core::words::About;
 use crate::core::{Letters, OrderLine, SlotLine, Status};
 use crate::io::clock::Clock;
 use crate::io::control_client::{self, AskError};
 use crate::order::local_time::show_date_time;
+use crate::order::report::CopyState;
+use crate::order::said::Said;
 use std::path::Path;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,6 +23,8 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Columns of a slot in the grid: board, slot, goods, state, and a blank.
 const CELL: usize = 10;
+/// Columns of how much an event matters, and a blank.
+const LEVEL: usize = 6;
 /// Lines of the grid at most; more slots are counted.
 const GRID_LINES_MAX: usize = 7;
 /// Orders shown by name.
@@ -80,7 +86,7 @@ fn look(socket: &Path) -> Result<Look, AskError> {
     let Slots { slots } = control_client::ask(socket, Ask::Slots)?;
     let Orders { orders, .. } = control_client::ask(socket, Ask::Orders)?;
     let Letters { letters, .. } = control_client::ask(socket, Ask::Reports)?;
-    let pending = letters.iter().filter(|letter| letter.state == "pending");
+    let pending = letters.iter().filter(|letter| letter.state == CopyState::Pending.as_str());
     let oldest_report_s = pending.map(|letter| letter.written_at_s).min();
     let now_s = Clock::new().now().wall.seconds();
     Ok(Look { status, slots, orders, oldest_report_s, now_s })
@@ -141,7 +147,13 @@ pub(super) fn frame(look: &Look, is_away: bool, (columns, rows): (usize, usize),
     lines.push(rule(columns, lang.say("events", "事件")));
     let room = rows.saturating_sub(lines.len()).max(EVENTS_MIN);
     let skipped = status.recent.len().saturating_sub(room);
-    lines.extend(status.recent.iter().skip(skipped).map(|e| format!("{:5} {}", e.level, e.text)));
+    lines.extend(
+        status
+            .recent
+            .iter()
+            .skip(skipped)
+            .map(|e| format!("{}{}", pad(&lang.word(About::Level, &e.level), LEVEL), e.text)),
+    );
     lines.truncate(rows);
     let lines: Vec<String> = lines.iter().map(|text| cut(text, columns)).collect();
     lines.join("\n")
@@ -150,7 +162,9 @@ pub(super) fn frame(look: &Look, is_away: bool, (columns, rows): (usize, usize),
 fn quality(look: &Look, lang: Lang) -> String {
     let total = look.status.line_quality.total;
     let faults = total.faults();
-    let mean = total.mean_round_trip_ms().map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+    let mean = total
+        .mean_round_trip_ms()
+        .map_or_else(|| "-".to_owned(), |ms| lang.say(format!("{ms} ms"), format!("{ms} 毫秒")));
     lang.say(
         format!(
             "line: {} frames out, {} in, answers in {mean}, {faults} faults, {} reopened",
@@ -165,12 +179,8 @@ fn quality(look: &Look, lang: Lang) -> String {
 
 fn reports(look: &Look, lang: Lang) -> String {
     let Look { status, .. } = look;
-    let oldest = match look.oldest_report_s.map(|s| look.now_s.saturating_sub(s)) {
-        None => "-".to_owned(),
-        Some(s @ 0..=119) => lang.say(format!("{s} s"), format!("{s} 秒")),
-        Some(s @ 120..=7_199) => lang.say(format!("{} min", s / 60), format!("{} 分钟", s / 60)),
-        Some(s) => lang.say(format!("{} h", s / 3_600), format!("{} 小时", s / 3_600)),
-    };
+    let oldest = look.oldest_report_s.map(|s| lang.pick(Said::duration(look.now_s.saturating_sub(s))));
+    let oldest = oldest.unwrap_or_else(|| "-".to_owned());
     lang.say(
         format!(
             "orders open: {}   reports not taken: {}, oldest {oldest}   calls: {}",
@@ -205,12 +215,12 @@ fn grid(slots: &[SlotLine], columns: usize, lang: Lang) -> Vec<String> {
             lang.say(format!("… and {hidden} more: vend slot list"), format!("… 另有 {hidden} 个：vend slot list")),
         );
     }
-    let is_odd = |slot: &&SlotLine| slot.locked || slot.condition != "well";
+    let is_odd = |slot: &&SlotLine| slot.turning || slot.locked || slot.condition != "well";
     if slots.iter().any(|slot| is_odd(&slot)) {
         lines.push(
             lang.say(
-                "L locked, J jammed, F motor failed, A no motor, E empty",
-                "L 锁定，J 卡货，F 电机故障，A 无电机，E 售空",
+                "T turning, L locked, J jammed, F motor failed, A no motor, E empty",
+                "T 转动中，L 锁定，J 卡货，F 电机故障，A 无电机，E 售空",
             )
             .to_owned(),
         );
@@ -218,9 +228,10 @@ fn grid(slots: &[SlotLine], columns: usize, lang: Lang) -> Vec<String> {
     lines
 }
 
-/// State is a letter, never colour alone.
+/// State is a letter, never colour alone; that a motor turns comes before all else.
 fn cell(slot: &SlotLine, several: bool) -> String {
     let state = match slot.condition.as_str() {
+        _ if slot.turning => "T",
         _ if slot.locked => "L",
         "jammed" => "J",
         "faulty" => "F",
@@ -241,8 +252,8 @@ fn orders(orders: &[OrderLine], lang: Lang) -> Vec<String> {
         return vec![lang.say("none", "无").to_owned()];
     }
     let told = |order: &OrderLine| {
-        let units: Vec<&str> = order.units.iter().map(|unit| unit.outcome.as_deref().unwrap_or(&unit.state)).collect();
-        format!("{}:{}  {}  {}", order.order_id, order.record_id, order.state, units.join(", "))
+        let state = lang.word(About::Order, &order.state);
+        format!("{}:{}  {state}  {}", order.order_id, order.record_id, units_of(order, lang))
     };
     let mut lines: Vec<String> = orders.iter().take(ORDERS_MAX).map(told).collect();
     if orders.len() > ORDERS_MAX {
@@ -281,6 +292,7 @@ fn pad(text: &str, columns: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::UnitLine;
     use serde_json::json;
 
     fn slot(slot: u16) -> SlotLine {
@@ -297,6 +309,7 @@ mod tests {
             capacity: Some(9),
             condition: "well".to_owned(),
             locked: slot == 3,
+            turning: slot == 5,
             for_sale: false,
         }
     }
@@ -316,10 +329,10 @@ mod tests {
             "rejected": [], "recent": recent,
         }));
         let order = |n: usize| OrderLine {
-            order_id: format!("order-{n}-{}", "9".repeat(50)),
+            order_id: format!("order-{n}-{}", "9".repeat(20)),
             record_id: "78".to_owned(),
-            state: "accepted".to_owned(),
-            units: Vec::new(),
+            state: "intent".to_owned(),
+            units: vec![UnitLine { unit: 1, state: "intent".to_owned(), outcome: None }; 4],
             reports: Vec::new(),
             difference: None,
         };
@@ -361,14 +374,20 @@ mod tests {
     #[test]
     fn the_screen_says_what_is_wrong_in_words_and_letters() {
         let text = frame(&look(12, 1, 1), false, (80, 24), Lang::En);
-        for part in ["16327129", "broker: AWAY", "oldest 10 min", "3:3/9L", "10:0/9E", "L locked", "time trusted"] {
+        for part in
+            ["16327129", "broker: AWAY", "oldest 10 min", "3:3/9L", "5:5/9T", "10:0/9E", "T turning", "time trusted"]
+        {
             assert!(text.contains(part), "{part}:\n{text}");
         }
         // Cells stand under each other.
         let line: Vec<&str> = text.lines().filter(|line| line.contains("/9")).collect();
         assert_eq!((line[0].find("2:2/9"), line[1].find("10:0/9")), (Some(10), Some(10)), "{text}");
         let chinese = frame(&look(12, 1, 1), true, (80, 24), Lang::Zh);
-        assert!(chinese.contains("守护进程未应答") && chinese.contains("最早 10 分钟"), "{chinese}");
+        for part in ["守护进程未应答", "最早 10 分钟", "5:5/9T", "T 转动中", "出货中，出货中", "警告"]
+        {
+            assert!(chinese.contains(part), "{part}:\n{chinese}");
+        }
+        assert!(!["intent", "warn"].iter().any(|word| chinese.contains(word)), "{chinese}");
     }
 
     #[test]

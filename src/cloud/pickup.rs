@@ -8,7 +8,7 @@ use super::report::Report;
 use super::sign::SigningKey;
 use super::up::common;
 use crate::board::profile::Profile;
-use crate::order::call::{Call, Subject, Way};
+use crate::order::call::{Call, Subject, SubjectKind, Way};
 use crate::order::key::Id;
 use crate::order::pickup::{CODE_QUANTITY_MAX, CodeSays, CodeWord, Digits, NewCode, PRODUCT_ID_BYTES_MAX};
 use crate::order::time::UnixMs;
@@ -98,7 +98,7 @@ fn word(fields: &Fields, says: CodeSays) -> Result<CodeWord, Rejected> {
 pub fn used_now(code_id: &Id) -> Call {
     let fields = vec![("id".into(), code_id.as_str().into()), ("used".into(), "1".into())];
     let way = Way::Publish { method: PUT_METHOD.into(), fields };
-    Call { subject: Subject::new("code", code_id), way, newest_wins: false }
+    Call { subject: Subject::new(SubjectKind::Code, code_id), way, newest_wins: false }
 }
 
 /// The payload of `client.pickup_codes.put`: the code is used, and this became of its order. The documented fields

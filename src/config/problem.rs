@@ -3,24 +3,9 @@
 
 use super::endpoint::{EndpointError, Schemes};
 use crate::excerpt::{Place, SECRETS, show};
+pub use crate::order::said::Said as Both;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// A text in both languages.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Both {
-    /// English.
-    pub en: String,
-    /// Chinese.
-    pub zh: String,
-}
-
-impl Both {
-    /// Both texts, side by side.
-    pub fn new(en: impl Into<String>, zh: impl Into<String>) -> Both {
-        Both { en: en.into(), zh: zh.into() }
-    }
-}
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]

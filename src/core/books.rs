@@ -10,7 +10,6 @@ use crate::order::call::CallRecord;
 use crate::order::instruction::Kind;
 use crate::order::key::Key;
 use crate::order::record::RecordKey;
-use crate::order::report::{Copy, DeadReason};
 use crate::order::time::Now;
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +103,9 @@ pub struct CallLine {
     pub number: u64,
     /// What it is, in English.
     pub what: String,
+    /// The same in Chinese; names of methods and numbers are as they are.
+    #[serde(default)]
+    pub what_zh: String,
     /// When it was made, in Unix s.
     pub made_at_s: u64,
     /// pending or dead.
@@ -117,18 +119,15 @@ pub struct CallLine {
 
 impl CallLine {
     fn of(record: &CallRecord) -> CallLine {
-        let reason = match record.copy {
-            Copy::Dead { reason: DeadReason::Status(status), .. } => Some(format!("status {status}")),
-            Copy::Dead { reason: DeadReason::BadTarget, .. } => Some("bad_target".to_owned()),
-            _ => None,
-        };
+        let said = record.said();
         CallLine {
             number: record.number,
-            what: record.to_string(),
+            what: said.en,
+            what_zh: said.zh,
             made_at_s: record.timestamp_s,
-            state: if record.copy.is_dead() { "dead" } else { "pending" }.to_owned(),
+            state: record.copy.state().as_str().to_owned(),
             attempts: record.copy.attempts(),
-            reason,
+            reason: record.copy.dead_reason().map(|reason| reason.to_string()),
         }
     }
 }

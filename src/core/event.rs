@@ -14,6 +14,7 @@ use crate::order::key::Key;
 use crate::order::motor::Slot;
 use crate::order::payment::Paid;
 use crate::order::pickup::Digits;
+use crate::order::said::{Said, words};
 use crate::order::time::{BootMs, UnixMs};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -74,16 +75,26 @@ impl CertificateOf {
     }
 }
 
+impl CertificateOf {
+    /// For people.
+    #[must_use]
+    pub fn said(self) -> Said {
+        let (en, zh) = match self {
+            CertificateOf::OwnForBroker => ("this machine's certificate for the broker", "本机证书（消息服务器）"),
+            CertificateOf::Broker => ("the broker's certificate", "消息服务器证书"),
+            CertificateOf::OwnForCloud => ("this machine's certificate for the cloud", "本机证书（平台）"),
+            CertificateOf::Cloud => ("the cloud's certificate", "平台证书"),
+            CertificateOf::Merchants => ("the merchants' authorities", "商户证书"),
+            CertificateOf::Notified => ("the authorities of [notify]", "[notify] 的证书"),
+        };
+        Said::new(en, zh)
+    }
+}
+
+/// In English, for logs.
 impl fmt::Display for CertificateOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            CertificateOf::OwnForBroker => "this machine's certificate for the broker",
-            CertificateOf::Broker => "the broker's certificate",
-            CertificateOf::OwnForCloud => "this machine's certificate for the cloud",
-            CertificateOf::Cloud => "the cloud's certificate",
-            CertificateOf::Merchants => "the merchants' authorities",
-            CertificateOf::Notified => "the authorities of [notify]",
-        })
+        f.write_str(&self.said().en)
     }
 }
 
@@ -432,6 +443,15 @@ pub enum Level {
     Warn,
     /// Needs somebody's hand.
     Error,
+}
+
+words! {
+    Level {
+        Level::Debug => "debug", "调试";
+        Level::Info => "info", "信息";
+        Level::Warn => "warn", "警告";
+        Level::Error => "error", "错误";
+    }
 }
 
 /// Why the process is to end.

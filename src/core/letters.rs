@@ -4,7 +4,8 @@ use super::Core;
 use super::outbox::{Channel, CopyId, host_of};
 use crate::order::key::Key;
 use crate::order::life::Order;
-use crate::order::report::{Copy, DeadReason, Report};
+use crate::order::report::{Copy, CopyState, Report};
+use crate::order::said::words;
 use crate::order::time::Now;
 use serde::{Deserialize, Serialize};
 
@@ -53,8 +54,33 @@ pub struct Letter {
     pub says: Option<serde_json::Value>,
 }
 
+/// What a copy that is not yet taken waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Until it is tried again.
+    Time,
+    /// Other requests to its host.
+    Host,
+    /// A report of the same order that was written before it.
+    EarlierReport,
+    /// The broker.
+    Broker,
+    /// The answer to what was sent.
+    Answer,
+}
+
+words! {
+    Wait {
+        Wait::Time => "time", "时间";
+        Wait::Host => "host", "其主机";
+        Wait::EarlierReport => "earlier_report", "前一份上报";
+        Wait::Broker => "broker", "消息服务器";
+        Wait::Answer => "answer", "应答";
+    }
+}
+
 /// The waits of all copies.
-type Waits = std::collections::BTreeMap<CopyId, (&'static str, Option<u64>)>;
+type Waits = std::collections::BTreeMap<CopyId, (Wait, Option<u64>)>;
 
 impl Core {
     /// What is not taken, and what was refused for good, of the oldest orders.
@@ -69,13 +95,13 @@ impl Core {
         open.sort_by_key(|order| order.arrival_number);
         let dead = self.archive.dead_keys().take(LETTERS_SHOWN_MAX).filter_map(|key| self.archive.get(key));
         for order in dead {
-            letters.extend(letters_of(&order, &waits).filter(|letter| letter.state == "dead"));
+            letters.extend(letters_of(&order, &waits).filter(|letter| letter.state == CopyState::Dead.as_str()));
         }
         for order in open {
             if letters.len() >= LETTERS_SHOWN_MAX {
                 break;
             }
-            letters.extend(letters_of(order, &waits).filter(|letter| letter.state != "settled"));
+            letters.extend(letters_of(order, &waits).filter(|letter| letter.state != CopyState::Settled.as_str()));
         }
         letters.truncate(LETTERS_SHOWN_MAX);
         Letters { open: self.outbox.reports(), dead_orders, letters }
@@ -93,7 +119,7 @@ impl Core {
             letter.says = report.map(|report| self.says(order, report));
         }
         let dead_orders = usize::from(order.has_dead_copy());
-        let open = letters.iter().filter(|letter| letter.state == "pending").count();
+        let open = letters.iter().filter(|letter| letter.state == CopyState::Pending.as_str()).count();
         Some(Letters { open, dead_orders, letters })
     }
 
@@ -114,15 +140,8 @@ fn letters_of<'a>(order: &'a Order, waits: &'a Waits) -> impl Iterator<Item = Le
     copies.filter(|(.., copy)| *copy != Copy::None).map(|(report, channel, copy)| {
         let id = CopyId { key: order.key.clone(), sequence: report.sequence, channel };
         let (waits_for, waits_ms) = match waits.get(&id).filter(|_| copy.is_open()) {
-            Some((what, ms)) => (Some((*what).to_owned()), *ms),
+            Some((what, ms)) => (Some(what.as_str().to_owned()), *ms),
             None => (None, None),
-        };
-        let (state, reason) = match copy {
-            Copy::Pending { .. } => ("pending", None),
-            Copy::Dead { reason: DeadReason::BadTarget, .. } => ("dead", Some("bad_target".to_owned())),
-            Copy::Dead { reason: DeadReason::Status(status), .. } => ("dead", Some(format!("status {status}"))),
-            Copy::Dead { reason: DeadReason::Crowded, .. } => ("dead", Some("crowded".to_owned())),
-            Copy::None | Copy::Settled { .. } => ("settled", None),
         };
         let is_http = channel == Channel::Http;
         Letter {
@@ -132,9 +151,9 @@ fn letters_of<'a>(order: &'a Order, waits: &'a Waits) -> impl Iterator<Item = Le
             written_at_s: report.timestamp_s,
             way: if is_http { "http" } else { "mqtt" }.to_owned(),
             host: order.notify_url.as_deref().filter(|_| is_http).map(|url| without_user(host_of(url)).to_owned()),
-            state: state.to_owned(),
+            state: copy.state().as_str().to_owned(),
             attempts: copy.attempts(),
-            reason,
+            reason: copy.dead_reason().map(|reason| reason.to_string()),
             waits_for,
             waits_ms,
             says: None,

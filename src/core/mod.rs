@@ -79,6 +79,7 @@ mod tests;
 mod trace;
 mod vends;
 mod waiting;
+pub mod words;
 
 pub use acts::{ACT_TAKES_MS, ACT_WAIT_MS};
 pub use archive::{TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
@@ -88,7 +89,7 @@ pub use calls::{CALLS_DEAD_MAX, CALLS_OPEN_MAX};
 pub use certificates::{CertificateLine, CertificateState, WARN_DAYS};
 pub use hours::HOURS_KEPT;
 pub use instructions::{AUDIT_KEPT, AuditLine, REFRESH_PAUSE_MS, REFUSAL_PAUSE_MS};
-pub use letters::{LETTERS_SHOWN_MAX, Letter, Letters};
+pub use letters::{LETTERS_SHOWN_MAX, Letter, Letters, Wait};
 pub use notify::{NOTICES_OPEN_MAX, NotifySettings};
 pub use offline::{AtTheLine, LineOwed, may_use_the_line};
 pub use own::{PICKUP_WAIT_MS, Reply, SlotTest, TEST_WAIT_MS, TestLine};

@@ -11,7 +11,7 @@ use super::event::{Audience, Level, Request};
 use super::outbox::Parcel;
 use crate::cloud::orders::batch::{Batch, Pace};
 use crate::cloud::orders::songshu::{self, Account};
-use crate::order::call::{Call, Operation, Subject, Way};
+use crate::order::call::{Call, Operation, Subject, SubjectKind, Way};
 use crate::order::command::Put;
 use crate::order::payment::{Notice, OpenId, Payment};
 use crate::order::time::{BootMs, Now, UnixMs};
@@ -80,7 +80,7 @@ impl Core {
         if self.settings.notify.is_none() {
             return;
         }
-        let subject = Subject::new("notice", &notice.order_id);
+        let subject = Subject::new(SubjectKind::Notice, &notice.order_id);
         if notice.payment == Payment::Unpaid && self.calls.tells_a_payment(&subject) {
             return;
         }

@@ -6,10 +6,11 @@
 use super::Core;
 use super::commit::After;
 use super::event::{Audience, Effect, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token};
+use super::letters::Wait;
 use crate::cloud::pickup;
 use crate::cloud::report::Report as Telling;
 use crate::order::backoff::full_jitter;
-use crate::order::call::{Call, CallRecord, Operation, Subject, Way};
+use crate::order::call::{Call, CallRecord, Operation, Subject, SubjectKind, Way};
 use crate::order::key::Key;
 use crate::order::life::{Order, Refund, State};
 use crate::order::report::{Answer, Copy, DeadReason, Next, RETRY_BASE_MS, RETRY_MAX_MS, Report};
@@ -134,17 +135,17 @@ impl Outbox {
     }
 
     /// What each copy of a report waits for that is not taken, in a stable word, and how long in ms if that is known.
-    pub(super) fn waits(&self, now: BootMs) -> BTreeMap<CopyId, (&'static str, Option<u64>)> {
+    pub(super) fn waits(&self, now: BootMs) -> BTreeMap<CopyId, (Wait, Option<u64>)> {
         let copy = |parcel: &Parcel| match parcel {
             Parcel::Report(copy) => Some(copy.clone()),
             Parcel::Call(_) => None,
         };
         let mut waits = BTreeMap::new();
-        let due = self.due.iter().map(|(at, parcel)| (parcel, "time", Some(at.since_ms(now))));
-        let host = self.hosts.values().flat_map(|host| &host.waiting).map(|parcel| (parcel, "host", None));
-        let parked = self.parked.iter().map(|parcel| (parcel, "earlier_report", None));
-        let broker = self.for_broker.iter().map(|parcel| (parcel, "broker", None));
-        let flying = self.in_flight.values().map(|(parcel, _)| (parcel, "answer", None));
+        let due = self.due.iter().map(|(at, parcel)| (parcel, Wait::Time, Some(at.since_ms(now))));
+        let host = self.hosts.values().flat_map(|host| &host.waiting).map(|parcel| (parcel, Wait::Host, None));
+        let parked = self.parked.iter().map(|parcel| (parcel, Wait::EarlierReport, None));
+        let broker = self.for_broker.iter().map(|parcel| (parcel, Wait::Broker, None));
+        let flying = self.in_flight.values().map(|(parcel, _)| (parcel, Wait::Answer, None));
         for (parcel, what, ms) in due.chain(host).chain(parked).chain(broker).chain(flying) {
             if let Some(copy) = copy(parcel) {
                 waits.insert(copy, (what, ms));
@@ -243,7 +244,7 @@ impl Core {
             order.refund = Refund::Asked;
         }
         let order_id = key.order_id.clone();
-        let subject = Subject::new("order", &order_id);
+        let subject = Subject::new(SubjectKind::Order, &order_id);
         self.call(now, Call { subject, way: Way::Http(Operation::Refund { order_id }), newest_wins: false });
     }
 

@@ -10,7 +10,7 @@ use crate::cloud::open_platform::ApiRequest;
 use crate::cloud::orders::row::Hears;
 use crate::cloud::orders::session::LogIn;
 use crate::cloud::orders::{AnswerError, Refusal, Session, fault_log};
-use crate::order::call::{Call, Operation, Subject, Way};
+use crate::order::call::{Call, Operation, Subject, SubjectKind, Way};
 use crate::order::civil::Zone;
 use crate::order::fault::Fault;
 use crate::order::key::Id;
@@ -207,7 +207,7 @@ impl Core {
         if self.settings.payments.as_ref().is_none_or(|payments| payments.hears.is_none()) {
             return false;
         }
-        let subject = Subject::new("payment", &paid.trade_no.0);
+        let subject = Subject::new(SubjectKind::Payment, &paid.trade_no.0);
         self.call(now, Call { subject, way: Way::Http(Operation::TellPaid(Box::new(paid))), newest_wins: false })
     }
 

@@ -18,6 +18,7 @@ use crate::order::pickup::{
     CodeBook, CodeSays, CodeState, CodeWord, Digits, NewCode, OpenCode, PickupCode, Salt, Sealed,
 };
 use crate::order::record::{self, RecordError, RecordKey};
+use crate::order::said::words;
 use crate::order::time::{BootMs, Now, UnixMs};
 use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
@@ -72,6 +73,28 @@ pub enum Entry {
     Busy,
     /// The machine takes nothing now: it starts, stops, lacks room, or its journal failed.
     Unavailable,
+}
+
+/// Where a code stands, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeStanding {
+    /// It may be entered.
+    Open,
+    /// Its time is over.
+    Expired,
+    /// It was used.
+    Used,
+    /// The platform took it back, or it was forgotten.
+    Gone,
+}
+
+words! {
+    CodeStanding {
+        CodeStanding::Open => "open", "可用";
+        CodeStanding::Expired => "expired", "已过期";
+        CodeStanding::Used => "used", "已使用";
+        CodeStanding::Gone => "gone", "已收回";
+    }
 }
 
 /// A code for people: without its digits.
@@ -163,7 +186,7 @@ impl Core {
         let CodeWord { id, issued_at_s, says } = word;
         match self.heed(now, &id, issued_at_s, says, redelivered) {
             Ok(()) => {
-                self.note(Level::Info, "pickup_code", format!("code {id} is {}", self.code_word(&id)));
+                self.note(Level::Info, "pickup_code", format!("code {id} is {}", self.standing(&id).as_str()));
                 self.save_record(RecordKey::Code(id), [After::Ack(tag)]);
             }
             Err(why) => {
@@ -175,11 +198,11 @@ impl Core {
         }
     }
 
-    fn code_word(&self, id: &Id) -> &'static str {
+    fn standing(&self, id: &Id) -> CodeStanding {
         match self.codes.by_id.get(id).map(|code| &code.state) {
-            Some(CodeState::Open(_)) => "open",
-            Some(CodeState::Used(_)) => "used",
-            Some(CodeState::Gone) | None => "gone",
+            Some(CodeState::Open(_)) => CodeStanding::Open,
+            Some(CodeState::Used(_)) => CodeStanding::Used,
+            Some(CodeState::Gone) | None => CodeStanding::Gone,
         }
     }
 
@@ -423,7 +446,7 @@ impl Core {
             let is_used = matches!(code.state, CodeState::Used(_));
             CodeLine {
                 id: code.id.to_string(),
-                state: if is_expired { "expired" } else { self.code_word(&code.id) }.to_owned(),
+                state: if is_expired { CodeStanding::Expired } else { self.standing(&code.id) }.as_str().to_owned(),
                 product_id: open.map(|open| open.product_id.to_string()),
                 quantity: open.map(|open| open.quantity),
                 expires_at_ms: open.and_then(|open| open.expires_at).map(|UnixMs(ms)| ms),

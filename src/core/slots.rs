@@ -8,7 +8,7 @@ use super::event::{Effect, Level, Token};
 use super::own::Reply;
 use super::{Core, Phase};
 use crate::cloud::telemetry::{self, Message};
-use crate::order::call::{Call, Subject};
+use crate::order::call::{Call, Subject, SubjectKind};
 use crate::order::key::Key;
 use crate::order::label::Label;
 use crate::order::motor::{Address, Slot};
@@ -57,12 +57,12 @@ impl fmt::Display for Name {
 
 /// The goods of a slot: what is told of them leaves in order.
 fn stock_of(at: At) -> Subject {
-    Subject::new("slot-stock", &Name(at))
+    Subject::new(SubjectKind::SlotStock, &Name(at))
 }
 
 /// The state of a slot.
 fn state_of(at: At) -> Subject {
-    Subject::new("slot-state", &Name(at))
+    Subject::new(SubjectKind::SlotState, &Name(at))
 }
 
 /// What a person did at a slot.
@@ -139,6 +139,9 @@ pub struct SlotLine {
     pub condition: String,
     /// Out of use until a person looked.
     pub locked: bool,
+    /// Its motor turns, or may: the order under way lies here.
+    #[serde(default)]
+    pub turning: bool,
     /// A buyer at the machine could choose it now, as far as the slot is concerned.
     #[serde(default)]
     pub for_sale: bool,
@@ -392,10 +395,17 @@ impl Core {
         self.known_slots().map(|at| self.slot_line(&record(at))).collect()
     }
 
-    /// Those that were filled or offered, are locked, or stand in the configuration of sales; each once.
+    /// Where the motor command lies that is on the line.
+    fn turning_slot(&self) -> Option<At> {
+        let order = self.orders.get(self.line.active_key()?)?;
+        order.unit_on_line()?;
+        order.turns.map(|turns| (turns.address, turns.slot))
+    }
+
+    /// Those that were filled or offered, are locked, are turning, or stand in the configuration of sales; each once.
     pub(super) fn known_slots(&self) -> impl Iterator<Item = At> {
         let all = self.slots.records.keys().chain(&self.ledger.locked).copied().chain(self.slots_for_sale());
-        all.collect::<BTreeSet<At>>().into_iter()
+        all.chain(self.turning_slot()).collect::<BTreeSet<At>>().into_iter()
     }
 
     fn slot_line(&self, record: &SlotRecord) -> SlotLine {
@@ -416,6 +426,7 @@ impl Core {
             capacity: record.capacity,
             condition: record.condition.as_str().to_owned(),
             locked: self.ledger.locked.contains(&at),
+            turning: self.turning_slot() == Some(at),
             for_sale: self.is_for_sale(at),
         }
     }

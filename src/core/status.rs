@@ -1,11 +1,12 @@
 //! What a person may see: no secrets, no URLs with tokens. Served by the control socket, printed by `vend status`.
 
 use super::arrivals::RingEntry;
-use super::event::Level;
+use super::words::About;
 use super::{CertificateLine, Core, Counters, LineQuality, Phase, SaleCounts, VendHour, Waiting};
 use crate::board::driver::LineState;
 use crate::order::key::Key;
-use crate::order::life::Order;
+use crate::order::life::{Order, Unit};
+use crate::order::said::Said;
 use crate::order::sync::{Difference, Sync};
 use crate::order::time::Now;
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,9 @@ pub struct Status {
     pub calls_dead: usize,
     /// The newest of them, at most 32, in words.
     pub dead_calls: Vec<String>,
+    /// The same in Chinese.
+    #[serde(default)]
+    pub dead_calls_zh: Vec<String>,
     /// Results that the cloud's books are still to be compared with.
     pub results_open: usize,
     /// Results that the cloud's books do not agree with.
@@ -158,19 +162,24 @@ pub struct ReportLine {
     pub attempts: u32,
 }
 
+impl UnitLine {
+    /// What became of it, or where it stands.
+    #[must_use]
+    pub fn said(&self) -> Said {
+        match &self.outcome {
+            Some(outcome) => About::Outcome.said(outcome),
+            None => About::Order.said(&self.state),
+        }
+    }
+}
+
 impl OrderLine {
     /// An order as a person sees it.
     #[must_use]
     pub fn of(order: &Order) -> OrderLine {
-        use crate::order::life::Unit;
         let unit = |(k, unit): (usize, &Unit)| UnitLine {
             unit: k + 1,
-            state: match unit {
-                Unit::Waiting => "accepted",
-                Unit::Intent(_) => "intent",
-                Unit::Done(_) => "outcome",
-            }
-            .to_owned(),
+            state: unit.state().as_str().to_owned(),
             outcome: unit.outcome().map(|o| o.as_str().to_owned()),
         };
         OrderLine {
@@ -183,7 +192,7 @@ impl OrderLine {
                 .iter()
                 .map(|r| ReportLine {
                     sequence: r.sequence,
-                    state: r.state_word().to_owned(),
+                    state: r.state().as_str().to_owned(),
                     attempts: r.http.attempts().max(r.mqtt.attempts()),
                 })
                 .collect(),
@@ -207,13 +216,7 @@ impl Core {
             Phase::Quarantine => "quarantine",
         };
         let recent = |note: &super::Note| Recent {
-            level: match note.level {
-                Level::Debug => "debug",
-                Level::Info => "info",
-                Level::Warn => "warn",
-                Level::Error => "error",
-            }
-            .to_owned(),
+            level: note.level.as_str().to_owned(),
             what: note.what.to_owned(),
             text: note.text.clone(),
         };
@@ -240,7 +243,8 @@ impl Core {
             oldest_unsent_s: self.oldest_unsent_s(now),
             calls_open: self.calls.open(),
             calls_dead: self.calls.dead(),
-            dead_calls: self.calls.newest_dead().take(SHOWN_MAX).map(ToString::to_string).collect(),
+            dead_calls: self.calls.newest_dead().take(SHOWN_MAX).map(|call| call.said().en).collect(),
+            dead_calls_zh: self.calls.newest_dead().take(SHOWN_MAX).map(|call| call.said().zh).collect(),
             results_open: self.results.open(),
             differences: self.results.differences().len(),
             sales_for_people: self.sales_for_people(),

@@ -9,7 +9,7 @@ use super::outbox::host_of;
 use super::platform::{Meaning, Question};
 use crate::cloud::agreement::{Agreement, Ours, Theirs, compare};
 use crate::order::backoff::full_jitter;
-use crate::order::call::Subject;
+use crate::order::call::{Subject, SubjectKind};
 use crate::order::key::Key;
 use crate::order::life::{Order, Refund};
 use crate::order::outcome::OrderOutcome;
@@ -263,7 +263,7 @@ impl Core {
             self.note_of(key, Level::Warn, "report_repeated", format!("order {key}: {}", difference.as_str()));
             self.repeat_result(now, key);
         }
-        let subject = Subject::new("order", &key.order_id);
+        let subject = Subject::new(SubjectKind::Order, &key.order_id);
         if difference.may_be_mended_by_the_refund() && self.may_refund(key) && self.calls.settled(&subject) {
             self.note_of(key, Level::Warn, "refund_repeated", format!("order {key}: {}", difference.as_str()));
             self.refund(now, key);

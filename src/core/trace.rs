@@ -8,8 +8,11 @@ use super::Core;
 use super::event::{Effect, Event, HttpAnswer, HttpFailure, Level};
 use super::outbox::{Channel, Parcel};
 use super::status::OrderLine;
-use crate::board::driver::{LineState, Written};
+use super::words::About;
+use crate::board::driver::{LineState, MotorCommand, Written};
 use crate::board::frame::hex;
+use crate::board::meaning::reader_of_turn;
+use crate::board::profile::Profile;
 use crate::order::key::Key;
 use crate::order::life::Order;
 use crate::order::record::RecordKey;
@@ -27,6 +30,12 @@ pub const TRACE_STEPS_MAX: usize = 128;
 const SETTLED_SHOWN_MAX: usize = 16;
 /// A frame that is among so many newest steps already is counted there: a question and its answer, again and again.
 const REPEATS_WITHIN: usize = 4;
+
+/// Bytes that come within this time belong together, in ms: adapters hand on what they have every 16 ms, in any cut, and
+/// boards answer in one go.
+const ANSWER_GAP_MS: u64 = 30;
+/// Bytes kept as one answer: longer than the frames that tell of a vend. What follows is kept as another.
+const ANSWER_BYTES_MAX: usize = 256;
 
 /// The courses of the orders of this life.
 #[derive(Debug, Default)]
@@ -49,10 +58,18 @@ struct Story {
     seen: Option<OrderLine>,
     /// Its course is known from its arrival on.
     is_whole: bool,
+    /// The number of the next step.
+    next: u64,
+    /// The last frame that left.
+    asked: Option<u64>,
+    /// When bytes came last, and nothing has happened since: what comes next may belong to them.
+    listens: Option<BootMs>,
 }
 
 #[derive(Debug)]
 struct Step {
+    /// Rises with each.
+    number: u64,
     boot: BootMs,
     trusted: Option<UnixMs>,
     what: What,
@@ -64,25 +81,25 @@ struct Step {
 enum What {
     Message(Said),
     State(Said),
-    Out(Box<[u8]>),
-    In(Box<[u8]>),
+    Out(Vec<u8>),
+    In {
+        bytes: Vec<u8>,
+        /// The step of the frame that left before it.
+        asked: Option<u64>,
+    },
     Report(Said),
     /// A line of the log, which is English.
     Note(String),
 }
 
 impl What {
-    const fn is_frame(&self) -> bool {
-        matches!(self, What::Out(_) | What::In(_))
-    }
-
     /// Its kind, in JSON too, and its text.
     fn told(&self) -> (&'static str, Said) {
         match self {
             What::Message(text) => ("message", text.clone()),
             What::State(text) => ("state", text.clone()),
             What::Out(bytes) => ("frame_out", Said::word(hex(bytes))),
-            What::In(bytes) => ("frame_in", Said::word(hex(bytes))),
+            What::In { bytes, .. } => ("frame_in", Said::word(hex(bytes))),
             What::Report(text) => ("report", text.clone()),
             What::Note(text) => ("note", Said::word(text.clone())),
         }
@@ -105,7 +122,7 @@ pub struct OrderStory {
     /// A person has said what became of it.
     pub resolved_by_person: bool,
     /// Every step since its arrival is there. Otherwise the agent was started since, or forgot some: then the steps of
-    /// kind `journal` say what the journal knows.
+    /// kind `journal` say what the journal knows, and one of kind `gap` what lacks.
     pub whole: bool,
     /// Steps that were too many to be kept.
     pub left_out: u64,
@@ -120,13 +137,16 @@ pub struct StepLine {
     pub since_boot_ms: Option<u64>,
     /// In Unix ms, if the time was trusted.
     pub trusted_ms: Option<u64>,
-    /// journal, message, state, frame_out, frame_in, report or note.
+    /// journal, gap, message, state, frame_out, frame_in, report or note.
     pub kind: String,
     /// In words; of a frame its bytes in hex.
     pub text: String,
-    /// The same in Chinese; lines of the log, ids and states stay English.
+    /// The same in Chinese; lines of the log and ids stay as they are.
     #[serde(default)]
     pub text_zh: String,
+    /// What a frame means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<Said>,
     /// How often it was so, close together.
     pub times: u32,
     /// When it was so last, in ms of the boot clock.
@@ -155,18 +175,103 @@ impl Trace {
 
     fn push(&mut self, boot: BootMs, trusted: Option<UnixMs>, key: &Key, what: What) {
         let story = self.story(key);
-        if what.is_frame()
-            && let Some(same) = story.steps.iter_mut().rev().take(REPEATS_WITHIN).find(|step| step.what == what)
+        story.close();
+        if matches!(what, What::Out(_))
+            && let Some(same) = story.repeated(&what)
         {
             same.times = same.times.saturating_add(1);
             same.last = boot;
+            story.asked = Some(same.number);
             return;
         }
-        if story.steps.len() >= TRACE_STEPS_MAX {
-            story.steps.pop_front();
-            story.left_out = story.left_out.saturating_add(1);
+        story.append(boot, trusted, what);
+    }
+
+    fn came(&mut self, boot: BootMs, trusted: Option<UnixMs>, key: &Key, bytes: &[u8]) {
+        let story = self.story(key);
+        let is_more = story.listens.is_some_and(|last| boot.since_ms(last) <= ANSWER_GAP_MS);
+        story.listens = Some(boot);
+        match story.steps.back_mut() {
+            Some(Step { what: What::In { bytes: before, .. }, last, .. })
+                if is_more && before.len() + bytes.len() <= ANSWER_BYTES_MAX =>
+            {
+                before.extend_from_slice(bytes);
+                *last = boot;
+            }
+            _ => {
+                story.close();
+                let asked = story.asked;
+                story.append(boot, trusted, What::In { bytes: bytes.to_vec(), asked });
+                story.listens = Some(boot);
+            }
         }
-        story.steps.push_back(Step { boot, trusted, what, times: 1, last: boot });
+    }
+}
+
+impl Story {
+    /// What came is whole: if it came just before, too, it is counted there.
+    fn close(&mut self) {
+        if self.listens.take().is_none() {
+            return;
+        }
+        let Some(step) = self.steps.pop_back() else { return };
+        match self.repeated(&step.what) {
+            Some(same) => {
+                same.times = same.times.saturating_add(1);
+                same.last = step.last;
+            }
+            None => self.steps.push_back(step),
+        }
+    }
+
+    /// The same, among the newest.
+    fn repeated(&mut self, what: &What) -> Option<&mut Step> {
+        self.steps.iter_mut().rev().take(REPEATS_WITHIN).find(|step| step.what == *what)
+    }
+
+    fn append(&mut self, boot: BootMs, trusted: Option<UnixMs>, what: What) {
+        if self.steps.len() >= TRACE_STEPS_MAX {
+            self.steps.pop_front();
+            self.left_out = self.left_out.saturating_add(1);
+        }
+        let number = self.next;
+        self.next = self.next.saturating_add(1);
+        if matches!(what, What::Out(_)) {
+            self.asked = Some(number);
+        }
+        self.steps.push_back(Step { number, boot, trusted, what, times: 1, last: boot });
+    }
+
+    /// What each frame means, by its step. An answer is read behind its own question: between the two stand others, when
+    /// both were counted where they were before.
+    fn meanings(&self, profile: &Profile, turn: Option<&MotorCommand>) -> BTreeMap<u64, Said> {
+        let mut reader = reader_of_turn(profile, turn);
+        let (mut last_asked, mut meanings) = (None, BTreeMap::new());
+        for step in &self.steps {
+            match &step.what {
+                What::Out(bytes) => {
+                    last_asked = Some(step.number);
+                    meanings.insert(step.number, reader.sent(bytes));
+                }
+                What::In { bytes, asked } => {
+                    if *asked != last_asked {
+                        let question = self.steps.iter().find(|step| Some(step.number) == *asked);
+                        if let Some(What::Out(question)) = question.map(|step| &step.what) {
+                            reader.sent(question);
+                        }
+                        last_asked = *asked;
+                    }
+                    let heard = reader.received(step.boot, bytes);
+                    let said = match heard.is_empty() {
+                        true => Said::new("a part of a frame", "帧的一部分"),
+                        false => Said::list(heard.iter().map(|heard| &heard.meaning)),
+                    };
+                    meanings.insert(step.number, said);
+                }
+                What::Message(_) | What::State(_) | What::Report(_) | What::Note(_) => {}
+            }
+        }
+        meanings
     }
 }
 
@@ -203,7 +308,8 @@ impl Core {
         let (key, what) = match event {
             Event::LineBytes { bytes, .. } if !bytes.is_empty() => {
                 let Some(key) = self.traced_on_line() else { return };
-                (key, What::In(bytes.as_slice().into()))
+                let trusted = self.time.trusted(now);
+                return self.trace.came(now.boot, trusted, &key, bytes);
             }
             Event::MotorWritten(written) => {
                 let Some(key) = self.traced_on_line() else { return };
@@ -211,7 +317,7 @@ impl Core {
             }
             Event::Answered { token, answer } => {
                 let Some((Parcel::Report(copy), host)) = self.outbox.under_way(*token) else { return };
-                (copy.key.clone(), What::Report(over_http(copy.sequence, host, answered(answer))))
+                (copy.key.clone(), What::Report(over_http(copy.sequence, host, &answered(answer))))
             }
             Event::Published(token) | Event::NotPublished { token, .. } => {
                 let Some(Parcel::Report(copy)) = self.arrivals.under_way(*token) else { return };
@@ -240,12 +346,12 @@ impl Core {
                     None => continue,
                 },
                 Effect::LineWrite { write, .. } => match &on_line {
-                    Some(key) => (key, What::Out(write.bytes.as_slice().into())),
+                    Some(key) => (key, What::Out(write.bytes.clone())),
                     None => continue,
                 },
                 Effect::Http { token, .. } => match self.outbox.under_way(*token) {
                     Some((Parcel::Report(copy), host)) => {
-                        (&copy.key, What::Report(over_http(copy.sequence, host, sent())))
+                        (&copy.key, What::Report(over_http(copy.sequence, host, &sent())))
                     }
                     _ => continue,
                 },
@@ -276,9 +382,11 @@ impl Core {
                 Some(seen) => changes(&seen, &line),
                 None => {
                     story.is_whole = is_new;
-                    let (en, zh) =
-                        if is_new { ("new", "新订单") } else { ("found in the journal", "自日志恢复") };
-                    vec![Said::new(format!("{en}: {}", line.state), format!("{zh}：{}", line.state))]
+                    let how = match is_new {
+                        true => Said::new("new", "新订单"),
+                        false => Said::new("found in the journal", "自日志恢复"),
+                    };
+                    vec![how.then(&About::Order.said(&line.state))]
                 }
             };
             for said in changes {
@@ -305,6 +413,11 @@ impl Core {
         let story = self.trace.stories.get(key);
         let whole = story.is_some_and(|story| story.is_whole && story.left_out == 0);
         let mut steps = if whole { Vec::new() } else { self.steps_of_the_journal(order) };
+        if !whole {
+            steps.push(gap(story.map_or(0, |story| story.left_out)));
+        }
+        let turn = order.motor_command();
+        let meanings = story.map(|story| story.meanings(&self.settings.profile, turn.as_ref())).unwrap_or_default();
         steps.extend(story.into_iter().flat_map(|story| &story.steps).map(|step| {
             let (kind, Said { en: text, zh: text_zh }) = step.what.told();
             StepLine {
@@ -313,6 +426,7 @@ impl Core {
                 kind: kind.to_owned(),
                 text,
                 text_zh,
+                meaning: meanings.get(&step.number).cloned(),
                 times: step.times,
                 last_since_boot_ms: Some(step.last.0),
             }
@@ -338,6 +452,7 @@ impl Core {
             kind: "journal".to_owned(),
             text: said.en,
             text_zh: said.zh,
+            meaning: None,
             times: 1,
             last_since_boot_ms: boot.map(|boot| boot.0),
         };
@@ -349,13 +464,12 @@ impl Core {
         };
         let mut lines = vec![line(is_this_boot.then_some(arrival.boot), arrival.trusted, came)];
         for (k, unit) in order.units.iter().enumerate() {
-            let became = unit.outcome().map_or(("not ended", "未结束"), |o| (o.as_str(), o.as_str()));
-            let (en, zh) = (format!("unit {}: {}", k + 1, became.0), format!("第 {} 件：{}", k + 1, became.1));
-            lines.push(line(None, None, Said::new(en, zh)));
+            let not_ended = || Said::new("not ended", "未结束");
+            let became = unit.outcome().map_or_else(not_ended, |outcome| outcome.word().said());
+            lines.push(line(None, None, unit_number(k + 1).then(&became)));
         }
         for report in &order.reports {
-            let (n, state) = (report.sequence, report.state_word());
-            let said = Said::new(format!("report {n} written: {state}"), format!("写入上报 {n}：{state}"));
+            let said = report_written(report.sequence).then(&report.state().word().said());
             lines.push(line(None, Some(UnixMs::from_seconds(report.timestamp_s)), said));
         }
         lines
@@ -375,15 +489,42 @@ fn sent() -> Said {
     Said::new("sent", "已发出")
 }
 
-fn over_http(sequence: u32, host: &str, became: Said) -> Said {
-    Said::new(
-        format!("report {sequence} over HTTP to {host}: {}", became.en),
-        format!("上报 {sequence} 经 HTTP 至 {host}：{}", became.zh),
-    )
+fn over_http(sequence: u32, host: &str, became: &Said) -> Said {
+    Said::new(format!("report {sequence} over HTTP to {host}"), format!("上报 {sequence} 经 HTTP 至 {host}"))
+        .then(became)
 }
 
 fn over_mqtt(sequence: u32, became: &Said) -> Said {
-    Said::new(format!("report {sequence} over MQTT: {}", became.en), format!("上报 {sequence} 经 MQTT：{}", became.zh))
+    Said::new(format!("report {sequence} over MQTT"), format!("上报 {sequence} 经 MQTT")).then(became)
+}
+
+fn unit_number(number: usize) -> Said {
+    Said::new(format!("unit {number}"), format!("第 {number} 件"))
+}
+
+fn report_written(sequence: u32) -> Said {
+    Said::new(format!("report {sequence} written"), format!("写入上报 {sequence}"))
+}
+
+/// What lacks, said where it lacks.
+fn gap(left_out: u64) -> StepLine {
+    let said = match left_out {
+        0 => Said::new(
+            "frames, messages and tries before this are not kept: the agent was started since, or forgot them",
+            "此前的数据帧、消息与上报尝试未保留：代理程序之后重新启动过，或已清除",
+        ),
+        n => Said::new(format!("{n} older steps were too many to be kept"), format!("较早的 {n} 步过多，未保留")),
+    };
+    StepLine {
+        since_boot_ms: None,
+        trusted_ms: None,
+        kind: "gap".to_owned(),
+        text: said.en,
+        text_zh: said.zh,
+        meaning: None,
+        times: 1,
+        last_since_boot_ms: None,
+    }
 }
 
 /// How far the motor frame got.
@@ -399,20 +540,123 @@ fn written_words(written: Written) -> Said {
 fn changes(seen: &OrderLine, line: &OrderLine) -> Vec<Said> {
     let mut changes = Vec::new();
     for unit in line.units.iter().filter(|unit| !seen.units.contains(unit)) {
-        let became = unit.outcome.as_ref().unwrap_or(&unit.state);
-        let n = unit.unit;
-        changes.push(Said::new(format!("unit {n}: {became}"), format!("第 {n} 件：{became}")));
+        changes.push(unit_number(unit.unit).then(&unit.said()));
     }
     for report in line.reports.iter().filter(|report| seen.reports.iter().all(|r| r.sequence != report.sequence)) {
-        let n = report.sequence;
-        changes.push(Said::new(format!("report {n} written"), format!("写入上报 {n}")));
+        changes.push(report_written(report.sequence));
     }
     if seen.state != line.state {
-        changes.push(Said::new(format!("order: {}", line.state), format!("订单：{}", line.state)));
+        changes.push(Said::new("order", "订单").then(&About::Order.said(&line.state)));
     }
     if seen.difference != line.difference {
-        let (en, zh) = line.difference.as_deref().map_or(("agrees", "一致"), |differs| (differs, differs));
-        changes.push(Said::new(format!("the platform's books: {en}"), format!("平台账目：{zh}")));
+        let agrees = || Said::new("agrees", "一致");
+        let said = line.difference.as_deref().map_or_else(agrees, |differs| About::Difference.said(differs));
+        changes.push(Said::new("the platform's books", "平台账目").then(&said));
     }
     changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::tcn_00ff;
+    use crate::order::key::{Id, Key};
+    use crate::order::motor::{Address, FloorType, Slot};
+
+    fn key() -> Key {
+        Key { order_id: Id::read("60").unwrap(), record_id: Id::read("78").unwrap() }
+    }
+
+    fn profile(name: &str) -> Profile {
+        Profile::parse(name, Profile::built_in().into_iter().find(|(n, _)| *n == name).unwrap().1).unwrap()
+    }
+
+    fn turn(slot: u16) -> MotorCommand {
+        let address = Address::FIRST;
+        MotorCommand { address, slot: Slot(slot), floor_type: FloorType::Spring, lift: false, drop_check: true }
+    }
+
+    struct Line(Trace, BootMs);
+
+    impl Line {
+        fn new() -> Line {
+            Line(Trace::default(), BootMs(1_000))
+        }
+
+        fn asks(&mut self, bytes: &[u8]) {
+            self.1 = self.1.plus_ms(100);
+            self.0.push(self.1, None, &key(), What::Out(bytes.to_vec()));
+        }
+
+        /// After so many ms.
+        fn hears(&mut self, after_ms: u64, bytes: &[u8]) {
+            self.1 = self.1.plus_ms(after_ms);
+            self.0.came(self.1, None, &key(), bytes);
+        }
+
+        /// Each frame with how often it passed and what it means.
+        fn told(&self, profile: &Profile, turn: &MotorCommand) -> Vec<(u32, String)> {
+            let story = &self.0.stories[&key()];
+            let meanings = story.meanings(profile, Some(turn));
+            story.steps.iter().map(|step| (step.times, meanings[&step.number].en.clone())).collect()
+        }
+    }
+
+    #[test]
+    fn an_answer_in_pieces_is_one_frame_and_what_is_said_again_is_counted() {
+        let mut line = Line::new();
+        let answer = tcn_00ff::reply(0, true, 0, tcn_00ff::DELIVERED);
+        for cut in [2, 3, 5] {
+            line.asks(&tcn_00ff::request(0, 5, tcn_00ff::PARAMETER_ON));
+            line.hears(5, &answer[..cut]);
+            if cut < 5 {
+                line.hears(16, &answer[cut..]);
+            }
+        }
+        line.asks(&tcn_00ff::request(0, 5, tcn_00ff::PARAMETER_ON));
+        let told = line.told(&profile("tcn-00ff"), &turn(5));
+        let wanted = [(4, "to 0: TURN slot 5, drop sensor armed"), (3, "fine, goods were seen to fall")];
+        assert_eq!(told, wanted.map(|(times, text)| (times, text.to_owned())));
+    }
+
+    #[test]
+    fn what_comes_long_after_is_another_answer() {
+        let mut line = Line::new();
+        let answer = tcn_00ff::reply(0, true, 0, tcn_00ff::DELIVERED);
+        line.asks(&tcn_00ff::request(0, 5, tcn_00ff::PARAMETER_ON));
+        line.hears(5, &answer[..2]);
+        line.hears(ANSWER_GAP_MS + 1, &answer[2..]);
+        let told = line.told(&profile("tcn-00ff"), &turn(5));
+        assert_eq!(told[1..], [(1, "a part of a frame".to_owned()), (1, "fine, goods were seen to fall".to_owned())]);
+    }
+
+    #[test]
+    fn an_answer_is_read_behind_its_own_question_though_that_was_counted_where_it_was_before() {
+        let mut line = Line::new();
+        let (turns, asks_heat) =
+            (tcn_00ff::request(0, 5, tcn_00ff::PARAMETER_ON), tcn_00ff::request(0, tcn_00ff::TEMPERATURE, 0));
+        for question in [turns, asks_heat, turns] {
+            line.asks(&question);
+        }
+        // The last frame that is shown above it asks for something else.
+        line.hears(5, &tcn_00ff::reply(0, true, 0, tcn_00ff::DELIVERED));
+        let told: Vec<String> = line.told(&profile("tcn-00ff"), &turn(5)).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(
+            told,
+            ["to 0: TURN slot 5, drop sensor armed", "to 0: how warm is it?", "fine, goods were seen to fall"]
+        );
+    }
+
+    #[test]
+    fn a_flood_without_a_question_does_not_grow_one_step() {
+        let mut line = Line::new();
+        for _ in 0..100 {
+            line.hears(1, &[0x77; 100]);
+        }
+        let longest = line.0.stories[&key()].steps.iter().map(|step| match &step.what {
+            What::In { bytes, .. } => bytes.len(),
+            _ => 0,
+        });
+        assert!(longest.max().unwrap() <= ANSWER_BYTES_MAX);
+    }
 }

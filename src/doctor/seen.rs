@@ -3,7 +3,10 @@
 use super::check::Check;
 use crate::config::Config;
 use crate::config::problem::{Both, Complaint, ConfigError};
+use crate::core::words::About;
 use crate::core::{LineQuality, SlotLine, Status, Waiting};
+use crate::order::said::Said;
+use crate::order::stock::Condition;
 use std::path::PathBuf;
 
 /// What became of one probe.
@@ -349,15 +352,15 @@ pub struct Work {
     /// Orders and reports.
     pub waiting: Waiting,
     /// Calls that the platform refused for good, newest last, and how many there are.
-    pub dead_calls: (usize, Vec<String>),
+    pub dead_calls: (usize, Vec<Said>),
     /// What the books do not agree about, and how many.
-    pub differences: (usize, Vec<String>),
+    pub differences: (usize, Vec<Said>),
     /// Orders of which nobody knows what became of them, and how many.
-    pub in_doubt: (usize, Vec<String>),
+    pub in_doubt: (usize, Vec<Said>),
     /// Slots out of use and why.
-    pub slots_out: Vec<String>,
+    pub slots_out: Vec<Said>,
     /// Slots in which goods may lie that were taken off.
-    pub slots_doubtful: Vec<String>,
+    pub slots_doubtful: Vec<Said>,
 }
 
 impl Work {
@@ -365,21 +368,27 @@ impl Work {
     #[must_use]
     pub fn of_daemon(daemon: &Daemon) -> Work {
         let status = &daemon.status;
-        let differing = status.differing.iter().map(|it| format!("{}:{} {}", it.order_id, it.record_id, it.difference));
-        let name = |slot: &SlotLine| format!("{}/{}", slot.address, slot.slot);
+        let differing = status.differing.iter().map(|it| {
+            let order = format!("{}:{}", it.order_id, it.record_id);
+            Said::word(order).beside(&About::Difference.said(&it.difference))
+        });
+        let name = |slot: &SlotLine| Said::word(format!("{}/{}", slot.address, slot.slot));
         let out = |slot: &SlotLine| match (slot.locked, slot.condition.as_str()) {
-            (true, _) => Some(format!("{} locked", name(slot))),
-            (false, "well") => None,
-            (false, condition) => Some(format!("{} {condition}", name(slot))),
+            (true, _) => Some(name(slot).beside(&Said::new("locked", "已停用"))),
+            (false, condition) if condition == Condition::Well.as_str() => None,
+            (false, condition) => Some(name(slot).beside(&About::Slot.said(condition))),
         };
+        let dead = status.dead_calls.iter().zip(&status.dead_calls_zh).map(|(en, zh)| Said::new(en, zh));
         let doubtful = daemon.slots.iter().filter(|slot| slot.doubtful > 0);
         Work {
             waiting: status.waiting.clone(),
-            dead_calls: (status.calls_dead, status.dead_calls.clone()),
+            dead_calls: (status.calls_dead, dead.collect()),
             differences: (status.differences, differing.collect()),
-            in_doubt: (status.orders_in_doubt, status.in_doubt.clone()),
+            in_doubt: (status.orders_in_doubt, status.in_doubt.iter().map(Said::word).collect()),
             slots_out: daemon.slots.iter().filter_map(out).collect(),
-            slots_doubtful: doubtful.map(|slot| format!("{} ({})", name(slot), slot.doubtful)).collect(),
+            slots_doubtful: doubtful
+                .map(|slot| name(slot).beside(&Said::word(format!("({})", slot.doubtful))))
+                .collect(),
         }
     }
 }

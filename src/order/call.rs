@@ -4,6 +4,7 @@
 use super::key::Id;
 use super::payment::{Notice, Paid, Payment};
 use super::report::Copy;
+use super::said::{Said, words};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -12,10 +13,48 @@ use std::fmt;
 pub struct Subject(Box<str>);
 
 impl Subject {
-    /// A subject of a kind, like `slot`, named among its kind. No secret: it is shown and logged.
+    /// A subject of a kind, named among its kind. No secret: it is shown and logged.
     #[must_use]
-    pub fn new(kind: &'static str, name: &impl fmt::Display) -> Subject {
-        Subject(format!("{kind} {name}").into())
+    pub fn new(kind: SubjectKind, name: &impl fmt::Display) -> Subject {
+        Subject(format!("{} {name}", kind.as_str()).into())
+    }
+
+    /// The same for people. A journal may hold a kind that this program does not make.
+    fn said(&self) -> Said {
+        let (kind, name) = self.0.split_once(' ').unwrap_or((&self.0, ""));
+        let zh = SubjectKind::WORDS.iter().find(|word| word.json == kind).map_or(kind, |word| word.zh);
+        Said::new(&*self.0, format!("{zh} {name}"))
+    }
+}
+
+/// What kinds of things calls are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubjectKind {
+    /// An order of the platform.
+    Order,
+    /// A pickup code.
+    Code,
+    /// How many are in a slot.
+    SlotStock,
+    /// In which condition a slot is.
+    SlotState,
+    /// What songshu is told of an order.
+    Notice,
+    /// A payment, by the machine's own name of its order.
+    Payment,
+    /// How a sale ended.
+    Sale,
+}
+
+words! {
+    SubjectKind {
+        SubjectKind::Order => "order", "订单";
+        SubjectKind::Code => "code", "取货码";
+        SubjectKind::SlotStock => "slot-stock", "货道库存";
+        SubjectKind::SlotState => "slot-state", "货道状态";
+        SubjectKind::Notice => "notice", "订单通知";
+        SubjectKind::Payment => "payment", "付款";
+        SubjectKind::Sale => "sale", "销售";
     }
 }
 
@@ -93,21 +132,29 @@ impl CallRecord {
     }
 }
 
+impl CallRecord {
+    /// What it is, for people.
+    #[must_use]
+    pub fn said(&self) -> Said {
+        let what = match &self.call.way {
+            Way::Publish { method, .. } => Said::word(&**method),
+            Way::Tell { .. } => Said::new("told to the merchant", "告知商户"),
+            Way::Http(Operation::Refund { .. }) => Said::new("to be refunded", "应退款"),
+            Way::Http(Operation::Notify(notice)) if notice.payment == Payment::Unpaid => Said::new("made", "已下单"),
+            Way::Http(Operation::Notify(_)) => Said::new("paid", "已支付"),
+            Way::Http(Operation::TellPaid(paid)) => Said::word(paid.result.as_str()),
+        };
+        let (number, subject) = (self.number, self.call.subject.said());
+        Said::new(
+            format!("call {number} about {}: {}", subject.en, what.en),
+            format!("通知 {number}（{}）：{}", subject.zh, what.zh),
+        )
+    }
+}
+
+/// In English, for logs.
 impl fmt::Display for CallRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.call.way {
-            Way::Publish { method, .. } => write!(f, "call {} about {}: {method}", self.number, self.call.subject),
-            Way::Tell { .. } => write!(f, "call {} about {}: told to the merchant", self.number, self.call.subject),
-            Way::Http(Operation::Refund { .. }) => {
-                write!(f, "call {} about {}: to be refunded", self.number, self.call.subject)
-            }
-            Way::Http(Operation::Notify(notice)) => {
-                let told = if notice.payment == Payment::Unpaid { "made" } else { "paid" };
-                write!(f, "call {} about {}: {told}", self.number, self.call.subject)
-            }
-            Way::Http(Operation::TellPaid(paid)) => {
-                write!(f, "call {} about {}: {}", self.number, self.call.subject, paid.result.as_str())
-            }
-        }
+        f.write_str(&self.said().en)
     }
 }

@@ -4,6 +4,7 @@
 //! that was carried out, or refused.
 
 use super::command::Turns;
+use super::said::words;
 use super::schedule::{Cycle, Once, Schedule};
 use super::time::{BootId, BootMs};
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,33 @@ pub enum Kind {
     LineSent,
 }
 
+words! {
+    Kind {
+        Kind::Reboot => "reboot", "重启";
+        Kind::Shutdown => "shutdown", "关机";
+        Kind::Schedule => "schedule", "定时开关机";
+        Kind::Password => "password", "口令";
+        Kind::Configuration => "configuration", "设置";
+        Kind::FaultClear => "fault_clear", "清除故障";
+        Kind::FactoryReset => "factory_reset", "恢复出厂";
+        Kind::ChannelTest => "channel_test", "货道测试（平台）";
+        Kind::CallRetried => "call_retried", "重发通知";
+        Kind::CallDropped => "call_dropped", "放弃通知";
+        Kind::DifferenceAsked => "difference_asked", "再问平台";
+        Kind::DifferenceAccepted => "difference_accepted", "接受不一致";
+        Kind::OrderResolved => "order_resolved", "认定订单";
+        Kind::ReportRetried => "report_retried", "重发上报";
+        Kind::SlotLocked => "slot_locked", "停用货道";
+        Kind::SlotCleared => "slot_cleared", "恢复货道";
+        Kind::SlotRestocked => "slot_restocked", "补货";
+        Kind::SlotTested => "slot_tested", "测试货道";
+        Kind::Service => "service", "板卡服务";
+        Kind::LogLevel => "log_level", "日志级别";
+        Kind::SaleSettled => "sale_settled", "处理销售";
+        Kind::LineSent => "line_sent", "发送原始数据";
+    }
+}
+
 impl Kind {
     /// All of them.
     pub const ALL: [Kind; 22] = [
@@ -92,35 +120,6 @@ impl Kind {
         Kind::SaleSettled,
         Kind::LineSent,
     ];
-
-    /// Its word, also in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Kind::Reboot => "reboot",
-            Kind::Shutdown => "shutdown",
-            Kind::Schedule => "schedule",
-            Kind::Password => "password",
-            Kind::Configuration => "configuration",
-            Kind::FaultClear => "fault_clear",
-            Kind::FactoryReset => "factory_reset",
-            Kind::ChannelTest => "channel_test",
-            Kind::CallRetried => "call_retried",
-            Kind::CallDropped => "call_dropped",
-            Kind::DifferenceAsked => "difference_asked",
-            Kind::DifferenceAccepted => "difference_accepted",
-            Kind::OrderResolved => "order_resolved",
-            Kind::ReportRetried => "report_retried",
-            Kind::SlotLocked => "slot_locked",
-            Kind::SlotCleared => "slot_cleared",
-            Kind::SlotRestocked => "slot_restocked",
-            Kind::SlotTested => "slot_tested",
-            Kind::Service => "service",
-            Kind::LogLevel => "log_level",
-            Kind::SaleSettled => "sale_settled",
-            Kind::LineSent => "line_sent",
-        }
-    }
 
     /// A slot's motor is turned for a test, by whoever wants it.
     #[must_use]
@@ -304,17 +303,15 @@ pub enum Who {
     Person(u32),
 }
 
-impl Who {
-    /// Its word, also in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Who::Platform => "platform",
-            Who::Schedule => "schedule",
-            Who::Person(_) => "person",
-        }
+words! {
+    Who {
+        Who::Platform => "platform", "平台";
+        Who::Schedule => "schedule", "定时";
+        Who::Person(_) => "person", "人员";
     }
+}
 
+impl Who {
     /// The user's number, of a person.
     #[must_use]
     pub const fn uid(self) -> Option<u32> {
@@ -355,24 +352,20 @@ pub enum Refused {
     Unavailable,
 }
 
-impl Refused {
-    /// Its word, also in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Refused::NotAllowed => "not_allowed",
-            Refused::TimeUnknown => "time_unknown",
-            Refused::Stale => "stale",
-            Refused::Future => "future",
-            Refused::Replayed => "replayed",
-            Refused::Invalid => "invalid",
-            Refused::NotOffered => "not_offered",
-            Refused::Busy => "busy",
-            Refused::OrdersOpen => "orders_open",
-            Refused::ReportsOpen => "reports_open",
-            Refused::BoardAway => "board_away",
-            Refused::Unavailable => "unavailable",
-        }
+words! {
+    Refused {
+        Refused::NotAllowed => "not_allowed", "不允许";
+        Refused::TimeUnknown => "time_unknown", "时间未知";
+        Refused::Stale => "stale", "过旧";
+        Refused::Future => "future", "时间在未来";
+        Refused::Replayed => "replayed", "重放";
+        Refused::Invalid => "invalid", "字段无效";
+        Refused::NotOffered => "not_offered", "不支持";
+        Refused::Busy => "busy", "过忙";
+        Refused::OrdersOpen => "orders_open", "订单未完成";
+        Refused::ReportsOpen => "reports_open", "上报未送达";
+        Refused::BoardAway => "board_away", "板卡未就绪";
+        Refused::Unavailable => "unavailable", "暂不可用";
     }
 }
 
@@ -397,22 +390,20 @@ pub enum Became {
     Refused(Refused),
 }
 
-impl Became {
-    /// Its word, also in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Became::Waiting => "waiting",
-            Became::UnderWay => "under_way",
-            Became::Done => "done",
-            Became::Failed => "failed",
-            Became::Unknown => "unknown",
-            Became::Overtaken => "overtaken",
-            Became::GivenUp => "given_up",
-            Became::Refused(_) => "refused",
-        }
+words! {
+    Became {
+        Became::Waiting => "waiting", "等待中";
+        Became::UnderWay => "under_way", "进行中";
+        Became::Done => "done", "完成";
+        Became::Failed => "failed", "失败";
+        Became::Unknown => "unknown", "未知";
+        Became::Overtaken => "overtaken", "已失效";
+        Became::GivenUp => "given_up", "已放弃";
+        Became::Refused(_) => "refused", "已拒绝";
     }
+}
 
+impl Became {
     /// Nothing follows any more.
     #[must_use]
     pub const fn is_final(self) -> bool {

@@ -7,6 +7,7 @@ use super::command::{BodyDigest, Echo, Put, Turns};
 use super::key::Key;
 use super::outcome::{Evidence, Reason, UnitOutcome};
 use super::report::{Copy, Report};
+use super::said::words;
 use super::sync::Sync;
 use super::time::{BootId, BootMs, UnixMs};
 use crate::order::motor::{MotorCommand, Reference};
@@ -34,6 +35,18 @@ pub enum State {
     Tombstone,
 }
 
+words! {
+    State {
+        State::Unseen => "unseen", "未收到";
+        State::Accepted => "accepted", "已接受";
+        State::Intent => "intent", "出货中";
+        State::Outcome => "outcome", "已有结果";
+        State::Reported => "reported", "上报中";
+        State::Settled => "settled", "已了结";
+        State::Tombstone => "tombstone", "已归档";
+    }
+}
+
 impl State {
     /// All of them, in the order of life.
     pub const ALL: [State; 7] = [
@@ -45,20 +58,6 @@ impl State {
         State::Settled,
         State::Tombstone,
     ];
-
-    /// The word in the journal's dump.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            State::Unseen => "unseen",
-            State::Accepted => "accepted",
-            State::Intent => "intent",
-            State::Outcome => "outcome",
-            State::Reported => "reported",
-            State::Settled => "settled",
-            State::Tombstone => "tombstone",
-        }
-    }
 
     /// All outcomes are written.
     #[must_use]
@@ -264,6 +263,16 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// Where it stands, in the words of its order: accepted, intent or outcome.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match self {
+            Unit::Waiting => State::Accepted,
+            Unit::Intent(_) => State::Intent,
+            Unit::Done(_) => State::Outcome,
+        }
+    }
+
     /// The outcome, if it has one.
     #[must_use]
     pub const fn outcome(&self) -> Option<UnitOutcome> {

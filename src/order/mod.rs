@@ -27,4 +27,5 @@ pub mod sale;
 pub mod schedule;
 pub mod stock;
 pub mod sync;
+pub mod system_words;
 pub mod time;

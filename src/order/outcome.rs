@@ -1,5 +1,6 @@
 //! What became of a unit and of an order, and the words in which the merchant hears it (order-life, section 3).
 
+use super::said::words;
 use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
 
@@ -76,27 +77,23 @@ pub enum Reason {
     Amount,
 }
 
-impl Reason {
-    /// The word in messages and reports.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Reason::Expired => "expired",
-            Reason::Busy => "busy",
-            Reason::Clock => "clock",
-            Reason::Conflict => "conflict",
-            Reason::Stale => "stale",
-            Reason::Slot => "slot",
-            Reason::Locked => "locked",
-            Reason::BoardOffline => "board_offline",
-            Reason::ServiceMode => "service_mode",
-            Reason::Unpaid => "unpaid",
-            Reason::Closed => "closed",
-            Reason::PreviousUnit => "previous_unit",
-            Reason::Ambiguous => "ambiguous",
-            Reason::Invalid => "invalid",
-            Reason::Amount => "amount",
-        }
+words! {
+    Reason {
+        Reason::Expired => "expired", "已过期";
+        Reason::Busy => "busy", "过忙";
+        Reason::Clock => "clock", "时钟不符";
+        Reason::Conflict => "conflict", "内容冲突";
+        Reason::Stale => "stale", "过旧";
+        Reason::Slot => "slot", "无此货道";
+        Reason::Locked => "locked", "货道停用";
+        Reason::BoardOffline => "board_offline", "板卡离线";
+        Reason::ServiceMode => "service_mode", "维护中";
+        Reason::Unpaid => "unpaid", "未付款";
+        Reason::Closed => "closed", "订单已关闭";
+        Reason::PreviousUnit => "previous_unit", "前一件未出货";
+        Reason::Ambiguous => "ambiguous", "含义不清";
+        Reason::Invalid => "invalid", "字段无效";
+        Reason::Amount => "amount", "金额不符";
     }
 }
 
@@ -117,6 +114,17 @@ pub enum UnitOutcome {
     Unknown,
 }
 
+words! {
+    UnitOutcome {
+        UnitOutcome::Dispensed(_) => "dispensed", "已出货";
+        UnitOutcome::DispensedUnverified => "dispensed_unverified", "已出货（未检测）";
+        UnitOutcome::NotDispensed(..) => "not_dispensed", "未出货";
+        UnitOutcome::NoDrop => "no_drop", "未掉货";
+        UnitOutcome::Refused(_) => "refused", "已拒绝";
+        UnitOutcome::Unknown => "unknown", "未知";
+    }
+}
+
 impl UnitOutcome {
     /// The outcome that follows from what the board said.
     #[must_use]
@@ -129,54 +137,86 @@ impl UnitOutcome {
         }
     }
 
-    /// The word in reports and in the journal's dump.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            UnitOutcome::Dispensed(_) => "dispensed",
-            UnitOutcome::DispensedUnverified => "dispensed_unverified",
-            UnitOutcome::NotDispensed(..) => "not_dispensed",
-            UnitOutcome::NoDrop => "no_drop",
-            UnitOutcome::Refused(_) => "refused",
-            UnitOutcome::Unknown => "unknown",
-        }
-    }
-
     /// Goods are taken to have left the machine.
     #[must_use]
     pub const fn is_dispensed(self) -> bool {
         matches!(self, UnitOutcome::Dispensed(_) | UnitOutcome::DispensedUnverified)
     }
 
+    /// What is known of the motor.
+    #[must_use]
+    pub const fn of_motor(self) -> OfMotor {
+        match self {
+            UnitOutcome::Dispensed(motor) | UnitOutcome::NotDispensed(motor, _) => OfMotor::Ran(motor),
+            UnitOutcome::DispensedUnverified | UnitOutcome::NoDrop => OfMotor::Ran(Motor::Ok),
+            UnitOutcome::Refused(_) => OfMotor::NotDriven,
+            UnitOutcome::Unknown => OfMotor::Unknown,
+        }
+    }
+
+    /// What is known of the drop sensor.
+    #[must_use]
+    pub const fn of_sensor(self) -> OfSensor {
+        match self {
+            UnitOutcome::Dispensed(_) => OfSensor::Says(DropSensor::Seen),
+            UnitOutcome::NoDrop => OfSensor::Says(DropSensor::NotSeen),
+            UnitOutcome::NotDispensed(_, sensor) => OfSensor::Says(sensor),
+            UnitOutcome::DispensedUnverified | UnitOutcome::Refused(_) => OfSensor::Says(DropSensor::None),
+            UnitOutcome::Unknown => OfSensor::Unknown,
+        }
+    }
+
     /// The report's `motor` word.
     #[must_use]
     pub const fn motor(self) -> &'static str {
-        match self {
-            UnitOutcome::Dispensed(m) | UnitOutcome::NotDispensed(m, _) => match m {
-                Motor::Ok => "ok",
-                Motor::Open => "open",
-                Motor::OverCurrent => "over_current",
-                Motor::Timeout => "timeout",
-                Motor::Absent => "absent",
-            },
-            UnitOutcome::DispensedUnverified | UnitOutcome::NoDrop => "ok",
-            UnitOutcome::Refused(_) => "not_driven",
-            UnitOutcome::Unknown => "unknown",
-        }
+        self.of_motor().as_str()
     }
 
     /// The report's `drop_sensor` word.
     #[must_use]
     pub const fn drop_sensor(self) -> &'static str {
-        match self {
-            UnitOutcome::Dispensed(_) => "seen",
-            UnitOutcome::NoDrop | UnitOutcome::NotDispensed(_, DropSensor::NotSeen) => "not_seen",
-            UnitOutcome::NotDispensed(_, DropSensor::Seen) => "seen",
-            UnitOutcome::DispensedUnverified
-            | UnitOutcome::NotDispensed(_, DropSensor::None)
-            | UnitOutcome::Refused(_) => "none",
-            UnitOutcome::Unknown => "unknown",
-        }
+        self.of_sensor().as_str()
+    }
+}
+
+/// What is known of a unit's motor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfMotor {
+    /// It was driven, and the board said so.
+    Ran(Motor),
+    /// It was not.
+    NotDriven,
+    /// Nothing proves what it did.
+    Unknown,
+}
+
+words! {
+    OfMotor {
+        OfMotor::Ran(Motor::Ok) => "ok", "正常";
+        OfMotor::Ran(Motor::Open) => "open", "开路";
+        OfMotor::Ran(Motor::OverCurrent) => "over_current", "过流";
+        OfMotor::Ran(Motor::Timeout) => "timeout", "超时";
+        OfMotor::Ran(Motor::Absent) => "absent", "无电机";
+        OfMotor::NotDriven => "not_driven", "未驱动";
+        OfMotor::Unknown => "unknown", "未知";
+    }
+}
+
+/// What is known of a unit's fall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfSensor {
+    /// What the drop sensor said.
+    Says(DropSensor),
+    /// Nothing proves what it saw.
+    Unknown,
+}
+
+words! {
+    OfSensor {
+        OfSensor::Says(DropSensor::Seen) => "seen", "检测到掉货";
+        OfSensor::Says(DropSensor::NotSeen) => "not_seen", "未检测到掉货";
+        OfSensor::Says(DropSensor::None) => "none", "无检测";
+        OfSensor::Unknown => "unknown", "未知";
     }
 }
 

@@ -477,7 +477,7 @@ pub fn decode_ledger(bytes: &[u8]) -> Result<Ledger, RecordError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::call::{Call, Subject, Way};
+    use crate::order::call::{Call, Subject, SubjectKind, Way};
     use crate::order::life::{Refund, State};
     use crate::order::report::Copy;
 
@@ -575,7 +575,7 @@ mod tests {
         let call = CallRecord {
             number: 7,
             call: Call {
-                subject: Subject::new("slot", &"1:5"),
+                subject: Subject::new(SubjectKind::SlotStock, &"1:5"),
                 way: Way::Publish { method: "client.product.put".into(), fields: vec![("id".into(), "1".into())] },
                 newest_wins: true,
             },

@@ -1,7 +1,9 @@
 //! A report and its copies: one over HTTP, one over MQTT (order-life, section 4). What an answer means for a copy.
 
 use super::outcome::UnitOutcome;
+use super::said::words;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// First pause of the back-off, in ms.
 pub const RETRY_BASE_MS: u64 = 1_000;
@@ -21,6 +23,43 @@ pub enum DeadReason {
     Status(u16),
     /// Too many newer ones waited with it.
     Crowded,
+}
+
+words! {
+    DeadReason {
+        DeadReason::BadTarget => "bad_target", "目标地址无效";
+        DeadReason::Status(_) => "status", "状态码";
+        DeadReason::Crowded => "crowded", "过多";
+    }
+}
+
+impl fmt::Display for DeadReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())?;
+        match self {
+            DeadReason::Status(status) => write!(f, " {status}"),
+            DeadReason::BadTarget | DeadReason::Crowded => Ok(()),
+        }
+    }
+}
+
+/// Where a copy, a call or a whole report stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyState {
+    /// Not yet taken by everybody who is to have it.
+    Pending,
+    /// Taken.
+    Settled,
+    /// Refused for good.
+    Dead,
+}
+
+words! {
+    CopyState {
+        CopyState::Pending => "pending", "待送达";
+        CopyState::Settled => "settled", "已送达";
+        CopyState::Dead => "dead", "死信";
+    }
 }
 
 /// One copy of a report on its way to one receiver.
@@ -49,6 +88,25 @@ pub enum Copy {
 }
 
 impl Copy {
+    /// Where it stands; a copy that nobody is to have is settled.
+    #[must_use]
+    pub const fn state(self) -> CopyState {
+        match self {
+            Copy::Pending { .. } => CopyState::Pending,
+            Copy::Dead { .. } => CopyState::Dead,
+            Copy::None | Copy::Settled { .. } => CopyState::Settled,
+        }
+    }
+
+    /// Why it is dead, if it is.
+    #[must_use]
+    pub const fn dead_reason(self) -> Option<DeadReason> {
+        match self {
+            Copy::Dead { reason, .. } => Some(reason),
+            Copy::None | Copy::Pending { .. } | Copy::Settled { .. } => None,
+        }
+    }
+
     /// To be sent, not tried yet.
     #[must_use]
     pub const fn fresh() -> Self {
@@ -171,15 +229,13 @@ impl Report {
         self.http.attempts() > 0 || self.mqtt.attempts() > 0
     }
 
-    /// The word in the journal's dump.
+    /// Where both copies stand: pending while one is, dead if one was refused for good, else settled.
     #[must_use]
-    pub const fn state_word(&self) -> &'static str {
-        if self.http.is_open() || self.mqtt.is_open() {
-            "pending"
-        } else if self.http.is_dead() || self.mqtt.is_dead() {
-            "dead"
-        } else {
-            "settled"
+    pub const fn state(&self) -> CopyState {
+        match (self.http.state(), self.mqtt.state()) {
+            (CopyState::Pending, _) | (_, CopyState::Pending) => CopyState::Pending,
+            (CopyState::Dead, _) | (_, CopyState::Dead) => CopyState::Dead,
+            (CopyState::Settled, CopyState::Settled) => CopyState::Settled,
         }
     }
 }

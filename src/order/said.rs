@@ -1,6 +1,7 @@
 //! A text for people that is made where no language is known: both stand side by side, and one that lacks the other does
 //! not compile.
 
+use super::system_words::in_chinese;
 use serde::{Deserialize, Serialize};
 
 /// The same in both languages.
@@ -13,16 +14,90 @@ pub struct Said {
 }
 
 impl Said {
-    /// The same in both.
+    /// The same in both. What the system says of an error is put in Chinese too.
     #[must_use]
     pub fn new(en: impl Into<String>, zh: impl Into<String>) -> Said {
-        Said { en: en.into(), zh: zh.into() }
+        Said { en: en.into(), zh: in_chinese(zh.into()) }
     }
 
-    /// A word of JSON, or bytes: the same whatever the language.
+    /// So long, in the unit that a person would choose.
+    #[must_use]
+    pub fn duration(seconds: u64) -> Said {
+        let said = |n: u64, en: &str, zh: &str| Said::new(format!("{n} {en}"), format!("{n} {zh}"));
+        match seconds {
+            0..=119 => said(seconds, "s", "秒"),
+            120..=7_199 => said(seconds / 60, "min", "分钟"),
+            7_200..=172_799 => said(seconds / 3_600, "h", "小时"),
+            _ => said(seconds / 86_400, "d", "天"),
+        }
+    }
+
+    /// What it is, and how it is.
+    #[must_use]
+    pub fn beside(&self, more: &Said) -> Said {
+        Said { en: format!("{} {}", self.en, more.en), zh: format!("{} {}", self.zh, more.zh) }
+    }
+
+    /// Several, one behind the other.
+    #[must_use]
+    pub fn list<'a>(all: impl IntoIterator<Item = &'a Said>) -> Said {
+        let (en, zh): (Vec<&str>, Vec<&str>) = all.into_iter().map(|said| (&*said.en, &*said.zh)).unzip();
+        Said { en: en.join(", "), zh: zh.join("，") }
+    }
+
+    /// A number, a name, bytes: the same whatever the language, but for what the system says.
     #[must_use]
     pub fn word(word: impl Into<String>) -> Said {
         let word = word.into();
-        Said { en: word.clone(), zh: word }
+        Said { zh: in_chinese(word.clone()), en: word }
+    }
+
+    /// What it is, and then what is said of it.
+    #[must_use]
+    pub fn then(&self, more: &Said) -> Said {
+        Said::new(format!("{}: {}", self.en, more.en), format!("{}：{}", self.zh, more.zh))
     }
 }
+
+/// A word of JSON beside what people read in Chinese. English people read JSON's own: it is what scripts, logs and the
+/// documents say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// In JSON, in logs, and in English.
+    pub json: &'static str,
+    /// In Chinese, simplified.
+    pub zh: &'static str,
+}
+
+impl Word {
+    /// The same in both languages.
+    #[must_use]
+    pub fn said(self) -> Said {
+        Said::new(self.json, self.zh)
+    }
+}
+
+/// Gives a type its words, JSON's and the Chinese one side by side in one list: a value without both does not compile,
+/// and a list of all words that lacks one cannot be written.
+macro_rules! words {
+    ($type:ident { $($value:pat => $json:literal, $zh:literal;)* }) => {
+        impl $type {
+            /// Every word of it.
+            pub const WORDS: &'static [$crate::order::said::Word] =
+                &[$($crate::order::said::Word { json: $json, zh: $zh },)*];
+
+            /// Its word, for JSON and for people.
+            #[must_use]
+            pub const fn word(self) -> $crate::order::said::Word {
+                match self { $($value => $crate::order::said::Word { json: $json, zh: $zh },)* }
+            }
+
+            /// Its word in JSON, in logs and in messages.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                self.word().json
+            }
+        }
+    };
+}
+pub(crate) use words;

@@ -6,6 +6,7 @@ use super::key::Id;
 use super::life::Arrival;
 use super::motor::{Address, Slot};
 use super::outcome::UnitOutcome;
+use super::said::words;
 use super::stock::Fen;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -49,6 +50,25 @@ pub enum State {
     Settled,
 }
 
+words! {
+    State {
+        State::Chosen => "chosen", "已选货";
+        State::Created => "created", "已下单";
+        State::Waiting => "waiting", "待支付";
+        State::Leaving => "leaving", "关闭订单中";
+        State::Watched => "watched", "留意迟到付款";
+        State::Serving => "serving", "出货中";
+        State::Refunding => "refunding", "退款中";
+        State::Served => "served", "已出货";
+        State::Refunded => "refunded", "已退款";
+        State::Closed => "closed", "已关闭";
+        State::Failed => "failed", "下单失败";
+        State::Owed => "owed", "待人工退款";
+        State::Doubt => "doubt", "存疑";
+        State::Settled => "settled", "已人工处理";
+    }
+}
+
 impl State {
     /// All of them.
     pub const ALL: [State; 14] = [
@@ -67,27 +87,6 @@ impl State {
         State::Doubt,
         State::Settled,
     ];
-
-    /// The word in JSON, logs and reports.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            State::Chosen => "chosen",
-            State::Created => "created",
-            State::Waiting => "waiting",
-            State::Leaving => "leaving",
-            State::Watched => "watched",
-            State::Serving => "serving",
-            State::Refunding => "refunding",
-            State::Served => "served",
-            State::Refunded => "refunded",
-            State::Closed => "closed",
-            State::Failed => "failed",
-            State::Owed => "owed",
-            State::Doubt => "doubt",
-            State::Settled => "settled",
-        }
-    }
 
     /// Somebody stands there for it: no other sale begins.
     #[must_use]
@@ -269,26 +268,43 @@ pub enum Why {
 }
 
 impl Why {
-    /// The word in JSON, logs and reports.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Why::Cancelled => "cancelled",
-            Why::TooOld => "too_old",
-            Why::Price => "price",
-            Why::ClosedThere => "closed_there",
-            Why::PaymentFailed => "payment_failed",
-            Why::ServedThere => "served_there",
-            Why::Restarted => "restarted",
-            Why::AnswerLost => "answer_lost",
-            Why::Refused => "refused",
-            Why::SoldBefore => "sold_before",
-            Why::PaidLate => "paid_late",
-            Why::PaidOther => "paid_other",
-            Why::NotDispensed => "not_dispensed",
-            Why::Unknown => "unknown",
-            Why::NotAsked => "not_asked",
-        }
+    /// All of them.
+    pub const ALL: [Why; 15] = [
+        Why::Cancelled,
+        Why::TooOld,
+        Why::Price,
+        Why::ClosedThere,
+        Why::PaymentFailed,
+        Why::ServedThere,
+        Why::Restarted,
+        Why::AnswerLost,
+        Why::Refused,
+        Why::SoldBefore,
+        Why::PaidLate,
+        Why::PaidOther,
+        Why::NotDispensed,
+        Why::Unknown,
+        Why::NotAsked,
+    ];
+}
+
+words! {
+    Why {
+        Why::Cancelled => "cancelled", "买家取消";
+        Why::TooOld => "too_old", "超时未付";
+        Why::Price => "price", "标价不符";
+        Why::ClosedThere => "closed_there", "云端已关闭";
+        Why::PaymentFailed => "payment_failed", "支付失败";
+        Why::ServedThere => "served_there", "云端显示已交付";
+        Why::Restarted => "restarted", "机器重启";
+        Why::AnswerLost => "answer_lost", "应答丢失";
+        Why::Refused => "refused", "云端拒绝";
+        Why::SoldBefore => "sold_before", "订单曾售出";
+        Why::PaidLate => "paid_late", "付款过迟";
+        Why::PaidOther => "paid_other", "付款金额不符";
+        Why::NotDispensed => "not_dispensed", "未出货";
+        Why::Unknown => "unknown", "未知";
+        Why::NotAsked => "not_asked", "无法询问云端";
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::motor::{Address, Slot};
 use super::outcome::{Motor, UnitOutcome};
+use super::said::words;
 use serde::{Deserialize, Serialize};
 
 /// Slots that are kept: eight boards of a hundred, and some. A catalogue with more is not this machine's.
@@ -49,7 +50,19 @@ pub enum Condition {
     Absent,
 }
 
+words! {
+    Condition {
+        Condition::Well => "well", "正常";
+        Condition::Jammed => "jammed", "卡货";
+        Condition::Faulty => "faulty", "电机故障";
+        Condition::Absent => "absent", "无电机";
+    }
+}
+
 impl Condition {
+    /// All of them.
+    pub const ALL: [Condition; 4] = [Condition::Well, Condition::Jammed, Condition::Faulty, Condition::Absent];
+
     /// The platform's number.
     #[must_use]
     pub const fn floor_status(self) -> &'static str {
@@ -58,17 +71,6 @@ impl Condition {
             Condition::Well => "1",
             Condition::Jammed => "2",
             Condition::Faulty => "3",
-        }
-    }
-
-    /// The word on screens and in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Condition::Well => "well",
-            Condition::Jammed => "jammed",
-            Condition::Faulty => "faulty",
-            Condition::Absent => "absent",
         }
     }
 

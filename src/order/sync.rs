@@ -1,5 +1,6 @@
 //! Whether the platform's books agree with what became of an order (rules 44–47).
 
+use super::said::words;
 use serde::{Deserialize, Serialize};
 
 /// How far the asking is. Part of the order's record, so that a power cut does not forget it.
@@ -42,6 +43,20 @@ pub enum Difference {
     NotAsked,
 }
 
+words! {
+    Difference {
+        Difference::NotHeard => "not_heard", "平台未收到结果";
+        Difference::ServedNotKnown => "served_not_known", "平台不知已出货";
+        Difference::ServedRefunded => "served_refunded", "已出货却已退款";
+        Difference::ServedUnpaid => "served_unpaid", "已出货却未付款";
+        Difference::BookedServed => "booked_served", "平台误记已出货";
+        Difference::NotRefunded => "not_refunded", "未退款";
+        Difference::NotThere => "not_there", "平台无此订单";
+        Difference::Unreadable => "unreadable", "平台状态无法识别";
+        Difference::NotAsked => "not_asked", "无法询问平台";
+    }
+}
+
 impl Difference {
     /// All of them.
     pub const ALL: [Difference; 9] = [
@@ -55,22 +70,6 @@ impl Difference {
         Difference::Unreadable,
         Difference::NotAsked,
     ];
-
-    /// The word in JSON and logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Difference::NotHeard => "not_heard",
-            Difference::ServedNotKnown => "served_not_known",
-            Difference::ServedRefunded => "served_refunded",
-            Difference::ServedUnpaid => "served_unpaid",
-            Difference::BookedServed => "booked_served",
-            Difference::NotRefunded => "not_refunded",
-            Difference::NotThere => "not_there",
-            Difference::Unreadable => "unreadable",
-            Difference::NotAsked => "not_asked",
-        }
-    }
 
     /// The report is published once more, since a lost or late one may be the cause.
     #[must_use]

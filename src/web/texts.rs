@@ -1,5 +1,6 @@
 //! Every text of the pages, in both languages. One that lacks a language, or a key, does not compile.
 
+use crate::core::words::About;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -66,6 +67,10 @@ texts! {
     Yes = "yes": "yes", "是";
     No = "no": "no", "否";
     FactUptime = "fact_uptime": "Running for", "已运行";
+    UnitDays = "unit_days": "d", "天";
+    UnitHours = "unit_hours": "h", "小时";
+    UnitMinutes = "unit_minutes": "min", "分钟";
+    UnitSeconds = "unit_seconds": "s", "秒";
     FactOpen = "fact_open": "Orders open", "未完成订单";
     FactUnsent = "fact_unsent": "Reports not taken", "未送达的结果";
     FactOldest = "fact_oldest": "Oldest of them", "其中最早的";
@@ -73,10 +78,7 @@ texts! {
     FactDiffer = "fact_differ": "Differences with the cloud", "与平台不一致";
     SlotsTitle = "slots_title": "Slots", "货道";
     NoSlots = "no_slots": "No slot is known yet.", "尚无货道信息。";
-    Well = "well": "well", "正常";
-    Jammed = "jammed": "jammed", "卡货";
-    Faulty = "faulty": "faulty", "故障";
-    Absent = "absent": "absent", "不存在";
+    Turning = "turning": "turning", "转动中";
     Locked = "locked": "locked", "已锁定";
     OrdersTitle = "orders_title": "Orders to look after", "待处理订单";
     NoOrders = "no_orders": "None.", "无。";
@@ -97,6 +99,7 @@ texts! {
     NoSettled = "no_settled": "None since the agent was started.", "代理程序启动后尚无。";
     SettledTitle = "settled_title": "Last orders, settled", "最近已了结的订单";
     KindJournal = "kind_journal": "journal", "日志";
+    KindGap = "kind_gap": "gap", "缺失";
     KindMessage = "kind_message": "message", "消息";
     KindState = "kind_state": "state", "状态";
     KindNote = "kind_note": "note", "记录";
@@ -105,8 +108,6 @@ texts! {
     SinceBoot = "since_boot": "boot +", "开机后";
     NotKnown = "not_known": "not known", "未知";
     ByPerson = "by_person": "a person has said what became of it", "已由人工认定结果";
-    StepsLeftOut = "steps_left_out": "Older steps, too many to be kept", "较早的步骤过多，未保留";
-    StepsOfJournal = "steps_of_journal": "Steps before the agent's last start are not kept; lines of the journal say what it knows.", "代理程序上次启动之前的步骤未保留；类别为“日志”的行是日志所知的内容。";
     FramesTitle = "frames_title": "Frames on the line", "串口数据帧";
     FramesStart = "frames_start": "Watch", "开始查看";
     FramesStop = "frames_stop": "Stop watching", "停止查看";
@@ -170,20 +171,26 @@ texts! {
     NotNow = "not_now": "Nothing can be sold at the moment. Please try again later.", "暂时无法销售，请稍后再试。";
 }
 
-/// All texts by their keys, as the pages load them.
+/// All texts by their keys, as the pages load them; and the words of documents, each by what it is about, a point, and
+/// itself, like `order.settled`.
 #[derive(Debug, Serialize)]
 pub struct Texts {
     /// English.
-    pub en: BTreeMap<&'static str, &'static str>,
+    pub en: BTreeMap<String, &'static str>,
     /// Chinese, simplified.
-    pub zh: BTreeMap<&'static str, &'static str>,
+    pub zh: BTreeMap<String, &'static str>,
 }
 
 impl Texts {
     /// Every text.
     #[must_use]
     pub fn all() -> Texts {
-        let in_language = |n: usize| Text::ALL.iter().map(|text| (text.key(), text.said()[n])).collect();
+        let texts = Text::ALL.iter().map(|text| (text.key().to_owned(), text.said()));
+        let words = About::ALL.iter().flat_map(|about| {
+            about.words().iter().map(|word| (format!("{}.{}", about.key(), word.json), [word.json, word.zh]))
+        });
+        let all: Vec<(String, [&'static str; 2])> = texts.chain(words).collect();
+        let in_language = |n: usize| all.iter().map(|(key, said)| (key.clone(), said[n])).collect();
         Texts { en: in_language(0), zh: in_language(1) }
     }
 }
@@ -194,29 +201,32 @@ mod tests {
     use crate::doctor::State;
     use std::collections::BTreeSet;
 
+    const FILES: [&str; 7] = [
+        include_str!("assets/screen.html"),
+        include_str!("assets/screen.js"),
+        include_str!("assets/service.html"),
+        include_str!("assets/service.js"),
+        include_str!("assets/plots.js"),
+        include_str!("assets/watch.js"),
+        include_str!("assets/common.js"),
+    ];
+
+    /// What stands between a mark and the next quotation mark.
+    fn after(text: &'static str, mark: &'static str) -> impl Iterator<Item = String> {
+        let is_call = |at: usize| text[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric());
+        let found = text.match_indices(mark).filter(move |(at, _)| is_call(*at));
+        found.filter_map(move |(at, _)| text[at + mark.len()..].split_once('"')).map(|(key, _)| key.to_owned())
+    }
+
     /// What the pages ask for: `t("…")` in scripts, `data-text="…"` in pages.
     fn asked_for() -> BTreeSet<String> {
-        let files = [
-            include_str!("assets/screen.html"),
-            include_str!("assets/screen.js"),
-            include_str!("assets/service.html"),
-            include_str!("assets/service.js"),
-            include_str!("assets/plots.js"),
-            include_str!("assets/watch.js"),
-            include_str!("assets/common.js"),
-        ];
-        let after = |text: &'static str, mark: &'static str| {
-            let is_call = |at: usize| text[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric());
-            let found = text.match_indices(mark).filter(move |(at, _)| is_call(*at));
-            found.filter_map(move |(at, _)| text[at + mark.len()..].split_once('"')).map(|(key, _)| key.to_owned())
-        };
         // Words of the core are looked up as they come.
         let words = ["opening", "running", "quarantine", "failed", "stopping", "closed", "settling", "idle", "busy"];
-        let words = words.into_iter().chain(["held", "well", "jammed", "faulty", "absent"]).map(str::to_owned);
+        let words = words.into_iter().chain(["held"]).map(str::to_owned);
         let states = State::ALL.into_iter().map(|state| format!("state_{}", state.as_str()));
         // Of a list of orders that is empty.
         let words = words.chain(states).chain(["no_orders", "no_settled"].map(str::to_owned));
-        let asked = files.into_iter().flat_map(|text| after(text, "t(\"").chain(after(text, "data-text=\"")));
+        let asked = FILES.into_iter().flat_map(|text| after(text, "t(\"").chain(after(text, "data-text=\"")));
         asked.chain(words).collect()
     }
 
@@ -238,6 +248,24 @@ mod tests {
         let missing: Vec<_> = used.difference(&known).collect();
         let idle: Vec<_> = known.difference(&used).collect();
         assert!(missing.is_empty() && idle.is_empty(), "asked for and not there: {missing:?}; unused: {idle:?}");
+    }
+
+    #[test]
+    fn every_word_of_a_document_is_there_in_both_languages_and_pages_ask_for_no_other_kind() {
+        let Texts { en, zh } = Texts::all();
+        assert_eq!(en.keys().collect::<Vec<_>>(), zh.keys().collect::<Vec<_>>());
+        for about in About::ALL {
+            for word in about.words() {
+                let key = format!("{}.{}", about.key(), word.json);
+                assert_eq!((en.get(&key), zh.get(&key)), (Some(&word.json), Some(&word.zh)), "{key}");
+            }
+        }
+        let asked: BTreeSet<String> = FILES.into_iter().flat_map(|text| after(text, "word(\"")).collect();
+        let known: BTreeSet<String> = About::ALL.iter().map(|about| about.key().to_owned()).collect();
+        assert_eq!(asked.difference(&known).collect::<Vec<_>>(), [""; 0], "kinds of words that nobody has");
+        for about in ["order", "outcome", "copy", "difference", "slot", "level"] {
+            assert!(asked.contains(about), "the technician's page shows {about}");
+        }
     }
 
     #[test]

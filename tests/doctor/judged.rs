@@ -7,6 +7,7 @@ use vend::config::Config;
 use vend::core::{Counters, LineCounts, LineQuality, Waiting};
 use vend::doctor::seen::{Clock, Daemon, Disk, Fact, Port, Seen, Server, Work};
 use vend::doctor::{Check, Finding, State, examine};
+use vend::order::said::Said;
 
 const CONFIG: &str = "machine_no = \"16327129\"\n[broker]\nurl = \"mqtts://broker.test\"\n[cloud]\nverify_orders = \"never\"\n\
     [board]\nprofile = \"tcn-00ff\"\nport = \"port\"\n";
@@ -116,8 +117,16 @@ fn p7_modem_manager_is_told_only_where_it_tries_the_port() {
 }
 
 #[test]
-fn p8_a_kernel_without_drivers_for_adapters_is_told() {
-    breaks("P8", State::Failed, "no driver for USB adapters", |seen| seen.port = Fact::Is(Port::default()));
+fn p8_an_adapter_that_is_missing_is_told_once_by_p1_with_the_driver_that_it_may_lack() {
+    let told = breaks("P1", State::Failed, "no driver for USB adapters", |seen| seen.port = Fact::Is(Port::default()));
+    assert!(told.fix.unwrap().en.contains("modprobe"));
+    let told = breaks("P8", State::Skipped, "because of P1", |seen| seen.port = Fact::Is(Port::default()));
+    assert_eq!(told.skipped_because_of.as_deref(), Some("P1"));
+    // Where a driver is loaded nothing is said of drivers.
+    let with_driver = || Fact::Is(Port { usb_driver: true, ..Port::default() });
+    breaks("P8", State::Ok, "are loaded", |seen| seen.port = with_driver());
+    let told = breaks("P1", State::Failed, "does not exist", |seen| seen.port = with_driver());
+    assert!(!told.saw.en.contains("driver"), "{told:?}");
 }
 
 #[test]
@@ -200,22 +209,22 @@ fn work(work: Work) -> impl FnOnce(&mut Seen) {
 
 #[test]
 fn o4_a_call_that_the_platform_refused_for_good_is_told() {
-    let dead = Work { dead_calls: (1, vec!["call 7 about order 5: to be refunded".to_owned()]), ..Work::default() };
+    let dead = Work { dead_calls: (1, vec![Said::word("call 7 about order 5: to be refunded")]), ..Work::default() };
     breaks("O4", State::Warning, "1: call 7", work(dead));
 }
 
 #[test]
 fn o5_books_that_do_not_agree_are_told() {
-    let differ = Work { differences: (9, vec!["5:1 served_refunded".to_owned(); 9]), ..Work::default() };
+    let differ = Work { differences: (9, vec![Said::word("5:1 served_refunded"); 9]), ..Work::default() };
     breaks("O5", State::Warning, "9: 5:1 served_refunded", work(differ));
 }
 
 #[test]
 fn o7_goods_of_which_nobody_knows_are_told() {
-    let in_doubt = Work { in_doubt: (1, vec!["80002:1".to_owned()]), ..Work::default() };
+    let in_doubt = Work { in_doubt: (1, vec![Said::word("80002:1")]), ..Work::default() };
     let told = breaks("O7", State::Warning, "1: 80002:1", |seen| seen.work = Fact::Is(Some(in_doubt)));
     assert!(told.fix.unwrap().en.contains("vend order resolve ORDER_ID:RECORD_ID --as"));
-    let doubtful = Work { slots_doubtful: vec!["1/5 (2)".to_owned()], ..Work::default() };
+    let doubtful = Work { slots_doubtful: vec![Said::word("1/5 (2)")], ..Work::default() };
     breaks("O7", State::Warning, "1: 1/5 (2)", work(doubtful));
 }
 

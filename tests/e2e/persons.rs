@@ -115,6 +115,18 @@ fn the_course_of_an_order_is_shown_with_messages_frames_and_tries() {
         assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
     }
     let plain = world.tool(&["order", "show", "60:78", "--plain"], "");
-    assert!(plain.out.contains("to board") && plain.out.lines().all(|l| l.split('\t').count() == 4), "{}", plain.out);
+    assert!(plain.out.contains("to board") && plain.out.lines().all(|l| l.split('\t').count() == 5), "{}", plain.out);
+    // What each frame means stands beside its bytes, in both languages.
+    for step in story["steps"].as_array().unwrap() {
+        let is_frame = step["kind"].as_str().unwrap().starts_with("frame_");
+        assert_eq!(step["meaning"]["en"].is_string() && step["meaning"]["zh"].is_string(), is_frame, "{step}");
+    }
+    for meaning in ["TURN slot 5", "goods were seen to fall"] {
+        assert!(plain.out.contains(meaning), "{meaning} in {}", plain.out);
+    }
+    let chinese = world.tool(&["--lang", "zh", "order", "show", "60:78", "--plain"], "").out;
+    for meaning in ["转动货道 5", "检测到掉货", "第 1 件：已出货"] {
+        assert!(chinese.contains(meaning), "{meaning} in {chinese}");
+    }
     assert_eq!(world.tool(&["order", "show", "9:9"], "").code, Some(6));
 }

@@ -1,27 +1,15 @@
 //! What a technician does with his own hands: raw bytes on the line, the way to the broker, Ctrl-C.
 
 use crate::mosquitto::Mosquitto;
-use crate::support::{Ended, Machine, Process, run, vend, wait_for};
+use crate::support::{Ended, Machine, Process, board, run, vend, wait_for};
 use rustix::process::Signal;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::process::Stdio;
 
 /// Dispense on slot 3 of the first board of tcn-00ff, whole and as board, command and parameter.
 const TURN_3: &str = "00 ff 03 fc aa 55";
 const TURN_3_BARE: &str = "0003aa";
-
-/// The machine's board, at the port of its configuration.
-fn board(machine: &Machine, arguments: &[&str]) -> Process {
-    let (link, log) = (machine.text("port"), machine.text("turns"));
-    let mut command = vend(["board", "simulate", "--profile", "tcn-00ff", "--link", &link, "--log", &log]);
-    command.args(arguments).stdout(Stdio::piped());
-    let mut board = Process::spawn(command, machine.path("board"));
-    let mut line = String::new();
-    BufReader::new(board.take_stdout()).read_line(&mut line).unwrap();
-    assert!(line.ends_with('\n'), "{}", board.log());
-    board
-}
 
 fn turns(machine: &Machine) -> usize {
     fs::read_to_string(machine.path("turns")).map_or(0, |text| text.lines().count())

@@ -1,10 +1,12 @@
 //! Every command of clap's own tree: what it offers, and what it says in Chinese.
 
-use crate::support::{Machine, run, vend};
+use crate::mosquitto::Mosquitto;
+use crate::support::{Machine, board, run, vend, wait_for};
 use clap::{Command, CommandFactory as _};
 use std::path::Path;
 use vend::board::profile::Profile;
 use vend::cli::Cli;
+use vend::core::words::About;
 
 /// Commands whose result is no table and no document: a file, a script, a process, a number, one path.
 const NO_TABLE: [&str; 14] = [
@@ -133,4 +135,84 @@ fn no_command_that_can_be_tried_says_an_english_sentence_where_chinese_is_wanted
         }
     }
     assert!(tried > 60, "{tried}");
+}
+
+/// What of a Chinese line is a word of JSON: none that a person has to learn. Names that are the same in both languages
+/// (ids, methods, commands) are no such words.
+fn of_json(text: &str) -> Vec<&str> {
+    let known = |word: &&str| About::ALL.iter().any(|about| about.words().iter().any(|known| known.json == *word));
+    text.split(|c: char| !c.is_ascii_lowercase() && c != '_').filter(known).collect()
+}
+
+#[test]
+fn no_table_of_a_machine_that_has_worked_holds_a_word_of_json_where_chinese_is_wanted() {
+    let mosquitto = Mosquitto::start();
+    let machine = Machine::with_broker(mosquitto.port(), "5");
+    let _board = board(&machine, &["--turn-time", "50"]);
+    let mut daemon = machine.daemon();
+    daemon.wait_for_log("commands can come");
+    wait_for("the line is idle", || (machine.status()["line"] == "idle").then_some(()));
+    let send = |order_id: &str, code: &str, more: &[&str]| {
+        let mut command = vend(["send", "dispense", "--record-id", "1", "--order-id", order_id, "--code", code]);
+        let sent = run({
+            command.args(machine.place()).args(more);
+            command
+        });
+        assert_eq!(sent.code, Some(0), "{}", sent.err);
+    };
+    // One is dispensed and its letter refused for good, one is refused, and a person locks a slot.
+    send("60", "3", &["--notify-url", "http://127.0.0.1:1/"]);
+    send("61", "99", &[]);
+    let listed = |place: &str| machine.tool(&[place, "list", "--json"]).documents().remove(0);
+    wait_for("both orders end", || {
+        let letters = listed("report");
+        letters["letters"]
+            .as_array()?
+            .iter()
+            .any(|letter| letter["order_id"] == "60" && letter["state"] == "dead")
+            .then_some(())
+    });
+    assert_eq!(machine.tool(&["slot", "lock", "7"]).code, Some(0));
+    assert_eq!(machine.tool(&["slot", "test", "4", "--yes"]).code, Some(0));
+    let (mut shown, mut said) = (0, String::new());
+    for command in [
+        "order list",
+        "order show 60:1",
+        "order show 61:1",
+        "report list",
+        "report show 60:1",
+        "slot list",
+        "slot show 7",
+        "call list",
+        "difference list",
+        "audit list",
+        "pickup list",
+        "status",
+    ] {
+        let mut words: Vec<&str> = vec!["--lang", "zh"];
+        words.extend(command.split(' '));
+        let ended = machine.tool(&words);
+        assert_eq!(ended.code, Some(0), "{command}: {}", ended.err);
+        // Lines of the log and bodies of reports are as they are everywhere.
+        let is_log = |line: &&str| line.contains("\t{") || line.contains("\t记录\t") || line.starts_with("事件\t");
+        for line in ended.out.lines().filter(|line| !is_log(line)) {
+            // What stands behind an entry of the audit is a line of the log, too.
+            let line = if command == "audit list" { line.rsplit_once('\t').unwrap().0 } else { line };
+            assert_eq!(of_json(line), [""; 0], "vend {command}: {line}");
+            shown += 1;
+        }
+        said.push_str(&ended.out);
+    }
+    assert!(shown > 40, "{shown} lines");
+    for wanted in ["已出货", "死信", "已停用", "货道测试", "转动货道 3", "目标地址无效"] {
+        assert!(said.contains(wanted), "{wanted} in\n{said}");
+    }
+    assert_eq!(daemon.terminate(), Some(0));
+    // After a restart the frames are gone, and the time line says so where they stood.
+    let mut daemon = machine.daemon();
+    let course = machine.tool(&["--lang", "zh", "order", "show", "60:1"]).out;
+    let gap = course.lines().find(|line| line.contains("\t缺失\t"));
+    assert!(gap.is_some_and(|line| line.contains("数据帧") && line.contains("未保留")), "{course}");
+    assert!(!course.contains("发往板卡") && course.contains("第 1 件：已出货"), "{course}");
+    assert_eq!(daemon.terminate(), Some(0));
 }

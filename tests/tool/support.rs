@@ -2,6 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -185,4 +186,16 @@ impl Machine {
     pub fn accept_loss(&self, reason: &str) -> Ended {
         run(vend(["journal", "accept-loss", "--directory", &self.text("state"), "--reason", reason]))
     }
+}
+
+/// An emulated board at the machine's port.
+pub fn board(machine: &Machine, arguments: &[&str]) -> Process {
+    let (link, log) = (machine.text("port"), machine.text("turns"));
+    let mut command = vend(["board", "simulate", "--profile", "tcn-00ff", "--link", &link, "--log", &log]);
+    command.args(arguments).stdout(Stdio::piped());
+    let mut board = Process::spawn(command, machine.path("board"));
+    let mut line = String::new();
+    BufReader::new(board.take_stdout()).read_line(&mut line).unwrap();
+    assert!(line.ends_with('\n'), "{}", board.log());
+    board
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::fs;
 use vend::config::file::WebTokenFor;
 use vend::control::{Ask, Place};
+use vend::core::words::About;
 use vend::web::live::FRAMES_KEPT;
 
 /// How large the page is on a telephone, on a machine's own small screen, and at a desk.
@@ -43,8 +44,17 @@ fn a_technician_sees_slots_orders_line_and_vends_in_both_languages_on_a_telephon
     browser.has_contrast();
     browser.eval(&format!("document.getElementById('token-field').value = {}", json!(TOKEN)));
     browser.click("#token button");
-    for text in ["Service 16327129", "connected", "TCN \"v2\"", "1 d 1 h", "1 h 6 min", "80001:1", "jammed", "Sold out"]
-    {
+    for text in [
+        "Service 16327129",
+        "connected",
+        "TCN \"v2\"",
+        "1 d 1 h",
+        "1 h 6 min",
+        "80001:1",
+        "jammed",
+        "turning",
+        "Sold out",
+    ] {
         browser.wait_for_text(text);
     }
     let tones =
@@ -52,12 +62,9 @@ fn a_technician_sees_slots_orders_line_and_vends_in_both_languages_on_a_telephon
     assert_eq!(tones, json!([["1:5", "good"], ["1:6", "good"], ["1:7", "odd"], ["1:8", "bad"], ["1:9", "good"]]));
     assert_eq!(
         texts(&mut browser, "[data-order=\"80001:1\"] .steps"),
-        json!(["unit 1: outcome, unknown · report 1: pending, 3 tries"])
+        json!(["unit 1: unknown · report 1: pending, 3 tries"])
     );
-    assert_eq!(
-        texts(&mut browser, "#settled .steps"),
-        json!(["unit 1: outcome, dispensed · report 1: settled, 1 tries"])
-    );
+    assert_eq!(texts(&mut browser, "#settled .steps"), json!(["unit 1: dispensed · report 1: settled, 1 tries"]));
     // Each hour has its bars, in its place.
     let bars = |browser: &mut Browser, css: &str| {
         browser.eval(&format!(
@@ -74,7 +81,8 @@ fn a_technician_sees_slots_orders_line_and_vends_in_both_languages_on_a_telephon
     );
     picture_all(&mut browser, "en");
     browser.click("[data-language=zh]");
-    for text in ["维护 16327129", "已连接", "卡货", "待处理订单", "小时前"] {
+    for text in ["维护 16327129", "已连接", "卡货", "待处理订单", "小时前", "1 天 1 小时", "转动中", "上报中", "警告"]
+    {
         // What is folded is not shown, and yet there.
         browser.wait(&format!("document.body.textContent.includes({})", json!(text)));
     }
@@ -150,26 +158,46 @@ fn the_course_of_an_order_is_shown_with_every_step_and_goes_when_the_order_is_fo
     assert_eq!(shown, json!(kinds), "every step, in order");
     let said: Vec<String> = steps
         .iter()
-        .map(|step| match step["times"].as_u64() {
-            Some(1) => step["text"].as_str().unwrap().to_owned(),
-            times => format!("{} ×{}", step["text"].as_str().unwrap(), times.unwrap()),
+        .map(|step| {
+            let said = step["meaning"]["en"].as_str().or(step["text"].as_str()).unwrap();
+            match step["times"].as_u64() {
+                Some(1) => said.to_owned(),
+                times => format!("{said} ×{}", times.unwrap()),
+            }
         })
         .collect();
     assert_eq!(texts(&mut browser, ".course .text"), json!(said));
+    assert_eq!(texts(&mut browser, ".course code"), json!(["00 ff 05 fa aa 55", "00 5c aa 00"]), "the bytes beside");
     assert_eq!(texts(&mut browser, ".course .day"), json!(["2024-04-29 (GMT+8)"]));
     let when = texts(&mut browser, ".course .when");
     assert_eq!((&when[0], &when[1]), (&json!("boot + 61.005 s"), &json!("14:54:50.042")));
     // It lives: what is added is shown.
     source.change(Place::Order, |story| {
-        let mut step = story["steps"][5].clone();
+        let mut gap = story["steps"][0].clone();
+        (gap["kind"], gap["text"]) = ("gap".into(), "frames before this are not kept".into());
+        gap["text_zh"] = "此前的数据帧未保留".into();
+        story["steps"].as_array_mut().unwrap().insert(0, gap);
+        let mut step = story["steps"][6].clone();
         step["text"] = "report 1 over MQTT: taken".into();
         story["steps"].as_array_mut().unwrap().push(step);
         (story["whole"], story["resolved_by_person"]) = (false.into(), true.into());
     });
-    for text in ["report 1 over MQTT: taken", "a person has said what became of it", "Steps before the agent's last"] {
+    for text in ["report 1 over MQTT: taken", "a person has said what became of it", "frames before this are not kept"]
+    {
         browser.wait_for_text(text);
     }
     picture_all(&mut browser, "course-en");
+    // In Chinese each step is, and each state: no word of JSON is left.
+    browser.click("[data-language=zh]");
+    browser.wait_for_text("此前的数据帧未保留");
+    let orders = browser.eval("document.getElementById('orders').textContent").as_str().unwrap().to_owned();
+    for word in About::ALL.iter().flat_map(|about| about.words()) {
+        let is_there = orders.split(|c: char| !c.is_ascii_lowercase() && c != '_').any(|part| part == word.json);
+        assert!(!is_there, "{}: {orders}", word.json);
+    }
+    assert!(orders.contains("转动货道 5") && orders.contains("上报中"), "{orders}");
+    picture_all(&mut browser, "course-zh");
+    browser.click("[data-language=en]");
     let asked = source.machine.lock().unwrap().asked.clone();
     let stories: Vec<_> = asked.iter().filter_map(Ask::order).map(ToString::to_string).collect();
     assert!(!stories.is_empty() && stories.iter().all(|key| key == "80001:1"), "only of the one that is open");

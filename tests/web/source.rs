@@ -81,7 +81,7 @@ impl Machine {
     pub fn passes(&self, way: &str, hex: &str, meaning: &str) {
         let line = json!({
             "schema_version": 1, "since_boot_ms": 5, "wall_ms": 1_714_373_690_042_u64, "way": way, "hex": hex,
-            "meaning": meaning
+            "meaning": meaning, "meaning_zh": "转动货道 5"
         });
         for listener in &self.listeners {
             // One that left hears nothing.
@@ -95,7 +95,7 @@ pub fn slot(slot: u16, name: &str, price_fen: u64, count: u16) -> Value {
     json!({
         "address": 1, "slot": slot, "code": slot, "product_id": 20_000 + u64::from(slot), "product": name,
         "price_fen": price_fen, "count": count, "doubtful": 0, "capacity": 9, "condition": "well", "locked": false,
-        "for_sale": count > 0
+        "turning": false, "for_sale": count > 0
     })
 }
 
@@ -104,7 +104,9 @@ pub fn slots() -> Vec<Value> {
     (jammed["condition"], jammed["for_sale"]) = ("jammed".into(), false.into());
     let mut nameless = slot(9, "", 100, 5);
     nameless["product"] = Value::Null;
-    vec![slot(5, "可乐", 305, 7), slot(6, "矿泉水 550 毫升", 200, 2), slot(7, "Crisps", 1250, 0), jammed, nameless]
+    let mut turning = slot(5, "可乐", 305, 7);
+    turning["turning"] = true.into();
+    vec![turning, slot(6, "矿泉水 550 毫升", 200, 2), slot(7, "Crisps", 1250, 0), jammed, nameless]
 }
 
 /// A sale of the first slot as the core tells of it.
@@ -137,20 +139,30 @@ fn settled() -> Vec<Value> {
 
 /// The course of the first order.
 pub fn story() -> Value {
-    let step = |since: u64, trusted: Option<u64>, kind: &str, text: &str, times: u32| {
+    let step = |since: u64, trusted: Option<u64>, kind: &str, (text, zh): (&str, &str), times: u32| {
         json!({
-            "since_boot_ms": since, "trusted_ms": trusted, "kind": kind, "text": text, "times": times,
+            "since_boot_ms": since, "trusted_ms": trusted, "kind": kind, "text": text, "text_zh": zh, "times": times,
             "last_since_boot_ms": since
         })
     };
+    let frame = |mut step: Value, en: &str, zh: &str| {
+        step["meaning"] = json!({ "en": en, "zh": zh });
+        step
+    };
     let at = 1_714_373_690_042_u64;
     let steps = vec![
-        step(61_005, None, "message", "put came from the platform", 1),
-        step(61_006, Some(at), "state", "new: accepted", 1),
-        step(61_040, Some(at + 35), "frame_out", "00 ff 05 fa aa 55", 1),
-        step(61_090, Some(at + 85), "frame_in", "00 5c aa 00", 3),
-        step(63_000, Some(at + 2_000), "state", "unit 1: unknown", 1),
-        step(63_100, Some(at + 2_100), "report", "report 1 over HTTP to shop.example: status 200", 1),
+        step(61_005, None, "message", ("put came from the platform", "收到平台指令"), 1),
+        step(61_006, Some(at), "state", ("new: accepted", "新订单：已接受"), 1),
+        frame(step(61_040, Some(at + 35), "frame_out", ("00 ff 05 fa aa 55", ""), 1), "TURN slot 5", "转动货道 5"),
+        frame(step(61_090, Some(at + 85), "frame_in", ("00 5c aa 00", ""), 3), "fine", "正常"),
+        step(63_000, Some(at + 2_000), "state", ("unit 1: unknown", "第 1 件：未知"), 1),
+        step(
+            63_100,
+            Some(at + 2_100),
+            "report",
+            ("report 1 over HTTP to shop.example: status 200", "上报 1 经 HTTP 至 shop.example：状态码 200"),
+            1,
+        ),
     ];
     json!({
         "schema_version": 1, "order": orders()[0], "issued_at_s": 1_714_373_680, "drive_until_s": 1_714_373_800,

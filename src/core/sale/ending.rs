@@ -4,7 +4,7 @@
 use super::asking::What;
 use crate::core::Core;
 use crate::core::event::Level;
-use crate::order::call::{Call, CallRecord, Operation, Subject, Way};
+use crate::order::call::{Call, CallRecord, Operation, Subject, SubjectKind, Way};
 use crate::order::command::Turns;
 use crate::order::instruction::Kind;
 use crate::order::key::Key;
@@ -20,7 +20,7 @@ pub const SALE_METHOD: &str = "vend.sale.ended";
 
 /// What is told about a sale leaves in order.
 pub(super) fn subject(number: u64) -> Subject {
-    Subject::new("sale", &number)
+    Subject::new(SubjectKind::Sale, &number)
 }
 
 impl Core {

@@ -3,7 +3,7 @@
 use super::world::{OPEN, World, settings};
 use crate::core::event::{Event, FailureKind, HttpFailure};
 use crate::core::{CALLS_DEAD_MAX, Limits};
-use crate::order::call::{Call, Operation, Subject, Way};
+use crate::order::call::{Call, Operation, Subject, SubjectKind, Way};
 use crate::order::key::Id;
 use crate::order::record::Records;
 
@@ -13,7 +13,7 @@ pub(super) const UNKNOWN_ORDER: &str = r#"{"code":4004,"message":"no such record
 /// Stock of a slot, as a state.
 pub(super) fn stock(slot: &str, count: &str) -> Call {
     Call {
-        subject: Subject::new("slot", &slot),
+        subject: Subject::new(SubjectKind::SlotStock, &slot),
         way: Way::Publish {
             method: "client.product.put".into(),
             fields: vec![("product_id".into(), slot.into()), ("current_inventory".into(), count.into())],
@@ -25,7 +25,7 @@ pub(super) fn stock(slot: &str, count: &str) -> Call {
 /// A pickup code that was used, as an event.
 fn used(code: &str) -> Call {
     Call {
-        subject: Subject::new("code", &code),
+        subject: Subject::new(SubjectKind::Code, &code),
         way: Way::Publish {
             method: "client.pickup_codes.put".into(),
             fields: vec![("id".into(), code.into()), ("used".into(), "1".into())],
@@ -37,7 +37,7 @@ fn used(code: &str) -> Call {
 pub(super) fn refund(subject: &str, order_id: &str) -> Call {
     let order_id = Id::parse(order_id).unwrap();
     Call {
-        subject: Subject::new("order", &subject),
+        subject: Subject::new(SubjectKind::Order, &subject),
         way: Way::Http(Operation::Refund { order_id }),
         newest_wins: false,
     }

@@ -233,8 +233,10 @@ fn the_course_of_an_order_tells_every_message_state_and_try_in_order() {
     let mut w = World::new();
     let put = w.put("1", "1").with("notify_url", URL);
     w.deliver(&put);
-    w.step(Event::LineBytes { read_at: w.now.boot, bytes: vec![1, 2] });
-    w.step(Event::LineBytes { read_at: w.now.boot, bytes: vec![1, 2] });
+    for _ in 0..2 {
+        w.step(Event::LineBytes { read_at: w.now.boot, bytes: vec![1, 2] });
+        w.pass_s(1);
+    }
     w.board_ends(DISPENSED);
     w.answer(500, "");
     w.pass_s(2);
@@ -274,6 +276,11 @@ fn after_a_restart_the_course_says_that_it_is_not_whole_and_what_the_journal_kno
     let story = w.story("1");
     assert!(!story.whole);
     assert_eq!(w.course("1", "journal"), ["came", "unit 1: dispensed", "report 1 written: pending"]);
+    let gap = w.course("1", "gap");
+    assert!(matches!(gap.as_slice(), [gap] if gap.contains("the agent was started since")), "{gap:?}");
+    assert_eq!((w.course("1", "frame_out"), w.course("1", "frame_in")), (Vec::new(), Vec::new()), "and no frame");
+    let kinds: Vec<String> = story.steps.iter().map(|step| step.kind.clone()).collect();
+    assert_eq!(kinds[..5], ["journal", "journal", "journal", "gap", "state"], "where it lacks");
     assert!(w.course("1", "state").iter().any(|state| state.starts_with("found in the journal")));
     assert!(w.course("1", "report").iter().any(|report| report.contains("sent")));
 }
@@ -285,10 +292,15 @@ fn courses_are_bounded_in_orders_and_in_steps() {
     for n in 0..TRACE_STEPS_MAX + 10 {
         let bytes = n.to_be_bytes().to_vec();
         w.step(Event::LineBytes { read_at: w.now.boot, bytes });
+        // What comes at once would be one answer.
+        w.pass_ms(40);
     }
     let story = w.story("1");
     assert!(story.left_out > 0 && !story.whole);
-    assert!(story.steps.iter().filter(|step| step.kind != "journal").count() <= TRACE_STEPS_MAX);
+    assert_eq!(w.course("1", "gap"), [format!("{} older steps were too many to be kept", story.left_out)]);
+    assert!(
+        story.steps.iter().filter(|step| !["journal", "gap"].contains(&step.kind.as_str())).count() <= TRACE_STEPS_MAX
+    );
     w.board_ends(DISPENSED);
     w.line_is(LineState::Closed);
     for n in 0..TRACED_ORDERS_MAX {

@@ -10,6 +10,7 @@ mod time;
 
 use super::seen::{Fact, Seen};
 use super::{Check, Verdict};
+use crate::order::said::Said;
 
 /// A verdict, either way: `Err` ends a judge early because what it needs was not seen.
 type Judged = Result<Verdict, Verdict>;
@@ -91,10 +92,11 @@ fn known<'a, T>(seen: &Seen, fact: &'a Fact<T>) -> Result<&'a T, Verdict> {
     }
 }
 
+/// So many are named; the commands in the fixes show them all.
+const NAMED_MAX: usize = 4;
+
 /// A few of many, for one line.
 fn some_of(all: &[String]) -> String {
-    /// So many are named; the commands in the fixes show them all.
-    const NAMED_MAX: usize = 4;
     let mut text = all.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
     if all.len() > NAMED_MAX {
         text.push_str(", …");
@@ -102,14 +104,10 @@ fn some_of(all: &[String]) -> String {
     text
 }
 
-/// Seconds as a person says them.
-fn age(s: u64) -> String {
-    match s {
-        0..=119 => format!("{s} s"),
-        120..=7_199 => format!("{} min", s / 60),
-        7_200..=172_799 => format!("{} h", s / 3_600),
-        _ => format!("{} d", s / 86_400),
-    }
+/// The same of what is said in two languages.
+fn some_said(all: &[Said]) -> Said {
+    let more = (all.len() > NAMED_MAX).then(|| Said::word("…"));
+    Said::list(all.iter().take(NAMED_MAX).chain(&more))
 }
 
 /// Bytes as a person says them.

@@ -2,9 +2,10 @@
 
 use super::super::seen::{Seen, Work};
 use super::super::{Check, Verdict};
-use super::{Judged, age, known, some_of};
+use super::{Judged, known, some_said};
 use crate::cloud::envelope::Rejected;
 use crate::core::CertificateState;
+use crate::order::said::Said;
 
 /// A queue of slow vends may take minutes; after 20 minutes no order is driven any more.
 const ORDER_WARNING_S: u64 = 600;
@@ -24,7 +25,8 @@ pub(super) fn orders_move(seen: &Seen) -> Judged {
     Ok(match work(seen)?.waiting.oldest_order_s {
         None => Verdict::ok("none waits", "没有等待的订单"),
         Some(s) => {
-            let told = (format!("the oldest has waited for {}", age(s)), format!("最早的已等待 {}", age(s)));
+            let age = Said::duration(s);
+            let told = (format!("the oldest has waited for {}", age.en), format!("最早的已等待 {}", age.zh));
             match s {
                 ORDER_FAILURE_S.. => Verdict::failed(told.0, told.1),
                 ORDER_WARNING_S.. => Verdict::warning(told.0, told.1),
@@ -38,7 +40,8 @@ pub(super) fn reports_leave(seen: &Seen) -> Judged {
     Ok(match work(seen)?.waiting.oldest_report_s {
         None => Verdict::ok("every result was taken", "所有结果均已接收"),
         Some(s) => {
-            let told = (format!("the oldest has waited for {}", age(s)), format!("最早的已等待 {}", age(s)));
+            let age = Said::duration(s);
+            let told = (format!("the oldest has waited for {}", age.en), format!("最早的已等待 {}", age.zh));
             match s {
                 REPORT_FAILURE_S.. => Verdict::failed(told.0, told.1),
                 REPORT_WARNING_S.. => Verdict::warning(told.0, told.1),
@@ -56,12 +59,12 @@ pub(super) fn no_dead_reports(seen: &Seen) -> Judged {
 }
 
 /// None, or a warning that counts and names them.
-fn none_of((count, named): &(usize, Vec<String>)) -> Verdict {
+fn none_of((count, named): &(usize, Vec<Said>)) -> Verdict {
     match count {
         0 => Verdict::ok("none", "无"),
         n => {
-            let text = format!("{n}: {}", some_of(named));
-            Verdict::warning(text.clone(), text)
+            let said = Said::word(n.to_string()).then(&some_said(named));
+            Verdict::warning(said.en, said.zh)
         }
     }
 }
@@ -98,13 +101,13 @@ pub(super) fn certificates_in_use(seen: &Seen) -> Judged {
         return Ok(Verdict::not_applicable("none is in use", "没有在用证书"));
     }
     let ending = lines.iter().filter(|line| line.state > CertificateState::Good);
-    let named: Vec<String> = ending.map(|line| format!("{}: {}", line.of, line.not_after)).collect();
+    let named: Vec<Said> = ending.map(|line| line.of.said().then(&Said::word(&line.not_after))).collect();
     let expired = lines.iter().any(|line| line.state == CertificateState::Expired);
-    let text = some_of(&named);
+    let Said { en, zh } = some_said(&named);
     Ok(match (named.is_empty(), expired) {
         (true, _) => Verdict::ok(format!("{} are good", lines.len()), format!("{} 个均有效", lines.len())),
-        (false, true) => Verdict::failed(text.clone(), text),
-        (false, false) => Verdict::warning(text.clone(), text),
+        (false, true) => Verdict::failed(en, zh),
+        (false, false) => Verdict::warning(en, zh),
     })
 }
 

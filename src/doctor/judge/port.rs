@@ -44,6 +44,18 @@ pub(super) fn there(seen: &Seen) -> Judged {
             let text = format!("{path} → {}", device.display());
             Verdict::ok(text.clone(), text)
         }
+        // Drivers are loaded when an adapter is plugged in: that none is says the same once more, or why.
+        None if port.adapters.is_empty() && !port.usb_driver => {
+            let fix = Check::PortDriver.fix();
+            Verdict::failed(
+                format!("{path} does not exist, and no driver for USB adapters is loaded"),
+                format!("{path} 不存在，且未加载 USB 适配器驱动"),
+            )
+            .fix(
+                format!("plug the board's adapter in; if it is: {}", fix.en),
+                format!("请插好板卡的适配器；若已插好：{}", fix.zh),
+            )
+        }
         None if port.adapters.is_empty() => Verdict::failed(format!("{path} does not exist"), format!("{path} 不存在")),
         None => {
             let others = super::some_of(&port.adapters);
@@ -225,9 +237,6 @@ pub(super) fn driver(seen: &Seen) -> Judged {
         (Some(driver), _) => Verdict::ok(driver.clone(), driver.clone()),
         (None, Some(_)) => Verdict::not_applicable("this port needs none", "此串口不需要驱动"),
         (None, None) if port.usb_driver => Verdict::ok("those for USB adapters are loaded", "USB 适配器驱动已加载"),
-        (None, None) => Verdict::failed(
-            "the port is not there, and no driver for USB adapters is loaded",
-            "串口不存在，且未加载 USB 适配器驱动",
-        ),
+        (None, None) => return Err(Verdict::skipped(Check::PortThere)),
     })
 }

@@ -2,7 +2,8 @@
 
 use super::super::Verdict;
 use super::super::seen::{NoDaemon, Seen, Unit};
-use super::{Judged, age, known};
+use super::{Judged, known};
+use crate::order::said::Said;
 
 /// So many restarts by systemd, the last of them within [`CALM_AFTER_S`], are a loop and no accident.
 const RESTARTS_MAX: u64 = 3;
@@ -60,8 +61,8 @@ pub(super) fn unit_calm(seen: &Seen) -> Judged {
     let told = (format!("restarted {n} times"), format!("已重启 {n} 次"));
     let is_recent = active.is_none_or(|s| s < CALM_AFTER_S);
     Ok(if n >= RESTARTS_MAX && is_recent {
-        let since = active.map_or_else(|| "-".to_owned(), age);
-        Verdict::warning(format!("{}, running for {since}", told.0), format!("{}，已运行 {since}", told.1))
+        let since = active.map_or_else(|| Said::word("-"), Said::duration);
+        Verdict::warning(format!("{}, running for {}", told.0, since.en), format!("{}，已运行 {}", told.1, since.zh))
     } else {
         Verdict::ok(told.0, told.1)
     })

@@ -3,8 +3,9 @@
 use super::super::Verdict;
 use super::super::seen::{Clock, Platform, Seen};
 use super::data::written_s;
-use super::{Judged, age, known};
+use super::{Judged, known};
 use crate::config::file::TimeTrust;
+use crate::order::said::Said;
 use crate::order::time::{UnixMs, WALL_CLOCK_MIN};
 
 /// The journal was written so many seconds in the future: the clock was set back. Small steps are what time
@@ -54,8 +55,8 @@ pub(super) fn sane(seen: &Seen) -> Judged {
     }
     Ok(match written_s(seen).and_then(|s| s.checked_sub(now_s)) {
         Some(behind_s) if behind_s > SET_BACK_S => Verdict::failed(
-            format!("it says {date}, and the journal was written {} later", age(behind_s)),
-            format!("时钟为 {date}，而日志的写入时间比它晚 {}", age(behind_s)),
+            format!("it says {date}, and the journal was written {} later", Said::duration(behind_s).en),
+            format!("时钟为 {date}，而日志的写入时间比它晚 {}", Said::duration(behind_s).zh),
         ),
         _ => Verdict::ok(date.clone(), date),
     })
@@ -67,13 +68,14 @@ pub(super) fn agrees(seen: &Seen) -> Judged {
         _ => return Ok(Verdict::not_applicable("the platform told no time", "平台未告知时间")),
     };
     let off_s = ahead_s.unsigned_abs();
+    let off = Said::duration(off_s);
     let en = match ahead_s {
-        0.. => format!("the platform is {} ahead", age(off_s)),
-        _ => format!("this clock is {} ahead", age(off_s)),
+        0.. => format!("the platform is {} ahead", off.en),
+        _ => format!("this clock is {} ahead", off.en),
     };
     let zh = match ahead_s {
-        0.. => format!("平台快 {}", age(off_s)),
-        _ => format!("本机快 {}", age(off_s)),
+        0.. => format!("平台快 {}", off.zh),
+        _ => format!("本机快 {}", off.zh),
     };
     Ok(match off_s {
         AHEAD_FAILURE_S.. => Verdict::failed(en, zh),
@@ -99,6 +101,7 @@ pub(super) fn real_time_clock(seen: &Seen) -> Judged {
         ));
     };
     let off_s = rtc_s.abs_diff(clock.wall_s);
-    let told = (format!("it is {} off", age(off_s)), format!("相差 {}", age(off_s)));
+    let off = Said::duration(off_s);
+    let told = (format!("it is {} off", off.en), format!("相差 {}", off.zh));
     Ok(if off_s > RTC_WARNING_S { Verdict::warning(told.0, told.1) } else { Verdict::ok(told.0, told.1) })
 }

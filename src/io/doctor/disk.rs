@@ -8,7 +8,10 @@ use crate::doctor::seen::{Disk, Fact, Journal, Lock, Work};
 use crate::io::clock::{self, Clock};
 use crate::io::journal::{self, InspectError, OpenError};
 use crate::io::mark::{self, MotorMark};
+use crate::order::call::CallRecord;
 use crate::order::record::{self, Records};
+use crate::order::said::Said;
+use crate::order::stock::{Condition, SlotRecord};
 use crate::order::sync::Sync;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use std::fs;
@@ -107,26 +110,26 @@ pub fn journal(config: &Config) -> (Fact<Journal>, Fact<Option<Work>>) {
 fn work(records: &Records) -> Work {
     let boot_id = clock::boot_id().unwrap_or_default();
     let orders = || records.orders.iter().filter(|order| !order.key.is_test());
-    let dead: Vec<String> = records.calls.iter().filter(|call| call.copy.is_dead()).map(ToString::to_string).collect();
-    let differing: Vec<String> = orders()
+    let dead: Vec<Said> = records.calls.iter().filter(|call| call.copy.is_dead()).map(CallRecord::said).collect();
+    let differing: Vec<Said> = orders()
         .filter_map(|order| match order.sync {
-            Sync::Differs(difference) => Some(format!("{} {}", order.key, difference.as_str())),
+            Sync::Differs(difference) => Some(Said::word(order.key.to_string()).beside(&difference.word().said())),
             Sync::No | Sync::Asking { .. } | Sync::Agreed => None,
         })
         .collect();
-    let place = |slot: &crate::order::stock::SlotRecord| format!("{}/{}", slot.address.get(), slot.slot.0);
-    let out = records.slots.iter().filter(|slot| slot.condition.as_str() != "well");
+    let place = |slot: &SlotRecord| Said::word(format!("{}/{}", slot.address.get(), slot.slot.0));
+    let out = records.slots.iter().filter(|slot| slot.condition != Condition::Well);
     let doubtful = records.slots.iter().filter(|slot| slot.doubtful > 0);
     let now = Clock::new().now();
     let since_s = now.wall.seconds().saturating_sub(DOUBT_TOLD_FOR_S);
     let in_doubt = orders().filter(|order| is_in_doubt(order) && order.issued_at_s >= since_s);
-    let in_doubt: Vec<String> = in_doubt.map(|order| order.key.to_string()).collect();
+    let in_doubt: Vec<Said> = in_doubt.map(|order| Said::word(order.key.to_string())).collect();
     Work {
         waiting: Waiting::of(orders(), now, boot_id),
         in_doubt: (in_doubt.len(), in_doubt),
         dead_calls: (dead.len(), dead),
         differences: (differing.len(), differing),
-        slots_out: out.map(|slot| format!("{} {}", place(slot), slot.condition.as_str())).collect(),
-        slots_doubtful: doubtful.map(|slot| format!("{} ({})", place(slot), slot.doubtful)).collect(),
+        slots_out: out.map(|slot| place(slot).beside(&slot.condition.word().said())).collect(),
+        slots_doubtful: doubtful.map(|slot| place(slot).beside(&Said::word(format!("({})", slot.doubtful)))).collect(),
     }
 }

@@ -49,8 +49,21 @@ export function t(key) {
   return texts[language][key] ?? key;
 }
 
-export function currentLanguage() {
-  return language;
+/** A word of a document, by what it is about; one that nobody knows as it is. */
+export function word(about, said) {
+  return texts[language][`${about}.${said}`] ?? said;
+}
+
+/** What a document says in both languages. */
+export function said(both) {
+  return both[language];
+}
+
+/** So many seconds, in the two largest units. */
+export function duration(seconds) {
+  const [d, h, m] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  const [days, hours, minutes] = [`${d} ${t("unit_days")}`, `${h} ${t("unit_hours")}`, `${m} ${t("unit_minutes")}`];
+  return d > 0 ? `${days} ${hours}` : h > 0 ? `${hours} ${minutes}` : m > 0 ? minutes : `${seconds} ${t("unit_seconds")}`;
 }
 
 /** An element: attributes, and children that are elements or texts. */

@@ -24,8 +24,8 @@ function plot(name, kinds, line, hours) {
     svg("line", { class: "axis", x1: left, x2: width, y1: height - bottom, y2: height - bottom }),
     svg("text", { x: 0, y: top + 8 }, String(most)),
     svg("text", { x: 0, y: height - bottom }, "0"),
-    svg("text", { x: left, y: height - 2 }, `−${HOURS} h`),
-    svg("text", { x: width, y: height - 2, "text-anchor": "end" }, "0 h"),
+    svg("text", { x: left, y: height - 2 }, `−${HOURS} ${t("unit_hours")}`),
+    svg("text", { x: width, y: height - 2, "text-anchor": "end" }, `0 ${t("unit_hours")}`),
     ...bars,
   ];
   const keys = kinds.map((kind) => el("span", { class: kind.css }, el("i"), kind.text));

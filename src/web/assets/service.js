@@ -1,5 +1,5 @@
 // The technician's page: reads, and changes nothing.
-import { Part, ask, el, live, onChange, t } from "/common.js";
+import { Part, ask, duration, el, live, onChange, t, word } from "/common.js";
 import { line, lineHour, vends } from "/plots.js";
 import { Findings, Frames, Orders } from "/watch.js";
 
@@ -16,11 +16,6 @@ const settled = new Orders(place("settled"), "no_settled");
 const frames = new Frames(place("frames"));
 const findings = new Findings(place("findings"));
 let seen = null;
-
-function duration(seconds) {
-  const [d, h, m] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
-  return d > 0 ? `${d} d ${h} h` : h > 0 ? `${h} h ${m} min` : m > 0 ? `${m} min` : `${seconds} s`;
-}
 
 /** What is known by name, and in which tone it is said. */
 function facts(it) {
@@ -45,13 +40,19 @@ function facts(it) {
 
 function slot(it) {
   const tone = it.locked || it.condition !== "well" ? "bad" : it.count === 0 ? "odd" : "good";
-  const words = [t(it.condition), it.locked ? t("locked") : null, it.count === 0 ? t("sold_out") : null];
-  const said = words.filter((word) => word !== null && (tone === "good" || word !== t("well"))).join(", ");
+  const isWell = it.condition === "well";
+  const words = [
+    it.turning ? t("turning") : null,
+    isWell && tone !== "good" ? null : word("slot", it.condition),
+    it.locked ? t("locked") : null,
+    it.count === 0 ? t("sold_out") : null,
+  ];
+  const said = words.filter((it) => it !== null).join(", ");
   const place = it.address === 1 ? `${it.code ?? it.slot}` : `${it.address}:${it.slot}`;
   return el(
     "li",
-    { "data-tone": tone, "data-slot": `${it.address}:${it.slot}`, title: it.product ?? "" },
-    el("b", {}, place),
+    { "data-tone": tone, "data-turning": it.turning === true, "data-slot": `${it.address}:${it.slot}`, title: it.product ?? "" },
+    el("b", {}, it.turning ? `↻ ${place}` : place),
     ` ${it.count}${it.capacity === null ? "" : `/${it.capacity}`}`,
     el("span", {}, it.product ?? "–"),
     el("span", { class: tone }, said),
@@ -66,7 +67,7 @@ function events(all) {
   const tones = { warn: "odd", error: "bad" };
   const newest = [...all].reverse();
   return el("ul", { class: "events" }, newest.map((it) =>
-    el("li", {}, el("span", { class: tones[it.level] ?? "" }, it.level), " ", el("code", {}, it.what), ` ${it.text}`),
+    el("li", {}, el("span", { class: tones[it.level] ?? "" }, word("level", it.level)), " ", el("code", {}, it.what), ` ${it.text}`),
   ));
 }
 

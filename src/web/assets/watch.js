@@ -1,5 +1,5 @@
 // What is looked at only when somebody wants to: the course of an order, the frames on the line, the doctor.
-import { Part, ask, currentLanguage, el, lookNow, t } from "/common.js";
+import { Part, ask, el, lookNow, said, t, word } from "/common.js";
 
 // More than the daemon keeps, so that what is said of lost ones is seen.
 const FRAMES_SHOWN = 400;
@@ -68,14 +68,14 @@ export class Orders {
       lookNow();
     };
     const steps = [
-      ...it.units.map((unit) => `${t("unit")} ${unit.unit}: ${unit.state}${unit.outcome === null ? "" : `, ${unit.outcome}`}`),
-      ...it.reports.map((report) => `${t("report")} ${report.sequence}: ${report.state}, ${report.attempts} ${t("tries")}`),
+      ...it.units.map((unit) => `${t("unit")} ${unit.unit}: ${unit.outcome === null ? word("order", unit.state) : word("outcome", unit.outcome)}`),
+      ...it.reports.map((report) => `${t("report")} ${report.sequence}: ${word("copy", report.state)}, ${report.attempts} ${t("tries")}`),
     ];
-    if (it.difference) steps.push(`${t("differs")}: ${it.difference}`);
+    if (it.difference) steps.push(`${t("differs")}: ${word("difference", it.difference)}`);
     return el(
       "li",
       { "data-order": key },
-      opener(`order ${key}`, isOpen, toggle, el("code", {}, key), ` ${it.state}`),
+      opener(`order ${key}`, isOpen, toggle, el("code", {}, key), ` ${word("order", it.state)}`),
       el("p", { class: "steps" }, steps.join(" · ")),
       story === null ? null : course(story),
     );
@@ -85,6 +85,7 @@ export class Orders {
 function course(story) {
   const kinds = {
     journal: t("kind_journal"),
+    gap: t("kind_gap"),
     message: t("kind_message"),
     state: t("kind_state"),
     frame_out: t("to_board"),
@@ -95,7 +96,7 @@ function course(story) {
   let day = "";
   const rows = story.steps.flatMap((step) => {
     const at = step.trusted_ms === null ? null : moment(step.trusted_ms);
-    const since = step.since_boot_ms === null ? t("not_known") : `${t("since_boot")} ${(step.since_boot_ms / 1000).toFixed(3)} s`;
+    const since = step.since_boot_ms === null ? t("not_known") : `${t("since_boot")} ${(step.since_boot_ms / 1000).toFixed(3)} ${t("unit_seconds")}`;
     const isNewDay = at !== null && at.day !== day;
     if (isNewDay) day = at.day;
     const row = el(
@@ -103,18 +104,17 @@ function course(story) {
       { "data-kind": step.kind },
       el("span", { class: "when" }, at === null ? since : at.time),
       el("span", { class: "kind" }, kinds[step.kind] ?? step.kind),
-      el("span", { class: "text" }, step.text, step.times > 1 ? ` ×${step.times}` : ""),
+      step.meaning === undefined ? null : el("code", {}, step.text),
+      el("span", { class: "text" }, said(step.meaning ?? { en: step.text, zh: step.text_zh }), step.times > 1 ? ` ×${step.times}` : ""),
     );
     return isNewDay ? [el("li", { class: "day" }, `${at.day} (GMT+8)`), row] : [row];
   });
   const slot = story.slot === null ? [] : [`${t("slot")} ${story.address === 1 ? story.slot : `${story.address}:${story.slot}`}`];
-  const said = [...slot, ...(story.resolved_by_person ? [t("by_person")] : [])];
-  const missing = story.left_out > 0 ? `${t("steps_left_out")}: ${story.left_out}` : story.whole ? null : t("steps_of_journal");
+  const head = [...slot, ...(story.resolved_by_person ? [t("by_person")] : [])];
   return el(
     "div",
     { class: "course" },
-    said.length === 0 ? null : el("p", {}, said.join(" · ")),
-    missing === null ? null : el("p", { class: "quiet" }, missing),
+    head.length === 0 ? null : el("p", {}, head.join(" · ")),
     el("ol", {}, rows),
   );
 }
@@ -134,7 +134,7 @@ export class Frames {
     try {
       const passed = await ask(this.next === null ? "/api/frames" : `/api/frames?after=${this.next}`);
       this.next = passed.next;
-      if (passed.lost > 0) this.lines.push({ way: "lost", lost: passed.lost, hex: "", meaning: "" });
+      if (passed.lost > 0) this.lines.push({ way: "lost", lost: passed.lost, hex: "", meaning: "", meaning_zh: "" });
       this.lines.push(...passed.frames);
       this.lines.splice(0, this.lines.length - FRAMES_SHOWN);
       this.refused = null;
@@ -181,7 +181,7 @@ function frame(line) {
     el("span", { class: "when" }, moment(line.wall_ms).time),
     el("span", { class: "kind" }, isOut ? `→ ${t("to_board")}` : `← ${t("from_board")}`),
     el("code", {}, line.hex),
-    el("span", { class: "text" }, line.meaning),
+    el("span", { class: "text" }, said({ en: line.meaning, zh: line.meaning_zh })),
   );
 }
 
@@ -223,7 +223,7 @@ export class Findings {
     };
     const isFree = !found.looking;
     const button = el("button", { type: "button", "data-key": "doctor", "aria-disabled": String(!isFree), onclick: () => (isFree ? look() : null) }, found.looking ? t("doctor_looking") : t("doctor_look"));
-    const said = found.looking || this.at === null ? null : el("p", { class: "quiet", role: "status" }, `${t("doctor_at")} ${this.at}`);
+    const when = found.looking || this.at === null ? null : el("p", { class: "quiet", role: "status" }, `${t("doctor_at")} ${this.at}`);
     if (found.error !== null) return [button, el("p", { class: "bad" }, `${t("doctor_error")} ${found.error}`)];
     if (found.report === null) return [button, el("p", { class: "quiet" }, t("doctor_hint"))];
     const count = (state) => found.report.findings.filter((it) => it.state === state).length;
@@ -239,7 +239,7 @@ export class Findings {
     };
     return [
       button,
-      said,
+      when,
       el("p", { class: "summary" }, summary),
       wrong.length === 0 ? el("p", { class: "good" }, t("doctor_well")) : el("ul", { class: "findings" }, wrong.map(finding)),
       opener("doctor all", this.showsAll, toggle, t("doctor_all")),
@@ -250,7 +250,6 @@ export class Findings {
 }
 
 function finding(it) {
-  const said = (both) => both[currentLanguage()];
   return el(
     "li",
     { "data-check": it.id, "data-state": it.state },
