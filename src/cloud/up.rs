@@ -6,6 +6,7 @@ use super::sign::SigningKey;
 use crate::order::command::Echo;
 use crate::order::key::{Key, MachineNo};
 use crate::order::outcome::Reason;
+use crate::order::said::words;
 
 /// Says that a command is durable, or what stands against it.
 pub const RECEIVED_METHOD: &str = "device.delivery.received";
@@ -29,17 +30,13 @@ pub enum ReceivedState {
     Unavailable,
 }
 
-impl ReceivedState {
-    /// The word in the message.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            ReceivedState::Accepted => "accepted",
-            ReceivedState::Duplicate => "duplicate",
-            ReceivedState::Refused(_) => "refused",
-            ReceivedState::NotFound => "not_found",
-            ReceivedState::Unavailable => "unavailable",
-        }
+words! {
+    ReceivedState {
+        ReceivedState::Accepted => "accepted", "已接受";
+        ReceivedState::Duplicate => "duplicate", "重复";
+        ReceivedState::Refused(_) => "refused", "已拒绝";
+        ReceivedState::NotFound => "not_found", "无此订单";
+        ReceivedState::Unavailable => "unavailable", "暂不可用";
     }
 }
 

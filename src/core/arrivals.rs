@@ -392,7 +392,7 @@ impl Core {
             self.counters.accepted += 1;
             self.note_of(&put.key, Level::Info, "accepted", format!("order {}", put.key));
         }
-        self.trace_message(now, &put.key, Said::word(format!("device.delivery.put: {}", state.as_str())));
+        self.trace_message(now, &put.key, Said::word("device.delivery.put").then(&state.word().said()));
         let said = self.received(now, &put.key, &put.echo, state);
         if sabotage::is_out(Clause::R00AckAfterDurable)
             || order.is_final() && sabotage::is_out(Clause::R09RefusalDurable)

@@ -374,7 +374,7 @@ impl Work {
         });
         let name = |slot: &SlotLine| Said::word(format!("{}/{}", slot.address, slot.slot));
         let out = |slot: &SlotLine| match (slot.locked, slot.condition.as_str()) {
-            (true, _) => Some(name(slot).beside(&Said::new("locked", "已停用"))),
+            (true, _) => Some(name(slot).beside(&Said::new("locked", "已锁定"))),
             (false, condition) if condition == Condition::Well.as_str() => None,
             (false, condition) => Some(name(slot).beside(&About::Slot.said(condition))),
         };

@@ -118,15 +118,19 @@ fn p7_modem_manager_is_told_only_where_it_tries_the_port() {
 
 #[test]
 fn p8_an_adapter_that_is_missing_is_told_once_by_p1_with_the_driver_that_it_may_lack() {
-    let told = breaks("P1", State::Failed, "no driver for USB adapters", |seen| seen.port = Fact::Is(Port::default()));
+    let missing = |usb_driver| {
+        let mut seen = well();
+        seen.port = Fact::Is(Port { usb_driver, ..Port::default() });
+        finding(&seen, "P1")
+    };
+    let told = missing(false);
+    assert!(told.state == State::Failed && told.saw.en.contains("no driver for USB adapters"), "{told:?}");
     assert!(told.fix.unwrap().en.contains("modprobe"));
     let told = breaks("P8", State::Skipped, "because of P1", |seen| seen.port = Fact::Is(Port::default()));
     assert_eq!(told.skipped_because_of.as_deref(), Some("P1"));
     // Where a driver is loaded nothing is said of drivers.
-    let with_driver = || Fact::Is(Port { usb_driver: true, ..Port::default() });
-    breaks("P8", State::Ok, "are loaded", |seen| seen.port = with_driver());
-    let told = breaks("P1", State::Failed, "does not exist", |seen| seen.port = with_driver());
-    assert!(!told.saw.en.contains("driver"), "{told:?}");
+    let told = missing(true);
+    assert!(told.saw.en.contains("does not exist") && !told.saw.en.contains("driver"), "{told:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::mosquitto::Mosquitto;
 use crate::support::{Ended, Machine, Process, board, run, vend, wait_for};
 use rustix::process::Signal;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
 
 /// Dispense on slot 3 of the first board of tcn-00ff, whole and as board, command and parameter.

@@ -196,15 +196,20 @@ fn no_table_of_a_machine_that_has_worked_holds_a_word_of_json_where_chinese_is_w
         // Lines of the log and bodies of reports are as they are everywhere.
         let is_log = |line: &&str| line.contains("\t{") || line.contains("\t记录\t") || line.starts_with("事件\t");
         for line in ended.out.lines().filter(|line| !is_log(line)) {
-            // What stands behind an entry of the audit is a line of the log, too.
-            let line = if command == "audit list" { line.rsplit_once('\t').unwrap().0 } else { line };
+            let line = match line {
+                // What stands behind an entry of the audit is a line of the log, too.
+                line if command == "audit list" => line.rsplit_once('\t').unwrap().0,
+                // What to type next stays as it is typed.
+                line if line.starts_with("下一步\t") => line.split(": ").next().unwrap(),
+                line => line,
+            };
             assert_eq!(of_json(line), [""; 0], "vend {command}: {line}");
             shown += 1;
         }
         said.push_str(&ended.out);
     }
     assert!(shown > 40, "{shown} lines");
-    for wanted in ["已出货", "死信", "已停用", "货道测试", "转动货道 3", "目标地址无效"] {
+    for wanted in ["已出货", "死信", "已锁定", "测试货道", "转动货道 3", "目标地址无效"] {
         assert!(said.contains(wanted), "{wanted} in\n{said}");
     }
     assert_eq!(daemon.terminate(), Some(0));
