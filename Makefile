@@ -151,8 +151,8 @@ check: build-needs ## format, lints, documentation, licences and advisories, the
 	$(CARGO) clippy --features demo --bins -- -D warnings
 	$(CARGO) clippy --features sabotage --lib --test sabotage -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items --quiet
-	bash -n scripts/* .ci/run
-	@if command -v shellcheck >/dev/null; then shellcheck scripts/* .ci/run package/p* systemd/is-set-up systemd/vend-machine; \
+	bash -n scripts/* package/layout/vend-cc .ci/run
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/* package/layout/vend-cc .ci/run package/p* systemd/is-set-up systemd/vend-machine; \
 		else echo "not checked, since shellcheck is missing: the scripts" >&2; fi
 	$(CARGO) build --quiet --bin vend
 	scripts/lint-unit
@@ -166,11 +166,20 @@ check: build-needs ## format, lints, documentation, licences and advisories, the
 
 # Where it was built is not in it, so that the same sources are the same bytes (scripts/reproduce).
 # Addresses that the loader sets at the start take a fiftieth of their room (glibc 2.36, Debian 12); where the linker does
-# not know it, it says so and goes on.
-SHIPPED_FLAGS = -Clink-arg=-Wl,-z,pack-relative-relocs --remap-path-prefix=$(CURDIR)=vend --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
+# not know it, it says so and goes on. package/layout/vend-cc puts beside each other what the daemon runs, where the linker is
+# lld.
+SHIPPED_FLAGS = -Clink-arg=-Wl,-z,pack-relative-relocs -Clinker=$(CURDIR)/package/layout/vend-cc \
+	--remap-path-prefix=$(CURDIR)=vend --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
 .PHONY: build
 build: build-needs ## the shipped binary, target/release/vend
-	RUSTFLAGS="$(SHIPPED_FLAGS)" $(CARGO) build --release $(if $(TARGET),--target $(TARGET))
+	RUSTFLAGS="$(SHIPPED_FLAGS)" VEND_CC=$(or $(CROSS_CC),cc) $(CARGO) build --release $(if $(TARGET),--target $(TARGET))
+
+# To be made anew when the shipped binary says at its build that it finds few of the functions by their whole name.
+.PHONY: layout
+layout: build-needs ## which functions the daemon runs, for `make build` (x86-64; needs mosquitto, openssl, Python)
+	@scripts/need mosquitto=mosquitto openssl=openssl python3=python3
+	CARGO_PROFILE_RELEASE_STRIP=false RUSTFLAGS="$(SHIPPED_FLAGS)" $(CARGO) build --release --target-dir target/layout
+	PATH="$$PATH:/usr/sbin" package/layout/trace target/layout/release/vend
 
 # Rust's name of the platform that a package is for; without it, of this machine. For arm64 and armhf:
 #   make deb TARGET=aarch64-unknown-linux-gnu

@@ -94,8 +94,11 @@ impl<'a> Output<'a> {
     /// # Errors
     /// When the other end takes no more.
     pub fn json(&mut self, document: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut *self.out, &Versioned::of(document))?;
-        self.out.write_all(b"\n")
+        // To memory first, as the daemon writes its documents: a second kind of writer would be a second copy of the
+        // machine code for each of them.
+        let mut line = serde_json::to_vec(&Versioned::of(document))?;
+        line.push(b'\n');
+        self.out.write_all(&line)
     }
 
     /// Writes a line, or several, as they are.

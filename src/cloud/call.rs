@@ -40,8 +40,10 @@ pub fn told(fields: &[(Box<str>, Box<str>)], timestamp_s: u64, signing: &Signing
     let timestamp_s = timestamp_s.to_string();
     let all = || fields.iter().map(|(name, text)| (&**name, &**text)).chain([("timestamp", timestamp_s.as_str())]);
     let signature = sign::sign(all(), signing);
-    let body: serde_json::Map<String, serde_json::Value> =
-        all().chain([(SIGN_FIELD, signature.as_str())]).map(|(name, text)| (name.to_owned(), text.into())).collect();
+    let mut body: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, text) in all().chain([(SIGN_FIELD, signature.as_str())]) {
+        body.insert(name, text);
+    }
     envelope::to_json(&body)
 }
 

@@ -247,9 +247,17 @@ impl Serialize for Value<'_> {
 /// Signs and wraps a message: Base64 of compact JSON, names sorted. Empty values are written, but do not sign.
 #[must_use]
 pub fn seal<'n, 'v>(fields: impl IntoIterator<Item = (&'n str, Value<'v>)>, key: &SigningKey) -> Vec<u8> {
-    let mut fields: BTreeMap<&str, Value> = fields.into_iter().collect();
+    // One after the other: `collect` would bring a sort of its own for each kind of fields.
+    let mut sorted = BTreeMap::new();
+    for (name, value) in fields {
+        sorted.insert(name, value);
+    }
+    seal_sorted(sorted, key)
+}
+
+fn seal_sorted(mut fields: BTreeMap<&str, Value<'_>>, key: &SigningKey) -> Vec<u8> {
     let signature = sign::sign(fields.iter().map(|(name, value)| (name, value.to_text())), key);
-    fields.insert(SIGN_FIELD, signature.as_str().into());
+    fields.insert(SIGN_FIELD, signature.as_str().to_owned().into());
     BASE64.encode(to_json(&fields)).into_bytes()
 }
 

@@ -78,12 +78,17 @@ pub fn signed_bytes<N: AsRef<str>, V: AsRef<str>>(
     fields: impl IntoIterator<Item = (N, V)>,
     key: &SigningKey,
 ) -> Vec<u8> {
-    let mut fields: Vec<(N, V)> =
-        fields.into_iter().filter(|(name, value)| name.as_ref() != SIGN_FIELD && !value.as_ref().is_empty()).collect();
-    fields.sort_by(|(a, _), (b, _)| a.as_ref().cmp(b.as_ref()));
+    let fields: Vec<(N, V)> = fields.into_iter().collect();
+    bytes_of(fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect(), key)
+}
+
+/// Apart from [`signed_bytes`], so that it exists once and not for each kind of fields.
+fn bytes_of(mut fields: Vec<(&str, &str)>, key: &SigningKey) -> Vec<u8> {
+    fields.retain(|(name, value)| *name != SIGN_FIELD && !value.is_empty());
+    fields.sort_by_key(|(name, _)| *name);
     let mut bytes = Vec::new();
-    for (name, value) in &fields {
-        for part in [name.as_ref(), "=", value.as_ref(), "&"] {
+    for (name, value) in fields {
+        for part in [name, "=", value, "&"] {
             bytes.extend_from_slice(part.as_bytes());
         }
     }
@@ -95,8 +100,12 @@ pub fn signed_bytes<N: AsRef<str>, V: AsRef<str>>(
 /// Signs fields, each a name and its text. Empty values and a field called `sign` do not count.
 #[must_use]
 pub fn sign<N: AsRef<str>, V: AsRef<str>>(fields: impl IntoIterator<Item = (N, V)>, key: &SigningKey) -> Signature {
+    signature_of(&signed_bytes(fields, key))
+}
+
+fn signature_of(bytes: &[u8]) -> Signature {
     const HEX: [u8; 16] = *b"0123456789ABCDEF";
-    let hash = Md5::digest(signed_bytes(fields, key));
+    let hash = Md5::digest(bytes);
     let digit = |nibble: u8| char::from(HEX[usize::from(nibble)]);
     Signature(hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect())
 }

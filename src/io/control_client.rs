@@ -78,23 +78,37 @@ struct Version {
 /// # Errors
 /// See [`AskError`].
 pub fn ask<T: DeserializeOwned>(socket: &Path, question: Ask) -> Result<T, AskError> {
+    let document = document(socket, question)?;
+    serde_json::from_slice(&document).map_err(|e| unreadable(socket, &e))
+}
+
+/// The document as it came, of a version that can be read. Apart from [`ask`], so that it exists once and not for each
+/// kind of document.
+fn document(socket: &Path, question: Ask) -> Result<Bytes, AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let after = if question.waits() { BOARD_TIME_OUT } else { TIME_OUT };
     let asked = async { tokio::time::timeout(after, exchange(socket, question)).await };
     let (status, body) =
         runtime.block_on(asked).unwrap_or_else(|_| Err(AskError::TimeOut { socket: socket.to_owned(), after }))?;
-    let unreadable = |why: String| AskError::Unreadable { socket: socket.to_owned(), why };
     if status != StatusCode::OK {
-        let refusal: Result<Refusal, _> = serde_json::from_slice(&body);
-        let refusal = refusal.unwrap_or_else(|_| Refusal::of(status.to_string()));
-        return Err(AskError::Refused { status, refusal });
+        return Err(refused(status, &body));
     }
     // The version first: a document of another one need not have the keys of this one.
-    let Version { schema_version } = serde_json::from_slice(&body).map_err(|e| unreadable(e.to_string()))?;
+    let Version { schema_version } = serde_json::from_slice(&body).map_err(|e| unreadable(socket, &e))?;
     if schema_version != SCHEMA_VERSION {
-        return Err(unreadable(format!("it is of version {schema_version}, this vend reads {SCHEMA_VERSION}")));
+        let why = format!("it is of version {schema_version}, this vend reads {SCHEMA_VERSION}");
+        return Err(AskError::Unreadable { socket: socket.to_owned(), why });
     }
-    serde_json::from_slice(&body).map_err(|e| unreadable(e.to_string()))
+    Ok(body)
+}
+
+fn unreadable(socket: &Path, error: &dyn Error) -> AskError {
+    AskError::Unreadable { socket: socket.to_owned(), why: error.to_string() }
+}
+
+fn refused(status: StatusCode, body: &[u8]) -> AskError {
+    let refusal: Result<Refusal, _> = serde_json::from_slice(body);
+    AskError::Refused { status, refusal: refusal.unwrap_or_else(|_| Refusal::of(status.to_string())) }
 }
 
 /// The process that listens at `socket`, if anybody does; nothing is asked of it.
@@ -126,20 +140,29 @@ pub fn listen<T: DeserializeOwned>(
     question: Ask,
     mut take: impl FnMut(T) -> io::Result<bool>,
 ) -> Result<ListeningEnded, AskError> {
+    lines(socket, &question, &mut |line| {
+        let document = serde_json::from_slice(line).map_err(|e| unreadable(socket, &e))?;
+        Ok(take(document)?)
+    })
+}
+
+/// The lines as they come. Apart from [`listen`], so that it exists once and not for each kind of document.
+fn lines(
+    socket: &Path,
+    question: &Ask,
+    take: &mut dyn FnMut(&[u8]) -> Result<bool, AskError>,
+) -> Result<ListeningEnded, AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let unreadable = |why: String| AskError::Unreadable { socket: socket.to_owned(), why };
         let (mut sender, connection) = connect(socket).await?;
         let connection = tokio::spawn(connection);
-        let response = sender.send_request(request(socket, &question)?).await.map_err(|e| unreadable(e.to_string()))?;
+        let response = sender.send_request(request(socket, question)?).await.map_err(|e| unreadable(socket, &e))?;
         let status = response.status();
         let mut body = response.into_body();
         if status != StatusCode::OK {
-            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|e| unreadable(e.to_string()))?;
-            let refusal: Result<Refusal, _> = serde_json::from_slice(&body.to_bytes());
-            let refusal = refusal.unwrap_or_else(|_| Refusal::of(status.to_string()));
-            return Err(AskError::Refused { status, refusal });
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|e| unreadable(socket, &*e))?;
+            return Err(refused(status, &body.to_bytes()));
         }
         let mut waiting = Vec::new();
         loop {
@@ -151,8 +174,7 @@ pub fn listen<T: DeserializeOwned>(
             waiting.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
             while let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = waiting.drain(..=end).collect();
-                let document = serde_json::from_slice(&line).map_err(|e| unreadable(e.to_string()))?;
-                if !take(document)? {
+                if !take(&line)? {
                     return Ok(ListeningEnded::Enough);
                 }
             }
@@ -173,30 +195,27 @@ async fn connect(socket: &Path) -> Result<(Sender, Connection), AskError> {
         io::ErrorKind::PermissionDenied => AskError::NoPermission { socket: socket.to_owned() },
         _ => AskError::Io(source),
     })?;
-    let unreadable = |error: &dyn Error| AskError::Unreadable { socket: socket.to_owned(), why: error.to_string() };
-    http1::handshake(TokioIo::new(stream)).await.map_err(|e| unreadable(&e))
+    http1::handshake(TokioIo::new(stream)).await.map_err(|e| unreadable(socket, &e))
 }
 
 fn request(socket: &Path, question: &Ask) -> Result<Request<Full<Bytes>>, AskError> {
-    let unreadable = |error: &dyn Error| AskError::Unreadable { socket: socket.to_owned(), why: error.to_string() };
-    let body = question.body().map_err(|e| unreadable(&e))?;
+    let body = question.body().map_err(|e| unreadable(socket, &e))?;
     Request::builder()
         .method(question.place().method())
         .uri(question.path_and_query())
         .header(http::header::HOST, "vend")
         .body(Full::new(Bytes::from(body)))
-        .map_err(|e| unreadable(&e))
+        .map_err(|e| unreadable(socket, &e))
 }
 
 async fn exchange(socket: &Path, question: Ask) -> Result<(StatusCode, Bytes), AskError> {
-    let unreadable = |error: &dyn Error| AskError::Unreadable { socket: socket.to_owned(), why: error.to_string() };
     let (mut sender, connection) = connect(socket).await?;
     let request = request(socket, &question)?;
     let asked = async {
-        let response = sender.send_request(request).await.map_err(|e| unreadable(&e))?;
+        let response = sender.send_request(request).await.map_err(|e| unreadable(socket, &e))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-        Ok((status, body.map_err(|e| unreadable(&*e))?.to_bytes()))
+        Ok((status, body.map_err(|e| unreadable(socket, &*e))?.to_bytes()))
     };
     tokio::pin!(asked);
     tokio::select! {
