@@ -468,9 +468,17 @@ impl Core {
         }
     }
 
+    /// Notes what is about the order whose unit is on the line, or about none.
+    fn note_on_line(&mut self, level: Level, what: &'static str, text: String) {
+        match self.line.active.as_ref().map(|active| active.key.clone()) {
+            Some(key) => self.note_of(&key, level, what, text),
+            None => self.note(level, what, text),
+        }
+    }
+
     fn on_finding(&mut self, now: Now, finding: Finding) {
         match finding {
-            Finding::Taken => self.note(Level::Debug, "taken", "the board took the command".to_owned()),
+            Finding::Taken => self.note_on_line(Level::Debug, "taken", "the board took the command".to_owned()),
             Finding::Progress(code) => {
                 if self.line.active.as_ref().is_some_and(|active| active.key.is_test()) {
                     self.note_test_progress(code);
@@ -478,7 +486,7 @@ impl Core {
                 if self.line.active.as_ref().is_some_and(|active| active.key.sale().is_some()) {
                     self.note_sale_progress(code);
                 }
-                self.note(Level::Debug, "progress", format!("board code {code:#04x}"));
+                self.note_on_line(Level::Debug, "progress", format!("board code {code:#04x}"));
             }
             Finding::Outcome(evidence) => self.on_outcome(now, evidence),
             Finding::NotTaken(reason) => self.on_not_taken(now, reason),
@@ -502,7 +510,7 @@ impl Core {
                     LineFault::Unexpected => "a frame that answers nothing",
                     LineFault::TimeOut => "no answer in time",
                 };
-                self.note(Level::Debug, "line_fault", text.to_owned());
+                self.note_on_line(Level::Debug, "line_fault", text.to_owned());
             }
         }
     }

@@ -1,14 +1,18 @@
-//! The log: standard error, which systemd keeps. Level by `VEND_LOG` (like `debug` or `vend=debug`), info by default; it can
-//! be another one for a while.
+//! The log: standard error, or the system's journal where that keeps standard error anyway. Level by `VEND_LOG` (like
+//! `debug` or `vend=debug`), info by default; it can be another one for a while.
 //!
 //! A subscriber of our own, since every vend is told in two lines: there are no spans here, and the layers, registry and
 //! formatters that serve them were a tenth of what a vend cost. A line looks as theirs did.
 
+mod journald;
+
 use crate::io::clock;
 use crate::order::civil::{Civil, Zone};
 use crate::order::time::UnixMs;
+use journald::Journald;
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -54,14 +58,21 @@ fn at_start() -> Targets {
 
 /// Starts the log of this process. A second call changes nothing.
 pub fn start() -> LogControl {
-    let look = match () {
-        // The system's journal adds the time itself, and shows colours as noise.
-        () if std::env::var_os("JOURNAL_STREAM").is_some() => Look::Bare,
-        () if rustix::termios::isatty(std::io::stderr()) => Look::Coloured,
-        () => Look::Plain,
+    let journal = Some(Path::new(journald::SOCKET)).filter(|_| journald::is_our_stderr());
+    let lines: Box<dyn Lines> = match journal.map(Journald::connect) {
+        Some(Ok(journal)) => Box::new(journal),
+        Some(Err(_)) | None => {
+            let look = match () {
+                // Whoever keeps it adds the time itself, and shows colours as noise.
+                () if std::env::var_os(journald::STREAM_VARIABLE).is_some() => Look::Bare,
+                () if rustix::termios::isatty(std::io::stderr()) => Look::Coloured,
+                () => Look::Plain,
+            };
+            // Nobody could be told that standard error takes nothing.
+            Box::new(Text::new(look, |line| _ = std::io::stderr().write_all(line)))
+        }
     };
-    // Nobody could be told that standard error takes nothing.
-    let (log, control) = Log::new(at_start(), look, |line| _ = std::io::stderr().write_all(line));
+    let (log, control) = Log::new(at_start(), lines);
     let started = tracing::subscriber::set_global_default(log);
     // Only tests start it twice in one process.
     let _ = started;
@@ -82,24 +93,33 @@ enum Look {
     Coloured,
 }
 
-/// What writes the lines.
-struct Log<O> {
-    filter: Arc<Filter>,
-    look: Look,
-    /// The last line's memory, for the next.
-    kept: Mutex<String>,
-    out: O,
+/// Where lines go.
+trait Lines: Send + Sync + 'static {
+    /// One line.
+    fn write(&self, event: &Event<'_>);
 }
 
-impl<O: Fn(&[u8]) + Send + Sync + 'static> Log<O> {
-    fn new(targets: Targets, look: Look, out: O) -> (Log<O>, LogControl) {
-        let filter = Arc::new(Filter(RwLock::new(targets)));
-        let control = LogControl(Arc::downgrade(&filter));
-        (Log { filter, look, kept: Mutex::default(), out }, control)
+impl Lines for Box<dyn Lines> {
+    fn write(&self, event: &Event<'_>) {
+        (**self).write(event);
     }
 }
 
-impl<O: Fn(&[u8]) + Send + Sync + 'static> Subscriber for Log<O> {
+/// What hears everything, and has its lines written.
+struct Log<L> {
+    filter: Arc<Filter>,
+    lines: L,
+}
+
+impl<L: Lines> Log<L> {
+    fn new(targets: Targets, lines: L) -> (Log<L>, LogControl) {
+        let filter = Arc::new(Filter(RwLock::new(targets)));
+        let control = LogControl(Arc::downgrade(&filter));
+        (Log { filter, lines }, control)
+    }
+}
+
+impl<L: Lines> Subscriber for Log<L> {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if self.enabled(metadata) { Interest::always() } else { Interest::never() }
     }
@@ -115,6 +135,35 @@ impl<O: Fn(&[u8]) + Send + Sync + 'static> Subscriber for Log<O> {
     }
 
     fn event(&self, event: &Event<'_>) {
+        self.lines.write(event);
+    }
+
+    // There are no spans: none is enabled.
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// Lines of text.
+struct Text<O> {
+    look: Look,
+    /// The last line's memory, for the next.
+    kept: Mutex<String>,
+    out: O,
+}
+
+impl<O: Fn(&[u8])> Text<O> {
+    fn new(look: Look, out: O) -> Text<O> {
+        Text { look, kept: Mutex::default(), out }
+    }
+}
+
+impl<O: Fn(&[u8]) + Send + Sync + 'static> Lines for Text<O> {
+    fn write(&self, event: &Event<'_>) {
         // Who finds another thread writing makes a line of its own: nobody waits here.
         let mut kept = self.kept.try_lock();
         let mut own = String::new();
@@ -131,15 +180,6 @@ impl<O: Fn(&[u8]) + Send + Sync + 'static> Subscriber for Log<O> {
             *line = String::new();
         }
     }
-
-    // There are no spans: none is enabled.
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
 }
 
 /// Like `2026-11-23T00:04:15.786368Z `.
@@ -211,7 +251,7 @@ mod tests {
         let lines = Lines::default();
         let kept = Arc::clone(&lines);
         let push = move |line: &[u8]| kept.lock().unwrap().push(String::from_utf8(line.to_vec()).unwrap());
-        let (log, control) = Log::new(filter.parse().unwrap(), look, push);
+        let (log, control) = Log::new(filter.parse().unwrap(), Text::new(look, push));
         tracing::subscriber::with_default(log, || say(&control));
         std::mem::take(&mut *lines.lock().unwrap())
     }
@@ -280,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_log_that_is_gone_cannot_be_changed() {
-        let (log, control) = Log::new(Targets::new(), Look::Bare, |_| ());
+        let (log, control) = Log::new(Targets::new(), Text::new(Look::Bare, |_| ()));
         drop(log);
         assert!(!control.set("debug"));
     }
@@ -289,14 +329,17 @@ mod tests {
     fn a_long_line_keeps_no_memory_and_who_writes_meanwhile_has_a_line_of_its_own() {
         let lines = Lines::default();
         let heard = Arc::clone(&lines);
-        let (log, control) = Log::new(at_start(), Look::Bare, move |line: &[u8]| {
-            heard.lock().unwrap().push(String::from_utf8_lossy(line).into_owned());
-        });
+        let (log, control) = Log::new(
+            at_start(),
+            Text::new(Look::Bare, move |line: &[u8]| {
+                heard.lock().unwrap().push(String::from_utf8_lossy(line).into_owned());
+            }),
+        );
         let log = Arc::new(log);
         tracing::subscriber::with_default(Arc::clone(&log), || {
             tracing::error!("{}", "x".repeat(LINE_KEPT_BYTES));
-            assert_eq!(log.kept.lock().unwrap().capacity(), 0);
-            let others = log.kept.lock().unwrap();
+            assert_eq!(log.lines.kept.lock().unwrap().capacity(), 0);
+            let others = log.lines.kept.lock().unwrap();
             tracing::error!("meanwhile");
             drop(others);
         });

@@ -3,7 +3,9 @@
 use crate::common::command::{Command, opened, pickup_code, put};
 use crate::common::record::wait_until;
 use crate::common::world::World;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::io::Write as _;
 
 const DIGITS: &str = "16327138";
 
@@ -80,6 +82,10 @@ fn the_tool_waits_for_what_becomes_of_a_code_and_shows_no_digits_anywhere() {
     let told = world.tool(&["pickup", "enter"], &format!("{DIGITS}\n"));
     assert_eq!((told.code, told.out.as_str()), (Some(0), "order ~p-7: dispensed, dispensed\n"), "{}", told.err);
     assert_eq!(world.board.turned_slots(), [5, 5]);
+    // What the board says of an order while its motor turns is found under the order's key too.
+    let log = world.log();
+    let said: Vec<&str> = log.lines().filter(|line| line.contains("what=\"taken\"")).collect();
+    assert!(!said.is_empty() && said.iter().all(|line| line.contains("order=~p-7")), "{said:?}");
     let again = world.tool(&["pickup", "enter"], DIGITS);
     assert_eq!((again.code, again.out.as_str()), (Some(5), "the code is used; order ~p-7: dispensed, dispensed\n"));
     let wrong = world.tool(&["pickup", "enter"], "16327139");
@@ -94,6 +100,23 @@ fn the_tool_waits_for_what_becomes_of_a_code_and_shows_no_digits_anywhere() {
     for (what, text) in [("log", world.log()), ("list", list.out), ("dump", format!("{lines:?}"))] {
         assert!(!text.contains(DIGITS) && !text.contains("16327139"), "{what} shows a code:\n{text}");
     }
+}
+
+#[test]
+fn ctrl_c_ends_the_waiting_for_a_codes_goods_with_130_and_not_the_motor() {
+    let world = World::with("uling-zdm8", |s| s.turn_ms = 3_000);
+    world.has_code(pickup_code("7", DIGITS));
+    let mut entering = world.begin_tool(&["pickup", "enter"]);
+    entering.stdin.take().unwrap().write_all(DIGITS.as_bytes()).unwrap();
+    world.board.wait_for_turns(1);
+    kill_process(Pid::from_child(&entering), Signal::INT).unwrap();
+    let told = entering.wait_with_output().unwrap();
+    let said = String::from_utf8(told.stderr).unwrap();
+    assert_eq!((told.status.code(), said.contains("not stopped by Ctrl-C")), (Some(130), true), "{said}");
+    world.wait_for_code("7", "used");
+    world.wait_until_settled();
+    assert_eq!(world.tool(&["pickup", "enter"], DIGITS).out, "the code is used; order ~p-7: dispensed\n");
+    assert_eq!(world.board.turned_slots(), [5]);
 }
 
 #[test]
