@@ -54,7 +54,7 @@ use lang::Lang;
 use output::{Output, OutputArgs};
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// An agent for vending machines: at most one motor turn per paid unit, always one final result
@@ -152,6 +152,15 @@ pub struct ConfigArgs {
     // systemd sets the variable to where LoadCredential= puts the files.
     #[arg(long, value_name = "DIR", env = "CREDENTIALS_DIRECTORY", hide_env_values = true)]
     pub credentials: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// Where the secrets are: as it was said, else beside the configuration, where the package puts them and the unit takes
+    /// them from.
+    pub(crate) fn secrets_directory(&self) -> PathBuf {
+        let beside = self.config.parent().unwrap_or(Path::new("/")).join("credentials");
+        self.credentials.clone().unwrap_or(beside)
+    }
 }
 
 /// Reads the command line of this process and does what it says.

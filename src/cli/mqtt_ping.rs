@@ -74,7 +74,7 @@ pub fn run(args: &PingArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
         Ok(first) => over_the_session(args, first, &socket, &mut interrupts, out),
         Err(AskError::NotRunning { .. }) => {
             let config = loaded?.config;
-            let credentials = Credentials::load(args.place.credentials.as_deref(), &config)?;
+            let credentials = Credentials::load(Some(&args.place.secrets_directory()), &config)?;
             over_log_ins(args, &config, &credentials, &mut interrupts, out)
         }
         Err(error) => Err(error.into()),

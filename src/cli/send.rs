@@ -100,7 +100,7 @@ impl SendCommand {
 pub fn run(command: &SendCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let SendCommand::Dispense(args) = command;
     let mut config = Config::load(&args.place.config)?.config;
-    let mut credentials = Credentials::load(args.place.credentials.as_deref(), &config)?;
+    let mut credentials = Credentials::load(Some(&args.place.secrets_directory()), &config)?;
     apply(&args.broker, &mut config, &mut credentials)?;
     let mqtt_key = agent::mqtt_key(&config, &credentials)?;
     let now_s = Clock::new().now().wall.seconds();

@@ -1,5 +1,7 @@
 //! `vend support bundle`: one file for whoever helps from afar. It holds no secret.
 
+mod mask;
+
 use super::ConfigArgs;
 use super::doctor;
 use super::exit::Exit;
@@ -18,6 +20,7 @@ use crate::io::ports;
 use clap::{Args, Subcommand};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use mask::Masks;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -34,10 +37,6 @@ const LOG_LINES: &str = "5000";
 const PART_BYTES_MAX: usize = 4 << 20;
 /// For whoever unpacks it, and nobody else.
 const PART_MODE: u32 = 0o600;
-/// What stands in place of a secret.
-const MASK: &str = "***";
-/// Shorter texts are no secrets: masking them would leave nothing to read.
-const SECRET_BYTES_MIN: usize = 3;
 
 /// What to do for support.
 #[derive(Debug, Clone, Subcommand)]
@@ -117,9 +116,17 @@ fn gather(args: &BundleArgs) -> Vec<Part> {
     parts.push(part("doctor.json", findings(args)));
     parts.push(part("versions.txt", Ok(versions())));
     parts.push(part("log.txt", log()));
-    let secrets = secrets(args.place.credentials.as_deref());
+    let (secrets, mut unread) = secrets(&args.place.secrets_directory());
+    let (keys, unread_keys) = keys(loaded.as_ref().ok().map(|loaded| &loaded.config));
+    unread.extend(unread_keys);
+    let masks = Masks::new(&secrets, &keys);
+    if !unread.is_empty() {
+        let unread = unread.join("\n");
+        let why = "what stands in these files could not be read, and so not be looked for in this bundle";
+        parts.push(part("masks.json", Err(format!("{why}:\n{unread}"))));
+    }
     for part in &mut parts {
-        part.text = mask(&part.text, &secrets);
+        part.text = masks.mask(&part.text);
     }
     parts
 }
@@ -169,36 +176,31 @@ fn log() -> Result<String, String> {
     }
 }
 
-/// Every secret that lies here, whether the configuration uses it or not: one that it does not use may still be somebody's.
-fn secrets(directory: Option<&Path>) -> Vec<String> {
-    let files = directory.into_iter().flat_map(|directory| Credential::ALL.map(|it| directory.join(it.file_name())));
-    let found = files.filter_map(|file| fs::read_to_string(file).ok()).map(|text| text.trim().to_owned());
-    found.filter(|secret| secret.len() >= SECRET_BYTES_MIN).collect()
+/// What stands in these files, and the files that are there and tell nothing.
+fn read_all(files: impl IntoIterator<Item = PathBuf>) -> (Vec<String>, Vec<String>) {
+    let (mut texts, mut unread) = (Vec::new(), Vec::new());
+    for file in files {
+        match fs::read_to_string(&file) {
+            Ok(text) => texts.push(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => unread.push(format!("{}: {error}", file.display())),
+        }
+    }
+    (texts, unread)
 }
 
-/// The text without secrets, and without what stands behind a `?` or before an `@` in a URL: both may be some.
-fn mask(text: &str, secrets: &[String]) -> String {
-    let mut masked = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), MASK));
-    let mut from = 0;
-    while let Some(at) = masked[from..].find("://").map(|at| from + at + "://".len()) {
-        let rest = &masked[at..];
-        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ')')).unwrap_or(rest.len());
-        let url = &rest[..end];
-        let user_end = url.split('/').next().and_then(|authority| authority.rfind('@')).map_or(0, |at| at + 1);
-        let query = url.find('?').map_or(end, |at| at + 1);
-        let mut safe = String::new();
-        if user_end > 0 {
-            safe.push_str(MASK);
-            safe.push('@');
-        }
-        safe.push_str(&url[user_end.min(query)..query]);
-        if query < end {
-            safe.push_str(MASK);
-        }
-        masked.replace_range(at..at + end, &safe);
-        from = at + safe.len();
-    }
-    masked
+/// Every secret that lies here, whether the configuration uses it or not: one that it does not use may still be somebody's.
+fn secrets(directory: &Path) -> (Vec<String>, Vec<String>) {
+    let (texts, unread) = read_all(Credential::ALL.map(|it| directory.join(it.file_name())));
+    (texts.iter().map(|text| text.trim().to_owned()).collect(), unread)
+}
+
+/// The private keys that the configuration names.
+fn keys(config: Option<&Config>) -> (Vec<String>, Vec<String>) {
+    let identities = config.into_iter().flat_map(|config| {
+        [config.broker.client_identity.as_ref(), config.cloud.as_ref().and_then(|cloud| cloud.client_identity.as_ref())]
+    });
+    read_all(identities.flatten().map(|identity| identity.key.clone()))
 }
 
 /// A gzipped tar of all parts.
@@ -219,32 +221,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_and_what_may_be_one_in_a_url_are_masked() {
-        let secrets = ["s3cret-9".to_owned()];
-        for (text, masked) in [
-            ("password s3cret-9!", "password ***!"),
-            ("\"https://shop.example/x?token=1\",", "\"https://shop.example/x?***\","),
-            ("mqtts://user:pass@host:8883 and more", "mqtts://***@host:8883 and more"),
-            ("https://a/b@c https://d?e", "https://a/b@c https://d?***"),
-            ("://", "://"),
-        ] {
-            assert_eq!(mask(text, &secrets), masked);
-        }
-    }
-
-    #[test]
     fn every_credential_that_lies_there_is_masked() {
         let folder = tempfile::tempdir().unwrap();
         for credential in Credential::ALL {
             fs::write(folder.path().join(credential.file_name()), format!("s3cret-{}\n", credential.file_name()))
                 .unwrap();
         }
-        let secrets = secrets(Some(folder.path()));
-        assert_eq!(secrets.len(), Credential::ALL.len());
+        let (secrets, unread) = secrets(folder.path());
+        assert_eq!((secrets.len(), unread.len()), (Credential::ALL.len(), 0));
+        let masks = Masks::new(&secrets, &[]);
         for credential in Credential::ALL {
-            assert_eq!(mask(&format!("x s3cret-{} y", credential.file_name()), &secrets), "x *** y");
+            assert_eq!(masks.mask(&format!("x s3cret-{} y", credential.file_name())), "x *** y");
         }
-        assert_eq!(super::secrets(None), [""; 0]);
+        assert_eq!(super::secrets(Path::new("/nowhere")).0, [""; 0]);
     }
 
     #[test]

@@ -242,17 +242,24 @@ impl CredentialError {
                 )
             }
             CredentialError::File { credential, needed_by, path, fault } => {
-                let fault = fault.text();
                 let (shown, name) = (path.display(), credential.file_name());
+                // Whoever may not read it must not be told to make it anew: that would empty it.
+                let hint = match fault {
+                    CredentialFault::Read(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Both::new(
+                        "the secrets are not for this user: the same with sudo",
+                        "当前用户无权读取密钥：请加 sudo 再执行",
+                    ),
+                    _ => Both::new(
+                        format!(
+                            "make it: install -m 0600 /dev/null {shown}, then write the secret into it as one line"
+                        ),
+                        format!("请创建：install -m 0600 /dev/null {shown}，然后把密钥作为一行写入"),
+                    ),
+                };
+                let fault = fault.text();
                 Both::new(
-                    format!(
-                        "{shown}: {}; {needed_by} needs the secret {name}\n  = make it: install -m 0600 /dev/null {shown}, then write the secret into it as one line",
-                        fault.en
-                    ),
-                    format!(
-                        "{shown}：{}；{needed_by} 需要密钥 {name}\n  = 请创建：install -m 0600 /dev/null {shown}，然后把密钥作为一行写入",
-                        fault.zh
-                    ),
+                    format!("{shown}: {}; {needed_by} needs the secret {name}\n  = {}", fault.en, hint.en),
+                    format!("{shown}：{}；{needed_by} 需要密钥 {name}\n  = {}", fault.zh, hint.zh),
                 )
             }
         }

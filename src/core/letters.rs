@@ -150,7 +150,7 @@ fn letters_of<'a>(order: &'a Order, waits: &'a Waits) -> impl Iterator<Item = Le
             sequence: report.sequence,
             written_at_s: report.timestamp_s,
             way: if is_http { "http" } else { "mqtt" }.to_owned(),
-            host: order.notify_url.as_deref().filter(|_| is_http).map(|url| without_user(host_of(url)).to_owned()),
+            host: order.notify_url.as_deref().filter(|_| is_http).map(|url| host_of(url).to_owned()),
             state: copy.state().as_str().to_owned(),
             attempts: copy.attempts(),
             reason: copy.dead_reason().map(|reason| reason.to_string()),
@@ -161,18 +161,13 @@ fn letters_of<'a>(order: &'a Order, waits: &'a Waits) -> impl Iterator<Item = Le
     })
 }
 
-/// A user part may hold a password.
-fn without_user(host: &str) -> &str {
-    host.rsplit_once('@').map_or(host, |(_, host)| host)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_password_before_the_host_is_not_shown() {
-        assert_eq!(without_user(host_of("https://user:pass@shop.example/x?token=1")), "shop.example");
-        assert_eq!(without_user(host_of("https://shop.example:8443/x")), "shop.example:8443");
+        assert_eq!(host_of("https://user:pass@shop.example/x?token=1"), "shop.example");
+        assert_eq!(host_of("https://shop.example:8443/x"), "shop.example:8443");
     }
 }

@@ -204,10 +204,12 @@ impl Outbox {
     }
 }
 
-/// The host of a URL, as the breaker counts; good enough to tell hosts apart, the target rules check it.
+/// The host of a URL, as the breaker counts and persons read it; good enough to tell hosts apart, the target rules check
+/// it. Without the user before it, which may hold a password.
 pub(super) fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', '?', '#']).next().unwrap_or(rest)
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
 impl Core {

@@ -57,9 +57,7 @@ impl Waiting {
 /// Where a URL leads, without what only its receiver may know.
 fn receiver_of(url: &str) -> Option<String> {
     let (scheme, _) = url.split_once("://")?;
-    let host = host_of(url);
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    Some(format!("{scheme}://{host}"))
+    Some(format!("{scheme}://{}", host_of(url)))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod common;
 
 mod bad_input;
 mod brokers;
+mod bundle;
 mod clouds;
 mod desk;
 mod families;

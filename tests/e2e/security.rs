@@ -85,8 +85,17 @@ const APP_SECRET: &str = "mark-app-secret-41e97a53dd";
 /// What a merchant may hide in his own URL.
 const URL_TOKEN: &str = "mark-url-token-c07b2e9415";
 
-/// A secret in every form in which it could slip out: as it is, in Base64 at any place of a longer text, in hex, and
-/// hashed as it is.
+/// As it stands in a URL.
+pub fn escaped(secret: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    secret.bytes().map(one).collect()
+}
+
+/// A secret in every form in which it could slip out: as it is, in Base64 at any place of a longer text, in hex, in a URL,
+/// in JSON, and hashed as it is.
 fn forms(secret: &str) -> Vec<String> {
     let bytes = secret.as_bytes();
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
@@ -96,12 +105,15 @@ fn forms(secret: &str) -> Vec<String> {
         let whole = &bytes[skipped..skipped + (bytes.len() - skipped) / 3 * 3];
         forms.extend([STANDARD_NO_PAD.encode(whole), URL_SAFE_NO_PAD.encode(whole)]);
     }
+    let quoted = serde_json::to_string(secret).unwrap();
+    forms.extend([escaped(secret), quoted[1..quoted.len() - 1].to_owned()]);
     let listed = format!("{bytes:?}");
     forms.push(listed[1..listed.len() - 1].to_owned());
     forms
 }
 
-fn assert_hidden(place: &str, text: &[u8], secrets: &[&str]) {
+/// None of the secrets stands in the text in any form.
+pub fn assert_hidden(place: &str, text: &[u8], secrets: &[&str]) {
     let text = String::from_utf8_lossy(text).to_lowercase();
     for secret in secrets {
         for form in forms(secret) {

@@ -46,7 +46,7 @@ impl Caller {
                 format!("{path} 中没有 [cloud]\n  = 请在 [cloud] 中设置 url 与 app_id"),
             ));
         };
-        let merchant = Credentials::of_merchant(place.credentials.as_deref())?;
+        let merchant = Credentials::of_merchant(Some(&place.secrets_directory()))?;
         let account = Account {
             app_id: cloud.app_id.clone(),
             app_secret: AppSecret::new(merchant.app_secret.reveal()),

@@ -140,7 +140,7 @@ pub(super) fn run(args: &SimulateArgs, out: &mut Output<'_>) -> Result<Exit, Fai
     let (mut cloud, broker) = match args.kind {
         CloudKind::Platform => {
             let mut config = Config::load(&args.place.config)?.config;
-            let mut credentials = Credentials::load(args.place.credentials.as_deref(), &config)?;
+            let mut credentials = Credentials::load(Some(&args.place.secrets_directory()), &config)?;
             apply(&args.broker, &mut config, &mut credentials)?;
             let broker = args.broker.broker.as_ref().map(|_| broker_config(&config, &credentials)).transpose()?;
             (Box::new(stand_in(args, &config, &credentials)?) as Box<dyn StandIn>, broker)
@@ -186,7 +186,7 @@ fn broken(error: &io::Error) -> Failure {
 fn stand_in(args: &SimulateArgs, config: &Config, credentials: &Credentials) -> Result<SimCloud, Failure> {
     let no_key =
         |error: &dyn std::fmt::Display| Failure::told(Exit::Configuration, error, format!("签名密钥：{error}"));
-    let merchant = Credentials::of_merchant(args.place.credentials.as_deref())?;
+    let merchant = Credentials::of_merchant(Some(&args.place.secrets_directory()))?;
     let account = Account {
         app_id: config.cloud.as_ref().map(|cloud| cloud.app_id.clone()).unwrap_or_default(),
         app_secret: AppSecret::new(merchant.app_secret.reveal()),

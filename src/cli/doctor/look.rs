@@ -119,7 +119,7 @@ impl Looker<'_> {
 
     async fn look(&self) -> Seen {
         let path = self.place.config.clone();
-        let directory = self.credentials_directory();
+        let directory = self.place.secrets_directory();
         let beside = directory.clone();
         // The secrets too: those who log in with them need them before the first round.
         let load = move || -> (Result<Config, ConfigError>, Option<Credentials>) {
@@ -136,12 +136,6 @@ impl Looker<'_> {
         self.first_round(&mut seen, &config, directory, credentials.as_ref()).await;
         self.second_round(&mut seen, &config, credentials.as_ref()).await;
         seen
-    }
-
-    /// Where the unit takes the secrets from, unless it is said: beside the configuration.
-    fn credentials_directory(&self) -> PathBuf {
-        let beside = self.place.config.parent().unwrap_or(Path::new("/")).join("credentials");
-        self.place.credentials.clone().unwrap_or(beside)
     }
 
     async fn first_round(
