@@ -316,7 +316,7 @@ mod tests {
 
     fn look(slots: u16, orders: usize, events: usize) -> Look {
         let counts = crate::core::LineCounts::default();
-        let quality = crate::core::LineQuality { counted_for_s: 9, total: counts, hours: Vec::new() };
+        let quality = crate::core::LineQuality { counted_for_s: 9, total: counts, unanswered: 0, hours: Vec::new() };
         let recent: Vec<_> = (0..events)
             .map(|n| json!({"level": "warn", "what": "x", "text": format!("第 {n} 个事件：电机未在时限内停止，请检查货道与线缆，并联系技术人员处理此故障")}))
             .collect();

@@ -90,6 +90,9 @@ pub struct LineQuality {
     pub counted_for_s: u64,
     /// In this time.
     pub total: LineCounts,
+    /// Questions without an answer since a frame came last: how silent the board is now, whatever it said before.
+    #[serde(default)]
+    pub unanswered: u64,
     /// By the hour, newest first; hours in which nothing passed are left out.
     pub hours: Vec<LineHour>,
 }
@@ -101,6 +104,8 @@ pub(super) struct Quality {
     opened_before: bool,
     /// What the driver had told when it was last asked.
     told: Tally,
+    /// See [`LineQuality::unanswered`].
+    unanswered: u64,
     total: LineCounts,
     hours: Hours<LineCounts>,
 }
@@ -111,6 +116,7 @@ impl Quality {
             since: now,
             opened_before: false,
             told: Tally::default(),
+            unanswered: 0,
             total: LineCounts::default(),
             hours: Hours::default(),
         }
@@ -141,6 +147,9 @@ impl Quality {
     }
 
     pub(super) fn fault(&mut self, now: BootMs, fault: LineFault) {
+        if fault == LineFault::TimeOut {
+            self.unanswered = self.unanswered.saturating_add(1);
+        }
         self.count(now, |c| match fault {
             LineFault::BadCheck => c.bad_checks += 1,
             LineFault::Noise => c.noise += 1,
@@ -160,6 +169,9 @@ impl Quality {
             return;
         }
         let new = |now: u64, before: u64| now.saturating_sub(before);
+        if new(tally.frames_in, told.frames_in) > 0 {
+            self.unanswered = 0;
+        }
         let trips = new(tally.round_trips, told.round_trips);
         let trips_ms = new(tally.round_trips_ms, told.round_trips_ms);
         // One call of a driver ends one round trip at most; were it more, the mean of them is at least no invention.
@@ -185,7 +197,12 @@ impl Quality {
 
     pub(super) fn report(&self, now: BootMs) -> LineQuality {
         let hours = self.hours.newest_first(now).map(|(hours_ago, &counts)| LineHour { hours_ago, counts });
-        LineQuality { counted_for_s: now.since_ms(self.since) / 1_000, total: self.total, hours: hours.collect() }
+        LineQuality {
+            counted_for_s: now.since_ms(self.since) / 1_000,
+            total: self.total,
+            unanswered: self.unanswered,
+            hours: hours.collect(),
+        }
     }
 }
 
@@ -213,6 +230,20 @@ mod tests {
         assert_eq!(faults, [(0, 1), (2, 1), (3, 2)], "an hour without anything is left out");
         let LineCounts { noise, bad_checks, time_outs, unexpected, .. } = report.total;
         assert_eq!([noise, bad_checks, time_outs, unexpected], [1; 4]);
+    }
+
+    #[test]
+    fn a_board_is_silent_since_its_last_frame_whatever_passed_before() {
+        let mut quality = Quality::new(at_hour(0));
+        for expected in 1..=3 {
+            quality.fault(at_hour(0), LineFault::TimeOut);
+            quality.fault(at_hour(0), LineFault::Noise);
+            assert_eq!(quality.report(at_hour(0)).unanswered, expected);
+        }
+        quality.tally(at_hour(0), Tally { frames_out: 4, ..Tally::default() });
+        assert_eq!(quality.report(at_hour(0)).unanswered, 3, "what we say is no answer");
+        quality.tally(at_hour(0), Tally { frames_out: 4, frames_in: 1, ..Tally::default() });
+        assert_eq!(quality.report(at_hour(0)).unanswered, 0);
     }
 
     #[test]

@@ -268,8 +268,25 @@ pub struct Port {
     pub driver: Option<String>,
     /// Serial adapters that are there, by name.
     pub adapters: Vec<String>,
-    /// A driver for USB serial adapters is loaded.
-    pub usb_driver: bool,
+    /// Whether an adapter that is plugged in finds its driver.
+    pub usb_driver: UsbDriver,
+}
+
+/// The kernel's drivers for USB serial adapters. They are loaded when the first adapter is plugged in, so that a machine
+/// that never saw one has none loaded and lacks nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UsbDriver {
+    /// This kernel has none.
+    #[default]
+    Missing,
+    /// One is there already.
+    Loaded,
+    /// It lies on the disk and is loaded when it is wanted.
+    Loadable,
+    /// Only another kernel's lie on the disk: it was upgraded, and the machine not started anew.
+    OfAnotherKernel,
+    /// Whoever looks may not see them, as inside the service's sandbox.
+    Hidden,
 }
 
 /// One server.

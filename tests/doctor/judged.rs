@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use vend::config::Config;
 use vend::core::{Counters, LineCounts, LineQuality, Waiting};
-use vend::doctor::seen::{Clock, Daemon, Disk, Fact, Port, Seen, Server, Work};
+use vend::doctor::seen::{Clock, Daemon, Disk, Fact, Port, Seen, Server, UsbDriver, Work};
 use vend::doctor::{Check, Finding, State, examine};
 use vend::order::said::Said;
 
@@ -18,7 +18,7 @@ fn config(text: &str) -> Config {
 
 /// A daemon that is well.
 fn daemon(change: impl FnOnce(&mut Value)) -> Daemon {
-    let quality = LineQuality { counted_for_s: 9_000, total: LineCounts::default(), hours: Vec::new() };
+    let quality = LineQuality { counted_for_s: 9_000, total: LineCounts::default(), unanswered: 0, hours: Vec::new() };
     let mut status = json!({
         "version": "0.1.0", "machine_no": "16327129", "phase": "running", "broker_connected": true,
         "board": "tcn-00ff", "board_identity": null, "line": "idle", "line_quality": quality, "time_trusted": true,
@@ -38,7 +38,7 @@ fn well() -> Seen {
         configuration: Some(Ok(config(CONFIG))),
         daemon: Fact::Is(Ok(daemon(|_| {}))),
         disk: Fact::Is(Disk { journal_bytes: Some(3 << 20), ..Disk::default() }),
-        port: Fact::Is(Port { usb_driver: true, modem_like: true, ..Port::default() }),
+        port: Fact::Is(Port { usb_driver: UsbDriver::Loadable, modem_like: true, ..Port::default() }),
         route: Fact::Is(Some("wwan0".to_owned())),
         clock: Fact::Is(clock),
         work: Fact::Is(Some(Work::default())),
@@ -123,14 +123,22 @@ fn p8_an_adapter_that_is_missing_is_told_once_by_p1_with_the_driver_that_it_may_
         seen.port = Fact::Is(Port { usb_driver, ..Port::default() });
         finding(&seen, "P1")
     };
-    let told = missing(false);
+    let told = missing(UsbDriver::Missing);
     assert!(told.state == State::Failed && told.saw.en.contains("no driver for USB adapters"), "{told:?}");
     assert!(told.fix.unwrap().en.contains("modprobe"));
     let told = breaks("P8", State::Skipped, "because of P1", |seen| seen.port = Fact::Is(Port::default()));
     assert_eq!(told.skipped_because_of.as_deref(), Some("P1"));
-    // Where a driver is loaded nothing is said of drivers.
-    let told = missing(true);
-    assert!(told.saw.en.contains("does not exist") && !told.saw.en.contains("driver"), "{told:?}");
+    let told = missing(UsbDriver::OfAnotherKernel);
+    assert!(told.fix.unwrap().en.contains("restart the machine"));
+    // Where there is one nothing is said of drivers.
+    for usb_driver in [UsbDriver::Loaded, UsbDriver::Loadable, UsbDriver::Hidden] {
+        let told = missing(usb_driver);
+        assert!(told.saw.en.contains("does not exist") && !told.saw.en.contains("driver"), "{told:?}");
+    }
+    let has = |usb_driver| Fact::Is(Port { usb_driver, ..Port::default() });
+    breaks("P8", State::Skipped, "because of P1", |seen| seen.port = has(UsbDriver::OfAnotherKernel));
+    breaks("P8", State::Ok, "are loaded", |seen| seen.port = has(UsbDriver::Loaded));
+    breaks("P8", State::Skipped, "only root may look", |seen| seen.port = has(UsbDriver::Hidden));
 }
 
 #[test]
@@ -299,6 +307,23 @@ fn p5_a_board_that_was_never_heard_is_not_said_to_answer() {
     let mute = counted(0, 3);
     assert_eq!(mute.state, State::Failed, "{mute:?}");
     assert!(mute.saw.en.contains("asked 3 times"), "{mute:?}");
+}
+
+#[test]
+fn p5_a_board_that_answered_once_and_is_silent_now_is_told() {
+    let silent = |unanswered: u64| {
+        let mut seen = well();
+        with_daemon(&mut seen, |status| {
+            status["line_quality"]["total"]["frames_in"] = 9_000.into();
+            status["line_quality"]["unanswered"] = unanswered.into();
+        });
+        finding(&seen, "P5")
+    };
+    // One that was lost, and said again: P6 counts it.
+    assert_eq!(silent(2).state, State::Ok);
+    let found = silent(3);
+    assert_eq!(found.state, State::Failed, "{found:?}");
+    assert!(found.saw.en.contains("the last 3 questions") && found.fix.unwrap().en.contains("board's power"));
 }
 
 #[test]

@@ -64,8 +64,16 @@ fn s4_a_unit_that_restarts_again_and_again_is_told_and_an_old_restart_is_not() {
 }
 
 #[test]
-fn s5_a_watchdog_that_is_switched_off_is_told() {
+fn s5_a_watchdog_that_is_switched_off_is_told_and_one_that_never_began_is_not() {
     breaks("S5", "WatchdogUSec=30s", "WatchdogUSec=0", "warning", "WatchdogSec is 0");
+    // What systemd says of a unit that it has not started yet.
+    let machine = Machine::new();
+    machine.systemd_says(
+        &WELL
+            .replace("WatchdogUSec=30s", "WatchdogUSec=infinity")
+            .replace("ActiveState=active\nSubState=running", "ActiveState=inactive\nSubState=dead"),
+    );
+    machine.broken("S5", "not_applicable", "only while the service runs");
 }
 
 #[test]
@@ -76,6 +84,20 @@ fn s6_a_user_that_is_not_there_or_not_in_the_ports_group_is_told() {
     breaks("S6", "User=daemon", "User=nobody-of-this-name", "failed", "there is no user");
     breaks("S6", "tty dialout", "dialout", "failed", "not in the group of the port");
     breaks("S6", "User=daemon", "User=", "warning", "runs as root");
+}
+
+#[test]
+fn s6_who_owns_the_port_needs_no_group_of_it() {
+    let machine = Machine::new();
+    if !machine.port_has_group() {
+        return;
+    }
+    /// The user daemon, on every Debian.
+    const DAEMON: u32 = 1;
+    machine.systemd_says(&WELL.replace("tty dialout", "dialout"));
+    machine.broken("S6", "failed", "not in the group of the port");
+    std::os::unix::fs::chown(machine.path("port"), Some(DAEMON), None).unwrap();
+    machine.good("S6");
 }
 
 #[test]

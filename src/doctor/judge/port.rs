@@ -1,6 +1,6 @@
 //! P: the serial port, the board, and the line between.
 
-use super::super::seen::{Port, Rights, Seen};
+use super::super::seen::{Port, Rights, Seen, UsbDriver};
 use super::super::{Check, Verdict};
 use super::{Judged, known};
 use crate::board::driver::LineState;
@@ -18,6 +18,8 @@ const FAILURE_PERCENT: u64 = 10;
 const EVENTS_MAX: u64 = 3;
 /// A board that was just switched on takes some seconds, and every family has asked several times by then.
 const SETTLES_WITHIN_S: u64 = 30;
+/// So many questions in a row without any frame are no lost answer: a family says a question again at least once.
+const UNANSWERED_MAX: u64 = 3;
 
 fn port(seen: &Seen) -> Result<&Port, Verdict> {
     known(seen, &seen.port)
@@ -44,18 +46,25 @@ pub(super) fn there(seen: &Seen) -> Judged {
             let text = format!("{path} → {}", device.display());
             Verdict::ok(text.clone(), text)
         }
-        // Drivers are loaded when an adapter is plugged in: that none is says the same once more, or why.
-        None if port.adapters.is_empty() && !port.usb_driver => {
+        None if port.adapters.is_empty() && port.usb_driver == UsbDriver::Missing => {
             let fix = Check::PortDriver.fix();
             Verdict::failed(
-                format!("{path} does not exist, and no driver for USB adapters is loaded"),
-                format!("{path} 不存在，且未加载 USB 适配器驱动"),
+                format!("{path} does not exist, and this kernel has no driver for USB adapters"),
+                format!("{path} 不存在，且此内核没有 USB 适配器驱动"),
             )
             .fix(
                 format!("plug the board's adapter in; if it is: {}", fix.en),
                 format!("请插好板卡的适配器；若已插好：{}", fix.zh),
             )
         }
+        None if port.adapters.is_empty() && port.usb_driver == UsbDriver::OfAnotherKernel => Verdict::failed(
+            format!("{path} does not exist, and the drivers on the disk are of another kernel than the one that runs"),
+            format!("{path} 不存在，且磁盘上的驱动不属于正在运行的内核"),
+        )
+        .fix(
+            "the kernel was upgraded: restart the machine when no order is open",
+            "内核已升级：请在没有订单时重启机器",
+        ),
         None if port.adapters.is_empty() => Verdict::failed(format!("{path} does not exist"), format!("{path} 不存在")),
         None => {
             let others = super::some_of(&port.adapters);
@@ -158,6 +167,13 @@ pub(super) fn board_answers(seen: &Seen) -> Judged {
                 format!("守护进程启动后询问了 {n} 次，从未应答"),
             ),
         },
+        LineState::Idle | LineState::Busy | LineState::Held if status.line_quality.unanswered >= UNANSWERED_MAX => {
+            let n = status.line_quality.unanswered;
+            Verdict::failed(
+                format!("it answered before, and has not answered the last {n} questions"),
+                format!("板卡曾应答，但最近 {n} 次询问均无应答"),
+            )
+        }
         LineState::Idle | LineState::Busy | LineState::Held => {
             let identity = status.board_identity.clone().unwrap_or_else(|| status.board.clone());
             Verdict::ok(identity.clone(), identity)
@@ -236,7 +252,15 @@ pub(super) fn driver(seen: &Seen) -> Judged {
     Ok(match (&port.driver, &port.device) {
         (Some(driver), _) => Verdict::ok(driver.clone(), driver.clone()),
         (None, Some(_)) => Verdict::not_applicable("this port needs none", "此串口不需要驱动"),
-        (None, None) if port.usb_driver => Verdict::ok("those for USB adapters are loaded", "USB 适配器驱动已加载"),
-        (None, None) => return Err(Verdict::skipped(Check::PortThere)),
+        (None, None) => match port.usb_driver {
+            UsbDriver::Loaded => Verdict::ok("those for USB adapters are loaded", "USB 适配器驱动已加载"),
+            UsbDriver::Loadable => Verdict::ok(
+                "those for USB adapters are there, and are loaded with the first adapter",
+                "已有 USB 适配器驱动，首次插入适配器时加载",
+            ),
+            // Told there, once.
+            UsbDriver::Missing | UsbDriver::OfAnotherKernel => return Err(Verdict::skipped(Check::PortThere)),
+            UsbDriver::Hidden => return Err(Verdict::not_permitted()),
+        },
     })
 }

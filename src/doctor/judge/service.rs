@@ -1,7 +1,7 @@
 //! S: the unit and the daemon.
 
 use super::super::Verdict;
-use super::super::seen::{NoDaemon, Seen, Unit};
+use super::super::seen::{NoDaemon, Rights, Seen, Unit};
 use super::{Judged, known};
 use crate::order::said::Said;
 
@@ -69,8 +69,12 @@ pub(super) fn unit_calm(seen: &Seen) -> Judged {
 }
 
 pub(super) fn unit_watched(seen: &Seen) -> Judged {
-    Ok(if unit(seen)?.watchdog {
+    let unit = unit(seen)?;
+    Ok(if unit.watchdog {
         Verdict::ok("it does", "已启用")
+    } else if unit.active_state != "active" {
+        // systemd tells the time of its watchdog only of a service that it has started.
+        Verdict::not_applicable("seen only while the service runs", "仅在服务运行时可见")
     } else {
         Verdict::warning("WatchdogSec is 0: a daemon that hangs stays so", "WatchdogSec 为 0：守护进程挂起后不会恢复")
     })
@@ -89,10 +93,12 @@ pub(super) fn unit_user(seen: &Seen) -> Judged {
         return Ok(Verdict::warning("it runs as root", "以 root 身份运行"));
     }
     // The port's own group counts, whatever it is called; without a port dialout is Debian's.
-    let port_gid = seen.port.value().and_then(|port| port.rights).map(|rights| rights.gid);
+    let port = seen.port.value().and_then(|port| port.rights);
     let account_gids = unit.account.as_ref().map(|account| account.gids.as_slice()).unwrap_or_default();
-    let fits = match port_gid {
-        Some(gid) if gid != 0 => account_gids.contains(&gid),
+    let owns = |rights: Rights| unit.account.as_ref().is_some_and(|account| account.uid == rights.uid);
+    let fits = match port {
+        // The owner needs no group: a udev rule with OWNER=, an emulated board.
+        Some(rights) if rights.gid != 0 => account_gids.contains(&rights.gid) || owns(rights),
         // A port of root's own group is P2's to tell.
         _ => unit.groups.iter().any(|group| group == "dialout"),
     };

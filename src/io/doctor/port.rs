@@ -3,7 +3,7 @@
 use super::Root;
 use super::files::rights_of;
 use crate::config::Config;
-use crate::doctor::seen::{Fact, Port};
+use crate::doctor::seen::{Fact, Port, UsbDriver};
 use crate::io::line::{self, LineConfig};
 use rustix::fs::{Access, access};
 use std::fs;
@@ -17,6 +17,8 @@ const USB_BUILT_IN: [&str; 2] = ["sys/bus/usb-serial", "sys/bus/usb/drivers/cdc_
 /// Numbers of the drivers of pseudo-terminals, on which boards are simulated (`Documentation/admin-guide/devices.txt`).
 /// Containers have some with the same numbers, which are others.
 const PSEUDO_TERMINALS: std::ops::RangeInclusive<u32> = 136..=143;
+/// Their files on the disk, up to what says how they are compressed.
+const USB_FILES: [&str; 2] = ["usbserial.ko", "cdc-acm.ko"];
 /// What udev notes of a device that ModemManager must leave alone.
 const LEFT_ALONE: &str = "E:ID_MM_DEVICE_IGNORE=1";
 
@@ -34,8 +36,6 @@ pub fn port(root: &Root, config: &Config, own: &[u32]) -> Fact<Port> {
     let (holders, holders_hidden) = held.unwrap_or_default();
     let is_usb = ["ttyUSB", "ttyACM"].iter().any(|kind| name.starts_with(kind));
     let left_alone = number.is_some_and(|number| is_left_alone(root, number));
-    let modules = root.read("proc/modules").unwrap_or_default();
-    let loaded = |module: &str| modules.lines().any(|line| line.split(' ').next() == Some(module));
     let driver = fs::canonicalize(root.at(&format!("sys/class/tty/{name}/device/driver"))).ok();
     Fact::Is(Port {
         path: path.clone(),
@@ -48,10 +48,30 @@ pub fn port(root: &Root, config: &Config, own: &[u32]) -> Fact<Port> {
         modem_like: is_usb && !left_alone,
         driver: driver.and_then(|driver| Some(driver.file_name()?.to_str()?.to_owned())),
         adapters: root.names("dev/serial/by-id"),
-        usb_driver: USB_MODULES.iter().any(|module| loaded(module))
-            || USB_BUILT_IN.iter().any(|place| root.at(place).exists()),
+        usb_driver: usb_driver(root),
         device,
     })
+}
+
+fn usb_driver(root: &Root) -> UsbDriver {
+    let modules = root.read("proc/modules").unwrap_or_default();
+    let is_loaded = |module: &&str| modules.lines().any(|line| line.split(' ').next() == Some(module));
+    if USB_MODULES.iter().any(is_loaded) || USB_BUILT_IN.iter().any(|place| root.at(place).exists()) {
+        return UsbDriver::Loaded;
+    }
+    let release = root.read("proc/sys/kernel/osrelease").unwrap_or_default();
+    // One line for each module: its file, a colon, and what it needs.
+    let is_wanted = |line: &str| {
+        let file = line.split(':').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+        USB_FILES.iter().any(|wanted| file.starts_with(wanted))
+    };
+    match root.read(&format!("lib/modules/{}/modules.dep", release.trim())) {
+        Ok(all) if all.lines().any(is_wanted) => UsbDriver::Loadable,
+        Ok(_) => UsbDriver::Missing,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => UsbDriver::Hidden,
+        Err(_) if root.names("lib/modules").is_empty() => UsbDriver::Missing,
+        Err(_) => UsbDriver::OfAnotherKernel,
+    }
 }
 
 /// Processes other than `own` that have the device open, and whether some could not be looked at.
@@ -121,6 +141,24 @@ mod tests {
         let (_folder, root) = root(&[("run/udev/data/c188:3", "S:vend-dispenser\nE:ID_MM_DEVICE_IGNORE=1\n")]);
         assert!(is_left_alone(&root, rustix::fs::makedev(188, 3)));
         assert!(!is_left_alone(&root, rustix::fs::makedev(188, 4)));
+    }
+
+    #[test]
+    fn a_driver_that_is_not_loaded_yet_is_found_where_this_kernel_would_load_it_from() {
+        let running = ("proc/sys/kernel/osrelease", "6.1.0-30-arm64\n");
+        let serial = "kernel/drivers/usb/serial/usbserial.ko.xz:\nkernel/drivers/net/tun.ko: x\n";
+        let cases: [(&[(&str, &str)], UsbDriver); 7] = [
+            (&[("proc/modules", "usbserial 65536 1 ch341, Live 0x0\n")], UsbDriver::Loaded),
+            (&[("sys/bus/usb-serial/drivers/x", "")], UsbDriver::Loaded),
+            (&[running, ("lib/modules/6.1.0-30-arm64/modules.dep", serial)], UsbDriver::Loadable),
+            (&[running, ("lib/modules/6.1.0-30-arm64/modules.dep", "a/cdc-acm.ko: b\n")], UsbDriver::Loadable),
+            (&[running, ("lib/modules/6.1.0-30-arm64/modules.dep", "a/tun.ko: a/usbserial.ko\n")], UsbDriver::Missing),
+            (&[running, ("lib/modules/6.1.0-31-arm64/modules.dep", serial)], UsbDriver::OfAnotherKernel),
+            (&[running], UsbDriver::Missing),
+        ];
+        for (files, expected) in cases {
+            assert_eq!(usb_driver(&root(files).1), expected, "{files:?}");
+        }
     }
 
     #[test]

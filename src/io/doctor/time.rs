@@ -10,7 +10,7 @@ use std::path::Path;
 pub fn clock(root: &Root) -> Fact<Clock> {
     Fact::Is(Clock {
         wall_s: clock::Clock::new().now().wall.seconds(),
-        synchronised: Some(clock::kernel_synchronised().map_err(|error| error.to_string())),
+        synchronised: Some(clock::synchronised().map_err(|error| error.to_string())),
         rtc_s: rtc_s(root),
         zone: zone(root),
     })
