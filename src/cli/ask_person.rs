@@ -1,5 +1,8 @@
 //! What a command asks of the person before it, on the terminal that standard input is.
 
+use super::exit::Exit;
+use super::failure::Failure;
+use super::interrupts::Interrupts;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead as _, IsTerminal as _, Stdin, Write as _};
 
@@ -32,21 +35,28 @@ pub(super) fn read_line() -> io::Result<String> {
     Ok(line.trim().to_owned())
 }
 
-/// Asks for a secret: on a terminal nobody sees what is typed, from a pipe nothing is asked.
+/// Asks for a secret: on a terminal nobody sees what is typed, from a pipe nothing is asked. However it ends, the terminal
+/// shows again what is typed.
 ///
 /// # Errors
-/// When standard input or standard error fails.
-pub(super) fn ask_secretly(question: &str) -> io::Result<String> {
+/// When standard input or standard error fails, or at Ctrl-C.
+pub(super) fn ask_secretly(question: &str) -> Result<String, Failure> {
     if !can_ask() {
-        return read_line();
+        return Ok(read_line()?);
     }
+    let mut interrupts = Interrupts::new()?;
     let stdin = io::stdin();
     let silence = Silence::over(&stdin)?;
-    let line = ask(question);
+    let (to, line) = tokio::sync::oneshot::channel();
+    let asked = question.to_owned();
+    // A line that nobody waits for any more ends with the process.
+    std::thread::spawn(move || to.send(ask(&asked)));
+    let line = interrupts.or(line);
     drop(silence);
     // The line end that was typed was not shown either.
     writeln!(io::stderr())?;
-    line
+    let gone = |_| Failure::told(Exit::Failed, "nothing was read", "未读到输入");
+    Ok(line?.map_err(gone)??)
 }
 
 /// The terminal shows nothing of what is typed while this lives.

@@ -102,9 +102,15 @@ struct Question {
     zh: &'static str,
 }
 
-const QUESTIONS: [Question; 6] = [
+const QUESTIONS: [Question; 7] = [
     Question { section: "", key: "machine_no", en: "machine number (8 digits)", zh: "机器编号（8 位数字）" },
     Question { section: "broker", key: "url", en: "broker (mqtts://…)", zh: "消息服务器（mqtts://…）" },
+    Question {
+        section: "broker",
+        key: "username",
+        en: "this machine's user at the broker, or none",
+        zh: "本机在消息服务器的用户名，或 none",
+    },
     Question {
         section: "cloud", key: "url", en: "platform (https://…, or none)", zh: "平台（https://…，或 none）"
     },
@@ -121,7 +127,7 @@ const QUESTIONS: [Question; 6] = [
 /// What doctor looks at in the end: what was set here, and where it leads. The rest is the daemon's, which does not run yet.
 const PROVED: [Group; 3] = [Group::Configuration, Group::Port, Group::Network];
 
-/// Does without the platform.
+/// Does without the platform, or without a user at the broker.
 const NONE: &str = "none";
 /// Takes the only port there is.
 const AUTO: &str = "auto";
@@ -145,12 +151,23 @@ pub fn run(args: &SetupArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     if let Some(from) = &args.from {
         text = take_file(from, text, &mut secrets)?;
     }
-    let given = [&args.machine_no, &args.broker_url, &args.cloud, &args.app_id, &args.profile, &args.port];
+    let given = [
+        &args.machine_no,
+        &args.broker_url,
+        &args.broker_username,
+        &args.cloud,
+        &args.app_id,
+        &args.profile,
+        &args.port,
+    ];
     let mut detects = false;
     for (question, given) in QUESTIONS.iter().zip(given) {
         let answer = match given {
             Some(given) => Some(given.clone()),
-            None if asks => ask(question, &text, out)?,
+            // Who has no platform has no number there.
+            None if asks && !(question.key == "app_id" && set(&text, "cloud", "url").is_empty()) => {
+                ask(question, &text, out)?
+            }
             None => None,
         };
         if let Some(answer) = answer {
@@ -163,9 +180,6 @@ pub fn run(args: &SetupArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
             }
             text = put(question, &answer, &text)?;
         }
-    }
-    if let Some(username) = &args.broker_username {
-        text = edit::set(&text, "broker", "username", &Value::String(username.clone()));
     }
     if detects {
         text = edit::set(&text, "board", "profile", &Value::String(detected(args, &text, asks, out)?));
@@ -233,15 +247,20 @@ fn take_file(from: &Path, mut text: String, secrets: &mut Vec<(Credential, Secre
 
 /// Asks for a key, with what is set as the answer to an empty line.
 fn ask(question: &Question, text: &str, out: &Output<'_>) -> Result<Option<String>, Failure> {
-    let table: Table = text.parse().unwrap_or_default();
-    let section = match question.section {
-        "" => Some(&table),
-        section => table.get(section).and_then(Value::as_table),
-    };
-    let set = section.and_then(|keys| keys.get(question.key)).and_then(Value::as_str).unwrap_or_default();
+    let set = set(text, question.section, question.key);
     let what = out.lang.say(question.en, question.zh);
     let answer = ask_person::ask(&format!("{what} [{set}]: "))?;
     Ok((!answer.is_empty()).then_some(answer))
+}
+
+/// The text that is set there, or nothing.
+fn set(text: &str, section: &str, key: &str) -> String {
+    let table: Table = text.parse().unwrap_or_default();
+    let keys = match section {
+        "" => Some(&table),
+        section => table.get(section).and_then(Value::as_table),
+    };
+    keys.and_then(|keys| keys.get(key)).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn put(question: &Question, answer: &str, text: &str) -> Result<String, Failure> {
@@ -252,6 +271,7 @@ fn put(question: &Question, answer: &str, text: &str) -> Result<String, Failure>
             let text = edit::unset(text, "cloud", "url");
             edit::set(&text, "cloud", "verify_orders", &value("never"))
         }
+        ("broker", "username") if answer == NONE => edit::unset(text, "broker", "username"),
         ("board", "port") => edit::set(text, "board", "port", &value(&port_named(answer)?)),
         (section, key) => edit::set(text, section, key, &value(answer)),
     })

@@ -1,5 +1,6 @@
 //! What a technician decides at the machine: an order in doubt, a dead letter. The real binary, and what it told.
 
+use crate::common::agent::vend;
 use crate::common::command::put;
 use crate::common::http_server::Answer;
 use crate::common::world::World;
@@ -128,4 +129,26 @@ fn the_course_of_an_order_is_shown_with_messages_frames_and_tries() {
         assert!(story["steps"].to_string().contains(meaning), "{meaning} in {story}");
     }
     assert_eq!(world.tool(&["order", "show", "9:9"], "").code, Some(6));
+}
+
+#[test]
+fn nobody_puts_bytes_on_a_line_whose_board_owes_its_word_to_an_order() {
+    let mut world = World::with("tcn-00ff", |s| s.turn_ms = 3_000);
+    let config = world.path().join("vend.toml");
+    let sent = || {
+        let mut command = vend(&["serial", "send", "--yes", "00 ff 03 fc aa 55", "--quiet", "100", "--config"]);
+        command.arg(&config).output().unwrap()
+    };
+    let refused = |why: &str| {
+        let told = sent();
+        let said = String::from_utf8_lossy(&told.stderr).into_owned();
+        assert_eq!((told.status.code(), told.stdout.is_empty()), (Some(5), true), "{said}");
+        assert!(said.contains(why), "{said}");
+    };
+    world.send(put("60", "78"));
+    world.board.wait_for_turns(1);
+    refused("systemctl stop vend");
+    world.kill9();
+    refused("vend order show 60:78");
+    assert_eq!(world.board.turned_slots(), [5], "nothing but the order's own turn");
 }

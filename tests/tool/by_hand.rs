@@ -152,6 +152,41 @@ fn the_way_to_the_broker_is_measured_with_and_without_the_agent() {
 }
 
 #[test]
+fn a_broker_that_does_not_let_the_machine_in_is_told_from_one_that_is_away() {
+    let mosquitto = Mosquitto::start_with(|directory| {
+        let passwords = directory.join("passwords");
+        fs::write(&passwords, "").unwrap();
+        let mut program = std::process::Command::new("mosquitto_passwd");
+        assert!(program.arg("-b").arg(&passwords).args(["machine", "right-5"]).status().unwrap().success());
+        format!("allow_anonymous false\npassword_file {}\n", passwords.display())
+    });
+    let machine = Machine::with_broker(mosquitto.port(), "5");
+    let config = fs::read_to_string(machine.path("vend.toml")).unwrap();
+    fs::write(machine.path("vend.toml"), config.replace("[cloud]", "username = \"machine\"\n[cloud]")).unwrap();
+    // Where the package puts them: a person need not say so.
+    fs::create_dir(machine.path("credentials")).unwrap();
+    fs::copy(machine.path("app_key"), machine.path("credentials/app_key")).unwrap();
+    let ping = |password: Option<&str>| {
+        if let Some(password) = password {
+            fs::write(machine.path("credentials/mqtt_password"), password).unwrap();
+        }
+        run(vend(["mqtt", "ping", "--plain", "--config", &machine.text("vend.toml")]))
+    };
+    let missing = ping(None);
+    assert_eq!(missing.code, Some(78), "{}", missing.err);
+    assert!(missing.err.contains("credentials/mqtt_password"), "{}", missing.err);
+    let wrong = ping(Some("wrong-5"));
+    assert_eq!(wrong.code, Some(8), "{}", wrong.err);
+    assert!(!wrong.err.contains("wrong-5") && !wrong.err.contains("refused (os"), "{}", wrong.err);
+    let right = ping(Some("right-5"));
+    assert_eq!(right.code, Some(0), "{}", right.err);
+    drop(mosquitto);
+    let away = ping(Some("wrong-5"));
+    assert_eq!(away.code, Some(8), "{}", away.err);
+    assert_ne!(away.err, wrong.err, "what is wrong is told");
+}
+
+#[test]
 fn ctrl_c_ends_a_slot_test_with_130_and_not_the_motor() {
     let machine = Machine::new();
     let _board = board(&machine, &["--turn-time", "2000"]);

@@ -6,7 +6,7 @@ use std::path::Path;
 use vend::cli::Cli;
 
 /// What it has typed beside `vend`.
-const OTHERS: [&str; 2] = ["apt install ", "systemctl restart vend"];
+const OTHERS: [&str; 3] = ["apt install ", "systemctl restart vend", "journalctl -u vend "];
 const GUIDES: [&str; 2] = ["technician.md", "technician.zh.md"];
 
 fn guide(name: &str) -> String {
