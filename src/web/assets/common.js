@@ -49,6 +49,10 @@ export function t(key) {
   return texts[language][key] ?? key;
 }
 
+export function currentLanguage() {
+  return language;
+}
+
 /** A word of a document, by what it is about; one that nobody knows as it is. */
 export function word(about, said) {
   return texts[language][`${about}.${said}`] ?? said;
