@@ -11,6 +11,7 @@ use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig,
     SignatureScheme,
 };
+use rustls_native_certs::CertificateResult;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -133,8 +134,24 @@ fn from_file<T>(path: &Path, read: impl FnOnce(&[u8]) -> Result<T, PemFault>) ->
     read(&bytes).map_err(|fault| TlsError::File { path: path.to_owned(), fault })
 }
 
+/// Debian's bundle of all that lies one by one in the folder beside it. The library would read both, some 280 files more
+/// for each client at each start: half of the time until the daemon is there.
+const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// Where somebody says that others are the system's.
+const SYSTEM_ELSEWHERE: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+fn system_certificates() -> CertificateResult {
+    if SYSTEM_ELSEWHERE.iter().all(|name| std::env::var_os(name).is_none()) {
+        let bundle = rustls_native_certs::load_certs_from_paths(Some(Path::new(SYSTEM_BUNDLE)), None);
+        if !bundle.certs.is_empty() {
+            return bundle;
+        }
+    }
+    rustls_native_certs::load_native_certs()
+}
+
 fn system_roots() -> Result<RootCertStore, TlsError> {
-    let found = rustls_native_certs::load_native_certs();
+    let found = system_certificates();
     let mut roots = RootCertStore::empty();
     // One odd certificate among the system's must not take the others away.
     roots.add_parsable_certificates(found.certs);
