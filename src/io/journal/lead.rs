@@ -6,7 +6,7 @@
 //! | bytes | of an entry, which begins at a sector |
 //! |---|---|
 //! | 4 | length of what follows (little endian) |
-//! | 13 | header of a sealed value ([`value::seal`], under [`KEY`]); its counter is the commit's |
+//! | 13 | header of a sealed value ([`value::seal`], under "lead"); its counter is the commit's |
 //! | 16 | the digest after this commit: entries and XOR |
 //! | … | changes: `01`, key, body for what is put; `00`, key for what goes. Each of both after its length (2 bytes) |
 //!
