@@ -168,17 +168,20 @@ check: build-needs ## format, lints, documentation, licences and advisories, the
 # Addresses that the loader sets at the start take a fiftieth of their room (glibc 2.36, Debian 12); where the linker does
 # not know it, it says so and goes on. package/layout/vend-cc puts beside each other what the daemon runs, where the linker is
 # lld.
-SHIPPED_FLAGS = -Clink-arg=-Wl,-z,pack-relative-relocs -Clinker=$(CURDIR)/package/layout/vend-cc \
+SHIPPED_FLAGS = -Clink-arg=-Wl,-z,pack-relative-relocs \
 	--remap-path-prefix=$(CURDIR)=vend --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
+# Not among the flags, which go into the names of functions: where it was built would be in the list of them.
+LINKED = VEND_CC=$(or $(CROSS_CC),cc) \
+	CARGO_TARGET_$(shell echo '$(or $(TARGET),$(HOST))' | tr a-z- A-Z_)_LINKER="$(CURDIR)/package/layout/vend-cc"
 .PHONY: build
 build: build-needs ## the shipped binary, target/release/vend
-	RUSTFLAGS="$(SHIPPED_FLAGS)" VEND_CC=$(or $(CROSS_CC),cc) $(CARGO) build --release $(if $(TARGET),--target $(TARGET))
+	RUSTFLAGS="$(SHIPPED_FLAGS)" $(LINKED) $(CARGO) build --release $(if $(TARGET),--target $(TARGET))
 
 # To be made anew when the shipped binary says at its build that it finds few of the functions by their whole name.
 .PHONY: layout
 layout: build-needs ## which functions the daemon runs, for `make build` (x86-64; needs mosquitto, openssl, Python)
 	@scripts/need mosquitto=mosquitto openssl=openssl python3=python3
-	CARGO_PROFILE_RELEASE_STRIP=false RUSTFLAGS="$(SHIPPED_FLAGS)" $(CARGO) build --release --target-dir target/layout
+	CARGO_PROFILE_RELEASE_STRIP=false RUSTFLAGS="$(SHIPPED_FLAGS)" $(LINKED) $(CARGO) build --release --target-dir target/layout
 	PATH="$$PATH:/usr/sbin" package/layout/trace target/layout/release/vend
 
 # Rust's name of the platform that a package is for; without it, of this machine. For arm64 and armhf:
