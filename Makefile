@@ -181,7 +181,7 @@ build: build-needs ## the shipped binary, target/release/vend
 .PHONY: layout
 layout: build-needs ## which functions the daemon runs, for `make build` (x86-64; needs mosquitto, openssl, Python)
 	@scripts/need mosquitto=mosquitto openssl=openssl python3=python3
-	CARGO_PROFILE_RELEASE_STRIP=false RUSTFLAGS="$(SHIPPED_FLAGS)" $(LINKED) $(CARGO) build --release --target-dir target/layout
+	VEND_KEEP_SYMBOLS=yes RUSTFLAGS="$(SHIPPED_FLAGS)" $(LINKED) $(CARGO) build --release --target-dir target/layout
 	PATH="$$PATH:/usr/sbin" package/layout/trace target/layout/release/vend
 
 # Rust's name of the platform that a package is for; without it, of this machine. For arm64 and armhf:
