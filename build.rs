@@ -1,10 +1,12 @@
-//! Lists the board profiles of `boards/` for `src/board/profile.rs`.
+//! Lists the board profiles of `boards/` for `src/board/profile.rs`, and has vend linked anew when the list of functions
+//! changed that go first in the shipped binary.
 
 use std::fmt::Write as _;
 use std::{env, fs, path::Path};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=boards");
+    println!("cargo::rerun-if-changed=package/layout");
     let root = env::var("CARGO_MANIFEST_DIR")?;
     let mut names: Vec<String> = fs::read_dir(Path::new(&root).join("boards"))?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())

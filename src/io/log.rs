@@ -62,11 +62,13 @@ pub fn start() -> LogControl {
     let lines: Box<dyn Lines> = match journal.map(Journald::connect) {
         Some(Ok(journal)) => Box::new(journal),
         Some(Err(_)) | None => {
-            let look = match () {
+            let look = if std::env::var_os(journald::STREAM_VARIABLE).is_some() {
                 // Whoever keeps it adds the time itself, and shows colours as noise.
-                () if std::env::var_os(journald::STREAM_VARIABLE).is_some() => Look::Bare,
-                () if rustix::termios::isatty(std::io::stderr()) => Look::Coloured,
-                () => Look::Plain,
+                Look::Bare
+            } else if rustix::termios::isatty(std::io::stderr()) {
+                Look::Coloured
+            } else {
+                Look::Plain
             };
             // Nobody could be told that standard error takes nothing.
             Box::new(Text::new(look, |line| _ = std::io::stderr().write_all(line)))
