@@ -59,6 +59,25 @@ impl Said {
     }
 }
 
+/// An error whose English is its `Display`, for logs and JSON, and whose Chinese stands beside it. Written as a match over
+/// all variants, so that one without its Chinese does not compile.
+pub trait InChinese: std::fmt::Display {
+    /// Its Chinese, with the same values and the same advice.
+    fn zh(&self) -> String;
+
+    /// Both.
+    fn said(&self) -> Said {
+        Said::new(self.to_string(), self.zh())
+    }
+}
+
+/// The system's own words, of which the frequent ones have their Chinese in one place.
+impl InChinese for std::io::Error {
+    fn zh(&self) -> String {
+        self.to_string()
+    }
+}
+
 /// A word of JSON beside what people read in Chinese. English people read JSON's own: it is what scripts, logs and the
 /// documents say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
