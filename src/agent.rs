@@ -41,6 +41,7 @@ use crate::io::broker::{self, BrokerFault, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
 use crate::io::control;
 use crate::io::host::HostFiles;
+use crate::io::http::authorities::Authorities;
 use crate::io::journal::{self, JournalEvent, Opened, Store};
 use crate::io::line::{self, FromLine, LineConfig, ToLine};
 use crate::io::log::LogControl;
@@ -266,14 +267,16 @@ async fn serve(
     let quarantined = store.is_none();
     let journal = store.map(|store| journal::spawn(store, batches, committed)).transpose()?;
 
-    // Certificates: each connection looks at their files.
+    // Certificates: each connection looks at their files. The system's authorities are for all connections.
+    let authorities = Authorities::default();
     let (certificates, mut from_certificates) = mpsc::channel(CERTIFICATE_NEWS_MAX);
 
     // The broker.
     let (to_broker, broker_commands) = mpsc::channel(TO_BROKER_MAX);
     let (broker_events, mut from_broker) = mpsc::channel(FROM_BROKER_MAX);
     let now_s = clock.now().wall.seconds();
-    let broker_config = broker_config(config, credentials, &settings.mqtt_key, now_s, Some(&certificates))?;
+    let broker_config =
+        broker_config(config, credentials, &settings.mqtt_key, now_s, Some(&certificates), &authorities)?;
     let broker = tokio::task::spawn_local(broker::run(broker_config, broker_commands, broker_events));
 
     // The motor mark: written by the line, in memory that outlives this process.
@@ -290,7 +293,7 @@ async fn serve(
 
     // HTTP: one client for merchants, one for the cloud; each request is a task, the core bounds how many.
     let mut requests = Requests::default();
-    let clients = Clients::new(config, Some(&certificates))?;
+    let clients = Clients::new(config, Some(&certificates), &authorities)?;
 
     // The control socket, and the pages beside it.
     let (asks, mut from_control) = mpsc::channel(CONTROL_MAX);

@@ -20,6 +20,7 @@ use vend::cloud::orders::course;
 use vend::cloud::orders::interface::{Ask, Failure, News, OrderCloud, PayState, Said};
 use vend::cloud::orders::songshu::{self, NoticeSecret, OpenId, StatusForm};
 use vend::cloud::orders::{Refusal, mall};
+use vend::io::http::authorities::Authorities;
 use vend::io::http::client::{self, Client, Kind};
 use vend::io::http::proxy::Proxies;
 use vend::io::http::resolver;
@@ -43,7 +44,7 @@ const TIME_OUT: Duration = Duration::from_secs(2);
 fn client(ca_file: Option<PathBuf>) -> Client {
     let own = TargetRules::operators_own(true);
     Client::new(client::Parts {
-        tls: TlsSupply::open(TlsFiles { ca_file, identity: None }, None).unwrap(),
+        tls: TlsSupply::open(TlsFiles { ca_file, identity: None }, None, &Authorities::default()).unwrap(),
         report: own.clone(),
         cloud: own,
         proxies: Proxies::default(),

@@ -4,6 +4,7 @@ use super::StartError;
 use crate::cloud::orders::Session;
 use crate::config::{ClientIdentity, Config};
 use crate::core::event::{Audience, CertificateNews, CertificateOf, FailureKind, HttpAnswer, HttpFailure, Request};
+use crate::io::http::authorities::Authorities;
 use crate::io::http::supply::{Listener, TlsFiles, TlsSupply};
 use crate::io::http::{client, proxy::Proxies, resolver, target::TargetRules, tls::Identity};
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ impl Clients {
     pub(super) fn new(
         config: &Config,
         certificates: Option<&mpsc::Sender<CertificateNews>>,
+        authorities: &Authorities,
     ) -> Result<Clients, StartError> {
         let wrong = |error: &dyn std::fmt::Display| StartError::configuration(error);
         let proxies = Proxies::from_environment().map_err(|e| wrong(&e))?;
@@ -31,7 +33,7 @@ impl Clients {
         let rules = TargetRules::new(report.allow_hosts.clone(), report.allow_private_targets, report.allow_plaintext);
         let client = |files: TlsFiles, (own, server), report: TargetRules, cloud: TargetRules| {
             let listener = certificates.map(|to| Listener { to: to.clone(), own, server });
-            let tls = TlsSupply::open(files, listener).map_err(|e| wrong(&e))?;
+            let tls = TlsSupply::open(files, listener, authorities).map_err(|e| wrong(&e))?;
             let time_outs = client::TimeOuts::default();
             Ok::<_, StartError>(Rc::new(client::Client::new(client::Parts {
                 tls,
@@ -109,7 +111,7 @@ impl Clients {
 /// # Errors
 /// When a certificate of the configuration does not read, or a proxy of the environment.
 pub(crate) fn cloud_client(config: &Config) -> Result<Option<Rc<client::Client>>, StartError> {
-    Ok(Clients::new(config, None)?.cloud)
+    Ok(Clients::new(config, None, &Authorities::default())?.cloud)
 }
 
 /// A request of the core in the words of the HTTP client.

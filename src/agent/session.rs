@@ -7,6 +7,7 @@ use crate::config::credentials::Credentials;
 use crate::config::{self, Config};
 use crate::core::event::{CertificateNews, CertificateOf};
 use crate::io::broker::{self, BrokerConfig};
+use crate::io::http::authorities::Authorities;
 use crate::io::http::supply::{Listener, TlsSupply};
 use tokio::sync::mpsc;
 
@@ -21,6 +22,7 @@ pub(crate) fn broker_config(
     mqtt_key: &SigningKey,
     now_s: u64,
     certificates: Option<&mpsc::Sender<CertificateNews>>,
+    authorities: &Authorities,
 ) -> Result<BrokerConfig, StartError> {
     let broker = &config.broker;
     let tls = match broker.endpoint.tls {
@@ -31,7 +33,7 @@ pub(crate) fn broker_config(
                 server: Some(CertificateOf::Broker),
             });
             let files = tls_files(&broker.ca_file, &broker.client_identity);
-            Some(TlsSupply::open(files, listener).map_err(StartError::configuration)?)
+            Some(TlsSupply::open(files, listener, authorities).map_err(StartError::configuration)?)
         }
         false => None,
     };

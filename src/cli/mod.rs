@@ -163,10 +163,28 @@ impl ConfigArgs {
     }
 }
 
+/// The one command that a small controller waits for at each start. The definition of all of them is millions of
+/// instructions and half a megabyte of memory that nobody would use again; what this one does not take, help and mistakes
+/// among it, is for the whole definition.
+#[derive(Debug, Parser)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
+struct Daemon {
+    #[command(subcommand)]
+    command: DaemonCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DaemonCommand {
+    Run(ConfigArgs),
+}
+
 /// Reads the command line of this process and does what it says.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let lang = Lang::choose(lang_option(&arguments), |name| std::env::var(name).ok());
+    if let Ok(Daemon { command: DaemonCommand::Run(args) }) = Daemon::try_parse_from(&arguments) {
+        return ended(run::run(&args), lang);
+    }
     let definition = lang.say(Cli::command as fn() -> _, || help::in_chinese(Cli::command()))();
     let parsed = definition.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
@@ -177,7 +195,11 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    match dispatch(cli.command, lang) {
+    ended(dispatch(cli.command, lang), lang)
+}
+
+fn ended(result: Result<ExitCode, Failure>, lang: Lang) -> ExitCode {
+    match result {
         Ok(code) => code,
         Err(failure) => {
             if let Some(text) = failure.text(lang) {

@@ -16,6 +16,7 @@ use crate::control::{Ask, BrokerTrip};
 use crate::io::broker::{self, BrokerConfig};
 use crate::io::clock::{Clock, boot_now};
 use crate::io::control_client::{self, AskError};
+use crate::io::http::authorities::Authorities;
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -134,7 +135,7 @@ fn over_log_ins(
 ) -> Result<Exit, Failure> {
     let key = agent::mqtt_key(config, credentials)?;
     let now_s = Clock::new().now().wall.seconds();
-    let machines = agent::broker_config(config, credentials, &key, now_s, None)?;
+    let machines = agent::broker_config(config, credentials, &key, now_s, None, &Authorities::default())?;
     for n in 0..args.count {
         if n > 0 {
             interrupts.pass(LOG_IN_EVERY, "nothing was measured any more", "测量已中止")?;

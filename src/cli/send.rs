@@ -12,6 +12,7 @@ use crate::config::credentials::Credentials;
 use crate::config::endpoint::{Endpoint, MQTT};
 use crate::io::broker::{self, BrokerConfig};
 use crate::io::clock::Clock;
+use crate::io::http::authorities::Authorities;
 use crate::order::command::QUANTITY_MAX;
 use crate::order::key::{Id, IdError, Key};
 use clap::{Args, Subcommand};
@@ -124,7 +125,7 @@ pub fn run(command: &SendCommand, out: &mut Output<'_>) -> Result<Exit, Failure>
         publish: device::down_topic(&config.machine_no),
         // Of its own: with the machine's, the broker would throw the machine out.
         client_id: format!("vend-send-{:08x}", fastrand::u32(..)),
-        ..agent::broker_config(&config, &credentials, &mqtt_key, now_s, None)?
+        ..agent::broker_config(&config, &credentials, &mqtt_key, now_s, None, &Authorities::default())?
     };
     let network = |why: String| Failure::told(Exit::Network, &why, format!("消息未送达：{why}"));
     let runtime =

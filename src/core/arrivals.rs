@@ -5,6 +5,7 @@ use super::commit::After;
 use super::event::{Effect, Epoch, Level, Tag, Token};
 use super::gate::Verdict;
 use super::outbox::Parcel;
+use super::trace::Message;
 use super::{Core, Phase};
 use crate::cloud::device;
 use crate::cloud::inbound::Inbound;
@@ -17,7 +18,7 @@ use crate::order::outcome::Reason;
 use crate::order::pickup::CodeWord;
 use crate::order::record::Birth;
 use crate::order::report::Answer;
-use crate::order::said::Said;
+
 use crate::order::time::{BootMs, Now, UnixMs};
 use crate::sabotage::{self, Clause};
 use std::collections::{BTreeMap, VecDeque};
@@ -302,14 +303,7 @@ impl Core {
             self.counters.conflicts += 1;
             self.keep_in_ring(now, 0, format!("order {} refused: conflict", put.key));
             // Until the first body is durable there is nothing that this one stands against.
-            self.trace_message(
-                now,
-                &put.key,
-                Said::new(
-                    "device.delivery.put with another body: refused, conflict",
-                    "device.delivery.put 内容不同：已拒绝，冲突",
-                ),
-            );
+            self.trace_message(now, &put.key, Message::Another);
             let said = self.received(now, &put.key, &put.echo, ReceivedState::Refused(Reason::Conflict));
             self.when_durable(now, &put.key, After::Ack(tag));
             self.when_durable(now, &put.key, After::Received(said));
@@ -326,11 +320,7 @@ impl Core {
             order.drive_until_s = put.drive_until_s;
         }
         self.counters.duplicates += 1;
-        self.trace_message(
-            now,
-            &put.key,
-            Said::new("device.delivery.put again: duplicate", "device.delivery.put 重复"),
-        );
+        self.trace_message(now, &put.key, Message::Again);
         let said = self.received(now, &put.key, &put.echo, ReceivedState::Duplicate);
         self.when_durable(now, &put.key, After::Ack(tag));
         self.when_durable(now, &put.key, After::Received(said));
@@ -392,7 +382,7 @@ impl Core {
             self.counters.accepted += 1;
             self.note_of(&put.key, Level::Info, "accepted", format!("order {}", put.key));
         }
-        self.trace_message(now, &put.key, Said::word("device.delivery.put").then(&state.word().said()));
+        self.trace_message(now, &put.key, Message::Put(state));
         let said = self.received(now, &put.key, &put.echo, state);
         if sabotage::is_out(Clause::R00AckAfterDurable)
             || order.is_final() && sabotage::is_out(Clause::R09RefusalDurable)
@@ -469,7 +459,7 @@ impl Core {
     fn on_get(&mut self, now: Now, key: &Key) {
         let echo = Echo::default();
         if self.orders.contains_key(key) || self.archive.record(key).is_some() {
-            self.trace_message(now, key, Said::word("device.delivery.get"));
+            self.trace_message(now, key, Message::Get);
         }
         let state = if self.phase == Phase::Quarantine && !sabotage::is_out(Clause::R05UnavailableSaid) {
             ReceivedState::Unavailable

@@ -5,7 +5,9 @@ use super::words::About;
 use super::{CertificateLine, Core, Counters, LineQuality, Phase, SaleCounts, VendHour, Waiting};
 use crate::board::driver::LineState;
 use crate::order::key::Key;
-use crate::order::life::{Order, Unit};
+use crate::order::life::{Order, State, Unit};
+use crate::order::outcome::UnitOutcome;
+use crate::order::report::{CopyState, Report};
 use crate::order::said::Said;
 use crate::order::sync::{Difference, Sync};
 use crate::order::time::Now;
@@ -177,29 +179,70 @@ impl OrderLine {
     /// An order as a person sees it.
     #[must_use]
     pub fn of(order: &Order) -> OrderLine {
-        let unit = |(k, unit): (usize, &Unit)| UnitLine {
-            unit: k + 1,
-            state: unit.state().as_str().to_owned(),
-            outcome: unit.outcome().map(|o| o.as_str().to_owned()),
+        Standing::of(order).line(&order.key)
+    }
+}
+
+/// Where an order stands: what its line says, without the words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) state: State,
+    pub(super) units: Vec<UnitStanding>,
+    pub(super) reports: Vec<ReportStanding>,
+    pub(super) difference: Option<Difference>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct UnitStanding {
+    pub(super) state: State,
+    pub(super) outcome: Option<UnitOutcome>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ReportStanding {
+    pub(super) sequence: u32,
+    state: CopyState,
+    attempts: u32,
+}
+
+impl Standing {
+    pub(super) fn of(order: &Order) -> Standing {
+        let report = |r: &Report| ReportStanding {
+            sequence: r.sequence,
+            state: r.state(),
+            attempts: r.http.attempts().max(r.mqtt.attempts()),
         };
-        OrderLine {
-            order_id: order.key.order_id.to_string(),
-            record_id: order.key.record_id.to_string(),
-            state: order.state().to_string(),
-            units: order.units.iter().enumerate().map(unit).collect(),
-            reports: order
-                .reports
-                .iter()
-                .map(|r| ReportLine {
-                    sequence: r.sequence,
-                    state: r.state().as_str().to_owned(),
-                    attempts: r.http.attempts().max(r.mqtt.attempts()),
-                })
-                .collect(),
+        let unit = |unit: &Unit| UnitStanding { state: unit.state(), outcome: unit.outcome() };
+        Standing {
+            state: order.state(),
+            units: order.units.iter().map(unit).collect(),
+            reports: order.reports.iter().map(report).collect(),
             difference: match order.sync {
-                Sync::Differs(difference) => Some(difference.as_str().to_owned()),
+                Sync::Differs(difference) => Some(difference),
                 Sync::No | Sync::Asking { .. } | Sync::Agreed => None,
             },
+        }
+    }
+
+    /// In words.
+    pub(super) fn line(&self, key: &Key) -> OrderLine {
+        let unit = |(k, unit): (usize, &UnitStanding)| UnitLine {
+            unit: k + 1,
+            state: unit.state.as_str().to_owned(),
+            outcome: unit.outcome.map(|outcome| outcome.as_str().to_owned()),
+        };
+        let report = |report: &ReportStanding| ReportLine {
+            sequence: report.sequence,
+            state: report.state.as_str().to_owned(),
+            attempts: report.attempts,
+        };
+        OrderLine {
+            order_id: key.order_id.to_string(),
+            record_id: key.record_id.to_string(),
+            state: self.state.to_string(),
+            units: self.units.iter().enumerate().map(unit).collect(),
+            reports: self.reports.iter().map(report).collect(),
+            difference: self.difference.map(|difference| difference.as_str().to_owned()),
         }
     }
 }

@@ -2,15 +2,15 @@
 //! its unit was on it, and each try to report it. In memory only, and bounded; the journal knows the rest.
 //!
 //! Changes are not told by those who make them: whatever is saved is compared with what it was, so that none is
-//! forgotten.
+//! forgotten. Steps are kept as what happened ([`step`]): most of them nobody asks for.
+
+mod step;
 
 use super::Core;
-use super::event::{Effect, Event, HttpAnswer, HttpFailure, Level};
+use super::event::{Effect, Event, Level};
 use super::outbox::{Channel, Parcel};
-use super::status::OrderLine;
-use super::words::About;
-use crate::board::driver::{LineState, MotorCommand, Written};
-use crate::board::frame::hex;
+use super::status::{OrderLine, Standing};
+use crate::board::driver::{LineState, MotorCommand};
 use crate::board::meaning::reader_of_turn;
 use crate::board::profile::Profile;
 use crate::order::key::Key;
@@ -20,6 +20,8 @@ use crate::order::said::Said;
 use crate::order::time::{BootMs, Now, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+pub(super) use step::Message;
+use step::{Became, Change, Try, What, report_written, unit_number};
 
 /// Orders whose course is kept: a busy hour of vends. The one whose course began first goes.
 pub const TRACED_ORDERS_MAX: usize = 64;
@@ -55,7 +57,7 @@ pub(super) struct Trace {
 struct Story {
     steps: VecDeque<Step>,
     left_out: u64,
-    seen: Option<OrderLine>,
+    seen: Option<Standing>,
     /// Its course is known from its arrival on.
     is_whole: bool,
     /// The number of the next step.
@@ -75,35 +77,6 @@ struct Step {
     what: What,
     times: u32,
     last: BootMs,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum What {
-    Message(Said),
-    State(Said),
-    Out(Vec<u8>),
-    In {
-        bytes: Vec<u8>,
-        /// The step of the frame that left before it.
-        asked: Option<u64>,
-    },
-    Report(Said),
-    /// A line of the log, which is English.
-    Note(String),
-}
-
-impl What {
-    /// Its kind, in JSON too, and its text.
-    fn told(&self) -> (&'static str, Said) {
-        match self {
-            What::Message(text) => ("message", text.clone()),
-            What::State(text) => ("state", text.clone()),
-            What::Out(bytes) => ("frame_out", Said::word(hex(bytes))),
-            What::In { bytes, .. } => ("frame_in", Said::word(hex(bytes))),
-            What::Report(text) => ("report", text.clone()),
-            What::Note(text) => ("note", Said::word(text.clone())),
-        }
-    }
 }
 
 /// An order with its course.
@@ -268,7 +241,7 @@ impl Story {
                     };
                     meanings.insert(step.number, said);
                 }
-                What::Message(_) | What::State(_) | What::Report(_) | What::Note(_) => {}
+                What::Message(_) | What::Changed(_) | What::MotorFrame(_) | What::Report(_) | What::Note { .. } => {}
             }
         }
         meanings
@@ -277,9 +250,9 @@ impl Story {
 
 impl Core {
     /// A message came about an order, or is about to leave.
-    pub(super) fn trace_message(&mut self, now: Now, key: &Key, said: Said) {
+    pub(super) fn trace_message(&mut self, now: Now, key: &Key, message: Message) {
         let trusted = self.time.trusted(now);
-        self.trace.push(now.boot, trusted, key, What::Message(said));
+        self.trace.push(now.boot, trusted, key, What::Message(message));
     }
 
     /// An order's record is to be written: it has changed.
@@ -313,19 +286,20 @@ impl Core {
             }
             Event::MotorWritten(written) => {
                 let Some(key) = self.traced_on_line() else { return };
-                (key, What::State(written_words(*written)))
+                (key, What::MotorFrame(*written))
             }
             Event::Answered { token, answer } => {
                 let Some((Parcel::Report(copy), host)) = self.outbox.under_way(*token) else { return };
-                (copy.key.clone(), What::Report(over_http(copy.sequence, host, &answered(answer))))
+                let (host, became) = (Some(host.into()), Became::of(answer));
+                (copy.key.clone(), What::Report(Try { sequence: copy.sequence, host, became }))
             }
             Event::Published(token) | Event::NotPublished { token, .. } => {
                 let Some(Parcel::Report(copy)) = self.arrivals.under_way(*token) else { return };
                 let became = match event {
-                    Event::NotPublished { why, .. } => Said::word(why.clone()),
-                    _ => Said::new("taken", "已接收"),
+                    Event::NotPublished { why, .. } => Became::Failed(why.clone()),
+                    _ => Became::Taken,
                 };
-                (copy.key.clone(), What::Report(over_mqtt(copy.sequence, &became)))
+                (copy.key.clone(), What::Report(Try { sequence: copy.sequence, host: None, became }))
             }
             _ => return,
         };
@@ -342,7 +316,7 @@ impl Core {
             let (key, what) = match effect {
                 // What is told of an order in words; its first line is told by its change of state.
                 Effect::Note(note) if note.level >= Level::Info => match &note.order {
-                    Some(key) => (key, What::Note(format!("{}: {}", note.what, note.text))),
+                    Some(key) => (key, What::Note { what: note.what, text: note.text.clone() }),
                     None => continue,
                 },
                 Effect::LineWrite { write, .. } => match &on_line {
@@ -351,13 +325,14 @@ impl Core {
                 },
                 Effect::Http { token, .. } => match self.outbox.under_way(*token) {
                     Some((Parcel::Report(copy), host)) => {
-                        (&copy.key, What::Report(over_http(copy.sequence, host, &sent())))
+                        let host = Some(host.into());
+                        (&copy.key, What::Report(Try { sequence: copy.sequence, host, became: Became::Sent }))
                     }
                     _ => continue,
                 },
                 Effect::Publish { token, .. } => match self.arrivals.under_way(*token) {
                     Some(Parcel::Report(copy)) if copy.channel == Channel::Mqtt => {
-                        (&copy.key, What::Report(over_mqtt(copy.sequence, &sent())))
+                        (&copy.key, What::Report(Try { sequence: copy.sequence, host: None, became: Became::Sent }))
                     }
                     _ => continue,
                 },
@@ -374,23 +349,20 @@ impl Core {
         for key in touched {
             let archived = if self.orders.contains_key(&key) { None } else { self.archive.get(&key) };
             let Some(order) = self.orders.get(&key).or(archived.as_ref()) else { continue };
-            let line = OrderLine::of(order);
+            let now = Standing::of(order);
             let is_new = order.arrival_number > before;
             self.trace.newest = self.trace.newest.max(order.arrival_number);
             let story = self.trace.story(&key);
-            let changes = match story.seen.replace(line.clone()) {
-                Some(seen) => changes(&seen, &line),
+            let changes = match &story.seen {
+                Some(seen) => Change::between(seen, &now),
                 None => {
                     story.is_whole = is_new;
-                    let how = match is_new {
-                        true => Said::new("new", "新订单"),
-                        false => Said::new("found in the journal", "自日志恢复"),
-                    };
-                    vec![how.then(&About::Order.said(&line.state))]
+                    vec![Change::Begins { is_new, state: now.state }]
                 }
             };
-            for said in changes {
-                self.trace.push(boot, trusted, &key, What::State(said));
+            story.seen = Some(now);
+            for change in changes {
+                self.trace.push(boot, trusted, &key, What::Changed(change));
             }
         }
     }
@@ -400,7 +372,7 @@ impl Core {
     #[must_use]
     pub fn settled_orders(&self) -> Vec<OrderLine> {
         let settled = self.trace.began.iter().rev().filter(|key| !self.orders.contains_key(key));
-        let lines = settled.filter_map(|key| self.trace.stories.get(key)?.seen.clone());
+        let lines = settled.filter_map(|key| Some(self.trace.stories.get(key)?.seen.as_ref()?.line(key)));
         // What the cloud's books do not agree with is among those to look after.
         lines.filter(|line| line.difference.is_none()).take(SETTLED_SHOWN_MAX).collect()
     }
@@ -476,36 +448,6 @@ impl Core {
     }
 }
 
-/// What became of a try.
-fn answered(answer: &Result<HttpAnswer, HttpFailure>) -> Said {
-    match answer {
-        Ok(answer) => Said::new(format!("status {}", answer.status), format!("状态码 {}", answer.status)),
-        // In the system's words.
-        Err(failure) => Said::word(failure.why.clone()),
-    }
-}
-
-fn sent() -> Said {
-    Said::new("sent", "已发出")
-}
-
-fn over_http(sequence: u32, host: &str, became: &Said) -> Said {
-    Said::new(format!("report {sequence} over HTTP to {host}"), format!("上报 {sequence} 经 HTTP 至 {host}"))
-        .then(became)
-}
-
-fn over_mqtt(sequence: u32, became: &Said) -> Said {
-    Said::new(format!("report {sequence} over MQTT"), format!("上报 {sequence} 经 MQTT")).then(became)
-}
-
-fn unit_number(number: usize) -> Said {
-    Said::new(format!("unit {number}"), format!("第 {number} 件"))
-}
-
-fn report_written(sequence: u32) -> Said {
-    Said::new(format!("report {sequence} written"), format!("写入上报 {sequence}"))
-}
-
 /// What lacks, said where it lacks.
 fn gap(left_out: u64) -> StepLine {
     let said = match left_out {
@@ -525,35 +467,6 @@ fn gap(left_out: u64) -> StepLine {
         times: 1,
         last_since_boot_ms: None,
     }
-}
-
-/// How far the motor frame got.
-fn written_words(written: Written) -> Said {
-    match written {
-        Written::All => Said::new("motor frame written: all", "电机指令已写出：全部"),
-        Written::Some => Said::new("motor frame written: some", "电机指令已写出：部分"),
-        Written::Nothing => Said::new("motor frame written: nothing", "电机指令未写出"),
-    }
-}
-
-/// What is another now, in words.
-fn changes(seen: &OrderLine, line: &OrderLine) -> Vec<Said> {
-    let mut changes = Vec::new();
-    for unit in line.units.iter().filter(|unit| !seen.units.contains(unit)) {
-        changes.push(unit_number(unit.unit).then(&unit.said()));
-    }
-    for report in line.reports.iter().filter(|report| seen.reports.iter().all(|r| r.sequence != report.sequence)) {
-        changes.push(report_written(report.sequence));
-    }
-    if seen.state != line.state {
-        changes.push(Said::new("order", "订单").then(&About::Order.said(&line.state)));
-    }
-    if seen.difference != line.difference {
-        let agrees = || Said::new("agrees", "一致");
-        let said = line.difference.as_deref().map_or_else(agrees, |differs| About::Difference.said(differs));
-        changes.push(Said::new("the platform's books", "平台账目").then(&said));
-    }
-    changes
 }
 
 #[cfg(test)]

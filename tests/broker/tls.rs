@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use vend::core::event::{CertificateNews, CertificateOf};
 use vend::io::broker::{BrokerConfig, Protocol, ToBroker, Trouble};
+use vend::io::http::authorities::Authorities;
 use vend::io::http::supply::{Listener, TlsFiles, TlsSupply};
 use vend::io::http::tls::Identity;
 
@@ -34,7 +35,7 @@ fn secure(broker: &Mosquitto, protocol: Protocol, tls: Arc<TlsSupply>) -> Broker
 }
 
 fn trusting(ca: &Ca) -> Arc<TlsSupply> {
-    TlsSupply::open(TlsFiles { ca_file: Some(ca.file.clone()), identity: None }, None).unwrap()
+    TlsSupply::open(TlsFiles { ca_file: Some(ca.file.clone()), identity: None }, None, &Authorities::default()).unwrap()
 }
 
 /// A supply with the files client.pem and client.key, and its news.
@@ -43,7 +44,7 @@ fn identified(ca: &Ca, directory: &Path) -> (Arc<TlsSupply>, mpsc::Receiver<Cert
     let identity = Identity { certificate: directory.join("client.pem"), key: directory.join("client.key") };
     let listener = Listener { to, own: CertificateOf::OwnForBroker, server: Some(CertificateOf::Broker) };
     let files = TlsFiles { ca_file: Some(ca.file.clone()), identity: Some(identity) };
-    (TlsSupply::open(files, Some(listener)).unwrap(), news)
+    (TlsSupply::open(files, Some(listener), &Authorities::default()).unwrap(), news)
 }
 
 /// How often the broker let in a client whose certificate bears this name.
@@ -139,13 +140,13 @@ async fn files_that_are_not_good_leave_the_old_ones_in_use_and_are_told_once() {
         (&key, None, "client.key"),
     ];
     for (file, content, word) in bad {
-        let first = tls.current().await;
+        let first = tls.current().await.unwrap();
         match content {
             Some(content) => std::fs::write(file, content).unwrap(),
             None => std::fs::remove_file(file).unwrap(),
         }
         for _ in 0..3 {
-            assert!(Arc::ptr_eq(&first, &tls.current().await), "{word}");
+            assert!(Arc::ptr_eq(&first, &tls.current().await.unwrap()), "{word}");
         }
         let told = news.try_recv();
         let Ok(CertificateNews::Kept { why, .. }) = &told else { panic!("{word}: {told:?}") };
@@ -155,7 +156,7 @@ async fn files_that_are_not_good_leave_the_old_ones_in_use_and_are_told_once() {
             std::fs::write(file, content).unwrap();
         }
         // Good again, and so taken.
-        assert!(!Arc::ptr_eq(&first, &tls.current().await), "{word}");
+        assert!(!Arc::ptr_eq(&first, &tls.current().await.unwrap()), "{word}");
         assert!(matches!(news.try_recv(), Ok(CertificateNews::InUse { .. })), "{word}");
     }
 }

@@ -10,6 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use vend::config::pem::PemFault;
 use vend::core::event::{CertificateNews, CertificateOf};
+use vend::io::http::authorities::Authorities;
 use vend::io::http::supply::{Listener, TlsFiles, TlsSupply};
 use vend::io::http::tls::{Identity, TlsError};
 
@@ -101,7 +102,7 @@ async fn a_renewed_authority_and_certificate_are_used_by_the_next_connection() {
     let (to, mut news) = mpsc::channel(16);
     let listener = Listener { to, own: CertificateOf::OwnForCloud, server: Some(CertificateOf::Cloud) };
     let files = TlsFiles { ca_file: Some(old.file("ca.pem")), identity: Some(identity.clone()) };
-    let tls = TlsSupply::open(files, Some(listener)).unwrap();
+    let tls = TlsSupply::open(files, Some(listener), &Authorities::default()).unwrap();
     let client = Client::new(Parts { tls, ..parts(&old) });
     let call = |port| post(secure(port), Kind::Cloud);
     let strict = |ca: &Ca| ServerTls { ask_client: true, ..ca.server("localhost") }.config();
@@ -134,7 +135,9 @@ fn a_file_that_cannot_be_used_for_tls_is_named() {
     let (empty, torn) = (ca.file("empty.pem"), ca.file("torn.pem"));
     std::fs::write(&empty, "nothing here\n").unwrap();
     std::fs::write(&torn, "-----BEGIN CERTIFICATE-----\nMIIB\n").unwrap();
-    let open = |ca_file: PathBuf, identity| TlsSupply::open(TlsFiles { ca_file: Some(ca_file), identity }, None);
+    let open = |ca_file: PathBuf, identity| {
+        TlsSupply::open(TlsFiles { ca_file: Some(ca_file), identity }, None, &Authorities::default())
+    };
     let own_ca = |file: &PathBuf| open(file.clone(), None).unwrap_err();
     assert!(matches!(own_ca(&ca.file("absent")), TlsError::Unreadable { .. }));
     for (file, expected) in [(&empty, "holds no certificate"), (&torn, "cut off")] {

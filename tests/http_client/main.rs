@@ -15,6 +15,7 @@ use support::{Ca, SeenRequest, listen, read_request, serve, serve_raw};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use vend::config::host::HostPattern;
+use vend::io::http::authorities::Authorities;
 use vend::io::http::client::{
     Answer, BODY_BYTES_MAX, CATALOGUE_BYTES_MAX, Client, Failure, Kind, Parts, Phase, REPORT_BODY_BYTES_MAX, Request,
     TimeOuts,
@@ -53,7 +54,7 @@ fn open_rules() -> TargetRules {
 
 /// Trusts `ca` alone, and shows these files.
 fn supply(ca: &Ca, identity: Option<Identity>) -> Arc<TlsSupply> {
-    TlsSupply::open(TlsFiles { ca_file: Some(ca.file("ca.pem")), identity }, None).unwrap()
+    TlsSupply::open(TlsFiles { ca_file: Some(ca.file("ca.pem")), identity }, None, &Authorities::default()).unwrap()
 }
 
 /// A client that trusts `ca` and may reach loopback.

@@ -16,6 +16,7 @@ use crate::config::credentials::{Credentials, Secret};
 use crate::core::event::Epoch;
 use crate::io::broker::{self, BrokerConfig, FromBroker, ToBroker};
 use crate::io::clock::Clock;
+use crate::io::http::authorities::Authorities;
 use crate::io::http::client::{self, Kind};
 use crate::io::http::proxy::Proxies;
 use crate::io::http::resolver;
@@ -253,7 +254,14 @@ fn other_stand_in(args: &SimulateArgs, kind: CloudKind) -> Result<Box<dyn StandI
 /// The platform's own connection: what the machine publishes it hears, and the other way round.
 fn broker_config(config: &Config, credentials: &Credentials) -> Result<BrokerConfig, Failure> {
     let mqtt_key = agent::mqtt_key(config, credentials)?;
-    let machine = agent::broker_config(config, credentials, &mqtt_key, Clock::new().now().wall.seconds(), None)?;
+    let machine = agent::broker_config(
+        config,
+        credentials,
+        &mqtt_key,
+        Clock::new().now().wall.seconds(),
+        None,
+        &Authorities::default(),
+    )?;
     Ok(BrokerConfig {
         client_id: format!("vend-platform-{:08x}", fastrand::u32(..)),
         // Its session ends with it.
@@ -405,7 +413,7 @@ fn tell_merchants(mut waiting: mpsc::Receiver<(String, Vec<u8>)>) -> Result<impl
     // A stand-in's merchant stands on this computer, or somewhere in the workshop.
     let rules = TargetRules::new(Vec::new(), true, true);
     let client = client::Client::new(client::Parts {
-        tls: TlsSupply::open(TlsFiles::default(), None).map_err(|e| wrong(&e))?,
+        tls: TlsSupply::open(TlsFiles::default(), None, &Authorities::default()).map_err(|e| wrong(&e))?,
         report: rules.clone(),
         cloud: rules,
         proxies: Proxies::from_environment().map_err(|e| wrong(&e))?,

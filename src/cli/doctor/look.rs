@@ -17,6 +17,7 @@ use crate::io::broker::{self, BrokerConfig, Trouble};
 use crate::io::clock::Clock;
 use crate::io::control_client::{self, AskError};
 use crate::io::doctor::{self as probes, Root};
+use crate::io::http::authorities::Authorities;
 use crate::io::http::proxy::Proxies;
 use crate::io::http::supply::TlsSupply;
 use crate::io::http::target::TargetRules;
@@ -261,7 +262,8 @@ async fn reach_broker(config: &Arc<Config>) -> Fact<crate::doctor::seen::Server>
         true => {
             let files = agent::tls_files(&config.broker.ca_file, &config.broker.client_identity);
             // Reading the system's authorities takes a slow disk a while.
-            let opened = tokio::task::spawn_blocking(move || TlsSupply::open(files, None)).await;
+            let opened =
+                tokio::task::spawn_blocking(move || TlsSupply::open(files, None, &Authorities::default())).await;
             Some(match opened {
                 Ok(supply) => supply.map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
@@ -285,7 +287,7 @@ async fn resolve_platform(config: &Config) -> Fact<Result<Vec<String>, String>> 
 async fn log_in(config: &Config, credentials: &Credentials) -> Fact<Login> {
     let now_s = Clock::new().now().wall.seconds();
     let prepared = agent::mqtt_key(config, credentials)
-        .and_then(|key| agent::broker_config(config, credentials, &key, now_s, None));
+        .and_then(|key| agent::broker_config(config, credentials, &key, now_s, None, &Authorities::default()));
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => return Fact::Is(Login::Failed(error.to_string())),

@@ -24,7 +24,7 @@ pub async fn publish_once(config: &BrokerConfig, payload: Vec<u8>) -> Result<(),
 /// Why the broker does not let us in.
 pub async fn log_in_once(config: &BrokerConfig) -> Result<(), Trouble> {
     let log_in = async {
-        let tls = wire::tls_now(config).await;
+        let tls = wire::tls_now(config).await?;
         let (_requests, mut poller) = wire::open(config, tls, Purpose::Once);
         loop {
             let event = guarded(poller.next()).await;
@@ -38,7 +38,7 @@ pub async fn log_in_once(config: &BrokerConfig) -> Result<(), Trouble> {
 }
 
 async fn exchange(config: &BrokerConfig, payload: Vec<u8>) -> Result<(), Trouble> {
-    let tls = wire::tls_now(config).await;
+    let tls = wire::tls_now(config).await?;
     let (requests, mut poller) = wire::open(config, tls, Purpose::Once);
     let mut payload = Some(payload);
     loop {

@@ -129,7 +129,10 @@ impl<'a> Session<'a> {
 
     /// Connects, and serves the connection until it ends.
     pub(super) async fn run(mut self, to: &mut mpsc::Receiver<ToBroker>, from: &mpsc::Sender<FromBroker>) -> Ended {
-        self.tls = wire::tls_now(self.config).await;
+        self.tls = match wire::tls_now(self.config).await {
+            Ok(tls) => tls,
+            Err(trouble) => return Ended::Lost { trouble, lived: None },
+        };
         let (requests, mut poller) = wire::open(self.config, self.tls.clone(), wire::Purpose::Session);
         let trouble = loop {
             let Some(polled) = self.next(&requests, &mut poller, to, from).await else { return Ended::Stopped };
@@ -201,7 +204,7 @@ impl<'a> Session<'a> {
     /// The files hold something newer than this connection was made with.
     async fn is_outdated(&self) -> bool {
         match (&self.tls, wire::tls_now(self.config).await) {
-            (Some(used), Some(newest)) => !Arc::ptr_eq(used, &newest),
+            (Some(used), Ok(Some(newest))) => !Arc::ptr_eq(used, &newest),
             _ => false,
         }
     }

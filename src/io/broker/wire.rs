@@ -88,10 +88,13 @@ pub(super) enum Purpose {
 }
 
 /// The certificates for a connection that is to be made now.
-pub(super) async fn tls_now(config: &BrokerConfig) -> Option<Arc<ClientConfig>> {
+///
+/// # Errors
+/// [`Trouble::Tls`] when there are none to be trusted.
+pub(super) async fn tls_now(config: &BrokerConfig) -> Result<Option<Arc<ClientConfig>>, Trouble> {
     match &config.tls {
-        Some(supply) => Some(supply.current().await),
-        None => None,
+        Some(supply) => Ok(Some(supply.current().await.map_err(|e| Trouble::Tls(e.to_string()))?)),
+        None => Ok(None),
     }
 }
 

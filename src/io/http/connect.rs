@@ -143,7 +143,8 @@ pub async fn secure(
         Host::Name(name) => ServerName::try_from(name.to_string())
             .map_err(|e| Failure::Tls { why: format!("{name} is no name for a certificate: {e}") })?,
     };
-    TlsConnector::from(supply.current().await).connect(name, tcp).await.map_err(|e| match tls::complaint(&e) {
+    let config = supply.current().await.map_err(|e| Failure::Tls { why: e.to_string() })?;
+    TlsConnector::from(config).connect(name, tcp).await.map_err(|e| match tls::complaint(&e) {
         Some(why) => Failure::Tls { why },
         None => Failure::Lost { why: format!("during the TLS handshake: {e}") },
     })

@@ -1,6 +1,7 @@
 //! The embedded HTTP client: small, on the one TLS configuration, and careful about where it connects. And a server for
 //! stand-ins.
 
+pub mod authorities;
 pub mod client;
 mod connect;
 pub mod proxy;

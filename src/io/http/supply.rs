@@ -1,7 +1,8 @@
 //! TLS from files that may be replaced while the process lives: looked at whenever a connection is made, read when
 //! they changed, and kept as they were while the new ones are not good.
 
-use super::tls::{Identity, Made, OnServer, TlsError, make};
+use super::authorities::Authorities;
+use super::tls::{Identity, OnServer, TlsError, make};
 use crate::core::event::{CertificateNews, CertificateOf};
 use rustls::ClientConfig;
 use std::os::unix::fs::MetadataExt as _;
@@ -29,15 +30,17 @@ pub struct Listener {
     pub server: Option<CertificateOf>,
 }
 
-/// A TLS configuration that follows its files. The system's authorities are read once.
+/// A TLS configuration that follows its files. The system's authorities are read once, by the first connection.
 pub struct TlsSupply {
     files: TlsFiles,
+    authorities: Authorities,
     listener: Option<Listener>,
     state: Mutex<State>,
 }
 
 struct State {
-    config: Arc<ClientConfig>,
+    /// None before the first connection that trusts the system's authorities and shows nothing.
+    config: Option<Arc<ClientConfig>>,
     /// As the files were when they were last read, whether they were good or not.
     looked: Vec<Option<Stamp>>,
 }
@@ -50,6 +53,16 @@ struct Stamp {
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
+}
+
+impl Listener {
+    /// Who hears of the server's certificates.
+    fn on_server(&self) -> Option<OnServer> {
+        let (to, of) = (self.to.clone(), self.server?);
+        Some(Arc::new(move |not_after_s| {
+            let _ = to.try_send(CertificateNews::InUse { of, not_after_s });
+        }))
+    }
 }
 
 impl TlsFiles {
@@ -70,56 +83,63 @@ impl TlsFiles {
 }
 
 impl TlsSupply {
-    /// Reads the files for the first time. They must be good.
+    /// Reads the files for the first time, if any are named. They must be good.
     ///
     /// # Errors
     /// [`TlsError`] names the file and what is wrong with it.
-    pub fn open(files: TlsFiles, listener: Option<Listener>) -> Result<Arc<Self>, TlsError> {
-        let looked = files.stamps();
-        let Made { config, own_not_after_s } = read(&files, listener.as_ref())?;
-        let supply = TlsSupply { files, listener, state: Mutex::new(State { config, looked }) };
-        supply.tell_own(own_not_after_s);
+    pub fn open(files: TlsFiles, listener: Option<Listener>, authorities: &Authorities) -> Result<Arc<Self>, TlsError> {
+        let state = Mutex::new(State { config: None, looked: Vec::new() });
+        let supply = TlsSupply { authorities: authorities.clone(), files, listener, state };
+        if supply.files != TlsFiles::default() {
+            supply.read_into(&mut supply.state())?;
+        }
         Ok(Arc::new(supply))
     }
 
     /// The configuration for a connection that is to be made now. The files are looked at off the core's thread, since
     /// a slow disk must not keep a board waiting.
-    pub async fn current(self: &Arc<Self>) -> Arc<ClientConfig> {
+    ///
+    /// # Errors
+    /// [`TlsError::NoSystemRoots`], where the system's authorities are to be trusted and none could be read yet.
+    pub async fn current(self: &Arc<Self>) -> Result<Arc<ClientConfig>, TlsError> {
         let supply = Arc::clone(self);
         match tokio::task::spawn_blocking(move || supply.look()).await {
             Ok(config) => config,
             // It panicked, or the process is about to end.
-            Err(_) => self.state().config.clone(),
+            Err(error) => self.state().config.clone().ok_or_else(|| TlsError::Setup(error.to_string())),
         }
     }
 
     /// Reads what changed, and takes it if it is good.
-    fn look(&self) -> Arc<ClientConfig> {
+    fn look(&self) -> Result<Arc<ClientConfig>, TlsError> {
         let mut state = self.state();
-        // Taken before the files are read: what changes while they are read is read again next time.
-        let stamps = self.files.stamps();
-        if stamps != state.looked {
-            state.looked = stamps;
-            match read(&self.files, self.listener.as_ref()) {
-                Ok(Made { config, own_not_after_s }) => {
-                    state.config = config;
-                    self.tell_own(own_not_after_s);
-                }
-                Err(error) => self.tell(|listener| CertificateNews::Kept { of: listener.own, why: error.to_string() }),
+        if let Some(config) = state.config.clone() {
+            if self.files.stamps() == state.looked {
+                return Ok(config);
             }
+            return Ok(self.read_into(&mut state).unwrap_or_else(|error| {
+                self.tell(|listener| CertificateNews::Kept { of: listener.own, why: error.to_string() });
+                config
+            }));
         }
-        state.config.clone()
+        self.read_into(&mut state)
+    }
+
+    fn read_into(&self, state: &mut State) -> Result<Arc<ClientConfig>, TlsError> {
+        // Taken before the files are read: what changes while they are read is read again next time.
+        state.looked = self.files.stamps();
+        let TlsFiles { ca_file, identity } = &self.files;
+        let on_server = self.listener.as_ref().and_then(Listener::on_server);
+        let made = make(ca_file.as_deref(), &self.authorities, identity.as_ref(), on_server)?;
+        if let Some(not_after_s) = made.own_not_after_s {
+            self.tell(|listener| CertificateNews::InUse { of: listener.own, not_after_s });
+        }
+        Ok(Arc::clone(state.config.insert(made.config)))
     }
 
     /// Nothing that holds the lock leaves the state half changed.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell_own(&self, not_after_s: Option<u64>) {
-        if let Some(not_after_s) = not_after_s {
-            self.tell(|listener| CertificateNews::InUse { of: listener.own, not_after_s });
-        }
     }
 
     fn tell(&self, news: impl FnOnce(&Listener) -> CertificateNews) {
@@ -133,15 +153,4 @@ impl std::fmt::Debug for TlsSupply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TlsSupply").field("files", &self.files).finish_non_exhaustive()
     }
-}
-
-fn read(files: &TlsFiles, listener: Option<&Listener>) -> Result<Made, TlsError> {
-    let on_server = listener.and_then(|listener| {
-        let (to, of) = (listener.to.clone(), listener.server?);
-        let tell = move |not_after_s| {
-            let _ = to.try_send(CertificateNews::InUse { of, not_after_s });
-        };
-        Some(Arc::new(tell) as OnServer)
-    });
-    make(files.ca_file.as_deref(), files.identity.as_ref(), on_server)
 }

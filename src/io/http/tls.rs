@@ -1,6 +1,7 @@
 //! One TLS configuration for HTTP and MQTT: rustls on ring, TLS 1.2 and 1.3. How files that are replaced come into it
 //! is [`super::supply`].
 
+use super::authorities::Authorities;
 use crate::config::pem::{self, PemFault};
 use crate::order::time::UnixMs;
 use rustls::client::WebPkiServerVerifier;
@@ -11,7 +12,6 @@ use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig,
     SignatureScheme,
 };
-use rustls_native_certs::CertificateResult;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,7 +66,7 @@ pub(super) struct Made {
 /// Hears of the last second of each server certificate that was accepted.
 pub(super) type OnServer = Arc<dyn Fn(u64) + Send + Sync>;
 
-/// The configuration for a client that trusts the certificates in `ca_file`, or, without one, those of the system,
+/// The configuration for a client that trusts the certificates in `ca_file`, or, without one, the system's `authorities`,
 /// and shows `identity` where a server asks for it. An own `ca_file` replaces the system's, so that a pinned private
 /// CA is not widened by a hundred public ones.
 ///
@@ -74,12 +74,13 @@ pub(super) type OnServer = Arc<dyn Fn(u64) + Send + Sync>;
 /// [`TlsError`] names the file and what is wrong with it.
 pub(super) fn make(
     ca_file: Option<&Path>,
+    authorities: &Authorities,
     identity: Option<&Identity>,
     on_server: Option<OnServer>,
 ) -> Result<Made, TlsError> {
     let roots = match ca_file {
-        Some(path) => from_file(path, pem::authorities)?,
-        None => system_roots()?,
+        Some(path) => Arc::new(from_file(path, pem::authorities)?),
+        None => authorities.get()?,
     };
     let setup = |e: &dyn fmt::Display| TlsError::Setup(e.to_string());
     // The provider is named here: two libraries that both install a process-wide one would fight.
@@ -134,34 +135,6 @@ fn from_file<T>(path: &Path, read: impl FnOnce(&[u8]) -> Result<T, PemFault>) ->
     read(&bytes).map_err(|fault| TlsError::File { path: path.to_owned(), fault })
 }
 
-/// Debian's bundle of all that lies one by one in the folder beside it. The library would read both, some 280 files more
-/// for each client at each start: half of the time until the daemon is there.
-const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// Where somebody says that others are the system's.
-const SYSTEM_ELSEWHERE: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
-
-fn system_certificates() -> CertificateResult {
-    if SYSTEM_ELSEWHERE.iter().all(|name| std::env::var_os(name).is_none()) {
-        let bundle = rustls_native_certs::load_certs_from_paths(Some(Path::new(SYSTEM_BUNDLE)), None);
-        if !bundle.certs.is_empty() {
-            return bundle;
-        }
-    }
-    rustls_native_certs::load_native_certs()
-}
-
-fn system_roots() -> Result<RootCertStore, TlsError> {
-    let found = system_certificates();
-    let mut roots = RootCertStore::empty();
-    // One odd certificate among the system's must not take the others away.
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        let why = found.errors.first().map_or_else(|| "none found".to_owned(), ToString::to_string);
-        return Err(TlsError::NoSystemRoots { why });
-    }
-    Ok(roots)
-}
-
 /// The usual verifier, which also says until when the server's certificate is good. It accepts nothing else.
 struct Watching {
     usual: Arc<WebPkiServerVerifier>,
@@ -170,11 +143,11 @@ struct Watching {
 
 impl Watching {
     fn new(
-        roots: RootCertStore,
+        roots: Arc<RootCertStore>,
         provider: Arc<CryptoProvider>,
         on_server: OnServer,
     ) -> Result<Self, rustls::client::VerifierBuilderError> {
-        let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+        let usual = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
         Ok(Watching { usual, on_server })
     }
 }
