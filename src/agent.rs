@@ -329,29 +329,45 @@ async fn serve(
     let mut host = None;
     let mut systemd = Notifier::new();
     let mut effects = Vec::new();
+    let mut notes = Vec::new();
     let mut event = Event::Wake;
     let ended = 'life: loop {
         let now = clock.now();
         core.step(now, event, &mut effects);
+        let mut ending = None;
         for effect in effects.drain(..) {
             match effect {
+                Effect::Note(note) => notes.push(note),
                 Effect::Http { token, request } => {
                     requests.begin(token, clients.send(request));
                 }
                 Effect::Mark(written) => {
                     if let Some(Err(error)) = motor_mark.as_ref().map(|mark| mark.set(written)) {
                         tracing::error!(what = "motor_mark", "{error}");
-                        break 'life Ended::Failed;
+                        ending = Some(Ended::Failed);
+                        break;
                     }
                 }
                 Effect::Served { token, result } => services.end(token, result),
                 Effect::Reply { token, reply } => services.reply(token, reply),
                 Effect::Machine(request) => told_by_machine.push_back(carry_out(&machine, request)),
                 Effect::LookAtHost => host = Some(host_files.look()),
-                Effect::End(Ending::Stopped) => break 'life Ended::Stopped,
-                Effect::End(Ending::JournalFailed) => break 'life Ended::Failed,
+                Effect::End(how) => {
+                    ending = Some(match how {
+                        Ending::Stopped => Ended::Stopped,
+                        Ending::JournalFailed => Ended::Failed,
+                    });
+                    break;
+                }
                 other => hands.carry_out(now, other),
             }
+        }
+        // Last: the disk writes the commit while the log is written.
+        for note in notes.drain(..) {
+            hands.notes.write(now.boot, &note);
+        }
+        if let Some(ended) = ending {
+            break 'life ended;
         }
         systemd.tell(&core, now);
         if let Some(host) = host.take() {
@@ -484,8 +500,8 @@ impl Hands {
                 let write = ToLine::Write { id, bytes: write.bytes, not_after: write.not_after, intent };
                 self.hand_over("line", self.to_line.try_send(write).is_ok());
             }
-            Effect::Note(note) => self.notes.write(now.boot, &note),
-            Effect::Http { .. }
+            Effect::Note(_)
+            | Effect::Http { .. }
             | Effect::Served { .. }
             | Effect::Reply { .. }
             | Effect::LookAtHost

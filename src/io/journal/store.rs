@@ -173,13 +173,23 @@ impl Store {
     /// the same error and never syncs again. The process ends, and the next start sees what is there (order-life,
     /// rule 7).
     pub fn commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
+        self.commit_and_tell(batch, || {})
+    }
+
+    /// The same, and `durable` is called as soon as it is, before the store remembers what it wrote: a vend waits for the
+    /// one and not for the other.
+    ///
+    /// # Errors
+    /// As of [`Self::commit`]; then `durable` was not called.
+    pub(super) fn commit_and_tell(&mut self, batch: &Batch, durable: impl FnOnce()) -> Result<(), CommitError> {
         if let Some(error) = self.poison.as_ref().filter(|_| !sabotage::is_out(Clause::R07NotTriedAgain)) {
             return Err(error.clone());
         }
         if batch.is_empty() {
+            durable();
             return Ok(());
         }
-        let committed = self.try_commit(batch);
+        let committed = self.try_commit(batch, durable);
         match committed {
             Ok(()) => {
                 self.second_is_behind = true;
@@ -199,7 +209,7 @@ impl Store {
         }
     }
 
-    fn try_commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
+    fn try_commit(&mut self, batch: &Batch, durable: impl FnOnce()) -> Result<(), CommitError> {
         // Only a poisoned store has none, and the caller looked.
         let Some(held) = &mut self.held else {
             return Err(CommitError::Failed { doing: "commit", text: "the journal is closed".to_owned() });
@@ -211,6 +221,7 @@ impl Store {
             Some(entry) => {
                 self.lead.write(&entry, self.lead_at).map_err(CommitError::io("write the journal"))?;
                 self.lead.sync_in_place()?;
+                durable();
                 self.lead_at = self.lead_at.saturating_add(entry.len());
                 held.take(changes, digest);
                 Ok(())
@@ -220,7 +231,10 @@ impl Store {
                 self.data_file.sync_in_place()?;
                 self.lead_at = 0;
                 match held.database.blob().map_err(CommitError::io("look for blob files"))? {
-                    None => Ok(()),
+                    None => {
+                        durable();
+                        Ok(())
+                    }
                     Some(name) => Err(CommitError::BlobFile { name }),
                 }
             }

@@ -81,14 +81,15 @@ impl Committer {
     }
 
     async fn commit(&mut self, id: u64, batch: &Batch) -> Result<(), Gone> {
-        let event = match self.store.commit(batch) {
-            Ok(()) => {
-                tracing::trace!(what = "durable", id);
-                JournalEvent::Committed(id)
-            }
-            Err(error) => JournalEvent::Failed { id: Some(id), error },
+        // Room before, so that nothing is waited for between the disk and the core.
+        let room = self.done.reserve().await.map_err(|_| Gone)?;
+        let durable = || {
+            room.send(JournalEvent::Committed(id));
+            tracing::trace!(what = "durable", id);
         };
-        self.tell(event).await?;
+        if let Err(error) = self.store.commit_and_tell(batch, durable) {
+            self.tell(JournalEvent::Failed { id: Some(id), error }).await?;
+        }
         if self.lag.is_none() && self.store.second_is_behind() {
             self.lag = Some(Box::pin(sleep(SECOND_FILE_LAG)));
         }
