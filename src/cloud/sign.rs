@@ -86,7 +86,9 @@ pub fn signed_bytes<N: AsRef<str>, V: AsRef<str>>(
 fn bytes_of(mut fields: Vec<(&str, &str)>, key: &SigningKey) -> Vec<u8> {
     fields.retain(|(name, value)| *name != SIGN_FIELD && !value.is_empty());
     fields.sort_by_key(|(name, _)| *name);
-    let mut bytes = Vec::new();
+    // Each with its `=` and its `&`.
+    let fields_bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+    let mut bytes = Vec::with_capacity(fields_bytes + "key=".len() + key.0.len());
     for (name, value) in fields {
         for part in [name, "=", value, "&"] {
             bytes.extend_from_slice(part.as_bytes());
@@ -106,8 +108,13 @@ pub fn sign<N: AsRef<str>, V: AsRef<str>>(fields: impl IntoIterator<Item = (N, V
 fn signature_of(bytes: &[u8]) -> Signature {
     const HEX: [u8; 16] = *b"0123456789ABCDEF";
     let hash = Md5::digest(bytes);
-    let digit = |nibble: u8| char::from(HEX[usize::from(nibble)]);
-    Signature(hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect())
+    let mut digits = String::with_capacity(2 * hash.len());
+    for byte in hash {
+        for nibble in [byte >> 4, byte & 0x0f] {
+            digits.push(char::from(HEX[usize::from(nibble)]));
+        }
+    }
+    Signature(digits)
 }
 
 #[cfg(test)]
