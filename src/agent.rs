@@ -19,11 +19,13 @@ pub(crate) mod notes;
 mod requests;
 mod session;
 mod settings;
+mod start_error;
 
 use clients::Clients;
 pub(crate) use clients::{cloud_client, http_request, tls_files};
 pub(crate) use session::broker_config;
 pub(crate) use settings::account;
+pub use start_error::StartError;
 
 use crate::board;
 use crate::board::service::{Reading, ServiceError};
@@ -52,6 +54,7 @@ use crate::io::web::{self, Findings};
 use crate::order::instruction::Kind;
 use crate::order::mark::Mark;
 use crate::order::record::{self, Birth, RecordError, Records};
+use crate::order::said::{InChinese, Said};
 use crate::order::time::{BootId, BootMs, Now};
 use crate::web::access::Access;
 use loud::Loud;
@@ -60,7 +63,6 @@ use notes::NoteLog;
 use requests::Requests;
 use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
-use std::io;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -101,26 +103,6 @@ pub enum Ended {
     Failed,
 }
 
-/// Why the daemon cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The configuration, or what it names, is wrong.
-    #[error("{0}")]
-    Configuration(String),
-    /// The journal cannot be opened now.
-    #[error(transparent)]
-    Journal(#[from] journal::OpenError),
-    /// The system refused a thread, a timer or a signal.
-    #[error(transparent)]
-    System(#[from] io::Error),
-}
-
-impl StartError {
-    fn configuration(why: impl std::fmt::Display) -> Self {
-        StartError::Configuration(why.to_string())
-    }
-}
-
 /// Runs the daemon until it is told to stop.
 ///
 /// # Errors
@@ -156,15 +138,15 @@ pub fn run(
 pub(crate) fn mqtt_key(config: &Config, credentials: &Credentials) -> Result<SigningKey, StartError> {
     match &config.mqtt_signing {
         MqttSigning::AppKey => app_key_of(credentials.app_key.as_ref()),
-        MqttSigning::AppId(app_id) => {
-            SigningKey::new(app_id).map_err(|_| StartError::configuration("[cloud] app_id is empty"))
-        }
+        MqttSigning::AppId(app_id) => SigningKey::new(app_id)
+            .map_err(|_| StartError::configuration("[cloud] app_id is empty", "[cloud] app_id 为空")),
     }
 }
 
 fn app_key_of(secret: Option<&Secret>) -> Result<SigningKey, StartError> {
     let text = secret.map(Secret::reveal).unwrap_or_default();
-    SigningKey::new(text).map_err(|_| StartError::configuration("the signing key app_key is empty"))
+    SigningKey::new(text)
+        .map_err(|_| StartError::configuration("the signing key app_key is empty", "签名密钥 app_key 为空"))
 }
 
 /// What the core must know.
@@ -210,7 +192,7 @@ fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<S
         Opened::Quarantined { lock, damage } => {
             // The lock lives as long as the process: nobody else may touch the damaged journal meanwhile.
             std::mem::forget(lock);
-            return Ok((Recovered::Quarantine { why: damage.to_string() }, None));
+            return Ok((Recovered::Quarantine { why: damage.said() }, None));
         }
         Opened::Sound { store, records, meta, fresh: _, moved } => (store, records, meta, moved),
     };
@@ -222,24 +204,36 @@ fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<S
     }
     match (ledger, Records::read(records)) {
         (Ok(Some(ledger)), Ok(_)) if ledger.machine_no != settings.machine_no => {
-            Err(StartError::configuration(format!(
-                "the state directory belongs to machine {}, the configuration names {}: use another [state] directory",
-                ledger.machine_no, settings.machine_no
-            )))
+            let (theirs, ours) = (&ledger.machine_no, &settings.machine_no);
+            Err(StartError::configuration(
+                format!(
+                    "the state directory belongs to machine {theirs}, the configuration names {ours}: use another \
+                     [state] directory"
+                ),
+                format!("状态目录属于机器 {theirs}，而配置为 {ours}：请另设 [state] directory"),
+            ))
         }
-        (Ok(None), Ok(_)) if held => Ok((quarantined(store, "the journal has records and no ledger".to_owned()), None)),
+        (Ok(None), Ok(_)) if held => {
+            let why = Said::new("the journal has records and no ledger", "日志有记录而没有总账");
+            Ok((quarantined(store, why), None))
+        }
         (Ok(mut ledger), Ok(records)) => {
             if let Some(ledger) = ledger.as_mut().filter(|_| moved) {
                 ledger.birth = Birth::Untimed { boot_id: settings.boot_id, boot: clock::boot_now() };
             }
             Ok((Recovered::Journal { ledger: ledger.map(Box::new), records }, Some(store)))
         }
-        (Err(error), _) | (_, Err(error)) => Ok((quarantined(store, error.to_string()), None)),
+        (Err(error), _) | (_, Err(error)) => Ok((quarantined(store, unreadable(&error)), None)),
     }
 }
 
+/// A record that does not read.
+fn unreadable(error: &RecordError) -> Said {
+    Said::new(error.to_string(), format!("记录无法读取：{error}"))
+}
+
 /// A journal whose bytes are whole and whose records mean nothing.
-fn quarantined(store: Store, why: String) -> Recovered {
+fn quarantined(store: Store, why: Said) -> Recovered {
     if let Err(error) = store.quarantine(&why) {
         tracing::error!(what = "quarantine", "cannot be written down, so only this start knows it: {error}");
     }
@@ -522,7 +516,7 @@ impl Hands {
     fn told_by_line(&mut self, clock: &mut Clock, told: FromLine) -> Option<Event> {
         Some(match told {
             FromLine::Opened => Event::LineOpened,
-            FromLine::Closed { why } => Event::LineClosed { why: why.to_string() },
+            FromLine::Closed { why } => Event::LineClosed { why: why.said() },
             FromLine::Bytes { read_at, bytes } => {
                 self.mirror.came(|| clock.now(), read_at, &bytes);
                 Event::LineBytes { read_at, bytes }
@@ -543,7 +537,7 @@ impl Hands {
             }
             FromBroker::Subscribed { .. } => {
                 tracing::info!(what = "subscribed", "commands can come");
-                return None;
+                Event::Subscribed
             }
             FromBroker::RoundTrip { took } => {
                 self.mirror.round_trip(clock.now().boot, Some(took));
@@ -558,13 +552,13 @@ impl Hands {
                 self.mirror.round_trip(clock.now().boot, None);
                 let (level, what, text) = (Level::Warn, "broker", trouble.to_string());
                 self.notes.write(clock.now().boot, &Note { level, what, text, order: None, slot: None });
-                Event::Disconnected
+                Event::Disconnected { why: trouble.said() }
             }
             FromBroker::Fault(fault) => match fault {
                 BrokerFault::PublishRefused { token, .. } | BrokerFault::PublishTooLarge { token, .. } => {
-                    Event::NotPublished { token: Token(token), why: fault.to_string() }
+                    Event::NotPublished { token: Token(token), why: fault.said() }
                 }
-                fault => Event::Fault { what: "broker_fault", text: fault.to_string() },
+                fault => Event::Fault { what: "broker_fault", text: fault.said() },
             },
         })
     }
@@ -573,7 +567,7 @@ impl Hands {
 fn told_by_journal(told: JournalEvent) -> Event {
     match told {
         JournalEvent::Committed(id) => Event::Committed(id),
-        JournalEvent::Failed { error, .. } => Event::JournalFailed { why: error.to_string() },
+        JournalEvent::Failed { error, .. } => Event::JournalFailed { why: error.said() },
         JournalEvent::Space { enough, .. } => Event::Space { enough },
     }
 }

@@ -7,6 +7,7 @@ use crate::core::event::{Audience, CertificateNews, CertificateOf, FailureKind, 
 use crate::io::http::authorities::Authorities;
 use crate::io::http::supply::{Listener, TlsFiles, TlsSupply};
 use crate::io::http::{client, proxy::Proxies, resolver, target::TargetRules, tls::Identity};
+use crate::order::said::{InChinese as _, Said};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,13 +28,12 @@ impl Clients {
         certificates: Option<&mpsc::Sender<CertificateNews>>,
         authorities: &Authorities,
     ) -> Result<Clients, StartError> {
-        let wrong = |error: &dyn std::fmt::Display| StartError::configuration(error);
-        let proxies = Proxies::from_environment().map_err(|e| wrong(&e))?;
+        let proxies = Proxies::from_environment().map_err(|e| StartError::because(&e))?;
         let report = &config.report;
         let rules = TargetRules::new(report.allow_hosts.clone(), report.allow_private_targets, report.allow_plaintext);
         let client = |files: TlsFiles, (own, server), report: TargetRules, cloud: TargetRules| {
             let listener = certificates.map(|to| Listener { to: to.clone(), own, server });
-            let tls = TlsSupply::open(files, listener, authorities).map_err(|e| wrong(&e))?;
+            let tls = TlsSupply::open(files, listener, authorities).map_err(|e| StartError::because(&e))?;
             let time_outs = client::TimeOuts::default();
             Ok::<_, StartError>(Rc::new(client::Client::new(client::Parts {
                 tls,
@@ -81,10 +81,13 @@ impl Clients {
             Audience::Notify => (self.notify.clone(), client::Kind::Cloud),
         };
         async move {
-            let failed = |kind, why: String| HttpFailure { kind, why };
-            let client =
-                client.ok_or_else(|| failed(FailureKind::BadTarget, "its section is not configured".to_owned()))?;
-            let request = http_request(request, kind).map_err(|why| failed(FailureKind::BadTarget, why))?;
+            let failed = |kind, why: Said| HttpFailure { kind, why };
+            let client = client.ok_or_else(|| {
+                let why = Said::new("its section is not configured", "未配置其配置段");
+                failed(FailureKind::BadTarget, why)
+            })?;
+            let request = http_request(request, kind);
+            let request = request.map_err(|why| failed(FailureKind::BadTarget, Said::word(why)))?;
             match client.send(request).await {
                 Ok(answer) => Ok(HttpAnswer {
                     status: answer.status.as_u16(),
@@ -99,7 +102,7 @@ impl Clients {
                         client::Failure::Misled { .. } => FailureKind::Misled,
                         _ => FailureKind::NoAnswer,
                     };
-                    Err(failed(kind, failure.to_string()))
+                    Err(failed(kind, failure.said()))
                 }
             }
         }

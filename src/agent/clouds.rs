@@ -17,7 +17,9 @@ use crate::order::civil::Zone;
 pub(super) fn notify(config: &Config, credentials: &Credentials) -> Result<Option<NotifySettings>, StartError> {
     let Some(notify) = &config.notify else { return Ok(None) };
     let secret = credentials.notify_secret.as_ref().filter(|_| notify.is_signed);
-    let secret = secret.map(Secret::reveal).map(NoticeSecret::new).transpose().map_err(StartError::configuration)?;
+    let secret = secret.map(Secret::reveal).map(NoticeSecret::new).transpose().map_err(|error| {
+        StartError::configuration(error.to_string(), "密钥为空；请把与平台约定的文本写入其凭据文件")
+    })?;
     Ok(Some(NotifySettings {
         url: notify.endpoint.to_string(),
         account: Account {
@@ -56,7 +58,10 @@ pub(super) fn payments(config: &Config, credentials: &Credentials) -> Result<Opt
     Ok(Some(PaymentSettings {
         url: sale.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
         hears,
-        session: session.map_err(|error| StartError::configuration(format!("sale_session: {error}")))?,
+        session: session.map_err(|error| {
+            let zh = "sale_session：会话是 Cookie 头的文本，形如 NAME=VALUE：只含可见 ASCII 字符，且不为空";
+            StartError::configuration(format!("sale_session: {error}"), zh)
+        })?,
         log_in,
     }))
 }

@@ -2,6 +2,7 @@
 
 use crate::control::{LogLevel, Refusal};
 use crate::io::log::LogControl;
+use crate::order::said::Said;
 use crate::order::time::BootMs;
 
 /// The log's level, and when it falls back.
@@ -17,7 +18,7 @@ impl Loud {
 
     pub(super) fn set(&mut self, now: BootMs, level: LogLevel) -> Result<LogLevel, Refusal> {
         if !self.log.set(level.level.as_str()) {
-            return Err(Refusal::of("this log cannot be changed".to_owned()));
+            return Err(Refusal::said(Said::new("this log cannot be changed", "此日志的级别无法更改")));
         }
         self.until = Some(now.plus_ms(level.for_s.saturating_mul(1_000)));
         Ok(level)

@@ -96,7 +96,8 @@ impl Mirror {
         if self.chunks.receiver_count() + self.messages.receiver_count() < LISTENERS_MAX {
             return Ok(());
         }
-        Err(Refusal::of(format!("{LISTENERS_MAX} listen already; end one of them")))
+        let en = format!("{LISTENERS_MAX} listen already; end one of them");
+        Err(Refusal::said(Said::new(en, format!("已有 {LISTENERS_MAX} 处在监听；请结束其中之一"))))
     }
 
     /// Every frame from now on, in words.

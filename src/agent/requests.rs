@@ -1,6 +1,7 @@
 //! HTTP requests under way. Each gives one answer, also when its task panics: the core waits for it.
 
 use crate::core::event::{FailureKind, HttpAnswer, HttpFailure, Token};
+use crate::order::said::Said;
 use std::collections::HashMap;
 use std::future::Future;
 use tokio::task::JoinSet;
@@ -27,7 +28,7 @@ impl Requests {
         let (id, answer) = match self.tasks.join_next_with_id().await? {
             Ok(answered) => answered,
             Err(error) => {
-                let why = format!("the request's task failed: {error}");
+                let why = Said::new(format!("the request's task failed: {error}"), format!("请求任务失败：{error}"));
                 (error.id(), Err(HttpFailure { kind: FailureKind::NoAnswer, why }))
             }
         };

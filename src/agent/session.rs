@@ -33,7 +33,7 @@ pub(crate) fn broker_config(
                 server: Some(CertificateOf::Broker),
             });
             let files = tls_files(&broker.ca_file, &broker.client_identity);
-            Some(TlsSupply::open(files, listener, authorities).map_err(StartError::configuration)?)
+            Some(TlsSupply::open(files, listener, authorities).map_err(|e| StartError::because(&e))?)
         }
         false => None,
     };

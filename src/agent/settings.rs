@@ -27,8 +27,12 @@ pub(super) fn sale(
         notify_url: sale.notify_url.clone().unwrap_or_default(),
     });
     // Who is logged in is the core's to know: sessions come and go.
-    let cloud = Seller::new(sale.cloud, merchant.as_ref())
-        .ok_or_else(|| StartError::configuration("[sale] cloud = \"platform\" needs [cloud]"))?;
+    let cloud = Seller::new(sale.cloud, merchant.as_ref()).ok_or_else(|| {
+        StartError::configuration(
+            "[sale] cloud = \"platform\" needs [cloud]",
+            "[sale] cloud = \"platform\" 需要 [cloud]",
+        )
+    })?;
     Ok(SaleSettings {
         cloud,
         url: url.map(ToString::to_string).unwrap_or_default(),

@@ -107,6 +107,7 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
     if !status.sales.by_state.is_empty() {
         rows.push((lang.say("sales", "销售"), sales(&status.sales, lang)));
     }
+    rows.extend(status.troubles.iter().map(|line| (lang.say("TROUBLE", "故障"), lang.pick(line.said()))));
     let next = next_steps(status, lang).into_iter();
     rows.extend(next.map(|step| (lang.say("NEXT", "下一步"), step)));
     if status.sales_for_people > 0 {

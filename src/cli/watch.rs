@@ -133,9 +133,9 @@ pub(super) fn frame(look: &Look, is_away: bool, (columns, rows): (usize, usize),
             status.board,
             line(status.line, lang),
         ),
-        quality(look, lang),
-        reports(look, lang),
     ];
+    lines.extend(status.troubles.iter().map(|line| lang.pick(line.said())));
+    lines.extend([quality(look, lang), reports(look, lang)]);
     if is_away {
         let text = lang.say("NO DAEMON ANSWERS; this is what it said last", "守护进程未应答；以下为最后一次的状态");
         lines.insert(1, text.to_owned());
@@ -311,6 +311,24 @@ mod tests {
             locked: slot == 3,
             turning: slot == 5,
             for_sale: false,
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_on_the_screen_in_the_language_of_whoever_looks() {
+        let mut look = look(60, 3, 32);
+        look.status.troubles = (0..5)
+            .map(|n| {
+                serde_json::from_value(
+                    json!({ "of": "cloud", "why": format!("gone {n}"), "why_zh": format!("没有了 {n}") }),
+                )
+            })
+            .collect::<Result<_, _>>()
+            .unwrap();
+        for (lang, own, other) in [(Lang::En, "gone 4", "没有了"), (Lang::Zh, "没有了 4", "gone")] {
+            let text = frame(&look, false, (80, 24), lang);
+            assert!(text.contains(own) && !text.contains(other), "{text}");
+            fits(&text, 80, 24);
         }
     }
 

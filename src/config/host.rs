@@ -1,6 +1,7 @@
 //! Hosts, by name or by address, and patterns of hosts. Read more strictly than browsers do: what two readers could take
 //! for different hosts (`0x7f.1`, an unencoded name in Chinese) is refused instead of repaired.
 
+use crate::order::said::InChinese;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,6 +9,47 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 const NAME_CHARS_MAX: usize = 253;
 /// Longest label of a DNS name (RFC 1035).
 const LABEL_CHARS_MAX: usize = 63;
+
+/// Why a text is no host; read behind "the URL" or "the entry".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// A bracket that is not closed.
+    #[error("has a host with [ but without ]")]
+    Unclosed,
+    /// No IPv6 address in the brackets.
+    #[error("has something in [ ] that is not an IPv6 address")]
+    NotIpv6,
+    /// A name that is not encoded.
+    #[error("has a host with letters outside ASCII; write it in Punycode (xn--…)")]
+    NotAscii,
+    /// Nothing.
+    #[error("has no host")]
+    NoHost,
+    /// What inet_aton would take, and others not.
+    #[error("has a host in numbers that is not like 192.0.2.1")]
+    NotIpv4,
+    /// Too long, or with letters that no name has.
+    #[error("has a host that is not a DNS name")]
+    NotAName,
+    /// `*.` before an address.
+    #[error("has *. before an address")]
+    PatternOfAddress,
+}
+
+impl InChinese for HostError {
+    fn zh(&self) -> String {
+        match self {
+            HostError::Unclosed => "的主机有 [ 而没有 ]",
+            HostError::NotIpv6 => "的 [ ] 中不是 IPv6 地址",
+            HostError::NotAscii => "的主机含有非 ASCII 字符；请写成 Punycode（xn--…）",
+            HostError::NoHost => "没有主机",
+            HostError::NotIpv4 => "的主机是数字，但不是 192.0.2.1 这样的地址",
+            HostError::NotAName => "的主机不是域名",
+            HostError::PatternOfAddress => "在 IP 地址前有 *.",
+        }
+        .to_owned()
+    }
+}
 
 /// A host: a name in lower case without trailing dot, or an address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -22,25 +64,25 @@ impl Host {
     /// Reads a host as it stands in a URL (IPv6 in brackets).
     ///
     /// # Errors
-    /// The reason, to be read after "the URL".
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
+    /// The first thing that is wrong.
+    pub fn parse(text: &str) -> Result<Self, HostError> {
         if let Some(v6) = text.strip_prefix('[') {
-            let inner = v6.strip_suffix(']').ok_or("has a host with [ but without ]")?;
-            let address: Ipv6Addr = inner.parse().map_err(|_| "has something in [ ] that is not an IPv6 address")?;
+            let inner = v6.strip_suffix(']').ok_or(HostError::Unclosed)?;
+            let address: Ipv6Addr = inner.parse().map_err(|_| HostError::NotIpv6)?;
             return Ok(Host::Address(IpAddr::V6(address).to_canonical()));
         }
         if !text.is_ascii() {
-            return Err("has a host with letters outside ASCII; write it in Punycode (xn--…)");
+            return Err(HostError::NotAscii);
         }
         let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
         if name.is_empty() {
-            return Err("has no host");
+            return Err(HostError::NoHost);
         }
         // A name that ends in a number is an address to inet_aton, in octal, hex or with parts left out.
         let last = name.rsplit('.').next().unwrap_or_default();
         let in_digits = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
         if in_digits || last.starts_with("0x") {
-            let address: Ipv4Addr = name.parse().map_err(|_| "has a host in numbers that is not like 192.0.2.1")?;
+            let address: Ipv4Addr = name.parse().map_err(|_| HostError::NotIpv4)?;
             return Ok(Host::Address(IpAddr::V4(address)));
         }
         let label_fits = |label: &str| {
@@ -48,7 +90,7 @@ impl Host {
                 && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         };
         if name.len() > NAME_CHARS_MAX || !name.split('.').all(label_fits) {
-            return Err("has a host that is not a DNS name");
+            return Err(HostError::NotAName);
         }
         Ok(Host::Name(name.into()))
     }
@@ -86,12 +128,12 @@ impl HostPattern {
     /// Reads an entry of `allow_hosts`: a name, `*.` and a name, or an address (IPv6 with or without brackets).
     ///
     /// # Errors
-    /// The reason, to be read after "the entry".
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
+    /// The first thing that is wrong.
+    pub fn parse(text: &str) -> Result<Self, HostError> {
         if let Some(parent) = text.strip_prefix("*.") {
             return match Host::parse(parent)? {
                 Host::Name(name) => Ok(HostPattern::Below(format!(".{name}").into())),
-                Host::Address(_) => Err("has *. before an address"),
+                Host::Address(_) => Err(HostError::PatternOfAddress),
             };
         }
         match text.parse::<Ipv6Addr>() {

@@ -5,6 +5,7 @@ use crate::board::service::ServiceError;
 use crate::core::{
     AuditLine, BooksError, CodeLine, DecisionError, OrderLine, SaleRefusal, SaleView, SlotError, SlotLine, TestLine,
 };
+use crate::order::said::Said;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -201,6 +202,9 @@ pub struct Sales {
 pub struct Refusal {
     /// For people.
     pub error: String,
+    /// The same in Chinese; nothing where only programs make the mistake, and from a daemon of before.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub error_zh: String,
     /// Why the board did not do what it was asked, where it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<ServiceError>,
@@ -222,10 +226,31 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal that has nothing to do with the board.
+    /// A mistake that no person makes who uses the tool or the pages.
     #[must_use]
     pub const fn of(error: String) -> Refusal {
-        Refusal { error, why: None, slot: None, sale: None, books: None, decision: None, lacks: Vec::new() }
+        Refusal {
+            error,
+            error_zh: String::new(),
+            why: None,
+            slot: None,
+            sale: None,
+            books: None,
+            decision: None,
+            lacks: Vec::new(),
+        }
+    }
+
+    /// A refusal that a person reads.
+    #[must_use]
+    pub fn said(why: Said) -> Refusal {
+        Refusal { error_zh: why.zh, ..Refusal::of(why.en) }
+    }
+
+    /// The refusal in Chinese, as far as the daemon told it.
+    #[must_use]
+    pub fn zh(&self) -> String {
+        if self.error_zh.is_empty() { self.error.clone() } else { self.error_zh.clone() }
     }
 
     /// An act at a slot was not taken.

@@ -138,6 +138,7 @@ impl Core {
         }
         self.arrivals.connection = Some(epoch);
         self.telemetry.connected(now.boot);
+        self.troubles.broker = None;
         self.note(Level::Info, "broker_connected", format!("session present: {session_present}"));
         if self.phase != Phase::Quarantine {
             self.say_what_waits();
@@ -550,8 +551,8 @@ impl Core {
     }
 
     /// What the broker refused holds no place of the window: a report is tried again later, a saying is asked for again.
-    pub(super) fn on_not_published(&mut self, now: Now, token: Token, why: String) {
-        self.note(Level::Error, "publish_refused", why);
+    pub(super) fn on_not_published(&mut self, now: Now, token: Token, why: Said) {
+        self.note(Level::Error, "publish_refused", why.en);
         self.telemetry.refused(token);
         if let Some(Some(parcel)) = self.arrivals.in_flight.remove(&token) {
             self.on_parcel_answered(now, &parcel, Answer::Later { retry_after_s: None });

@@ -120,7 +120,7 @@ impl Core {
             Ok(answer) => {
                 open_platform::read_products(answer.status, &answer.body).map_err(|e: ApiError| e.to_string())
             }
-            Err(failure) => Err(failure.why),
+            Err(failure) => Err(failure.why.en),
         };
         let page = match page {
             Ok(page) => page,

@@ -109,7 +109,8 @@ impl Core {
                 }
             }
             CertificateNews::Kept { of, why } => {
-                let text = format!("{of}: the files were changed and are not good, the old ones stay in use: {why}");
+                let text =
+                    format!("{of}: the files were changed and are not good, the old ones stay in use: {}", why.en);
                 self.note(Level::Error, "certificate_kept", text);
             }
         }

@@ -4,9 +4,11 @@
 use super::Core;
 use super::event::{Batch, Effect, Level, Tag, Token};
 use super::own::Reply;
+use super::troubles::in_words;
 use crate::board::service::Service;
 use crate::order::key::Key;
 use crate::order::record::{self, RecordKey};
+use crate::order::said::Said;
 use crate::order::sale;
 use crate::order::time::{BootMs, Now};
 use crate::sabotage::{self, Clause};
@@ -176,8 +178,8 @@ impl Core {
     pub(super) fn commit_if_due(&mut self, now: Now) {
         let is_due = self.commits.due.is_some_and(|due| due <= now.boot) || self.stopping;
         if self.commits.flying.as_ref().is_some_and(|f| f.answer_due <= now.boot) {
-            let text = format!("the disk has not answered for {COMMIT_ANSWER_MS} ms");
-            self.journal_failed(now, text);
+            let en = format!("the disk has not answered for {COMMIT_ANSWER_MS} ms");
+            self.journal_failed(now, Said::new(en, format!("磁盘 {COMMIT_ANSWER_MS} 毫秒未应答")));
         }
         if self.commits.flying.is_some() || self.failed.is_some() || !(self.commits.urgent || is_due) {
             return;
@@ -200,7 +202,10 @@ impl Core {
                 self.commits.flying = Some(Flying { id, answer_due, keys, after });
                 self.effects.push(Effect::Commit { id, batch });
             }
-            Err(error) => self.journal_failed(now, format!("a record could not be written: {error}")),
+            Err(error) => {
+                let what = Said::new("a record could not be written", "记录无法写入");
+                self.journal_failed(now, what.then(&in_words(&error)));
+            }
         }
     }
 

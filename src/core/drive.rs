@@ -13,6 +13,7 @@ use crate::order::key::Key;
 use crate::order::life::{Forbidden, Intent, Order, Unit};
 use crate::order::outcome::{Evidence, Reason, UnitOutcome};
 use crate::order::record::LastIntent;
+use crate::order::said::Said;
 use crate::order::time::{BootMs, Now};
 use crate::sabotage::{self, Clause};
 
@@ -121,6 +122,7 @@ impl Core {
         self.line.open = true;
         self.line.quality.opened(now.boot);
         self.note(Info, "line_opened", "the board's port is open".to_owned());
+        self.troubles.line = None;
         if self.may_use_the_line() {
             self.line.driver.opened(now.boot);
             self.hear_the_driver(now);
@@ -133,9 +135,10 @@ impl Core {
         (self.phase == Phase::Running || quarantined) && self.failed.is_none()
     }
 
-    pub(super) fn on_line_closed(&mut self, now: Now, why: &str) {
+    pub(super) fn on_line_closed(&mut self, now: Now, why: Said) {
         self.line.open = false;
-        self.note(Warn, "line_closed", why.to_owned());
+        self.note(Warn, "line_closed", why.en.clone());
+        self.troubles.line = Some(why);
         if self.may_use_the_line() {
             self.line.driver.closed(now.boot);
             self.hear_the_driver(now);

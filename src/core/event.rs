@@ -113,7 +113,7 @@ pub enum CertificateNews {
         /// Whose.
         of: CertificateOf,
         /// What is wrong with the new ones.
-        why: String,
+        why: Said,
     },
 }
 
@@ -127,8 +127,13 @@ pub enum Event {
         /// It kept our session.
         session_present: bool,
     },
-    /// The connection is gone.
-    Disconnected,
+    /// Commands can come.
+    Subscribed,
+    /// The connection is gone, or could not be made.
+    Disconnected {
+        /// For people.
+        why: Said,
+    },
     /// A message from the platform.
     Message {
         /// To acknowledge it by.
@@ -145,14 +150,14 @@ pub enum Event {
         /// Which one.
         token: Token,
         /// For people.
-        why: String,
+        why: Said,
     },
     /// The commit is durable.
     Committed(u64),
     /// The journal failed. It will not be used again in this process.
     JournalFailed {
         /// For people.
-        why: String,
+        why: Said,
     },
     /// Whether there is room on the disk for new orders.
     Space {
@@ -164,7 +169,7 @@ pub enum Event {
     /// The port is gone.
     LineClosed {
         /// For people.
-        why: String,
+        why: Said,
     },
     /// Bytes from the board.
     LineBytes {
@@ -289,12 +294,12 @@ pub enum Event {
     },
     /// What the system says of the controller; the answer to [`Effect::LookAtHost`].
     Host(Host),
-    /// Something beside the core needs a person's hand.
+    /// The session with the broker needs a person's hand.
     Fault {
         /// A stable word.
         what: &'static str,
         /// For people.
-        text: String,
+        text: Said,
     },
     /// SIGTERM: let the motor finish, keep its outcome, go.
     Stop,
@@ -353,7 +358,7 @@ pub struct HttpFailure {
     /// What it means for another try.
     pub kind: FailureKind,
     /// For people.
-    pub why: String,
+    pub why: Said,
 }
 
 /// What a failure means for another try.

@@ -40,6 +40,7 @@
 //! | `slots` | what lies in the slots |
 //! | `status` | what a person may see |
 //! | `trace` | the course of each order, step by step |
+//! | `troubles` | what stands in the way now |
 
 mod acts;
 mod archive;
@@ -77,6 +78,7 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod troubles;
 mod vends;
 mod waiting;
 pub mod words;
@@ -107,6 +109,7 @@ pub use slots::{SlotAct, SlotError, SlotLine};
 pub use status::{DifferenceLine, Headline, OrderLine, Recent, ReportLine, Status, UnitLine};
 pub use telemetry::TelemetrySettings;
 pub use trace::{OrderStory, StepLine, TRACE_STEPS_MAX, TRACED_ORDERS_MAX};
+pub use troubles::TroubleLine;
 pub use vends::{VendCounts, VendHour};
 pub use waiting::Waiting;
 
@@ -122,6 +125,7 @@ use crate::order::key::{Key, MachineNo};
 use crate::order::life::{Forbidden, Order};
 use crate::order::mark::Mark;
 use crate::order::record::Ledger;
+use crate::order::said::Said;
 use crate::order::time::{BootId, BootMs, Now, TimeKeeper};
 use crate::sabotage::{self, Clause};
 use event::{Effect, Ending, Event, Level, Note, Token};
@@ -314,6 +318,7 @@ pub struct Core {
     catalogue: catalogue::Catalogue,
     telemetry: telemetry::Telemetry,
     vends: vends::Vends,
+    troubles: troubles::Troubles,
     commits: commit::Commits,
     effects: Vec<Effect>,
     last_token: u64,
@@ -342,7 +347,11 @@ impl Core {
     fn take(&mut self, now: Now, event: Event) {
         match event {
             Event::Connected { epoch, session_present } => self.on_connected(now, epoch, session_present),
-            Event::Disconnected => self.on_disconnected(),
+            Event::Subscribed => self.troubles.broker = None,
+            Event::Disconnected { why } => {
+                self.troubles.broker = Some(why);
+                self.on_disconnected();
+            }
             Event::Message { tag, payload, redelivered } => self.on_arrival(now, tag, payload, redelivered),
             Event::Published(token) => self.on_published(now, token),
             Event::NotPublished { token, why } => self.on_not_published(now, token, why),
@@ -356,7 +365,7 @@ impl Core {
             Event::JournalFailed { why } => self.journal_failed(now, why),
             Event::Space { enough } => self.on_space(enough),
             Event::LineOpened => self.on_line_opened(now),
-            Event::LineClosed { why } => self.on_line_closed(now, &why),
+            Event::LineClosed { why } => self.on_line_closed(now, why),
             Event::LineBytes { read_at, bytes } => self.on_line_bytes(now, read_at, &bytes),
             Event::MotorWritten(written) => self.on_motor_written(now, written),
             Event::Answered { token, answer } => self.on_answered(now, token, answer),
@@ -375,7 +384,10 @@ impl Core {
             Event::Decide { token, uid, decision } => self.on_decision(now, token, uid, decision),
             Event::Deed { uid, kind, detail } => self.on_deed(now, uid, kind, detail),
             Event::Host(host) => self.on_host(now, &host),
-            Event::Fault { what, text } => self.note(Level::Error, what, text),
+            Event::Fault { what, text } => {
+                self.note(Level::Error, what, text.en.clone());
+                self.troubles.broker = Some(text);
+            }
             Event::Stop => {
                 self.stopping = true;
                 self.note(Level::Info, "stopping", "asked to stop; a running motor or service may finish".to_owned());
@@ -473,11 +485,12 @@ impl Core {
     }
 
     /// Rule 7: stop accepting and driving at once; what is durable may still be reported; then the process ends.
-    fn journal_failed(&mut self, now: Now, why: String) {
+    fn journal_failed(&mut self, now: Now, why: Said) {
         if self.failed.is_none() {
             self.failed = Some(now.boot.plus_ms(FAILED_PAUSE_MS));
             self.served(Err(ServiceError::Unavailable));
-            self.note(Level::Error, "journal_failed", why);
+            self.note(Level::Error, "journal_failed", why.en.clone());
+            self.troubles.journal = Some(why);
         }
     }
 

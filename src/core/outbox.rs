@@ -7,6 +7,7 @@ use super::Core;
 use super::commit::After;
 use super::event::{Audience, Effect, FailureKind, HttpAnswer, HttpFailure, Level, Request, Token};
 use super::letters::Wait;
+use super::troubles::not_archived;
 use crate::cloud::pickup;
 use crate::cloud::report::Report as Telling;
 use crate::order::backoff::full_jitter;
@@ -433,6 +434,9 @@ impl Core {
             }
             return;
         };
+        if let Parcel::Call(_) = &parcel {
+            self.troubles.answered(&host, &answer);
+        }
         let meaning = match (&parcel, &answer) {
             (Parcel::Call(number), Ok(answer)) => self.meaning_for_call(now, *number, answer),
             (_, Ok(answer)) => Answer::of_status(answer.status, answer.retry_after_s),
@@ -448,7 +452,7 @@ impl Core {
         if meaning != Answer::Taken {
             let why = match &answer {
                 Ok(answer) => format!("status {}", answer.status),
-                Err(failure) => failure.why.clone(),
+                Err(failure) => failure.why.en.clone(),
             };
             let level = if failed { Level::Info } else { Level::Warn };
             match &parcel {
@@ -459,7 +463,7 @@ impl Core {
             }
         }
         if let (Parcel::Call(number), Err(failure)) = (&parcel, &answer) {
-            self.log_fault(now, *number, Err(&failure.why));
+            self.log_fault(now, *number, Err(&failure.why.en));
         }
         self.on_parcel_answered(now, &parcel, meaning);
     }
@@ -538,7 +542,7 @@ impl Core {
             Ok(()) => {
                 self.orders.remove(key);
             }
-            Err(error) => self.journal_failed(now, format!("order {key} could not be archived: {error}")),
+            Err(error) => self.journal_failed(now, not_archived(key, &error)),
         }
     }
 

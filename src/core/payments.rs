@@ -253,7 +253,7 @@ impl Core {
                 Some(Err(error)) => (None, error.to_string()),
                 None => (None, String::new()),
             },
-            Err(failure) => (None, failure.why.clone()),
+            Err(failure) => (None, failure.why.en.clone()),
         };
         let random = self.random.u64(..);
         if self.sessions.answered(now, session, random) {

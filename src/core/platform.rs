@@ -172,6 +172,8 @@ impl Core {
 
     pub(super) fn on_platform_answered(&mut self, now: Now, token: Token, answer: Result<HttpAnswer, HttpFailure>) {
         let Some(question) = self.platform.questions.remove(&token) else { return };
+        let host = super::outbox::host_of(&self.settings.cloud.url).to_owned();
+        self.troubles.answered(&host, &answer);
         if let Ok(HttpAnswer { date: Some(date), .. }) = &answer {
             self.time.platform_said(*date, now);
             self.watch_the_clock(now);
@@ -253,7 +255,7 @@ impl Core {
                     ("cloud_error", error.to_string())
                 }
             },
-            Err(failure) => ("cloud_unreachable", failure.why),
+            Err(failure) => ("cloud_unreachable", failure.why.en),
         };
         self.note_of(key, Level::Warn, what, format!("order {key}: {text}"));
         Meaning::Nothing

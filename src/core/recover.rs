@@ -22,6 +22,7 @@ use super::slots::Slots;
 use super::sync::Results;
 use super::telemetry::Telemetry;
 use super::trace::Trace;
+use super::troubles::{Troubles, not_kept};
 use super::vends::Vends;
 use super::{Core, Counters, Phase, Start};
 use crate::cloud::orders::session::Sessions;
@@ -31,6 +32,7 @@ use crate::order::key::Key;
 use crate::order::life::{Refund, State};
 use crate::order::outcome::{Reason, UnitOutcome};
 use crate::order::record::{Birth, Ledger, Records};
+use crate::order::said::Said;
 use crate::order::time::{BootId, Now, TimeKeeper};
 use crate::sabotage::{self, Clause};
 use std::collections::{BTreeMap, VecDeque};
@@ -49,7 +51,7 @@ pub enum Recovered {
     /// A journal that cannot be trusted (rule 5).
     Quarantine {
         /// For people.
-        why: String,
+        why: Said,
     },
 }
 
@@ -99,6 +101,7 @@ impl Core {
             catalogue: Catalogue::default(),
             telemetry: Telemetry::new(now.boot),
             vends: Vends::default(),
+            troubles: Troubles::default(),
             commits: Commits::default(),
             effects: Vec::new(),
             last_token: 0,
@@ -109,7 +112,8 @@ impl Core {
             settings,
         };
         if let Some(why) = why {
-            core.note(Level::Error, "quarantine", why);
+            core.note(Level::Error, "quarantine", why.en.clone());
+            core.troubles.journal = Some(why);
             return core;
         }
         if fresh {
@@ -143,7 +147,7 @@ impl Core {
             match order.state() {
                 State::Tombstone => {
                     if let Err(error) = self.archive.keep(&order) {
-                        self.journal_failed(now, format!("order {key} could not be kept: {error}"));
+                        self.journal_failed(now, not_kept(&key, &error));
                     }
                     if key.is_test() {
                         self.recall_test(&key);
@@ -159,7 +163,7 @@ impl Core {
                         self.forbidden(&key, error);
                     }
                     if let Err(error) = self.archive.keep(&order) {
-                        self.journal_failed(now, format!("order {key} could not be kept: {error}"));
+                        self.journal_failed(now, not_kept(&key, &error));
                     }
                     self.save_lazily(now, &key);
                     if key.is_test() {

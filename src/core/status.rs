@@ -2,7 +2,7 @@
 
 use super::arrivals::RingEntry;
 use super::words::About;
-use super::{CertificateLine, Core, Counters, LineQuality, Phase, SaleCounts, VendHour, Waiting};
+use super::{CertificateLine, Core, Counters, LineQuality, Phase, SaleCounts, TroubleLine, VendHour, Waiting};
 use crate::board::driver::LineState;
 use crate::order::key::Key;
 use crate::order::life::{Order, State, Unit};
@@ -27,6 +27,9 @@ pub struct Status {
     pub machine_no: String,
     /// opening, running, quarantine, failed or stopping.
     pub phase: String,
+    /// What stands in the way now.
+    #[serde(default)]
+    pub troubles: Vec<TroubleLine>,
     /// Connected to the broker.
     pub broker_connected: bool,
     /// The board's profile.
@@ -273,6 +276,7 @@ impl Core {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             machine_no: self.settings.machine_no.to_string(),
             phase: phase.to_owned(),
+            troubles: self.troubles.lines(),
             broker_connected: self.arrivals.is_connected(),
             board: self.settings.profile.name.clone(),
             board_identity: self.line.identity().map(str::to_owned),

@@ -7,6 +7,7 @@ use super::Core;
 use super::event::{HttpAnswer, HttpFailure, Level};
 use super::outbox::host_of;
 use super::platform::{Meaning, Question};
+use super::troubles::not_archived;
 use crate::cloud::agreement::{Agreement, Ours, Theirs, compare};
 use crate::order::backoff::full_jitter;
 use crate::order::call::{Subject, SubjectKind};
@@ -175,7 +176,7 @@ impl Core {
         } else if let Some(mut order) = self.archive.take(key) {
             order.sync = sync;
             if let Err(error) = self.archive.keep(&order) {
-                self.journal_failed(now, format!("order {key} could not be archived: {error}"));
+                self.journal_failed(now, not_archived(key, &error));
             }
         }
         self.save_lazily(now, key);

@@ -104,11 +104,12 @@ impl Probe {
     pub fn with_what_it_needs(self) -> Vec<Probe> {
         let others: &[Probe] = match self {
             Probe::Configuration | Probe::Route | Probe::Network | Probe::Proxy | Probe::Platform => &[],
-            Probe::Unit => &[Probe::Port],
+            // What keeps the daemon down is often its journal.
+            Probe::Unit => &[Probe::Port, Probe::Daemon, Probe::Disk, Probe::Lock, Probe::Journal],
             Probe::Lock => &[Probe::Daemon],
             Probe::Credentials => &[Probe::Unit],
             Probe::Certificates => &[Probe::Clock],
-            Probe::Daemon => &[Probe::Unit, Probe::Port],
+            Probe::Daemon => &[Probe::Unit, Probe::Port, Probe::Disk, Probe::Lock, Probe::Journal],
             Probe::Disk => &[Probe::Unit],
             Probe::Journal | Probe::Broker => &[Probe::Daemon, Probe::Credentials],
             Probe::Port => &[Probe::Unit, Probe::Daemon, Probe::Lock],

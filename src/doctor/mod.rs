@@ -10,6 +10,7 @@ pub mod seen;
 pub use check::{Check, Entry, Group, Probe};
 
 use crate::config::problem::Both;
+use crate::order::said::Said;
 use seen::Seen;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +103,20 @@ struct Verdict {
 impl Verdict {
     fn new(state: State, en: impl Into<String>, zh: impl Into<String>) -> Verdict {
         Verdict { state, saw: Both::new(en, zh), fix: None, because_of: None }
+    }
+
+    /// It failed, for this reason.
+    fn failed_for(what: &Said, why: &Said) -> Verdict {
+        let Said { en, zh } = what.then(why);
+        Verdict::failed(en, zh)
+    }
+
+    /// It failed, for the reason that the daemon tells of its journal, line, broker or cloud.
+    fn failed_by_daemon(seen: &Seen, of: &str, what: Said) -> Verdict {
+        match seen.trouble(of) {
+            Some(why) => Verdict::failed_for(&what, &why),
+            None => Verdict::failed(what.en, what.zh),
+        }
     }
 
     fn ok(en: impl Into<String>, zh: impl Into<String>) -> Verdict {

@@ -4,7 +4,7 @@ use super::check::Check;
 use crate::config::Config;
 use crate::config::problem::{Both, Complaint, ConfigError};
 use crate::core::words::About;
-use crate::core::{LineQuality, SlotLine, Status, Waiting};
+use crate::core::{LineQuality, SlotLine, Status, TroubleLine, Waiting};
 use crate::order::said::Said;
 use crate::order::stock::Condition;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub enum Fact<T> {
     /// It needs root.
     NoPermission,
     /// The system could not tell, and why.
-    Unknown(String),
+    Unknown(Said),
     /// What was seen.
     Is(T),
 }
@@ -36,7 +36,7 @@ impl<T> Fact<T> {
 }
 
 /// A place and whether it takes connections, or why not.
-pub type Tried = (String, Result<(), String>);
+pub type Tried = (String, Result<(), Said>);
 
 /// Everything.
 #[derive(Debug, Default)]
@@ -61,14 +61,14 @@ pub struct Seen {
     pub journal: Fact<Journal>,
     /// The serial port.
     pub port: Fact<Port>,
-    /// Opening it, in the system's words.
-    pub port_opens: Fact<Result<(), String>>,
+    /// Opening it.
+    pub port_opens: Fact<Result<(), Said>>,
     /// The interface of the default route.
     pub route: Fact<Option<String>>,
     /// The broker's server.
     pub broker: Fact<Server>,
     /// The platform's server, when it is reached directly.
-    pub platform_name: Fact<Result<Vec<String>, String>>,
+    pub platform_name: Fact<Result<Vec<String>, Said>>,
     /// CONNECT.
     pub login: Fact<Login>,
     /// The open API.
@@ -76,7 +76,7 @@ pub struct Seen {
     /// The hosts that results wait for.
     pub merchants: Fact<Vec<Tried>>,
     /// The proxies of the environment and whether each can be reached; or what is wrong with the variables.
-    pub proxies: Fact<Result<Vec<Tried>, String>>,
+    pub proxies: Fact<Result<Vec<Tried>, Said>>,
     /// Clocks.
     pub clock: Fact<Clock>,
     /// What waits.
@@ -173,7 +173,7 @@ pub enum NoDaemon {
     /// The socket is not for this user.
     NoPermission(PathBuf),
     /// Anything else, in words.
-    Other(String),
+    Other(Said),
 }
 
 /// The state directory and what it lies on.
@@ -231,13 +231,13 @@ pub enum Journal {
     /// It is larger than what is copied.
     TooLarge,
     /// It cannot be opened for a reason that is not its own.
-    Closed(String),
+    Closed(Said),
     /// A newer vend wrote it.
-    Newer(String),
+    Newer(Said),
     /// It was read.
     Read {
         /// What is wrong with it.
-        damage: Option<String>,
+        damage: Option<Said>,
         /// Whose it is.
         machine_no: Option<String>,
     },
@@ -297,11 +297,20 @@ pub struct Server {
     /// The port.
     pub port: u16,
     /// Its addresses.
-    pub addresses: Result<Vec<String>, String>,
+    pub addresses: Result<Vec<String>, Said>,
     /// The first address that took a connection.
-    pub tcp: Option<Result<String, String>>,
+    pub tcp: Option<Result<String, NoConnection>>,
     /// TLS on it, where it is to be spoken.
-    pub tls: Option<Result<(), String>>,
+    pub tls: Option<Result<(), Said>>,
+}
+
+/// Why a server takes no connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoConnection {
+    /// In words.
+    pub why: Said,
+    /// Somebody answered, and refused: no firewall swallowed it, and the cable is good.
+    pub refused: bool,
 }
 
 /// What the broker said to CONNECT.
@@ -312,11 +321,11 @@ pub enum Login {
     /// It let us in.
     LetIn,
     /// User or password are wrong, or it has no right.
-    Refused(String),
+    Refused(Said),
     /// It refused a client id that is not the machine's own, so nothing is known of the machine's.
     OtherIdRefused,
     /// Anything else.
-    Failed(String),
+    Failed(Said),
 }
 
 /// What the open API said.
@@ -325,7 +334,7 @@ pub enum Platform {
     /// None is configured.
     None,
     /// No answer, and why.
-    Silent(String),
+    Silent(Said),
     /// It answered.
     Answered {
         /// Platform time less ours, in s.
@@ -343,11 +352,11 @@ pub enum PlatformWord {
     /// There were no secrets to ask with; something that is the platform answered.
     NotAsked,
     /// It does not know us, or our signature.
-    Unauthorised(String),
+    Unauthorised(Said),
     /// It refused for another reason.
-    Refused(String),
+    Refused(Said),
     /// A page of somebody else.
-    SomebodyElse(String),
+    SomebodyElse(Said),
 }
 
 /// The clocks.
@@ -356,11 +365,11 @@ pub struct Clock {
     /// The wall clock, in Unix seconds.
     pub wall_s: u64,
     /// The kernel vouches for it; or why it does not say.
-    pub synchronised: Option<Result<bool, String>>,
+    pub synchronised: Option<Result<bool, Said>>,
     /// The battery-backed clock, in Unix seconds; nothing where there is none.
     pub rtc_s: Option<u64>,
     /// The time zone's name, or why it cannot be read.
-    pub zone: Option<Result<String, String>>,
+    pub zone: Option<Result<String, Said>>,
 }
 
 /// What waits, and what is wrong with slots.
@@ -421,6 +430,13 @@ impl Seen {
     #[must_use]
     pub fn daemon(&self) -> Option<&Daemon> {
         self.daemon.value()?.as_ref().ok()
+    }
+
+    /// What the daemon says is in the way of its journal, line, broker or cloud, if anything is.
+    #[must_use]
+    pub fn trouble(&self, of: &str) -> Option<Said> {
+        let troubles = &self.daemon()?.status.troubles;
+        troubles.iter().find(|line| line.of == of).map(TroubleLine::said)
     }
 
     /// The line's quality, by the daemon's word.

@@ -18,6 +18,7 @@
 //! into the next connection, ends with it. The task itself must be the only one that polls (rumqtt#1025), and it
 //! never waits for rumqttc's request queue.
 
+mod in_chinese;
 mod once;
 pub mod retry;
 mod session;
@@ -28,6 +29,7 @@ pub use once::{log_in_once, publish_once};
 use crate::core::event::{Epoch, Tag};
 use crate::io::http::supply::TlsSupply;
 use crate::order::constant_time;
+use crate::order::said::Said;
 use bytes::Bytes;
 use retry::Retry;
 use session::{Ended, Session};
@@ -189,8 +191,8 @@ pub enum Trouble {
     #[error("broker not reachable ({0}); check the network, and host and port in [broker] url")]
     Unreachable(String),
     /// No TLS on it.
-    #[error("no TLS with the broker: {0}")]
-    Tls(String),
+    #[error("no TLS with the broker: {}", .0.en)]
+    Tls(Said),
     /// Not a trouble: the files hold a newer certificate, and the one in use is about to end.
     #[error("connecting anew with the renewed certificate")]
     TlsRenewed,
@@ -253,8 +255,8 @@ pub enum Trouble {
         bytes: usize,
     },
     /// The broker broke the protocol, or the decoder broke on what it sent.
-    #[error("not MQTT as we know it: {0}")]
-    Protocol(String),
+    #[error("not MQTT as we know it: {}", .0.en)]
+    Protocol(Said),
 }
 
 /// What a person must mend.
@@ -282,12 +284,12 @@ pub enum BrokerFault {
         bytes: usize,
     },
     /// Commands cannot come, or would be lost while we are away.
-    #[error("the broker does not let us subscribe to {topic} with QoS 1: {reason}; give the client the right to")]
+    #[error("the broker does not let us subscribe to {topic} with QoS 1: {}; give the client the right to", .reason.en)]
     SubscribeRefused {
         /// The topic.
         topic: String,
         /// In the broker's words.
-        reason: String,
+        reason: Said,
     },
     /// The broker answered a publish with a refusal (MQTT 5). It is not settled; the core offers it again later.
     #[error("the broker refuses what we publish to {topic}: {reason}; give the client the right to")]

@@ -3,7 +3,7 @@
 //! Timers run on CLOCK_BOOTTIME (order-life, rule 29): it never jumps, and unlike the CLOCK_MONOTONIC under tokio's
 //! own timers it goes on during suspend, so an order cannot outlive its 20 minutes in a sleeping controller.
 
-use super::clock_word;
+use super::clock_word::{self, NoWord};
 use crate::order::time::{BootId, BootMs, Now, UnixMs};
 use rtime_clock::adjtime::{Timex, adjtimex};
 use rustix::time::{
@@ -67,12 +67,12 @@ pub fn kernel_synchronised() -> io::Result<bool> {
 ///
 /// # Errors
 /// When neither tells.
-pub fn synchronised() -> io::Result<bool> {
+pub fn synchronised() -> Result<bool, NoWord> {
     match kernel_synchronised() {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             clock_word::read(Path::new(clock_word::WORD_FILE), boot_now())
         }
-        told => told,
+        told => Ok(told?),
     }
 }
 

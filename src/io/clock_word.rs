@@ -13,7 +13,7 @@ use rustix::time::{
 };
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where the word stands; `RuntimeDirectory=` of systemd/vend-clock.service.
@@ -23,16 +23,55 @@ const EVERY_S: i64 = 5;
 /// How long it counts, in ms: three writings may be late on a busy controller. Then nobody vouches for the clock.
 const COUNTS_MS: u64 = 20_000;
 
+/// Why nobody says whether the clock is synchronised.
+#[derive(Debug, thiserror::Error)]
+pub enum NoWord {
+    /// The kernel was asked itself, and failed.
+    #[error(transparent)]
+    Kernel(#[from] io::Error),
+    /// What writes the word does not run.
+    #[error("{}: {source} (systemctl status vend-clock)", .file.display())]
+    Unreadable {
+        /// Where it should be.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something else stands there.
+    #[error("{}: {text:?} is no word about the clock (systemctl status vend-clock)", .file.display())]
+    Unknown {
+        /// Where.
+        file: PathBuf,
+        /// What.
+        text: String,
+    },
+    /// What writes it runs no more, or it is of another boot.
+    #[error(
+        "{}: written {} ms after boot, and it is {} ms now (systemctl status vend-clock)",
+        .file.display(),
+        .asked.0,
+        .now.0
+    )]
+    TooOld {
+        /// Where.
+        file: PathBuf,
+        /// When it was written.
+        asked: BootMs,
+        /// When it was read.
+        now: BootMs,
+    },
+}
+
 /// The word that stands in a file.
 ///
 /// # Errors
 /// When there is none, or it is too old: what writes it does not run.
-pub fn read(file: &Path, now: BootMs) -> io::Result<bool> {
-    let says = |what: String| io::Error::other(format!("{}: {what} (systemctl status vend-clock)", file.display()));
-    let text = fs::read_to_string(file).map_err(|error| says(error.to_string()))?;
-    let (asked, synchronised) = parse(&text).ok_or_else(|| says(format!("{text:?} is no word about the clock")))?;
+pub fn read(file: &Path, now: BootMs) -> Result<bool, NoWord> {
+    let place = || file.to_owned();
+    let text = fs::read_to_string(file).map_err(|source| NoWord::Unreadable { file: place(), source })?;
+    let Some((asked, synchronised)) = parse(&text) else { return Err(NoWord::Unknown { file: place(), text }) };
     if asked > now || now.since_ms(asked) > COUNTS_MS {
-        return Err(says(format!("written {} ms after boot, and it is {} ms now", asked.0, now.0)));
+        return Err(NoWord::TooOld { file: place(), asked, now });
     }
     Ok(synchronised)
 }

@@ -11,6 +11,7 @@ use crate::board::service::{SERVICE_MS_MAX, ServiceError};
 use crate::control::{Ask, Asked, Place, Refusal, Told, Versioned};
 use crate::core::{BooksError, DecisionError, SaleRefusal, SlotError};
 use crate::io::http::single;
+use crate::order::said::Said;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
@@ -192,8 +193,11 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
     };
     if ask.changes() && !peer.may_act {
         tracing::warn!(what = "act_refused", uid = peer.uid, "{ask:?}");
-        let error = "what changes something at the machine is for root and the daemon's user";
-        return refuse(StatusCode::FORBIDDEN, Refusal::of(error.to_owned()));
+        let error = Said::new(
+            "what changes something at the machine is for root and the daemon's user",
+            "会改变机器的操作仅限 root 与守护进程的用户",
+        );
+        return refuse(StatusCode::FORBIDDEN, Refusal::said(error));
     }
     if let Some(what) = ask.deed() {
         // Digits show themselves to nobody: who entered a code stands here, and never which.
@@ -221,8 +225,13 @@ async fn answer(request: Request<Incoming>, peer: &Peer, asks: &mpsc::Sender<Ask
             let status = status.or(refusal.decision.map(status_about_order));
             refuse(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), refusal)
         }
-        None => refuse(StatusCode::SERVICE_UNAVAILABLE, Refusal::of("the daemon is stopping".to_owned())),
+        None => refuse(StatusCode::SERVICE_UNAVAILABLE, Refusal::said(stopping())),
     }
+}
+
+/// Why the core answers nobody any more.
+pub(super) fn stopping() -> Said {
+    Said::new("the daemon is stopping", "守护进程正在停止")
 }
 
 const fn status_of(why: ServiceError) -> StatusCode {

@@ -1,6 +1,7 @@
 //! The other end of the control socket: one question, one document.
 
 use crate::control::{Ask, Refusal, SCHEMA_VERSION};
+use crate::order::said::Said;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
@@ -56,12 +57,12 @@ pub enum AskError {
         refusal: Refusal,
     },
     /// What answers is no daemon of this version.
-    #[error("the answer of {} cannot be read: {why}", .socket.display())]
+    #[error("the answer of {} cannot be read: {}", .socket.display(), .why.en)]
     Unreadable {
         /// Where.
         socket: PathBuf,
         /// What is wrong with it.
-        why: String,
+        why: Said,
     },
     /// No runtime, no file descriptor.
     #[error(transparent)]
@@ -96,14 +97,17 @@ fn document(socket: &Path, question: Ask) -> Result<Bytes, AskError> {
     // The version first: a document of another one need not have the keys of this one.
     let Version { schema_version } = serde_json::from_slice(&body).map_err(|e| unreadable(socket, &e))?;
     if schema_version != SCHEMA_VERSION {
-        let why = format!("it is of version {schema_version}, this vend reads {SCHEMA_VERSION}");
+        let why = Said::new(
+            format!("it is of version {schema_version}, this vend reads {SCHEMA_VERSION}"),
+            format!("版本为 {schema_version}，此 vend 读取 {SCHEMA_VERSION}"),
+        );
         return Err(AskError::Unreadable { socket: socket.to_owned(), why });
     }
     Ok(body)
 }
 
 fn unreadable(socket: &Path, error: &dyn Error) -> AskError {
-    AskError::Unreadable { socket: socket.to_owned(), why: error.to_string() }
+    AskError::Unreadable { socket: socket.to_owned(), why: Said::word(error.to_string()) }
 }
 
 fn refused(status: StatusCode, body: &[u8]) -> AskError {

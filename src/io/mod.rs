@@ -10,6 +10,7 @@ pub mod detect;
 pub mod doctor;
 pub mod host;
 pub mod http;
+mod in_chinese;
 pub mod journal;
 pub mod line;
 pub mod log;

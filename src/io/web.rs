@@ -135,7 +135,7 @@ async fn client(stream: TcpStream, source: &Source) {
 
 async fn answer(request: Request<Incoming>, reached_at: &Host, source: &Source) -> Response<Full<Bytes>> {
     let stopping = || {
-        let refusal = Refusal::of("the daemon is stopping".to_owned());
+        let refusal = Refusal::said(super::control::stopping());
         web::refuse(StatusCode::SERVICE_UNAVAILABLE, &refusal)
     };
     let (head, body) = request.into_parts();

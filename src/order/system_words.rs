@@ -7,13 +7,18 @@ use std::io::{Error, ErrorKind};
 const NUMBER: (&str, char) = (" (os error ", ')');
 
 /// Errors of the system's name service and of ours, which have no number.
-const WITHOUT_NUMBER: [(&str, &str); 6] = [
+const WITHOUT_NUMBER: [(&str, &str); 10] = [
     ("failed to lookup address information: Name or service not known", "域名不存在"),
     ("failed to lookup address information: Temporary failure in name resolution", "域名暂时无法解析"),
     ("failed to lookup address information: No address associated with hostname", "域名没有地址"),
     ("deadline has elapsed", "超时"),
     ("unexpected end of file", "意外结束"),
     ("timed out", "超时"),
+    // What the library for serial ports makes of their numbers.
+    ("Not a typewriter", "不是串口"),
+    ("No such device or address", "没有此设备"),
+    ("No such device", "没有此设备"),
+    ("I/O error", "输入输出错误"),
 ];
 
 /// Nothing for kinds that are rare.

@@ -69,6 +69,8 @@ pub struct Findings {
     pub report: Option<Report>,
     /// Why there is no report, although it looked.
     pub error: Option<String>,
+    /// The same in Chinese.
+    pub error_zh: Option<String>,
 }
 
 #[cfg(test)]

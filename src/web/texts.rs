@@ -76,6 +76,7 @@ texts! {
     FactOldest = "fact_oldest": "Oldest of them", "其中最早的";
     FactDoubt = "fact_doubt": "Orders in doubt", "存疑订单";
     FactDiffer = "fact_differ": "Differences with the cloud", "与平台不一致";
+    FactTrouble = "fact_trouble": "Trouble", "故障";
     SlotsTitle = "slots_title": "Slots", "货道";
     NoSlots = "no_slots": "No slot is known yet.", "尚无货道信息。";
     Turning = "turning": "turning", "转动中";

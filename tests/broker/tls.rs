@@ -13,6 +13,7 @@ use vend::io::broker::{BrokerConfig, Protocol, ToBroker, Trouble};
 use vend::io::http::authorities::Authorities;
 use vend::io::http::supply::{Listener, TlsFiles, TlsSupply};
 use vend::io::http::tls::Identity;
+use vend::order::said::Said;
 
 /// Long enough for a reconnection that must not come to be seen, where one that must takes milliseconds.
 const QUIET: Duration = Duration::from_millis(300);
@@ -59,12 +60,14 @@ async fn tls_needs_the_ca_that_signed_the_broker_and_the_error_says_what_to_do()
     let broker = broker(&ca, false);
     for protocol in BOTH {
         let trouble = Agent::start(secure(&broker, protocol, trusting(&stranger))).lost().await;
-        let Trouble::Tls(why) = trouble else { panic!("{protocol:?}: {trouble:?}") };
+        let Trouble::Tls(Said { en: why, zh }) = trouble else { panic!("{protocol:?}: {trouble:?}") };
         assert!(why.contains("UnknownIssuer") && why.contains("ca_file"), "{protocol:?}: {why}");
+        assert!(zh.contains("不受信任") && zh.contains("ca_file"), "{protocol:?}: {zh}");
         let by_address = BrokerConfig { host: "127.0.0.1".to_owned(), ..secure(&broker, protocol, trusting(&ca)) };
         let trouble = Agent::start(by_address).lost().await;
-        let Trouble::Tls(why) = trouble else { panic!("{protocol:?}: {trouble:?}") };
+        let Trouble::Tls(Said { en: why, zh }) = trouble else { panic!("{protocol:?}: {trouble:?}") };
         assert!(why.contains("not for 127.0.0.1") && why.contains("localhost"), "{protocol:?}: {why}");
+        assert!(zh.contains("不属于 127.0.0.1") && zh.contains("localhost"), "{protocol:?}: {zh}");
         let (mut agent, epoch, _) = Agent::ready(secure(&broker, protocol, trusting(&ca))).await;
         agent.barrier(epoch).await;
     }
@@ -77,13 +80,15 @@ async fn a_broker_that_asks_for_a_certificate_gets_it_and_a_missing_or_strange_o
     let broker = broker(&ca, true);
     for protocol in BOTH {
         let trouble = Agent::start(secure(&broker, protocol, trusting(&ca))).lost().await;
-        let Trouble::Tls(why) = trouble else { panic!("{protocol:?}: {trouble:?}") };
+        let Trouble::Tls(Said { en: why, zh }) = trouble else { panic!("{protocol:?}: {trouble:?}") };
         assert!(why.contains("client certificate"), "{protocol:?}: {why}");
+        assert!(zh.contains("客户端证书"), "{protocol:?}: {zh}");
         stranger.client_files(directory.path(), "client", "machine-1", 90);
         let (tls, _) = identified(&ca, directory.path());
         let trouble = Agent::start(secure(&broker, protocol, tls)).lost().await;
-        let Trouble::Tls(why) = trouble else { panic!("{protocol:?}: {trouble:?}") };
+        let Trouble::Tls(Said { en: why, zh }) = trouble else { panic!("{protocol:?}: {trouble:?}") };
         assert!(why.contains("does not accept our client certificate"), "{protocol:?}: {why}");
+        assert!(zh.contains("不接受本机的客户端证书"), "{protocol:?}: {zh}");
         ca.client_files(directory.path(), "client", "machine-1", 90);
         let (tls, mut news) = identified(&ca, directory.path());
         let (mut agent, epoch, _) = Agent::ready(secure(&broker, protocol, tls)).await;
@@ -149,7 +154,7 @@ async fn files_that_are_not_good_leave_the_old_ones_in_use_and_are_told_once() {
             assert!(Arc::ptr_eq(&first, &tls.current().await.unwrap()), "{word}");
         }
         let told = news.try_recv();
-        let Ok(CertificateNews::Kept { why, .. }) = &told else { panic!("{word}: {told:?}") };
+        let Ok(CertificateNews::Kept { why: Said { en: why, .. }, .. }) = &told else { panic!("{word}: {told:?}") };
         assert!(why.contains(word) && why.contains(&file.display().to_string()), "{word}: {why}");
         assert!(news.try_recv().is_err(), "{word}: told again");
         for (file, content) in [&certificate, &key, &ca.file].into_iter().zip(&good) {

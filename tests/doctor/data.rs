@@ -112,6 +112,29 @@ fn d7_the_journal_of_another_machine_is_told() {
 }
 
 #[test]
+fn s3_of_a_daemon_that_another_machines_journal_keeps_down_gives_the_fix_of_d7() {
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIPPED: the service's user must own the state directory");
+        return;
+    }
+    let says = |machine: &Machine| {
+        machine.systemd_says(
+            "LoadState=loaded\nUnitFileState=enabled\nActiveState=failed\nSubState=failed\nExecMainStatus=78\nUser=root",
+        );
+        machine.broken("S3", "failed", "exit code 78")
+    };
+    let fix = |finding: &serde_json::Value| finding["fix"].clone();
+    let ours = fix(&says(&with_journal(MACHINE_NO)));
+    assert!(ours["en"].as_str().unwrap().contains("vend config check"), "{ours}");
+    let machine = with_journal("00000007");
+    let theirs = fix(&says(&machine));
+    assert!(theirs["en"].as_str().unwrap().starts_with("D7 is why: correct machine_no"), "{theirs}");
+    assert!(theirs["zh"].as_str().unwrap().starts_with("原因见 D7：请更正 machine_no"), "{theirs}");
+    // Where one check is asked for, its cause is looked for all the same.
+    assert_eq!(fix(&machine.finding("S3")), theirs);
+}
+
+#[test]
 fn d9_a_motor_mark_on_a_disk_is_told() {
     let machine = Machine::new();
     machine.good("D9");

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use vend::config::Config;
 use vend::core::{Counters, LineCounts, LineQuality, Waiting};
-use vend::doctor::seen::{Clock, Daemon, Disk, Fact, Port, Seen, Server, UsbDriver, Work};
+use vend::doctor::seen::{
+    Clock, Daemon, Disk, Fact, Journal, Lock, Login, NoConnection, NoDaemon, Platform, PlatformWord, Port, Rights,
+    Seen, Server, Unit, UsbDriver, Work,
+};
 use vend::doctor::{Check, Finding, State, examine};
 use vend::order::said::Said;
 
@@ -161,7 +164,7 @@ fn t1_a_clock_that_nobody_vouches_for_is_told_unless_the_daemon_or_the_operator_
     });
     breaks("T1", State::Warning, "does not tell", |seen| {
         distrusts(seen);
-        seen.clock = clock(Err("EPERM".to_owned()));
+        seen.clock = clock(Err(Said::word("EPERM")));
     });
     breaks("T1", State::Failed, "vend-clock", |seen| {
         distrusts(seen);
@@ -183,7 +186,7 @@ fn t2_a_clock_of_1970_is_told() {
 
 #[test]
 fn t4_a_time_zone_that_cannot_be_read_is_told() {
-    let zone = Some(Err("/etc/localtime leads to nowhere".to_owned()));
+    let zone = Some(Err(Said::word("/etc/localtime leads to nowhere")));
     let clock = Clock { wall_s: 1_800_000_000, zone, ..Clock::default() };
     breaks("T4", State::Warning, "leads to nowhere", |seen| seen.clock = Fact::Is(clock));
 }
@@ -328,21 +331,168 @@ fn p5_a_board_that_answered_once_and_is_silent_now_is_told() {
 
 #[test]
 fn n3_a_server_that_is_there_without_a_broker_is_no_firewall() {
-    let server = |why: &str| Server {
+    let server = |why: &str, refused: bool| Server {
         host: "broker.test".to_owned(),
         port: 8883,
         addresses: Ok(vec!["192.0.2.1".to_owned()]),
-        tcp: Some(Err(why.to_owned())),
+        tcp: Some(Err(NoConnection { why: Said::word(why), refused })),
         tls: None,
     };
     let mut seen = well();
-    for (why, fix) in [
-        ("192.0.2.1: Connection refused (os error 111)", "ask the operator whether the broker runs"),
-        ("192.0.2.1: no answer in time", "a firewall may be between"),
+    for (why, refused, fix) in [
+        ("192.0.2.1: Connection refused (os error 111)", true, "ask the operator whether the broker runs"),
+        ("192.0.2.1: no answer in time", false, "a firewall may be between"),
     ] {
-        seen.broker = Fact::Is(server(why));
+        seen.broker = Fact::Is(server(why, refused));
         let told = finding(&seen, "N3");
         assert_eq!(told.state, State::Failed);
         assert!(told.fix.unwrap().en.contains(fix), "{why}");
+    }
+}
+
+/// A unit that ended so, on a machine whose daemon is away.
+fn ended(exit_code: i32) -> Seen {
+    let mut seen = well();
+    let unit = Unit {
+        load_state: "loaded".to_owned(),
+        active_state: "failed".to_owned(),
+        sub_state: "failed".to_owned(),
+        exit_code: Some(exit_code),
+        main_pid: Some(77),
+        ..Unit::default()
+    };
+    seen.unit = Fact::Is(Some(unit));
+    seen.daemon = Fact::Is(Err(NoDaemon::NotRunning("/run/vend/control.sock".into())));
+    seen
+}
+
+/// What S3 and S7 advise, which must be the same: both see the same daemon that is down.
+fn advice(seen: &Seen) -> Said {
+    let [s3, s7] = ["S3", "S7"].map(|id| {
+        let told = finding(seen, id);
+        assert_eq!(told.state, State::Failed, "{told:?}");
+        told.fix.unwrap()
+    });
+    if s3.en.contains("is why") {
+        assert_eq!(s3, s7);
+    }
+    s3
+}
+
+#[test]
+fn s3_names_what_of_the_data_keeps_the_daemon_down_and_else_what_the_unit_says() {
+    let theirs = Journal::Read { damage: None, machine_no: Some("00000007".to_owned()) };
+    let closed = Journal::Closed(Said::new("no space", "磁盘已满"));
+    for (journal, id, en, zh) in [
+        (Journal::Newer(Said::word("9")), "D7", "install the newer vend again", "请重新安装较新的 vend"),
+        (theirs, "D7", "correct machine_no", "请更正 machine_no"),
+        (closed, "D6", "as it says", "请按提示处理"),
+    ] {
+        let mut seen = ended(78);
+        assert!(advice(&seen).en.contains("vend config check"), "the exit code alone says so");
+        seen.journal = Fact::Is(journal);
+        let told = advice(&seen);
+        assert!(told.en.starts_with(&format!("{id} is why: ")) && told.en.contains(en), "{told:?}");
+        assert!(told.en.ends_with("then: systemctl restart vend"), "{told:?}");
+        assert!(told.zh.starts_with(&format!("原因见 {id}：")) && told.zh.contains(zh), "{told:?}");
+    }
+    let mut seen = ended(1);
+    seen.disk = Fact::Is(Disk { read_only: true, ..Disk::default() });
+    assert!(advice(&seen).en.starts_with("D4 is why: "));
+    let rights = Some(Rights { mode: 0o644, uid: 5, gid: 5 });
+    seen.disk = Fact::Is(Disk { rights, not_a_directory: true, ..Disk::default() });
+    assert!(advice(&seen).en.starts_with("D1 is why: move"));
+}
+
+#[test]
+fn s3_blames_neither_a_quarantine_nor_the_lock_that_the_unit_itself_holds() {
+    let mut seen = ended(1);
+    let damage = Some(Said::new("torn", "已损坏"));
+    seen.journal = Fact::Is(Journal::Read { damage, machine_no: None });
+    assert!(!advice(&seen).en.contains("is why"), "a daemon with a damaged journal runs");
+    seen.journal = Fact::Is(Journal::InUse);
+    let held = |pid| Fact::Is(Lock::Held { pid, name: "vend".to_owned() });
+    seen.lock = held(77);
+    assert!(!advice(&seen).en.contains("is why"), "it has not answered yet");
+    seen.lock = held(78);
+    assert!(advice(&seen).en.starts_with("D5 is why: "));
+}
+
+#[test]
+fn no_judge_quotes_english_in_chinese() {
+    type Change = Box<dyn Fn(&mut Seen)>;
+    let why = || Said::new("in english words", "中文的话");
+    let tried = |result| vec![("shop.test".to_owned(), result)];
+    let server =
+        move |addresses, tcp, tls| Fact::Is(Server { host: "broker.test".to_owned(), port: 8883, addresses, tcp, tls });
+    let good = || Ok(vec!["192.0.2.1".to_owned()]);
+    let answered = |word| Fact::Is(Platform::Answered { ahead_s: None, word });
+    let away = |seen: &mut Seen| seen.daemon = Fact::Is(Err(NoDaemon::NotRunning("/run/x".into())));
+    let trouble = |of: &'static str, phase: &'static str, line: &'static str| -> Change {
+        Box::new(move |seen| {
+            with_daemon(seen, |status| {
+                (status["phase"], status["line"]) = (phase.into(), line.into());
+                status["troubles"] = json!([{ "of": of, "why": why().en, "why_zh": why().zh }]);
+            });
+        })
+    };
+    let cases: Vec<(&str, Change)> = vec![
+        ("S1", Box::new(move |seen| seen.unit = Fact::Unknown(why()))),
+        ("S7", Box::new(move |seen| seen.daemon = Fact::Is(Err(NoDaemon::Other(why()))))),
+        ("S8", trouble("journal", "quarantine", "closed")),
+        ("S8", trouble("journal", "failed", "closed")),
+        ("D6", trouble("journal", "quarantine", "closed")),
+        ("D6", trouble("journal", "failed", "closed")),
+        ("D6", Box::new(move |seen| (away(seen), seen.journal = Fact::Is(Journal::Closed(why()))).1)),
+        (
+            "D6",
+            Box::new(move |seen| {
+                away(seen);
+                seen.journal = Fact::Is(Journal::Read { damage: Some(why()), machine_no: None });
+            }),
+        ),
+        ("D7", Box::new(move |seen| (away(seen), seen.journal = Fact::Is(Journal::Newer(why()))).1)),
+        ("P4", trouble("line", "running", "closed")),
+        ("P4", Box::new(move |seen| (away(seen), seen.port_opens = Fact::Is(Err(why()))).1)),
+        ("N2", Box::new(move |seen| seen.broker = server(Err(why()), None, None))),
+        (
+            "N3",
+            Box::new(move |seen| {
+                seen.broker = server(good(), Some(Err(NoConnection { why: why(), refused: true })), None);
+            }),
+        ),
+        ("N4", Box::new(move |seen| seen.broker = server(good(), Some(Ok("192.0.2.1".to_owned())), Some(Err(why()))))),
+        ("N5", Box::new(move |seen| seen.login = Fact::Is(Login::Refused(why())))),
+        ("N5", Box::new(move |seen| seen.login = Fact::Is(Login::Failed(why())))),
+        ("N6", Box::new(move |seen| seen.platform = Fact::Is(Platform::Silent(why())))),
+        ("N7", Box::new(move |seen| seen.platform = answered(PlatformWord::Unauthorised(why())))),
+        ("N7", Box::new(move |seen| seen.platform = answered(PlatformWord::Refused(why())))),
+        ("N8", Box::new(move |seen| seen.merchants = Fact::Is(tried(Err(why()))))),
+        ("N9", Box::new(move |seen| seen.proxies = Fact::Is(Err(why())))),
+        ("N9", Box::new(move |seen| seen.proxies = Fact::Is(Ok(tried(Err(why())))))),
+        ("N10", Box::new(move |seen| seen.platform = answered(PlatformWord::SomebodyElse(why())))),
+        (
+            "T1",
+            Box::new(move |seen| {
+                away(seen);
+                let clock = Clock { wall_s: 1_800_000_000, synchronised: Some(Err(why())), ..Clock::default() };
+                seen.clock = Fact::Is(clock);
+            }),
+        ),
+        (
+            "T4",
+            Box::new(move |seen| {
+                let clock = Clock { wall_s: 1_800_000_000, zone: Some(Err(why())), ..Clock::default() };
+                seen.clock = Fact::Is(clock);
+            }),
+        ),
+    ];
+    for (id, change) in cases {
+        let mut seen = well();
+        change(&mut seen);
+        let told = finding(&seen, id);
+        assert!(matches!(told.state, State::Failed | State::Warning), "{told:?}");
+        assert!(told.saw.en.contains("in english words") && !told.saw.en.contains("中文"), "{told:?}");
+        assert!(told.saw.zh.contains("中文的话") && !told.saw.zh.contains("english"), "{told:?}");
     }
 }

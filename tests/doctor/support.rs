@@ -47,6 +47,19 @@ pub fn doctor(directory: &Path, bin: &Path, arguments: &[&str]) -> Told {
     run(command)
 }
 
+/// What may be English where Chinese is wanted: names, settings, units, and the words of systemd itself.
+const NAMES: &str = "active auto broker ca certificate client cloud daemon dead dialout disabled enabled failed found fuser gid \
+    http https id inactive journal key lead machine masked mqtt mqtts no not os error password proxy report restart root \
+    running service socket sudo system systemctl tls tty uid url username vend doctor";
+
+/// Words of a text that are neither names nor parts of a path, of a host or of an option.
+fn english(text: &str) -> Vec<&str> {
+    let bare = text.split(|c: char| c.is_whitespace() || "，；：（）".contains(c));
+    let bare = bare.filter(|part| !part.contains(['/', '.', '_', '@', '"', '=']));
+    let words = bare.flat_map(|part| part.split(|c: char| !c.is_ascii_alphabetic()));
+    words.filter(|word| word.len() > 1 && !NAMES.split(' ').any(|name| name == *word)).collect()
+}
+
 /// The finding of one check, and that it is told in both languages.
 pub fn one(told: &Told) -> Value {
     let findings = told.findings();
@@ -56,6 +69,7 @@ pub fn one(told: &Told) -> Value {
             assert!(!finding[text][lang].as_str().unwrap().is_empty(), "{finding}");
         }
     }
+    assert_eq!(english(finding["saw"]["zh"].as_str().unwrap()), [""; 0], "{finding}");
     let has_fix = ["warning", "failed"].contains(&finding["state"].as_str().unwrap());
     assert_eq!(finding["fix"]["en"].is_string() && finding["fix"]["zh"].is_string(), has_fix, "{finding}");
     finding.clone()

@@ -45,7 +45,7 @@ async fn a_bad_certificate_is_named_and_tried_again_and_nothing_is_sent() {
     for (config, word) in table {
         let (port, seen) = serve(Some(config), ok).await;
         let failure = send(&client, report(secure(port))).await.unwrap_err();
-        assert!(matches!(&failure, Failure::Tls { why } if why.contains(word)), "{word}: {failure:?}");
+        assert!(matches!(&failure, Failure::Tls { why } if why.en.contains(word)), "{word}: {failure:?}");
         assert!(!failure.is_final());
         assert!(seen.requests().is_empty());
     }
@@ -90,7 +90,7 @@ async fn a_server_that_wants_a_certificate_says_so_and_one_that_refuses_ours_too
     {
         let client = Client::new(Parts { tls: supply(&ca, identity), ..parts(&ca) });
         let failure = send(&client, report(secure(port))).await.unwrap_err();
-        assert!(matches!(&failure, Failure::Tls { why } if why.contains(word)), "{word}: {failure:?}");
+        assert!(matches!(&failure, Failure::Tls { why } if why.en.contains(word)), "{word}: {failure:?}");
         assert!(!failure.is_final() && seen.requests().is_empty());
     }
 }
@@ -122,7 +122,9 @@ async fn a_renewed_authority_and_certificate_are_used_by_the_next_connection() {
     while let Ok(news) = news.try_recv() {
         told.push(match news {
             CertificateNews::InUse { of, .. } => format!("{of:?}"),
-            CertificateNews::Kept { why, .. } => why.contains("does not belong").then_some("kept").unwrap().to_owned(),
+            CertificateNews::Kept { why, .. } => {
+                why.en.contains("does not belong").then_some("kept").unwrap().to_owned()
+            }
         });
     }
     assert_eq!(told, ["OwnForCloud", "Cloud", "kept", "OwnForCloud", "Cloud"]);

@@ -19,3 +19,4 @@ mod journal;
 mod send;
 mod setup;
 mod simulate;
+mod trouble;

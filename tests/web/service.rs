@@ -103,12 +103,19 @@ fn the_page_is_used_by_keys_alone_and_what_is_in_trouble_says_so_in_words() {
         status["phase"] = "quarantine".into();
         status["line"] = "closed".into();
         status["broker_connected"] = false.into();
+        let why = json!({ "of": "journal", "why": "the second file is gone", "why_zh": "第二文件不见了" });
+        status["troubles"] = json!([why]);
     });
     browser.open(&source.url("/service"));
     browser.wait_for_text("QUARANTINE: nothing is sold");
-    for text in ["away", "closed"] {
+    for text in ["away", "closed", "the second file is gone"] {
         browser.wait_for_text(text);
     }
+    browser.click("[data-language=zh]");
+    browser.wait_for_text("第二文件不见了");
+    assert!(!browser.text().contains("the second file is gone"));
+    browser.click("[data-language=en]");
+    browser.wait_for_text("the second file is gone");
     let focused = "document.activeElement.textContent";
     let mut reached = Vec::new();
     for _ in 0..8 {
@@ -317,4 +324,6 @@ fn a_doctor_that_cannot_look_is_no_healthy_machine() {
     browser.click("#findings button");
     browser.wait_for_text("The doctor could not look: it ended with exit status: 3 and no report");
     assert!(!browser.text().contains("Nothing is wrong."));
+    browser.click("[data-language=zh]");
+    browser.wait_for_text("检查程序结束");
 }

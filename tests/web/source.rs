@@ -194,7 +194,7 @@ pub fn status() -> Value {
         "has_space": true, "verifies_orders": true, "certificates": [], "schedule": [], "settings": {},
         "counters": serde_json::to_value(vend::core::Counters { driven: 11, accepted: 12, ..Default::default() }).unwrap(),
         "rejected": [],
-        "recent": [{ "level": "warn", "what": "broker", "text": "connection lost" }]
+        "troubles": [], "recent": [{ "level": "warn", "what": "broker", "text": "connection lost" }]
     })
 }
 

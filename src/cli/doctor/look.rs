@@ -21,6 +21,7 @@ use crate::io::http::authorities::Authorities;
 use crate::io::http::proxy::Proxies;
 use crate::io::http::supply::TlsSupply;
 use crate::io::http::target::TargetRules;
+use crate::order::said::{InChinese as _, Said};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -69,7 +70,7 @@ struct Looker<'a> {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Fact<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => Fact::Is(value),
-        Err(error) => Fact::Unknown(format!("it failed: {error}")),
+        Err(error) => Fact::Unknown(Said::new("it failed", "失败").then(&probes::failed(&error))),
     }
 }
 
@@ -249,7 +250,7 @@ fn ask_daemon(socket: &Path) -> Result<Daemon, NoDaemon> {
     let no_daemon = |error: AskError| match error {
         AskError::NotRunning { socket, .. } => NoDaemon::NotRunning(socket),
         AskError::NoPermission { socket } => NoDaemon::NoPermission(socket),
-        other => NoDaemon::Other(other.to_string()),
+        other => NoDaemon::Other(other.said()),
     };
     let status: Status = control_client::ask(socket, Ask::Status).map_err(no_daemon)?;
     let slots: Slots = control_client::ask(socket, Ask::Slots).map_err(no_daemon)?;
@@ -265,8 +266,8 @@ async fn reach_broker(config: &Arc<Config>) -> Fact<crate::doctor::seen::Server>
             let opened =
                 tokio::task::spawn_blocking(move || TlsSupply::open(files, None, &Authorities::default())).await;
             Some(match opened {
-                Ok(supply) => supply.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
+                Ok(supply) => supply.map_err(|error| error.said()),
+                Err(error) => Err(probes::failed(&error)),
             })
         }
     };
@@ -274,7 +275,7 @@ async fn reach_broker(config: &Arc<Config>) -> Fact<crate::doctor::seen::Server>
 }
 
 /// The platform's name, where this machine itself must know its address.
-async fn resolve_platform(config: &Config) -> Fact<Result<Vec<String>, String>> {
+async fn resolve_platform(config: &Config) -> Fact<Result<Vec<String>, Said>> {
     let Some(cloud) = &config.cloud else { return Fact::NotAsked };
     let proxied = Proxies::from_environment().is_ok_and(|proxies| proxies.all().next().is_some());
     if proxied {
@@ -290,15 +291,15 @@ async fn log_in(config: &Config, credentials: &Credentials) -> Fact<Login> {
         .and_then(|key| agent::broker_config(config, credentials, &key, now_s, None, &Authorities::default()));
     let prepared = match prepared {
         Ok(prepared) => prepared,
-        Err(error) => return Fact::Is(Login::Failed(error.to_string())),
+        Err(error) => return Fact::Is(Login::Failed(error.said())),
     };
     // Of its own: with the machine's, the broker would throw the daemon out, or forget what it keeps for it.
     let broker = BrokerConfig { client_id: format!("vend-doctor-{:08x}", fastrand::u32(..)), ..prepared };
     Fact::Is(match broker::log_in_once(&broker).await {
         Ok(()) => Login::LetIn,
-        Err(trouble @ (Trouble::BadCredentials | Trouble::NotAuthorised)) => Login::Refused(trouble.to_string()),
+        Err(trouble @ (Trouble::BadCredentials | Trouble::NotAuthorised)) => Login::Refused(trouble.said()),
         Err(Trouble::ClientIdRejected) => Login::OtherIdRefused,
-        Err(trouble) => Login::Failed(trouble.to_string()),
+        Err(trouble) => Login::Failed(trouble.said()),
     })
 }
 
@@ -312,11 +313,11 @@ async fn reach_merchants(config: &Config, receivers: Vec<String>) -> Fact<Vec<Tr
         attempts.spawn(async move {
             let limit = Duration::from_millis(RECEIVER_TIME_OUT_MS);
             let reached = tokio::time::timeout(limit, probes::receiver(&receiver, &rules, &proxies)).await;
-            let reached = reached.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+            let reached = reached.unwrap_or_else(|_| Err(Said::new("no answer in time", "超时未应答")));
             (receiver, reached)
         });
     }
     let mut tried = attempts.join_all().await;
-    tried.sort();
+    tried.sort_by(|(one, _), (other, _)| one.cmp(other));
     Fact::Is(tried)
 }

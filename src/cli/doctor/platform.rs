@@ -10,17 +10,18 @@ use crate::doctor::seen::{Fact, Platform, PlatformWord};
 use crate::io::clock::Clock;
 use crate::io::http::client::{self, Kind};
 use crate::io::http::target::Refused;
+use crate::order::said::{InChinese as _, Said};
 
 /// Asks the platform, if the daemon would ask it for anything.
 pub(super) async fn ask(config: &Config, credentials: Option<&Credentials>) -> Fact<Platform> {
     let (Some(cloud), Some(_)) = (&config.cloud, Credential::AppSecret.needed_by(config)) else {
         return Fact::Is(Platform::None);
     };
-    let silent = |why: String| Fact::Is(Platform::Silent(why));
+    let silent = |why: Said| Fact::Is(Platform::Silent(why));
     let client = match agent::cloud_client(config) {
         Ok(Some(client)) => client,
         Ok(None) => return Fact::Is(Platform::None),
-        Err(error) => return silent(error.to_string()),
+        Err(error) => return silent(error.said()),
     };
     let account = credentials.and_then(|credentials| agent::account(config, credentials).ok().flatten());
     let now_s = Clock::new().now().wall.seconds();
@@ -34,16 +35,16 @@ pub(super) async fn ask(config: &Config, credentials: Option<&Credentials>) -> F
     };
     let request = match agent::http_request(request, Kind::Cloud) {
         Ok(request) => request,
-        Err(why) => return silent(why),
+        Err(why) => return silent(Said::word(why)),
     };
     let answer = match client.send(request).await {
         Ok(answer) => answer,
         // A page that sends us on to where one logs in.
         Err(client::Failure::BadTarget(refused @ Refused::Redirect { .. })) => {
-            let word = PlatformWord::SomebodyElse(refused.to_string());
+            let word = PlatformWord::SomebodyElse(refused.said());
             return Fact::Is(Platform::Answered { ahead_s: None, word });
         }
-        Err(failure) => return silent(failure.to_string()),
+        Err(failure) => return silent(failure.said()),
     };
     let then_s = Clock::new().now().wall.seconds();
     let ahead_s = answer.date.map(|date| {
@@ -53,16 +54,16 @@ pub(super) async fn ask(config: &Config, credentials: Option<&Credentials>) -> F
     let has_account = account.is_some();
     let word = match read_ping(answer.status.as_u16(), &answer.body) {
         Ok(()) => PlatformWord::Accepted,
-        Err(error @ ApiError::NotPlatform { .. }) => PlatformWord::SomebodyElse(error.to_string()),
+        Err(error @ ApiError::NotPlatform { .. }) => PlatformWord::SomebodyElse(Said::word(error.to_string())),
         // Sent on to where one logs in; or told to (RFC 6585).
         Err(ApiError::Http { status: status @ (300..=399 | 511) }) => {
-            PlatformWord::SomebodyElse(format!("HTTP {status}"))
+            PlatformWord::SomebodyElse(Said::word(format!("HTTP {status}")))
         }
-        Err(error @ ApiError::Http { .. }) => return silent(error.to_string()),
+        Err(error @ ApiError::Http { .. }) => return silent(Said::word(error.to_string())),
         Err(_) if !has_account => PlatformWord::NotAsked,
-        Err(error @ ApiError::Unauthorized { .. }) => PlatformWord::Unauthorised(error.to_string()),
-        Err(error) if error.class() == RetryClass::Retry => return silent(error.to_string()),
-        Err(error) => PlatformWord::Refused(error.to_string()),
+        Err(error @ ApiError::Unauthorized { .. }) => PlatformWord::Unauthorised(Said::word(error.to_string())),
+        Err(error) if error.class() == RetryClass::Retry => return silent(Said::word(error.to_string())),
+        Err(error) => PlatformWord::Refused(Said::word(error.to_string())),
     };
     Fact::Is(Platform::Answered { ahead_s, word })
 }

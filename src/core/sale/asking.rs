@@ -165,6 +165,7 @@ impl Core {
         let random = self.random.u64(..);
         let failed = answer.as_ref().map_or(true, |answer| answer.status >= 500);
         self.outbox.answered(&host, failed, now.boot, random);
+        self.troubles.answered(&host, answer);
         let Some(asking) = self.sales.asking.get_mut(&number).filter(|asking| asking.out == Some(token)) else {
             return true;
         };
@@ -182,7 +183,7 @@ impl Core {
         if let Err(failure) = &said {
             let why = match (failure, answer) {
                 (Some(failure), _) => failure.to_string(),
-                (None, Err(failure)) => failure.why.clone(),
+                (None, Err(failure)) => failure.why.en.clone(),
                 (None, Ok(_)) => "nothing was asked".to_owned(),
             };
             self.note(Level::Info, "sale_not_told", format!("sale {number}, {what:?}: {why}"));

@@ -5,6 +5,7 @@ use super::sync::syncing;
 use super::world::World;
 use crate::core::event::{Event, Token};
 use crate::core::{BooksAct, BooksError, Recovered, Reply};
+use crate::order::said::Said;
 
 impl World {
     /// What somebody is told, if anything yet.
@@ -81,7 +82,7 @@ fn what_is_on_its_way_or_may_be_old_is_not_sent_again() {
     assert_eq!(w.at_the_books(BooksAct::Retry { number: 3 }), Some(Err(BooksError::MayBeOld)), "a state of its time");
     assert_eq!(w.at_the_books(because(3)), Some(Ok(2)));
     assert_eq!(w.core.audit_lines().len(), 1, "what was not done is not audited");
-    w.live_again(Recovered::Quarantine { why: "a digest is wrong".to_owned() }, true);
+    w.live_again(Recovered::Quarantine { why: Said::word("a digest is wrong") }, true);
     assert_eq!(w.at_the_books(because(1)), Some(Err(BooksError::Unavailable)));
 }
 

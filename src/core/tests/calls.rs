@@ -6,6 +6,7 @@ use crate::core::{CALLS_DEAD_MAX, Limits};
 use crate::order::call::{Call, Operation, Subject, SubjectKind, Way};
 use crate::order::key::Id;
 use crate::order::record::Records;
+use crate::order::said::Said;
 
 pub(super) const OK: &str = r#"{"code":0,"message":"ok","data":""}"#;
 pub(super) const UNKNOWN_ORDER: &str = r#"{"code":4004,"message":"no such record","data":{}}"#;
@@ -115,7 +116,7 @@ fn rule_40_a_call_is_repeated_byte_for_byte_also_after_a_power_cut_at_any_instan
         }
         if cut >= 3 {
             w.answer(503, "");
-            w.step(Event::NotPublished { token: w.published[0], why: "quota".to_owned() });
+            w.step(Event::NotPublished { token: w.published[0], why: Said::word("quota") });
         }
         if cut >= 4 {
             w.pass_s(31);
@@ -233,7 +234,7 @@ fn rule_42_calls_about_one_subject_leave_in_their_order_and_others_do_not_wait()
     w.call(Call { subject: used("7").subject, ..used("8") });
     w.call(used("9"));
     assert_eq!(w.told("client.pickup_codes.put", "id"), ["7", "9"]);
-    w.step(Event::Disconnected);
+    w.step(Event::Disconnected { why: Said::word("gone") });
     w.connect(true);
     assert_eq!(w.told("client.pickup_codes.put", "id"), ["7", "9", "7", "9"], "what was not taken goes again");
     w.step(Event::Published(w.published[2]));
@@ -243,7 +244,7 @@ fn rule_42_calls_about_one_subject_leave_in_their_order_and_others_do_not_wait()
 #[test]
 fn rule_42_a_newer_state_takes_the_place_of_one_that_has_not_left() {
     let mut w = World::new();
-    w.step(Event::Disconnected);
+    w.step(Event::Disconnected { why: Said::word("gone") });
     for count in ["9", "8", "7"] {
         w.call(stock("5", count));
         w.call(stock("6", count));
@@ -261,7 +262,7 @@ fn rule_42_a_newer_state_takes_the_place_of_one_that_has_not_left() {
     assert_eq!(w.told("client.product.put", "current_inventory"), ["7", "7", "3"]);
     // One that was not taken is not repeated when there is a newer one.
     w.call(stock("6", "1"));
-    w.step(Event::NotPublished { token: w.published[1], why: "quota".to_owned() });
+    w.step(Event::NotPublished { token: w.published[1], why: Said::word("quota") });
     assert_eq!(w.told("client.product.put", "current_inventory"), ["7", "7", "3", "1"]);
     w.step(Event::Published(w.published[2]));
     w.step(Event::Published(w.published[3]));
@@ -274,7 +275,7 @@ fn rule_43_beyond_the_open_calls_an_order_is_refused_and_a_state_is_left_out() {
     let mut s = settings();
     s.limits = Limits { calls_open: 2, refusal_reserve: 1, ..Limits::default() };
     let mut w = World::with(s);
-    w.step(Event::Disconnected);
+    w.step(Event::Disconnected { why: Said::word("gone") });
     w.call(stock("5", "9"));
     w.call(used("7"));
     w.call(stock("6", "9"));
@@ -330,7 +331,7 @@ fn a_dead_cloud_is_left_alone_by_calls_as_by_reports_and_takes_all_of_them_in_th
     for _ in 0..600 {
         while let Some((token, _)) = w.requests.pop_front() {
             tries += 1;
-            let failure = HttpFailure { kind: FailureKind::NoAnswer, why: "connection refused".to_owned() };
+            let failure = HttpFailure { kind: FailureKind::NoAnswer, why: Said::word("connection refused") };
             w.step(Event::Answered { token, answer: Err(failure) });
         }
         w.pass_s(6);

@@ -9,6 +9,7 @@ use crate::core::event::{Event, Request};
 use crate::core::{Settings, SlotAct, SlotLine};
 use crate::order::host::Host;
 use crate::order::motor::{Address, Slot};
+use crate::order::said::Said;
 use serde_json::{Value, json};
 
 const DAY_S: u64 = 86_400;
@@ -62,7 +63,7 @@ impl World {
         self.broker_is_quick = false;
         self.connect(true);
         deliver(self);
-        self.step(Event::Disconnected);
+        self.step(Event::Disconnected { why: Said::word("gone") });
         self.said.clear();
         self.broker_is_quick = true;
     }
@@ -184,7 +185,7 @@ fn a_week_offline_leaves_the_last_count_of_each_slot_and_every_change_of_sale() 
     let mut w = World::with(locks);
     w.is_told(&[product(20, "005", 1, 50), product(21, "006", 1, 50)]);
     w.pass_s(60);
-    w.step(Event::Disconnected);
+    w.step(Event::Disconnected { why: Said::word("gone") });
     for n in 0..30 {
         w.connect_silently(|w| {
             let put = w.put(&format!("{n}"), "1");

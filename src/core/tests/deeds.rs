@@ -9,6 +9,7 @@ use crate::core::{AUDIT_KEPT, AtTheLine, Decision, LineOwed, Recovered, SlotAct,
 use crate::order::instruction::Kind;
 use crate::order::key::{Id, Key};
 use crate::order::record::{Records, decode_ledger};
+use crate::order::said::Said;
 
 const UID: u32 = 1_000;
 
@@ -180,7 +181,7 @@ fn a_deed_beside_the_core_is_kept_within_the_audits_bound_and_not_in_quarantine(
     }
     let kept = w.audit_kept();
     assert_eq!((kept.len(), kept[0].as_str()), (AUDIT_KEPT, "Person(1000) log_level done: debug for 600 s"));
-    w.live_again(Recovered::Quarantine { why: "test".to_owned() }, true);
+    w.live_again(Recovered::Quarantine { why: Said::word("test") }, true);
     w.step(deed());
     assert!(w.core.audit_lines().is_empty());
 }

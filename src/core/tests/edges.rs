@@ -5,6 +5,7 @@ use crate::board::driver::{Address, Finding, LineState};
 use crate::core::VerifyOrders;
 use crate::core::event::{Ending, Epoch, Event, HttpAnswer, Tag};
 use crate::order::record::{self, RecordError};
+use crate::order::said::Said;
 use crate::order::time::{BootMs, Now, UnixMs};
 
 const URL: &str = "https://shop.example/notify";
@@ -64,7 +65,7 @@ fn a_message_of_a_lost_connection_or_of_a_failed_journal_changes_nothing() {
     let old = Tag { epoch: Epoch(0), number: 1 };
     w.step(Event::Message { tag: old, payload: put.clone().into(), redelivered: false });
     assert_eq!((w.disk.len(), w.driven(), w.acks.len()), (0, 0, 0), "the broker gives it again on the next one");
-    w.step(Event::JournalFailed { why: "EIO".to_owned() });
+    w.step(Event::JournalFailed { why: Said::word("EIO") });
     w.deliver_raw(&put, false);
     assert_eq!((w.core.open_orders().len(), w.driven(), w.acks.len()), (0, 0, 0), "nothing of it could be kept");
 }
@@ -168,7 +169,7 @@ fn rule_07_a_failed_journal_wakes_nobody_before_the_process_ends() {
     w.line_is(LineState::Busy);
     let until = (w.now_s() + 3).to_string();
     w.deliver(&w.put("1", "1").with("expired_at", &until));
-    w.step(Event::JournalFailed { why: "EIO".to_owned() });
+    w.step(Event::JournalFailed { why: Said::word("EIO") });
     assert_eq!(w.core.deadline(), Some(w.now.boot.plus_ms(crate::core::FAILED_PAUSE_MS)));
 }
 
@@ -209,7 +210,7 @@ fn nothing_is_published_without_a_connection_and_little_before_the_broker_takes_
     w.deliver(&w.put("41", "1"));
     w.disk_is_quick = false;
     w.deliver(&w.put("42", "1"));
-    w.step(Event::Disconnected);
+    w.step(Event::Disconnected { why: Said::word("gone") });
     w.commit();
     assert_eq!(w.count_said("device.delivery.received"), 41, "there is nobody to hear it");
     w.connect(true);
@@ -416,7 +417,7 @@ fn a_person_sees_units_by_number_the_boards_name_and_every_phase() {
     w.restart();
     let status = w.core.status(w.now);
     assert_eq!((status.phase.as_str(), status.verifies_orders), ("opening", true));
-    w.live_again(crate::core::Recovered::Quarantine { why: "a digest is wrong".to_owned() }, true);
+    w.live_again(crate::core::Recovered::Quarantine { why: Said::word("a digest is wrong") }, true);
     assert_eq!(w.core.status(w.now).phase, "quarantine");
     assert!(w.core.headline().to_string().starts_with("QUARANTINE, "), "{}", w.core.headline());
 }

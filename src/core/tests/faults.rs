@@ -4,6 +4,7 @@ use super::world::{DISPENSED, World, settings};
 use crate::board::driver::LineState;
 use crate::core::commit::ARRIVAL_COMMIT_MS;
 use crate::core::event::{Ending, Event, FailureKind};
+use crate::order::said::Said;
 
 const URL: &str = "https://shop.example/notify";
 
@@ -19,7 +20,7 @@ fn acknowledgements_leave_in_the_order_of_receipt_and_never_on_another_connectio
     let third = w.deliver(&w.put("2", "1"));
     // It waits behind the first, so for a moment for a commit that somebody needs.
     w.pass_ms(ARRIVAL_COMMIT_MS);
-    w.step(Event::Disconnected);
+    w.step(Event::Disconnected { why: Said::word("gone") });
     w.connect(true);
     w.commit();
     assert!(!w.acks.contains(&third), "its connection is gone");
@@ -108,7 +109,7 @@ fn a_report_to_a_forbidden_target_becomes_a_dead_letter_and_still_goes_up_over_m
     w.deliver(&w.put("1", "1").with("notify_url", "file:///etc/passwd"));
     w.board_ends(DISPENSED);
     let (token, _) = w.requests.pop_front().unwrap();
-    let failure = crate::core::event::HttpFailure { kind: FailureKind::BadTarget, why: "scheme".to_owned() };
+    let failure = crate::core::event::HttpFailure { kind: FailureKind::BadTarget, why: Said::word("scheme") };
     w.step(Event::Answered { token, answer: Err(failure) });
     w.pass_s(3_600);
     assert!(w.requests.is_empty());
@@ -123,7 +124,7 @@ fn what_the_broker_did_not_take_is_said_again_on_the_next_connection() {
     w.deliver(&w.put("1", "1"));
     w.board_ends(DISPENSED);
     assert_eq!(w.count_said("device.delivery.response"), 1);
-    w.step(Event::Disconnected);
+    w.step(Event::Disconnected { why: Said::word("gone") });
     w.connect(false);
     assert_eq!(w.count_said("device.delivery.response"), 2);
     w.restart();

@@ -6,6 +6,7 @@ use crate::core::event::Event;
 use crate::core::gate::TRUST_WAIT_MS;
 use crate::core::{Limits, Settings};
 use crate::order::record::{self, Birth};
+use crate::order::said::Said;
 use crate::order::time::{BootMs, Now, UnixMs};
 
 const URL: &str = "https://shop.example/notify";
@@ -28,7 +29,7 @@ fn another_body_is_no_conflict_before_the_first_one_is_durable() {
     let mut w = World::new();
     w.disk_is_quick = false;
     w.deliver(&w.put("1", "1"));
-    w.step(Event::Disconnected);
+    w.step(Event::Disconnected { why: Said::word("gone") });
     w.connect(false);
     let other = w.deliver(&w.put("1", "1").with("code", "6"));
     assert!(!w.acks.contains(&other));

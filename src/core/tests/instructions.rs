@@ -10,6 +10,7 @@ use crate::core::{ACT_TAKES_MS, ACT_WAIT_MS, AUDIT_KEPT, REFRESH_PAUSE_MS, REFUS
 use crate::order::host::Host;
 use crate::order::instruction::{FRESH_WITHIN_S, Permission};
 use crate::order::local_time::{read_date_time, show_date_time};
+use crate::order::said::Said;
 use std::collections::BTreeMap;
 
 const ALL: [Permission; 5] = [
@@ -314,7 +315,7 @@ fn in_quarantine_and_before_the_first_commit_nothing_is_followed() {
     w.commit();
     assert_eq!(w.last_audited(), "reboot under_way");
     let mut w = allowing(&ALL);
-    w.live_again(Recovered::Quarantine { why: "test".to_owned() }, true);
+    w.live_again(Recovered::Quarantine { why: Said::word("test") }, true);
     w.instruct(REBOOT, &[]);
     assert_eq!((w.audited().len(), w.machine_asked().len(), w.acks.len()), (0, 0, 1));
     assert!(w.core.status(w.now).rejected[0].why.contains("quarantine"));
@@ -325,7 +326,7 @@ fn a_journal_that_failed_asks_the_machine_for_nothing() {
     let mut w = allowing(&ALL);
     w.disk_is_quick = false;
     w.instruct(REBOOT, &[]);
-    w.step(Event::JournalFailed { why: "test".to_owned() });
+    w.step(Event::JournalFailed { why: Said::word("test") });
     let late = w.sync();
     w.step(late);
     assert_eq!(w.machine_asked(), [""; 0]);

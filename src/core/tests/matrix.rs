@@ -5,6 +5,7 @@ use crate::board::driver::{Finding, LineState, Slot};
 use crate::core::Recovered;
 use crate::core::event::{Ending, Event};
 use crate::order::outcome::Reason;
+use crate::order::said::Said;
 use crate::order::time::UnixMs;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -303,7 +304,7 @@ fn a_broker_that_goes_at_any_stage_holds_up_neither_the_motor_nor_the_merchant()
     for session_kept in [true, false] {
         for stage in Stage::ALL {
             let mut life = Life::at(stage);
-            life.w.step(Event::Disconnected);
+            life.w.step(Event::Disconnected { why: Said::word("gone") });
             life.play_on(Word::Nothing);
             assert!(!life.told.is_empty(), "{stage:?}: the merchant is told without the broker");
             let acks = life.w.acks.len();
@@ -423,7 +424,7 @@ fn a_journal_that_fails_at_any_stage_stops_all_that_is_new_and_the_next_life_goe
                 drop(life.w.sync());
             }
             let before = (life.w.acks.len(), life.w.driven(), life.w.script.lock().unwrap().released);
-            life.w.step(Event::JournalFailed { why: "EIO".to_owned() });
+            life.w.step(Event::JournalFailed { why: Said::word("EIO") });
             life.w.deliver(&Put::new("2", "1", T0_S));
             life.w.line_is(LineState::Idle);
             life.w.board_says(Finding::Outcome(DISPENSED));
@@ -447,7 +448,7 @@ fn an_outcome_whose_commit_fails_stays_on_the_board_and_the_next_life_takes_it()
     let mut life = Life::at(Stage::Turning);
     life.w.disk_is_quick = false;
     life.w.board_ends(DISPENSED);
-    life.w.step(Event::JournalFailed { why: "no space".to_owned() });
+    life.w.step(Event::JournalFailed { why: Said::word("no space") });
     assert_eq!(life.w.script.lock().unwrap().released, 0, "the board may not forget it");
     life.merchant_answers();
     assert!(life.told.is_empty(), "it is not durable");
@@ -518,7 +519,7 @@ fn a_cable_unplugged_at_any_stage_costs_time_or_ends_in_what_can_be_known() {
     for (away_s, holds_result) in [(30, true), (30, false), (80, false)] {
         for stage in Stage::ALL {
             let mut life = Life::at(stage);
-            life.w.step(Event::LineClosed { why: "the adapter is gone".to_owned() });
+            life.w.step(Event::LineClosed { why: Said::word("the adapter is gone") });
             life.w.line_is(LineState::Closed);
             (life.w.disk_is_quick, life.w.broker_is_quick) = (true, true);
             life.disk_answers();
@@ -551,7 +552,7 @@ fn a_journal_lost_at_any_stage_touches_nothing_and_after_a_person_accepts_it_not
     for stage in Stage::ALL {
         let mut life = Life::at(stage);
         life.die();
-        let why = "a digest is wrong".to_owned();
+        let why = Said::word("a digest is wrong");
         life.w.live_again(Recovered::Quarantine { why }, true);
         let before = (life.w.acks.len(), life.w.said.len(), life.w.requests.len());
         life.w.redeliver(&life.put);

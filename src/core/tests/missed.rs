@@ -7,13 +7,14 @@ use crate::core::event::Event;
 use crate::core::{Recovered, TOMBSTONE_AGE_MIN_S, TOMBSTONES_KEPT};
 use crate::order::outcome::Reason;
 use crate::order::record::{self, Records};
+use crate::order::said::Said;
 
 const URL: &str = "https://shop.example/notify";
 
 #[test]
 fn rule_07_after_a_failure_not_even_what_needs_no_disk_is_acknowledged() {
     let mut w = World::new();
-    w.step(Event::JournalFailed { why: "no space".to_owned() });
+    w.step(Event::JournalFailed { why: Said::word("no space") });
     w.deliver_raw(b"no message of ours", false);
     assert!(w.acks.is_empty());
 }

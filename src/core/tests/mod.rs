@@ -28,4 +28,5 @@ mod slots;
 mod storm;
 mod sync;
 mod telemetry;
+mod troubles;
 mod world;

@@ -9,6 +9,7 @@ use crate::core::{
 };
 use crate::order::key::{Id, Key};
 use crate::order::record::Records;
+use crate::order::said::Said;
 use serde_json::Value;
 
 const URL: &str = "https://shop.example/notify";
@@ -171,7 +172,7 @@ fn rule_60_only_what_is_in_doubt_is_resolved() {
     w.deliver(&w.put("2", "1"));
     w.resolve("2", Verdict::Dispensed);
     assert_eq!(w.decided(), Err(DecisionError::NotEnded), "it waits, and will be driven");
-    w.step(Event::JournalFailed { why: "full".to_owned() });
+    w.step(Event::JournalFailed { why: Said::word("full") });
     w.resolve("1", Verdict::Failed);
     assert_eq!(w.decided(), Err(DecisionError::Unavailable));
     assert!(w.audit_on_disk().is_empty());

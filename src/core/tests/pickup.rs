@@ -12,6 +12,7 @@ use crate::core::{
 use crate::order::instruction::Permission;
 use crate::order::pickup::Digits;
 use crate::order::record::Records;
+use crate::order::said::Said;
 use std::collections::BTreeMap;
 
 const DIGITS: &str = "16327138";
@@ -339,7 +340,7 @@ fn rule_33_a_restart_gives_no_further_try_and_begins_the_pause_anew() {
 fn rule_34_a_used_code_is_told_until_the_platform_took_it() {
     let mut w = World::new();
     w.deliver(&w.code("7", DIGITS));
-    w.step(Event::Disconnected);
+    w.step(Event::Disconnected { why: Said::word("gone") });
     assert!(w.is_accepted(DIGITS));
     w.board_ends(DISPENSED);
     w.broker_is_quick = false;
@@ -373,7 +374,7 @@ fn rule_34_a_code_is_told_as_soon_as_it_is_used_and_again_after_any_cut() {
     for commits in 0..3 {
         let mut w = World::new();
         w.deliver(&w.code("7", DIGITS));
-        w.step(Event::Disconnected);
+        w.step(Event::Disconnected { why: Said::word("gone") });
         w.disk_is_quick = false;
         w.enter_only(DIGITS);
         for _ in 0..commits {
@@ -549,7 +550,7 @@ fn rule_05_in_quarantine_no_code_is_taken_acknowledged_or_entered() {
     let mut w = World::new();
     w.deliver(&w.code("7", DIGITS));
     let acks = w.acks.len();
-    w.live_again(Recovered::Quarantine { why: "a digest is wrong".to_owned() }, true);
+    w.live_again(Recovered::Quarantine { why: Said::word("a digest is wrong") }, true);
     w.deliver(&w.code("8", "00000008"));
     assert_eq!((w.enter(DIGITS), w.acks.len(), w.driven()), (Entry::Unavailable, acks, 0));
 }

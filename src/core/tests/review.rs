@@ -5,6 +5,7 @@ use crate::board::driver::{Address, Finding, LineState};
 use crate::core::VerifyOrders;
 use crate::core::event::{Ending, Event};
 use crate::order::outcome::Reason;
+use crate::order::said::Said;
 use crate::order::time::{BootMs, Now, UnixMs};
 
 const URL: &str = "https://shop.example/notify";
@@ -189,7 +190,7 @@ fn a_report_that_the_broker_refuses_is_offered_again_on_the_same_connection() {
     w.deliver(&w.put("1", "1"));
     w.board_ends(DISPENSED);
     let token = *w.published.last().unwrap();
-    w.step(Event::NotPublished { token, why: "not authorised".to_owned() });
+    w.step(Event::NotPublished { token, why: Said::word("not authorised") });
     w.pass_s(2);
     assert_eq!(w.count_said("device.delivery.response"), 2);
     w.step(Event::Published(*w.published.last().unwrap()));
@@ -203,7 +204,7 @@ fn refused_publishes_do_not_close_the_window() {
     for n in 0..100 {
         w.deliver(&w.put(&n.to_string(), "1").with("method", "device.delivery.get"));
         let token = *w.published.last().unwrap();
-        w.step(Event::NotPublished { token, why: "not authorised".to_owned() });
+        w.step(Event::NotPublished { token, why: Said::word("not authorised") });
     }
     assert_eq!(w.count_said("device.delivery.received"), 100);
 }

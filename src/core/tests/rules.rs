@@ -7,6 +7,7 @@ use crate::core::commit::ARRIVAL_COMMIT_MS;
 use crate::core::event::{Ending, Event, FailureKind};
 use crate::core::{ORDERS_OPEN_MAX, Recovered, VerifyOrders};
 use crate::order::outcome::Reason;
+use crate::order::said::Said;
 use crate::order::time::{BootMs, Now, UnixMs};
 
 const URL: &str = "https://shop.example/notify";
@@ -92,7 +93,7 @@ fn rule_02_the_largest_order_stays_under_four_kib() {
 fn rule_05_in_quarantine_nothing_is_acknowledged_driven_or_released_and_get_says_unavailable() {
     let mut w = World::new();
     w.deliver(&w.put("60", "78"));
-    w.live_again(Recovered::Quarantine { why: "a digest is wrong".to_owned() }, true);
+    w.live_again(Recovered::Quarantine { why: Said::word("a digest is wrong") }, true);
     let acks = w.acks.len();
     w.deliver(&w.put("61", "78"));
     w.pass_s(600);
@@ -154,7 +155,7 @@ fn rule_07_a_failed_journal_stops_accepting_and_driving_and_ends_the_process_aft
     w.disk_is_quick = false;
     w.deliver(&w.put("2", "1"));
     let acks = w.acks.len();
-    w.step(Event::JournalFailed { why: "no space".to_owned() });
+    w.step(Event::JournalFailed { why: Said::word("no space") });
     w.deliver(&w.put("3", "1"));
     assert_eq!((w.acks.len(), w.driven()), (acks, 1), "order 2 is neither acknowledged nor driven");
     assert_eq!(w.ended, None);
@@ -400,7 +401,7 @@ fn rule_24_a_correction_comes_once_and_a_report_is_frozen_when_it_is_first_sent(
     w.board_says(Finding::Unproven("silence"));
     let (token, first) = w.requests.pop_front().unwrap();
     w.pass_s(3);
-    let failure = crate::core::event::HttpFailure { kind: FailureKind::NoAnswer, why: "refused".to_owned() };
+    let failure = crate::core::event::HttpFailure { kind: FailureKind::NoAnswer, why: Said::word("refused") };
     w.step(Event::Answered { token, answer: Err(failure) });
     let address = crate::board::driver::Address::new(1).unwrap();
     let late = |evidence| Finding::Late { address, slot: None, evidence };

@@ -17,6 +17,7 @@ use crate::core::{
 };
 use crate::order::motor::{Address, Slot};
 use crate::order::record::Records;
+use crate::order::said::Said;
 use crate::order::sale::State;
 use crate::order::stock::Fen;
 
@@ -109,7 +110,7 @@ impl World {
 
     fn silence(&mut self, begins: &str) -> Request {
         let (token, request) = self.take_request(begins);
-        let failure = HttpFailure { kind: FailureKind::NoAnswer, why: "reset".to_owned() };
+        let failure = HttpFailure { kind: FailureKind::NoAnswer, why: Said::word("reset") };
         self.step(Event::Answered { token, answer: Err(failure) });
         request
     }

@@ -6,6 +6,7 @@ use crate::cloud::sign::SigningKey;
 use crate::core::event::{CertificateNews, CertificateOf, Event};
 use crate::core::{CertificateState, HELD_MAX, Limits, MESSAGE_EVERY_MS, MESSAGES_BURST, RING_MAX, Settings};
 use crate::order::outcome::{Evidence, Reason};
+use crate::order::said::Said;
 use crate::order::time::BootMs;
 
 const DAY_S: u64 = 86_400;
@@ -65,7 +66,7 @@ fn what_waited_for_its_turn_is_forgotten_with_its_connection_and_comes_again() {
     w.deliver_raw(b"rubbish", false);
     let put = w.put("60", "78");
     w.deliver(&put);
-    w.step(Event::Disconnected);
+    w.step(Event::Disconnected { why: Said::word("gone") });
     w.connect(true);
     w.redeliver(&put);
     assert_eq!(w.driven(), 0);
@@ -284,7 +285,7 @@ fn on_the_last_day_of_the_own_certificate_the_files_are_looked_at_until_there_is
 #[test]
 fn new_files_that_are_not_good_are_said_loudly() {
     let mut w = World::new();
-    let why = "client.pem: not PEM".to_owned();
+    let why = Said::word("client.pem: not PEM");
     w.step(Event::Certificate(CertificateNews::Kept { of: CertificateOf::OwnForBroker, why }));
     let status = w.core.status(w.now);
     let note = status.recent.iter().find(|n| n.what == "certificate_kept").unwrap();

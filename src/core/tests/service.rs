@@ -5,6 +5,7 @@ use crate::board::driver::{Address, Finding, LineFault, LineState, Slot};
 use crate::board::service::{Reading, SERVICE_MS_MAX, Service, ServiceError};
 use crate::core::Recovered;
 use crate::core::event::{Ending, Event, Token};
+use crate::order::said::Said;
 use crate::order::time::BootMs;
 
 const UID: u32 = 1_000;
@@ -105,7 +106,7 @@ fn a_port_that_closes_ends_a_service_and_a_board_that_is_away_is_not_asked() {
     w.serve(door());
     w.script.lock().unwrap().state = LineState::Closed;
     w.driver_has(Finding::Served(Err(ServiceError::NoAnswer)));
-    w.step(Event::LineClosed { why: "unplugged".to_owned() });
+    w.step(Event::LineClosed { why: Said::word("unplugged") });
     w.serve(door());
     w.line_is(LineState::Settling);
     w.serve(door());
@@ -125,7 +126,7 @@ fn the_board_is_left_alone_in_quarantine_and_before_the_first_commit() {
     w.commit();
     w.serve(door());
     assert!(w.serving_is(LineState::Busy), "the first commit is durable");
-    w.live_again(Recovered::Quarantine { why: "test".to_owned() }, true);
+    w.live_again(Recovered::Quarantine { why: Said::word("test") }, true);
     w.serve(door());
     assert!(w.serving_is(LineState::Idle));
     assert_eq!(w.served(), ["Err(Unavailable)"; 2]);
@@ -135,7 +136,7 @@ fn the_board_is_left_alone_in_quarantine_and_before_the_first_commit() {
 fn who_waits_for_the_board_is_told_when_the_journal_fails_and_nothing_is_asked_after() {
     let mut w = World::new();
     w.serve(door());
-    w.step(Event::JournalFailed { why: "test".to_owned() });
+    w.step(Event::JournalFailed { why: Said::word("test") });
     w.serve(door());
     assert_eq!(w.served(), ["Err(Unavailable)"; 2]);
 }
@@ -199,7 +200,7 @@ fn what_is_wrong_with_the_line_shows_in_the_status() {
         w.board_says(Finding::Fault(fault));
     }
     w.board_says(Finding::BoardRestarted);
-    w.step(Event::LineClosed { why: "unplugged".to_owned() });
+    w.step(Event::LineClosed { why: Said::word("unplugged") });
     w.step(Event::LineOpened);
     let status = w.core.status(w.now);
     let total = status.line_quality.total;

@@ -7,6 +7,7 @@ use crate::core::commit::ARRIVAL_COMMIT_MS;
 use crate::core::event::{Event, Token};
 use crate::core::{Recovered, Reply, SlotTest, TEST_WAIT_MS};
 use crate::order::record::{Records, decode_ledger};
+use crate::order::said::Said;
 
 fn address(n: u8) -> Address {
     Address::new(n).unwrap()
@@ -215,7 +216,7 @@ fn what_cannot_be_tested_is_said_at_once() {
     assert_eq!(w.replies.pop(), Some(Reply::Testing(Err(ServiceError::NoSuchBoard))));
     w.step(Event::Space { enough: false });
     assert_eq!(w.test(5), Err(ServiceError::Unavailable));
-    w.live_again(Recovered::Quarantine { why: "a digest is wrong".to_owned() }, true);
+    w.live_again(Recovered::Quarantine { why: Said::word("a digest is wrong") }, true);
     assert_eq!(w.test(5), Err(ServiceError::Unavailable));
 }
 

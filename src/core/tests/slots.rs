@@ -6,6 +6,7 @@ use crate::core::event::{Event, Token};
 use crate::core::{Reply, SlotAct, SlotLine};
 use crate::order::motor::{Address, Slot};
 use crate::order::record::Records;
+use crate::order::said::Said;
 use crate::order::stock::{Fen, Product, ProductId};
 
 fn address() -> Address {
@@ -74,7 +75,7 @@ fn a_restock_without_a_count_needs_a_capacity_and_a_slot_must_be_there() {
     let absent = "Err(NoSuchSlot)";
     assert_eq!(w.answers(), ["Err(NoCapacity)", "Err(NoCapacity)", absent, absent, absent]);
     assert_eq!((w.core.slots(), w.goods_on_disk()), (vec![], None));
-    w.step(Event::JournalFailed { why: "full".to_owned() });
+    w.step(Event::JournalFailed { why: Said::word("full") });
     w.act(restock(5, Some(1)));
     assert_eq!(w.answers().last().map(String::as_str), Some("Err(Unavailable)"));
 }

@@ -3,6 +3,7 @@
 use super::world::{DISPENSED, World};
 use crate::agent::notes::NoteLog;
 use crate::core::event::Event;
+use crate::order::said::Said;
 
 /// Lines that an hour may cost, whatever is broken: a burst of five a minute for the one kind that repeats itself, and a
 /// tenth of that for everything else that is said of it.
@@ -24,7 +25,7 @@ fn lines_of_an_hour(every_s: u64, mut breaks: impl FnMut(&mut World)) -> (usize,
 #[test]
 fn an_adapter_with_a_loose_plug_costs_a_bounded_number_of_lines_an_hour() {
     let (noted, logged) = lines_of_an_hour(2, |w| {
-        w.step(Event::LineClosed { why: "unplugged".to_owned() });
+        w.step(Event::LineClosed { why: Said::word("unplugged") });
         w.step(Event::LineOpened);
     });
     assert!(noted > 3_000, "the storm is one: {noted}");
@@ -34,7 +35,7 @@ fn an_adapter_with_a_loose_plug_costs_a_bounded_number_of_lines_an_hour() {
 #[test]
 fn a_broker_or_a_merchant_that_is_away_costs_a_bounded_number_of_lines_an_hour() {
     let (noted, logged) = lines_of_an_hour(1, |w| {
-        w.step(Event::Disconnected);
+        w.step(Event::Disconnected { why: Said::word("gone") });
         w.connect(true);
         while !w.requests.is_empty() {
             w.no_answer();

@@ -5,6 +5,7 @@ use crate::board::driver::{Finding, LineFault, LineState};
 use crate::board::service::{Reading, ServiceError};
 use crate::core::event::Event;
 use crate::order::host::{Host, Network, NetworkKind};
+use crate::order::said::Said;
 use crate::order::time::UnixMs;
 
 const HEARTBEAT: &str = "client.heartbeat";
@@ -90,7 +91,7 @@ fn minutes_of_today_end_at_the_platforms_midnight_and_begin_with_the_controller(
 fn an_outage_of_days_leaves_one_sign_of_life_and_nothing_stored() {
     let mut w = alive();
     let commits = w.commits;
-    w.step(Event::Disconnected);
+    w.step(Event::Disconnected { why: Said::word("gone") });
     let said = w.said.len();
     w.pass_s(3 * 24 * HOUR_S);
     assert_eq!((w.said.len(), w.core.telemetry_deadline()), (said, None), "nobody could hear it");
@@ -183,7 +184,7 @@ fn a_stop_says_goodbye_only_when_the_motor_stands() {
     w.board_ends(DISPENSED);
     assert_eq!((w.count_said(OFFLINE), w.ended.is_some()), (1, true));
     let mut w = alive();
-    w.step(Event::Disconnected);
+    w.step(Event::Disconnected { why: Said::word("gone") });
     w.step(Event::Stop);
     assert_eq!((w.count_said(OFFLINE), w.ended.is_some()), (0, true), "the will says it");
 }
@@ -249,7 +250,7 @@ fn what_the_board_says_after_the_connection_is_gone_is_dropped() {
     let mut w = with_climate();
     w.pass_s(60);
     assert!(w.is_asked());
-    w.step(Event::Disconnected);
+    w.step(Event::Disconnected { why: Said::word("gone") });
     w.board_tells(Ok(Reading::Climate { temperature_deci_c: Some(20), humidity_permille: None }));
     w.connect(true);
     assert_eq!(w.count_said(TEMPERATURE), 0);
@@ -260,11 +261,11 @@ fn what_the_board_says_after_the_connection_is_gone_is_dropped() {
 #[test]
 fn a_machine_that_cannot_sell_gives_no_sign_of_life() {
     let mut w = alive();
-    w.step(Event::JournalFailed { why: "full".to_owned() });
+    w.step(Event::JournalFailed { why: Said::word("full") });
     let said = w.count_said(HEARTBEAT);
     w.connect(true);
     assert_eq!(w.count_said(HEARTBEAT), said);
-    w.live_again(crate::core::Recovered::Quarantine { why: "torn".to_owned() }, true);
+    w.live_again(crate::core::Recovered::Quarantine { why: Said::word("torn") }, true);
     w.pass_s(HOUR_S);
     assert_eq!(w.count_said(HEARTBEAT), said);
 }

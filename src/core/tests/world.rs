@@ -17,6 +17,7 @@ use crate::order::key::MachineNo;
 use crate::order::mark::Mark;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
 use crate::order::record::{self, Records};
+use crate::order::said::Said;
 use crate::order::time::{BootId, BootMs, Now, UnixMs};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
@@ -451,7 +452,7 @@ impl World {
 
     pub(super) fn no_answer(&mut self) {
         let (token, _) = self.requests.pop_front().expect("a request is under way");
-        let failure = HttpFailure { kind: FailureKind::NoAnswer, why: "connection refused".to_owned() };
+        let failure = HttpFailure { kind: FailureKind::NoAnswer, why: Said::word("connection refused") };
         self.step(Event::Answered { token, answer: Err(failure) });
     }
 

@@ -83,7 +83,7 @@ pub(super) enum Became {
     /// The receiver answered.
     Status(u16),
     /// Why not.
-    Failed(String),
+    Failed(Said),
 }
 
 impl What {
@@ -172,8 +172,7 @@ impl Try {
             Became::Sent => Said::new("sent", "已发出"),
             Became::Taken => Said::new("taken", "已接收"),
             Became::Status(status) => Said::new(format!("status {status}"), format!("状态码 {status}")),
-            // In the system's words.
-            Became::Failed(why) => Said::word(why.clone()),
+            Became::Failed(why) => why.clone(),
         })
     }
 }

@@ -4,6 +4,7 @@ use super::super::seen::{Disk, Fact, Journal, Lock, Seen};
 use super::super::{Check, Verdict};
 use super::{Judged, known, mib};
 use crate::order::record;
+use crate::order::said::Said;
 
 /// Of what the daemon needs to take orders, so many times is time to look before it does not.
 const FREE_BYTES_WARNING: u64 = 4;
@@ -120,8 +121,11 @@ pub(super) fn one_owner(seen: &Seen) -> Judged {
 pub(super) fn journal_sound(seen: &Seen) -> Judged {
     if let Some(daemon) = seen.daemon() {
         return Ok(match daemon.status.phase.as_str() {
-            "quarantine" => Verdict::failed("QUARANTINE: it is damaged, nothing is sold", "隔离：日志已损坏，停止出货"),
-            "failed" => Verdict::failed("it cannot be written", "日志无法写入")
+            "quarantine" => {
+                let what = Said::new("QUARANTINE: it is damaged, nothing is sold", "隔离：日志已损坏，停止出货");
+                Verdict::failed_by_daemon(seen, "journal", what)
+            }
+            "failed" => Verdict::failed_by_daemon(seen, "journal", Said::new("it cannot be written", "日志无法写入"))
                 .fix("see D2, D3 and D4; the daemon starts again by itself", "请看 D2、D3、D4；守护进程会自行重启"),
             _ => Verdict::ok("by the daemon's word", "守护进程确认"),
         });
@@ -134,10 +138,10 @@ pub(super) fn journal_sound(seen: &Seen) -> Judged {
             "too large to be copied and read while the daemon is away",
             "日志过大，守护进程未运行时不复制检查",
         ),
-        Journal::Closed(why) => Verdict::failed(why.clone(), format!("日志无法打开：{why}"))
+        Journal::Closed(why) => Verdict::failed(&why.en, format!("日志无法打开：{}", why.zh))
             .fix("as it says; the journal itself may be sound", "请按提示处理；日志本身可能完好"),
         Journal::Newer(_) => Verdict::ok("it is of a newer format, see D7", "格式较新，见 D7"),
-        Journal::Read { damage: Some(damage), .. } => Verdict::failed(damage.clone(), format!("日志已损坏：{damage}")),
+        Journal::Read { damage: Some(damage), .. } => Verdict::failed(&damage.en, format!("日志已损坏：{}", damage.zh)),
         Journal::Read { damage: None, .. } => Verdict::ok("every record can be read", "所有记录可读"),
     })
 }
@@ -148,12 +152,18 @@ pub(super) fn journal_ours(seen: &Seen) -> Judged {
         return Ok(Verdict::ok("by the daemon's word", "守护进程确认"));
     }
     Ok(match known(seen, &seen.journal)? {
-        Journal::Newer(why) => Verdict::failed(why.clone(), format!("日志格式较新：{why}")),
+        Journal::Newer(why) => {
+            Verdict::failed(&why.en, &why.zh).fix("install the newer vend again", "请重新安装较新的 vend")
+        }
         Journal::Read { machine_no: Some(theirs), .. } => {
             match seen.config().map(|config| config.machine_no.as_str()) {
                 Some(ours) if ours != theirs => Verdict::failed(
                     format!("it belongs to machine {theirs}, the configuration names {ours}"),
                     format!("日志属于机器 {theirs}，而配置为 {ours}"),
+                )
+                .fix(
+                    "correct machine_no; or, where the disk came from that machine, name another [state] directory",
+                    "请更正 machine_no；若磁盘来自那台机器，请另设 [state] directory",
                 ),
                 _ => Verdict::ok(
                     format!("machine {theirs}, format {} or older", record::FORMAT),

@@ -88,7 +88,10 @@ fn known<'a, T>(seen: &Seen, fact: &'a Fact<T>) -> Result<&'a T, Verdict> {
         Fact::NotAsked => Err(Verdict::skipped(seen.unusable_because_of())),
         Fact::NoPermission => Err(Verdict::not_permitted()),
         Fact::TimedOut(s) => Err(Verdict::failed(format!("no answer within {s} s"), format!("{s} 秒内没有应答"))),
-        Fact::Unknown(why) => Err(Verdict::warning(format!("cannot be told: {why}"), format!("无法判断：{why}"))),
+        Fact::Unknown(why) => {
+            let Said { en, zh } = Said::new("cannot be told", "无法判断").then(why);
+            Err(Verdict::warning(en, zh))
+        }
     }
 }
 

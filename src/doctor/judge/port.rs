@@ -5,6 +5,7 @@ use super::super::{Check, Verdict};
 use super::{Judged, known};
 use crate::board::driver::LineState;
 use crate::core::LineCounts;
+use crate::order::said::Said;
 
 /// The hours that speak of the line as it is now.
 const HOURS: u8 = 3;
@@ -102,8 +103,10 @@ pub(super) fn rights(seen: &Seen) -> Judged {
     let Some(rights) = port.rights else { return Err(Verdict::skipped(Check::PortThere)) };
     let account = seen.unit.value().and_then(Option::as_ref).and_then(|unit| unit.account.as_ref());
     let may = account.map_or(port.ours, |account| may_use(rights, account.uid, &account.gids));
-    let told = format!("mode {:04o}, uid {}, gid {}", rights.mode, rights.uid, rights.gid);
-    Ok(if may { Verdict::ok(told.clone(), told) } else { Verdict::failed(told.clone(), told) })
+    let Rights { mode, uid, gid } = rights;
+    let en = format!("mode {mode:04o}, uid {uid}, gid {gid}");
+    let zh = format!("权限 {mode:04o}，uid {uid}，gid {gid}");
+    Ok(if may { Verdict::ok(en, zh) } else { Verdict::failed(en, zh) })
 }
 
 pub(super) fn free(seen: &Seen) -> Judged {
@@ -131,7 +134,8 @@ pub(super) fn opens(seen: &Seen) -> Judged {
         return Ok(if is_open(seen) {
             Verdict::ok("the daemon has it open", "守护进程已打开")
         } else {
-            Verdict::failed("the daemon cannot open it", "守护进程无法打开串口")
+            let what = Said::new("the daemon cannot open it", "守护进程无法打开串口");
+            Verdict::failed_by_daemon(seen, "line", what)
                 .fix("journalctl -u vend -g line -n 5 says why", "原因见：journalctl -u vend -g line -n 5")
         });
     }
@@ -144,7 +148,7 @@ pub(super) fn opens(seen: &Seen) -> Judged {
             let baud = link.map_or_else(String::new, |link| link.baud.to_string());
             Verdict::ok(format!("opened with {baud} baud, and closed"), format!("已按 {baud} 波特打开并关闭"))
         }
-        Err(why) => Verdict::failed(why.clone(), format!("无法打开：{why}")),
+        Err(why) => Verdict::failed(&why.en, &why.zh),
     })
 }
 

@@ -1,8 +1,9 @@
 //! S: the unit and the daemon.
 
-use super::super::Verdict;
-use super::super::seen::{NoDaemon, Rights, Seen, Unit};
+use super::super::seen::{Journal, Lock, NoDaemon, Rights, Seen, Unit};
+use super::super::{Check, State, Verdict};
 use super::{Judged, known};
+use crate::config::problem::Both;
 use crate::order::said::Said;
 
 /// So many restarts by systemd, the last of them within [`CALM_AFTER_S`], are a loop and no accident.
@@ -40,19 +41,50 @@ pub(super) fn unit_enabled(seen: &Seen) -> Judged {
 pub(super) fn unit_active(seen: &Seen) -> Judged {
     let unit = unit(seen)?;
     let exit = unit.exit_code.filter(|code| *code != 0);
-    let told = match exit {
-        Some(code) => format!("{} ({}), exit code {code}", unit.active_state, unit.sub_state),
-        None => format!("{} ({})", unit.active_state, unit.sub_state),
+    // systemd's own words, which a technician sees everywhere.
+    let state = format!("{} ({})", unit.active_state, unit.sub_state);
+    let (en, zh) = match exit {
+        Some(code) => (format!("{state}, exit code {code}"), format!("{state}，退出码 {code}")),
+        None => (state.clone(), state),
     };
+    if let "active" | "reloading" = unit.active_state.as_str() {
+        return Ok(Verdict::ok(en, zh));
+    }
+    if let Some(fix) = kept_down(seen) {
+        return Ok(Verdict::failed(en, zh).fix(fix.en, fix.zh));
+    }
     Ok(match (unit.active_state.as_str(), exit) {
-        ("active" | "reloading", _) => Verdict::ok(told.clone(), told),
-        (_, Some(EXIT_CONFIGURATION)) => Verdict::failed(told.clone(), told).fix(
+        (_, Some(EXIT_CONFIGURATION)) => Verdict::failed(en, zh).fix(
             "its configuration or a secret was wrong, and nobody starts it again: mend it (vend config check), then: systemctl restart vend",
             "配置或密钥有误，且不会自动重启：请先改正（vend config check），然后执行：systemctl restart vend",
         ),
-        ("inactive", _) => Verdict::failed(told.clone(), told).fix("systemctl start vend", "请执行：systemctl start vend"),
-        _ => Verdict::failed(told.clone(), told),
+        ("inactive", _) => Verdict::failed(en, zh).fix("systemctl start vend", "请执行：systemctl start vend"),
+        _ => Verdict::failed(en, zh),
     })
+}
+
+/// What of the data keeps the daemon down, and what to do about that: to start it again would help nobody. A journal that
+/// is damaged does not; the daemon runs in quarantine then.
+fn kept_down(seen: &Seen) -> Option<Both> {
+    let is_closed = matches!(seen.journal.value(), Some(Journal::Closed(_)));
+    let main_pid = seen.unit.value().and_then(Option::as_ref).and_then(|unit| unit.main_pid);
+    // A daemon that has not answered yet holds its lock rightly.
+    let is_its_own = matches!(seen.lock.value(), Some(Lock::Held { pid, .. }) if Some(*pid) == main_pid);
+    let all = [
+        (Check::StateDirectory, true),
+        (Check::DiskWritable, true),
+        (Check::OneOwner, !is_its_own),
+        (Check::JournalSound, is_closed),
+        (Check::JournalOurs, true),
+    ];
+    let mut failed = all.into_iter().filter(|(_, counts)| *counts).map(|(check, _)| (check, super::judge(check, seen)));
+    let (check, verdict) = failed.find(|(_, verdict)| verdict.state == State::Failed)?;
+    let (id, Both { en, zh }) = (check.entry().id, verdict.fix.unwrap_or_else(|| check.fix()));
+    let (then_en, then_zh) = match en.contains("systemctl") {
+        true => ("", ""),
+        false => ("; then: systemctl restart vend", "；然后执行：systemctl restart vend"),
+    };
+    Some(Both::new(format!("{id} is why: {en}{then_en}"), format!("原因见 {id}：{zh}{then_zh}")))
 }
 
 pub(super) fn unit_calm(seen: &Seen) -> Judged {
@@ -121,34 +153,45 @@ pub(super) fn daemon_answers(seen: &Seen) -> Judged {
         ),
         Err(NoDaemon::NotRunning(socket)) => {
             let socket = socket.display();
-            Verdict::failed(format!("nobody listens at {socket}"), format!("{socket} 无人监听"))
+            let verdict = Verdict::failed(format!("nobody listens at {socket}"), format!("{socket} 无人监听"));
+            match kept_down(seen) {
+                Some(fix) => verdict.fix(fix.en, fix.zh),
+                None => verdict,
+            }
         }
         Err(NoDaemon::NoPermission(socket)) => {
             let socket = socket.display();
             Verdict::new(
-                super::super::State::Skipped,
+                State::Skipped,
                 format!("{socket} is for root, vend and its group: sudo vend doctor"),
                 format!("{socket} 仅限 root、vend 及其用户组：sudo vend doctor"),
             )
         }
-        Err(NoDaemon::Other(why)) => Verdict::failed(why.clone(), format!("守护进程应答异常：{why}")),
+        Err(NoDaemon::Other(why)) => Verdict::failed(&why.en, format!("守护进程应答异常：{}", why.zh)),
     })
 }
 
 pub(super) fn daemon_serves(seen: &Seen) -> Judged {
-    let Some(daemon) = seen.daemon() else { return Err(Verdict::skipped(super::Check::DaemonAnswers)) };
+    let Some(daemon) = seen.daemon() else { return Err(Verdict::skipped(Check::DaemonAnswers)) };
     let phase = &daemon.status.phase;
     Ok(match phase.as_str() {
         "running" => Verdict::ok("running", "运行中"),
-        "opening" | "stopping" => {
-            Verdict::warning(format!("it is {phase}; look again in a minute"), format!("处于 {phase}；请一分钟后再看"))
+        "opening" => Verdict::warning("it is opening; look again in a minute", "正在启动；请一分钟后再看"),
+        "stopping" => Verdict::warning("it is stopping; look again in a minute", "正在停止；请一分钟后再看"),
+        other => {
+            let zh = match other {
+                "quarantine" => "处于隔离",
+                "failed" => "已失败",
+                // Of a newer daemon.
+                other => other,
+            };
+            Verdict::failed_by_daemon(seen, "journal", Said::new(format!("it is in {other}"), zh))
         }
-        other => Verdict::failed(format!("it is in {other}"), format!("处于 {other}")),
     })
 }
 
 pub(super) fn same_version(seen: &Seen) -> Judged {
-    let Some(daemon) = seen.daemon() else { return Err(Verdict::skipped(super::Check::DaemonAnswers)) };
+    let Some(daemon) = seen.daemon() else { return Err(Verdict::skipped(Check::DaemonAnswers)) };
     let (daemon, tool) = (&daemon.status.version, &seen.version);
     Ok(if daemon == tool {
         Verdict::ok(tool.clone(), tool.clone())

@@ -39,7 +39,10 @@ pub(super) fn synchronised(seen: &Seen) -> Judged {
         Some(Ok(false)) => {
             Verdict::failed("nobody vouches for the clock, so orders are held", "时钟未经确认，订单会被暂缓")
         }
-        Some(Err(why)) => Verdict::warning(format!("the kernel does not tell: {why}"), format!("内核未告知：{why}")),
+        Some(Err(why)) => {
+            let Said { en, zh } = Said::new("the kernel does not tell", "内核未告知").then(why);
+            Verdict::warning(en, zh)
+        }
         None => Verdict::not_applicable("it was not asked", "未询问"),
     })
 }
@@ -87,7 +90,7 @@ pub(super) fn agrees(seen: &Seen) -> Judged {
 pub(super) fn zone(seen: &Seen) -> Judged {
     Ok(match &clock(seen)?.zone {
         Some(Ok(zone)) => Verdict::ok(zone.clone(), zone.clone()),
-        Some(Err(why)) => Verdict::warning(why.clone(), format!("时区无法读取：{why}")),
+        Some(Err(why)) => Verdict::warning(&why.en, format!("时区无法读取：{}", why.zh)),
         None => Verdict::ok("UTC", "UTC"),
     })
 }

@@ -1,6 +1,6 @@
 //! One publish on a connection of its own, for tools.
 
-use super::wire::{self, Event, Purpose, guarded};
+use super::wire::{self, Event, Purpose, decoder_panicked, guarded};
 use super::{ANSWER_TIME_OUT_S, BrokerConfig, CONNECT_TIME_OUT_S, Trouble};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -28,7 +28,7 @@ pub async fn log_in_once(config: &BrokerConfig) -> Result<(), Trouble> {
         let (_requests, mut poller) = wire::open(config, tls, Purpose::Once);
         loop {
             let event = guarded(poller.next()).await;
-            let event = event.map_err(|panic| Trouble::Protocol(format!("the decoder panicked: {panic}")))??;
+            let event = event.map_err(|panic| decoder_panicked(&panic))??;
             if let Event::Connected(_) = event {
                 return Ok(());
             }
@@ -43,7 +43,7 @@ async fn exchange(config: &BrokerConfig, payload: Vec<u8>) -> Result<(), Trouble
     let mut payload = Some(payload);
     loop {
         let event = guarded(poller.next()).await;
-        match event.map_err(|panic| Trouble::Protocol(format!("the decoder panicked: {panic}")))?? {
+        match event.map_err(|panic| decoder_panicked(&panic))?? {
             Event::Connected(_) => {
                 if let Some(payload) = payload.take() {
                     requests.publish(&config.publish, payload)?;

@@ -1,10 +1,11 @@
 //! One connection, from CONNECT to its end.
 
-use super::wire::{self, AckOf, Event, Greeting, Poller, REQUESTS_MAX, Requests, guarded};
+use super::wire::{self, AckOf, Event, Greeting, Poller, REQUESTS_MAX, Requests, decoder_panicked, guarded};
 use super::{
     ANSWER_TIME_OUT_S, BrokerConfig, BrokerFault, CONNECT_TIME_OUT_S, EVENTS_KEPT_MAX, Epoch, FromBroker, Outbox,
     PACKET_BYTES_MAX, STOP_FLUSH_MS, Tag, ToBroker, Trouble, UNACKNOWLEDGED_BYTES_MAX, UNACKNOWLEDGED_MAX,
 };
+use crate::order::said::Said;
 use rustls::ClientConfig;
 use std::collections::VecDeque;
 use std::pin::{Pin, pin};
@@ -189,7 +190,7 @@ impl<'a> Session<'a> {
                 command = to.recv(), if self.takes_commands() => self.command(now, command),
                 polled = &mut poll, if self.outbox.len() < EVENTS_KEPT_MAX => return Some(match polled {
                     Ok(event) => event,
-                    Err(panic) => Err(Trouble::Protocol(format!("the decoder panicked: {panic}"))),
+                    Err(panic) => Err(decoder_panicked(&panic)),
                 }),
                 () = &mut self.timer => {},
             }
@@ -311,7 +312,8 @@ impl<'a> Session<'a> {
         match event {
             Event::Connected(greeting) => {
                 if greeting.receive_max == 0 {
-                    return Err(Trouble::Protocol("the broker announces a receive maximum of 0".to_owned()));
+                    let why = Said::new("the broker announces a receive maximum of 0", "消息服务器声明的接收上限为 0");
+                    return Err(Trouble::Protocol(why));
                 }
                 self.greeting = Some((greeting, now));
                 self.alive_until = now + greeting.keep_alive.mul_f32(SILENCE_MAX);

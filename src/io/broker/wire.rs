@@ -4,6 +4,7 @@
 
 use super::{BrokerConfig, CONNECT_TIME_OUT_S, PACKET_BYTES_MAX, Protocol, RECEIVE_MAX, Trouble};
 use crate::io::http::tls;
+use crate::order::said::{InChinese as _, Said};
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::v5 as packet5;
 use rumqttc::{NetworkOptions, Outgoing, TlsConfiguration, Transport, v5};
@@ -46,7 +47,7 @@ pub(super) struct AckOf(Option<u16>);
 pub(super) enum Event {
     Connected(Greeting),
     /// SUBACK; the error is the broker's reason.
-    SubscribeAnswered(Result<(), String>),
+    SubscribeAnswered(Result<(), Said>),
     Message {
         ack_of: AckOf,
         payload: Bytes,
@@ -93,7 +94,7 @@ pub(super) enum Purpose {
 /// [`Trouble::Tls`] when there are none to be trusted.
 pub(super) async fn tls_now(config: &BrokerConfig) -> Result<Option<Arc<ClientConfig>>, Trouble> {
     match &config.tls {
-        Some(supply) => Ok(Some(supply.current().await.map_err(|e| Trouble::Tls(e.to_string()))?)),
+        Some(supply) => Ok(Some(supply.current().await.map_err(|e| Trouble::Tls(e.said()))?)),
         None => Ok(None),
     }
 }
@@ -234,7 +235,12 @@ impl Requests {
 
 /// The queue is never full (see [`REQUESTS_MAX`]), so this is a topic with wildcards or an empty one.
 fn request_refused(error: &dyn std::error::Error) -> Trouble {
-    Trouble::Protocol(format!("the client cannot send this: {error}"))
+    Trouble::Protocol(Said::new(format!("the client cannot send this: {error}"), format!("客户端无法发送：{error}")))
+}
+
+/// What rumqttc's decoder said when it broke on what it was sent.
+pub(super) fn decoder_panicked(panic: &str) -> Trouble {
+    Trouble::Protocol(Said::new(format!("the decoder panicked: {panic}"), format!("解码器崩溃：{panic}")))
 }
 
 impl Poller {
@@ -283,9 +289,9 @@ fn event_v5(event: v5::Event, keep_alive: Duration) -> Event {
         }
         v5::Event::Incoming(packet5::Packet::SubAck(suback)) => {
             Event::SubscribeAnswered(match suback.return_codes.first() {
-                Some(packet5::SubscribeReasonCode::Success(QoS::AtMostOnce)) => Err(GRANTED_QOS_0.to_owned()),
+                Some(packet5::SubscribeReasonCode::Success(QoS::AtMostOnce)) => Err(granted_qos_0()),
                 Some(packet5::SubscribeReasonCode::Success(_)) => Ok(()),
-                other => Err(format!("{other:?}")),
+                other => Err(Said::word(format!("{other:?}"))),
             })
         }
         v5::Event::Incoming(packet5::Packet::Publish(publish)) => Event::Message {
@@ -317,9 +323,9 @@ fn event_v311(event: rumqttc::Event, keep_alive: Duration) -> Event {
         }),
         rumqttc::Event::Incoming(Packet::SubAck(suback)) => {
             Event::SubscribeAnswered(match suback.return_codes.first() {
-                Some(SubscribeReasonCode::Success(QoS::AtMostOnce)) => Err(GRANTED_QOS_0.to_owned()),
+                Some(SubscribeReasonCode::Success(QoS::AtMostOnce)) => Err(granted_qos_0()),
                 Some(SubscribeReasonCode::Success(_)) => Ok(()),
-                other => Err(format!("{other:?}")),
+                other => Err(Said::word(format!("{other:?}"))),
             })
         }
         rumqttc::Event::Incoming(Packet::Publish(publish)) => Event::Message {
@@ -334,7 +340,9 @@ fn event_v311(event: rumqttc::Event, keep_alive: Duration) -> Event {
 }
 
 /// With QoS 0 a command that comes while we are away is lost.
-const GRANTED_QOS_0: &str = "it grants QoS 0 only";
+fn granted_qos_0() -> Said {
+    Said::new("it grants QoS 0 only", "它只给予 QoS 0")
+}
 
 /// rumqttc reports requests in the order in which it takes them from its queue, and a publish when it is written.
 /// One whose packet id is still in use is announced as `AwaitAck` first, and holds up all requests behind it.
@@ -353,7 +361,9 @@ fn trouble_v5(error: v5::ConnectionError) -> Trouble {
     use v5::{ConnectionError, StateError};
     match error {
         ConnectionError::Io(error) => Trouble::Unreachable(error.to_string()),
-        ConnectionError::Tls(error) => Trouble::Tls(tls::complaint(&error).unwrap_or_else(|| error.to_string())),
+        ConnectionError::Tls(error) => {
+            Trouble::Tls(tls::complaint(&error).unwrap_or_else(|| Said::word(error.to_string())))
+        }
         ConnectionError::Timeout(_) => Trouble::ConnectTimeOut,
         ConnectionError::ConnectionRefused(code) => match code {
             Code::BadUserNamePassword => Trouble::BadCredentials,
@@ -375,9 +385,9 @@ fn trouble_v5(error: v5::ConnectionError) -> Trouble {
             StateError::Deserialization(Packet::PayloadSizeLimitExceeded { pkt_size, .. }) => {
                 Trouble::PacketTooLarge { bytes: pkt_size }
             }
-            error => Trouble::Protocol(error.to_string()),
+            error => Trouble::Protocol(Said::word(error.to_string())),
         },
-        error => Trouble::Protocol(error.to_string()),
+        error => Trouble::Protocol(Said::word(error.to_string())),
     }
 }
 
@@ -386,7 +396,9 @@ fn trouble_v311(error: rumqttc::ConnectionError) -> Trouble {
     use rumqttc::{ConnectReturnCode as Code, ConnectionError, StateError};
     match error {
         ConnectionError::Io(error) => Trouble::Unreachable(error.to_string()),
-        ConnectionError::Tls(error) => Trouble::Tls(tls::complaint(&error).unwrap_or_else(|| error.to_string())),
+        ConnectionError::Tls(error) => {
+            Trouble::Tls(tls::complaint(&error).unwrap_or_else(|| Said::word(error.to_string())))
+        }
         ConnectionError::NetworkTimeout => Trouble::ConnectTimeOut,
         ConnectionError::FlushTimeout => Trouble::KeepAlive,
         ConnectionError::ConnectionRefused(code) => match code {
@@ -401,9 +413,9 @@ fn trouble_v311(error: rumqttc::ConnectionError) -> Trouble {
             StateError::CollisionTimeout => Trouble::PublishUnanswered,
             StateError::Io(error) | StateError::Deserialization(Packet::Io(error)) => trouble_link(&error),
             StateError::Deserialization(Packet::PayloadSizeLimitExceeded(bytes)) => Trouble::PacketTooLarge { bytes },
-            error => Trouble::Protocol(error.to_string()),
+            error => Trouble::Protocol(Said::word(error.to_string())),
         },
-        error => Trouble::Protocol(error.to_string()),
+        error => Trouble::Protocol(Said::word(error.to_string())),
     }
 }
 
@@ -415,7 +427,9 @@ fn trouble_link(error: &io::Error) -> Trouble {
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::UnexpectedEof => Trouble::ClosedByBroker,
         // So rustls tells its own errors, like a client certificate that is refused after the handshake.
-        io::ErrorKind::InvalidData => Trouble::Tls(tls::complaint(error).unwrap_or_else(|| error.to_string())),
+        io::ErrorKind::InvalidData => {
+            Trouble::Tls(tls::complaint(error).unwrap_or_else(|| Said::word(error.to_string())))
+        }
         _ => Trouble::Link(error.to_string()),
     }
 }

@@ -10,7 +10,7 @@ use crate::io::journal::{self, InspectError, OpenError};
 use crate::io::mark::{self, MotorMark};
 use crate::order::call::CallRecord;
 use crate::order::record::{self, Records};
-use crate::order::said::Said;
+use crate::order::said::{InChinese as _, Said};
 use crate::order::stock::{Condition, SlotRecord};
 use crate::order::sync::Sync;
 use rustix::fs::{StatVfsMountFlags, statvfs};
@@ -38,7 +38,9 @@ pub fn disk(config: &Config) -> Fact<Disk> {
     };
     let space = match statvfs(existing(directory)) {
         Ok(space) => space,
-        Err(error) => return Fact::Unknown(format!("{}: {error}", directory.display())),
+        Err(error) => {
+            return Fact::Unknown(Said::word(directory.display().to_string()).then(&io::Error::from(error).said()));
+        }
     };
     let mark = MotorMark::path(&config.control_socket);
     let mark_directory = mark.parent().unwrap_or(Path::new("/")).to_owned();
@@ -66,7 +68,7 @@ pub fn lock(root: &Root, config: &Config) -> Fact<Lock> {
         Ok(Some(None)) => Fact::Is(Lock::Free),
         Ok(Some(Some(pid))) => Fact::Is(Lock::Held { pid, name: root.name_of(pid) }),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Fact::NoPermission,
-        Err(error) => Fact::Unknown(error.to_string()),
+        Err(error) => Fact::Unknown(error.said()),
     }
 }
 
@@ -80,7 +82,7 @@ pub fn journal(config: &Config) -> (Fact<Journal>, Fact<Option<Work>>) {
     let inspected = match journal::read_copy(directory) {
         Ok(inspected) => inspected,
         Err(error) => {
-            let text = error.to_string();
+            let text = error.said();
             let journal = match error {
                 InspectError::InUse { .. } => Journal::InUse,
                 InspectError::Absent { .. } => Journal::Absent,
@@ -97,11 +99,11 @@ pub fn journal(config: &Config) -> (Fact<Journal>, Fact<Option<Work>>) {
     };
     let machine_no = inspected.meta.as_deref().and_then(|meta| record::decode_ledger(meta).ok());
     let machine_no = machine_no.map(|ledger| ledger.machine_no.to_string());
-    let mut damage = inspected.damage.map(|damage| damage.to_string());
+    let mut damage = inspected.damage.map(|damage| damage.said());
     let mut records = Records::default();
     for (key, value) in &inspected.records {
         if let Err(error) = records.take(key, value) {
-            damage.get_or_insert(error.to_string());
+            damage.get_or_insert_with(|| Said::new(error.to_string(), format!("记录无法读取：{error}")));
         }
     }
     (Fact::Is(Journal::Read { damage, machine_no }), Fact::Is(Some(work(&records))))

@@ -10,7 +10,7 @@ mod unit;
 
 pub use disk::{disk, journal, lock};
 pub use files::{certificates, secrets};
-pub use network::{broker, proxies, receiver, resolve, route};
+pub use network::{broker, failed, proxies, receiver, resolve, route};
 pub use port::{opens, port};
 pub use time::clock;
 pub use unit::unit;

@@ -3,17 +3,19 @@
 use super::Root;
 use crate::config::Config;
 use crate::config::host::Host;
-use crate::doctor::seen::{Fact, Server, Tried};
+use crate::doctor::seen::{Fact, NoConnection, Server, Tried};
 use crate::io::http::proxy::Proxies;
 use crate::io::http::resolver::{Resolve as _, System};
 use crate::io::http::secure;
 use crate::io::http::supply::TlsSupply;
 use crate::io::http::target::TargetRules;
-use std::net::{IpAddr, SocketAddr};
+use crate::order::said::{InChinese as _, Said};
+use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
 /// Of one name.
@@ -29,65 +31,87 @@ const ADDRESSES_MAX: usize = 4;
 ///
 /// # Errors
 /// What the resolver said.
-pub async fn resolve(host: &Host) -> Result<Vec<IpAddr>, String> {
+pub async fn resolve(host: &Host) -> Result<Vec<IpAddr>, Said> {
     let name = match host {
         Host::Address(address) => return Ok(vec![*address]),
         Host::Name(name) => name,
     };
     match timeout(RESOLVE_TIME_OUT, System.resolve(name)).await {
-        Ok(Ok(found)) if found.is_empty() => Err("the name has no address".to_owned()),
+        Ok(Ok(found)) if found.is_empty() => Err(Said::new("the name has no address", "域名没有地址")),
         Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("the name server does not answer within {} s", RESOLVE_TIME_OUT.as_secs())),
+        Ok(Err(error)) => Err(error.said()),
+        Err(_) => {
+            let s = RESOLVE_TIME_OUT.as_secs();
+            Err(Said::new(
+                format!("the name server does not answer within {s} s"),
+                format!("域名服务器在 {s} 秒内未应答"),
+            ))
+        }
     }
+}
+
+/// A task of ours did not come to its end.
+#[must_use]
+pub fn failed(error: &JoinError) -> Said {
+    Said::new(error.to_string(), format!("检查中断：{error}"))
 }
 
 /// A connection to the first address that takes one. They are tried at once: there is little time, and one dead address
 /// must not hide a good one.
-async fn connect(addresses: &[IpAddr], port: u16) -> Result<(TcpStream, IpAddr), String> {
+async fn connect(addresses: &[IpAddr], port: u16) -> Result<(TcpStream, IpAddr), NoConnection> {
     let mut attempts = JoinSet::new();
     for address in addresses.iter().take(ADDRESSES_MAX).copied() {
         attempts.spawn(async move {
-            match timeout(CONNECT_TIME_OUT, TcpStream::connect(SocketAddr::new(address, port))).await {
-                Ok(Ok(stream)) => Ok((stream, address)),
-                Ok(Err(error)) => Err(format!("{address}: {error}")),
-                Err(_) => Err(format!("{address}: no answer within {} s", CONNECT_TIME_OUT.as_secs())),
-            }
+            let (refused, why) = match timeout(CONNECT_TIME_OUT, TcpStream::connect((address, port))).await {
+                Ok(Ok(stream)) => return Ok((stream, address)),
+                Ok(Err(error)) => (error.kind() == ErrorKind::ConnectionRefused, error.said()),
+                Err(_) => {
+                    let s = CONNECT_TIME_OUT.as_secs();
+                    (false, Said::new(format!("no answer within {s} s"), format!("{s} 秒内没有应答")))
+                }
+            };
+            Err(NoConnection { why: Said::word(address.to_string()).then(&why), refused })
         });
     }
-    let mut why = "no address may be used".to_owned();
+    let mut none = NoConnection { why: Said::new("no address may be used", "没有可用的地址"), refused: false };
     while let Some(ended) = attempts.join_next().await {
-        why = match ended {
+        none = match ended {
             Ok(Ok(connected)) => return Ok(connected),
-            Ok(Err(why)) => why,
-            Err(error) => error.to_string(),
+            Ok(Err(none)) => none,
+            Err(error) => NoConnection { why: failed(&error), refused: false },
         };
     }
-    Err(why)
+    Err(none)
 }
 
 /// The broker's server: its name, TCP, and TLS where `tls` says how.
-pub async fn broker(config: &Config, tls: Option<Result<Arc<TlsSupply>, String>>) -> Fact<Server> {
+pub async fn broker(config: &Config, tls: Option<Result<Arc<TlsSupply>, Said>>) -> Fact<Server> {
     let endpoint = &config.broker.endpoint;
     let found = resolve(&endpoint.host).await;
     let mut server = Server {
         host: endpoint.host.to_string(),
         port: endpoint.port,
-        addresses: found.as_ref().map(|all| all.iter().map(ToString::to_string).collect()).map_err(String::clone),
+        addresses: found.as_ref().map(|all| all.iter().map(ToString::to_string).collect()).map_err(Said::clone),
         tcp: None,
         tls: None,
     };
     let Ok(addresses) = found else { return Fact::Is(server) };
     match connect(&addresses, endpoint.port).await {
-        Err(why) => server.tcp = Some(Err(why)),
+        Err(none) => server.tcp = Some(Err(none)),
         Ok((stream, address)) => {
             server.tcp = Some(Ok(address.to_string()));
             server.tls = match tls {
                 None => None,
                 Some(Err(why)) => Some(Err(why)),
                 Some(Ok(supply)) => Some(match timeout(TLS_TIME_OUT, secure(&supply, stream, &endpoint.host)).await {
-                    Ok(secured) => secured.map(drop).map_err(|failure| failure.to_string()),
-                    Err(_) => Err(format!("no TLS handshake within {} ms", TLS_TIME_OUT.as_millis())),
+                    Ok(secured) => secured.map(drop).map_err(|failure| failure.said()),
+                    Err(_) => {
+                        let ms = TLS_TIME_OUT.as_millis();
+                        Err(Said::new(
+                            format!("no TLS handshake within {ms} ms"),
+                            format!("{ms} 毫秒内未完成 TLS 握手"),
+                        ))
+                    }
                 }),
             };
         }
@@ -99,12 +123,12 @@ pub async fn broker(config: &Config, tls: Option<Result<Arc<TlsSupply>, String>>
 ///
 /// # Errors
 /// Why not, without more of its URL than the host.
-pub async fn receiver(origin: &str, rules: &TargetRules, proxies: &Proxies) -> Result<(), String> {
-    let target = rules.check_url(origin).map_err(|refused| refused.to_string())?;
+pub async fn receiver(origin: &str, rules: &TargetRules, proxies: &Proxies) -> Result<(), Said> {
+    let target = rules.check_url(origin).map_err(|refused| refused.said())?;
     let origin = &target.origin;
     if proxies.for_origin(origin).is_some() {
         // The proxy has a check of its own.
-        return rules.check_proxied(origin).map_err(|refused| refused.to_string());
+        return rules.check_proxied(origin).map_err(|refused| refused.said());
     }
     let addresses = resolve(&origin.host).await?;
     let mut allowed = Vec::new();
@@ -112,12 +136,12 @@ pub async fn receiver(origin: &str, rules: &TargetRules, proxies: &Proxies) -> R
     for address in addresses {
         match rules.check_address(origin, address) {
             Ok(()) => allowed.push(address),
-            Err(why) => refused = Some(why.to_string()),
+            Err(why) => refused = Some(why.said()),
         }
     }
     match refused {
         Some(why) if allowed.is_empty() => Err(why),
-        _ => connect(&allowed, origin.port).await.map(drop),
+        _ => connect(&allowed, origin.port).await.map(drop).map_err(|none| none.why),
     }
 }
 
@@ -125,10 +149,10 @@ pub async fn receiver(origin: &str, rules: &TargetRules, proxies: &Proxies) -> R
 ///
 /// # Errors
 /// What is wrong with a variable; never its value, which may hold a password.
-pub async fn proxies() -> Fact<Result<Vec<Tried>, String>> {
+pub async fn proxies() -> Fact<Result<Vec<Tried>, Said>> {
     let proxies = match Proxies::from_environment() {
         Ok(proxies) => proxies,
-        Err(error) => return Fact::Is(Err(error.to_string())),
+        Err(error) => return Fact::Is(Err(error.said())),
     };
     let mut tried = Vec::new();
     for proxy in proxies.all() {
@@ -137,7 +161,7 @@ pub async fn proxies() -> Fact<Result<Vec<Tried>, String>> {
             continue;
         }
         let reached = match resolve(&proxy.host).await {
-            Ok(addresses) => connect(&addresses, proxy.port).await.map(drop),
+            Ok(addresses) => connect(&addresses, proxy.port).await.map(drop).map_err(|none| none.why),
             Err(why) => Err(why),
         };
         tried.push((name, reached));

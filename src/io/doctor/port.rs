@@ -5,6 +5,7 @@ use super::files::rights_of;
 use crate::config::Config;
 use crate::doctor::seen::{Fact, Port, UsbDriver};
 use crate::io::line::{self, LineConfig};
+use crate::order::said::{InChinese as _, Said};
 use rustix::fs::{Access, access};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -114,10 +115,10 @@ fn is_left_alone(root: &Root, number: u64) -> bool {
 /// Opens the port with the profile's settings and closes it again; nothing is written. Inside a tokio runtime only. For
 /// a port that nobody else holds: what the board says meanwhile is lost, as it is while nobody listens.
 #[must_use]
-pub fn opens(config: &Config) -> Fact<Result<(), String>> {
+pub fn opens(config: &Config) -> Fact<Result<(), Said>> {
     let link = config.board.profile.link;
     let settings = LineConfig { port: config.board.port.clone(), baud: link.baud, parity: link.parity };
-    Fact::Is(line::open(&settings).map(drop).map_err(|trouble| trouble.to_string()))
+    Fact::Is(line::open(&settings).map(drop).map_err(|trouble| trouble.said()))
 }
 
 #[cfg(test)]

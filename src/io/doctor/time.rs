@@ -3,6 +3,7 @@
 use super::Root;
 use crate::doctor::seen::{Clock, Fact};
 use crate::io::clock;
+use crate::order::said::{InChinese as _, Said};
 use std::path::Path;
 
 /// Looks at all of them.
@@ -10,7 +11,7 @@ use std::path::Path;
 pub fn clock(root: &Root) -> Fact<Clock> {
     Fact::Is(Clock {
         wall_s: clock::Clock::new().now().wall.seconds(),
-        synchronised: Some(clock::synchronised().map_err(|error| error.to_string())),
+        synchronised: Some(clock::synchronised().map_err(|error| error.said())),
         rtc_s: rtc_s(root),
         zone: zone(root),
     })
@@ -25,11 +26,15 @@ fn rtc_s(root: &Root) -> Option<u64> {
 }
 
 /// The zone's name; nothing without a file, which means UTC.
-fn zone(root: &Root) -> Option<Result<String, String>> {
+fn zone(root: &Root) -> Option<Result<String, Said>> {
     let file = root.at("etc/localtime");
     let link = std::fs::read_link(&file);
     if !file.exists() {
-        let why = |to: &Path| Err(format!("/etc/localtime leads to {}, which is not there", to.display()));
+        let why = |to: &Path| {
+            let to = to.display();
+            let en = format!("/etc/localtime leads to {to}, which is not there");
+            Err(Said::new(en, format!("/etc/localtime 指向 {to}，但它不存在")))
+        };
         return link.ok().map(|to| why(&to));
     }
     let name = link.ok().and_then(|to| {
@@ -67,7 +72,7 @@ mod tests {
         fs::create_dir_all(folder.path().join("etc")).unwrap();
         assert_eq!(zone(&root), None, "UTC");
         symlink("../usr/share/zoneinfo/Asia/Shanghai", folder.path().join("etc/localtime")).unwrap();
-        assert!(zone(&root).unwrap().unwrap_err().contains("Asia/Shanghai"));
+        assert!(zone(&root).unwrap().unwrap_err().zh.contains("Asia/Shanghai"));
         fs::create_dir_all(folder.path().join("usr/share/zoneinfo/Asia")).unwrap();
         fs::write(folder.path().join("usr/share/zoneinfo/Asia/Shanghai"), "TZif").unwrap();
         assert_eq!(zone(&root), Some(Ok("Asia/Shanghai".to_owned())));

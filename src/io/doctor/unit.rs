@@ -3,6 +3,7 @@
 use super::Root;
 use crate::doctor::seen::{Account, Fact, Unit};
 use crate::io::clock::boot_now;
+use crate::order::said::Said;
 use std::io;
 use std::process::Stdio;
 use tokio::process::Command;
@@ -20,7 +21,7 @@ pub async fn unit(root: &Root) -> Fact<Option<Unit>> {
     let output = match command.output().await {
         Ok(output) => output,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Fact::Is(None),
-        Err(error) => return Fact::Unknown(format!("systemctl: {error}")),
+        Err(error) => return Fact::Unknown(Said::word(format!("systemctl: {error}"))),
     };
     let told = String::from_utf8_lossy(&output.stdout);
     if !told.contains("LoadState=") {
@@ -28,7 +29,10 @@ pub async fn unit(root: &Root) -> Fact<Option<Unit>> {
         let not_here = ["not been booted with systemd", "Failed to connect to bus", "Host is down"];
         return match not_here.iter().any(|text| why.contains(text)) {
             true => Fact::Is(None),
-            false => Fact::Unknown(format!("systemctl: {}", why.lines().next().unwrap_or("no answer"))),
+            false => {
+                let why = why.lines().next().map_or_else(|| Said::new("no answer", "没有应答"), Said::word);
+                Fact::Unknown(Said::word("systemctl").then(&why))
+            }
         };
     }
     let mut unit = read(&told);

@@ -1,6 +1,7 @@
 //! Whom the system trusts: read when the first connection needs it, and once for all clients.
 
 use super::tls::TlsError;
+use crate::order::said::Said;
 use rustls::RootCertStore;
 use rustls_native_certs::CertificateResult;
 use std::path::Path;
@@ -47,7 +48,8 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
     // One odd certificate among the system's must not take the others away.
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        let why = found.errors.first().map_or_else(|| "none found".to_owned(), ToString::to_string);
+        let why = found.errors.first().map(|error| Said::word(error.to_string()));
+        let why = why.unwrap_or_else(|| Said::new("none found", "没有找到"));
         return Err(TlsError::NoSystemRoots { why });
     }
     Ok(roots)

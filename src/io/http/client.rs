@@ -7,6 +7,7 @@ use super::supply::TlsSupply;
 use super::target::{Origin, Refused, Scheme, Target, TargetRules, quoted};
 use crate::io::clock::boot_now;
 use crate::order::constant_time;
+use crate::order::said::{Said, words};
 use crate::order::time::{BootMs, UnixMs};
 use bytes::Bytes;
 use http::header::{DATE, HOST, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, SET_COOKIE, USER_AGENT};
@@ -163,6 +164,18 @@ pub enum Phase {
     Total,
 }
 
+words! {
+    Phase {
+        Phase::Resolve => "Resolve", "查询域名";
+        Phase::Connect => "Connect", "建立连接";
+        Phase::Proxy => "Proxy", "等待代理的隧道";
+        Phase::Tls => "Tls", "TLS 握手";
+        Phase::Response => "Response", "等待应答";
+        Phase::Body => "Body", "读取应答内容";
+        Phase::Total => "Total", "全部过程";
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -179,18 +192,18 @@ pub enum Failure {
         why: Refused,
     },
     /// The certificate or the handshake was not accepted, by us or by the other side.
-    #[error("TLS: {why}")]
+    #[error("TLS: {}", .why.en)]
     Tls {
         /// What TLS said.
-        why: String,
+        why: Said,
     },
     /// No connection.
-    #[error("no connection to {host}: {why}")]
+    #[error("no connection to {host}: {}", .why.en)]
     Connect {
         /// The host, of the target or of its proxy.
         host: String,
         /// What the system said.
-        why: String,
+        why: Said,
     },
     /// The proxy refused the tunnel.
     #[error("the proxy refused with {status}; look at https_proxy and its user and password")]
@@ -199,22 +212,22 @@ pub enum Failure {
         status: StatusCode,
     },
     /// The other side took too long.
-    #[error("no answer in time ({phase:?})")]
+    #[error("no answer in time ({})", .phase.as_str())]
     TimeOut {
         /// While doing what.
         phase: Phase,
     },
     /// The connection ended before the answer did.
-    #[error("the connection was lost: {why}")]
+    #[error("the connection was lost: {}", .why.en)]
     Lost {
         /// What was seen of it.
-        why: String,
+        why: Said,
     },
     /// The answer is not HTTP/1.1.
-    #[error("the answer cannot be read: {why}")]
+    #[error("the answer cannot be read: {}", .why.en)]
     Protocol {
         /// What is wrong with it.
-        why: String,
+        why: Said,
     },
     /// The answer's head or body is beyond its limit.
     #[error("the answer is larger than {limit_bytes} bytes")]
@@ -337,7 +350,7 @@ impl Client {
         }
         let fresh = self.connector.open(&target.origin, rules).await?;
         self.ask(fresh, request, target).await.map_err(|broken| match broken {
-            Broken::Unsent => Failure::Lost { why: "before the request left".to_owned() },
+            Broken::Unsent => Failure::Lost { why: Said::new("before the request left", "请求尚未发出") },
             Broken::Died(failure) | Broken::Other(failure) => failure,
         })
     }
@@ -372,7 +385,7 @@ impl Client {
 
     fn message(&self, request: &Request, target: &Target) -> Result<http::Request<Full<Bytes>>, Failure> {
         let origin = &target.origin;
-        let protocol = |e: http::Error| Failure::Protocol { why: e.to_string() };
+        let protocol = |e: http::Error| Failure::Protocol { why: Said::word(e.to_string()) };
         // A proxy for plain http wants the absolute form; through a tunnel it sees nothing.
         let proxy = self.connector.proxies.for_origin(origin).filter(|_| origin.scheme == Scheme::Http);
         let uri = match proxy {
@@ -527,9 +540,9 @@ mod tests {
     fn only_a_bad_target_is_final() {
         assert!(Failure::from(Refused::UserPart).is_final());
         for retried in [
-            Failure::Tls { why: String::new() },
+            Failure::Tls { why: Said::word("") },
             Failure::TimeOut { phase: Phase::Total },
-            Failure::Lost { why: String::new() },
+            Failure::Lost { why: Said::word("") },
             Failure::TooLarge { limit_bytes: 1 },
         ] {
             assert!(!retried.is_final(), "{retried:?}");

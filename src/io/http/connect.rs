@@ -7,6 +7,7 @@ use super::supply::TlsSupply;
 use super::target::{Origin, Scheme, TargetRules};
 use super::tls;
 use crate::config::host::Host;
+use crate::order::said::{InChinese as _, Said};
 use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::Full;
@@ -124,7 +125,10 @@ impl Connector {
                 Err(e) => silent = Some(e),
             }
         }
-        let no_address = || Failure::Connect { host: host.to_string(), why: "the name has no address".to_owned() };
+        let no_address = || Failure::Connect {
+            host: host.to_string(),
+            why: Said::new("the name has no address", "域名没有地址"),
+        };
         Err(silent.or(refused).unwrap_or_else(no_address))
     }
 }
@@ -140,18 +144,22 @@ pub async fn secure(
 ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>, Failure> {
     let name = match host {
         Host::Address(address) => ServerName::from(*address),
-        Host::Name(name) => ServerName::try_from(name.to_string())
-            .map_err(|e| Failure::Tls { why: format!("{name} is no name for a certificate: {e}") })?,
+        Host::Name(name) => ServerName::try_from(name.to_string()).map_err(|e| {
+            let en = format!("{name} is no name for a certificate: {e}");
+            Failure::Tls { why: Said::new(en, format!("{name} 不能作为证书的名称：{e}")) }
+        })?,
     };
-    let config = supply.current().await.map_err(|e| Failure::Tls { why: e.to_string() })?;
+    let config = supply.current().await.map_err(|e| Failure::Tls { why: e.said() })?;
     TlsConnector::from(config).connect(name, tcp).await.map_err(|e| match tls::complaint(&e) {
         Some(why) => Failure::Tls { why },
-        None => Failure::Lost { why: format!("during the TLS handshake: {e}") },
+        None => Failure::Lost {
+            why: Said::new(format!("during the TLS handshake: {e}"), format!("TLS 握手期间：{e}")),
+        },
     })
 }
 
 fn connect_failure(host: &Host, e: &std::io::Error) -> Failure {
-    Failure::Connect { host: host.to_string(), why: e.to_string() }
+    Failure::Connect { host: host.to_string(), why: Said::word(e.to_string()) }
 }
 
 /// Bounds one phase.
@@ -180,7 +188,8 @@ pub async fn ask_for_tunnel(
     proxy: &Proxy,
     origin: &Origin,
 ) -> Result<(), Failure> {
-    let lost = |e: std::io::Error| Failure::Lost { why: format!("by the proxy: {e}") };
+    let lost =
+        |e: std::io::Error| Failure::Lost { why: Said::new(format!("by the proxy: {e}"), format!("经代理：{e}")) };
     let place = format!("{}:{}", origin.host, origin.port);
     let mut request = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n").into_bytes();
     if let Some(authorization) = &proxy.authorization {
@@ -197,23 +206,44 @@ pub async fn ask_for_tunnel(
         // Nothing may follow the answer before our first TLS byte, so all that comes belongs to it.
         let read = (&mut *tcp).take(room as u64).read_buf(&mut answer).await.map_err(lost)?;
         if read == 0 {
-            return Err(Failure::Protocol { why: "the proxy's answer to CONNECT has no end".to_owned() });
+            let why = Said::new("the proxy's answer to CONNECT has no end", "代理对 CONNECT 的应答没有结尾");
+            return Err(Failure::Protocol { why });
         }
     }
     let status = answer.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
     match status.and_then(|digits| StatusCode::from_bytes(digits).ok()) {
         Some(status) if status.is_success() => Ok(()),
         Some(status) => Err(Failure::Proxy { status }),
-        None => Err(Failure::Protocol { why: "the proxy does not speak HTTP/1.1".to_owned() }),
+        None => {
+            Err(Failure::Protocol { why: Said::new("the proxy does not speak HTTP/1.1", "代理不使用 HTTP/1.1") })
+        }
     }
+}
+
+/// What hyper says, and in Chinese what the frequent ones mean.
+fn said_by_hyper(e: &hyper::Error) -> Said {
+    let en = match e.source() {
+        Some(source) => format!("{e}: {source}"),
+        None => e.to_string(),
+    };
+    let zh = if e.is_incomplete_message() {
+        "应答未完，连接已关闭".to_owned()
+    } else if e.is_canceled() || e.is_closed() {
+        "连接已关闭".to_owned()
+    } else if e.is_parse() {
+        format!("不是 HTTP/1.1（{en}）")
+    } else {
+        match e.source() {
+            Some(source) => format!("收发失败：{source}"),
+            None => format!("收发失败（{e}）"),
+        }
+    };
+    Said::new(en, zh)
 }
 
 /// hyper's error in our words.
 pub(super) fn from_hyper(e: &hyper::Error) -> Failure {
-    let why = match e.source() {
-        Some(source) => format!("{e}: {source}"),
-        None => e.to_string(),
-    };
+    let why = said_by_hyper(e);
     if let Some(why) = tls::complaint(e) {
         Failure::Tls { why }
     } else if e.is_parse_too_large() {

@@ -4,6 +4,7 @@
 pub mod authorities;
 pub mod client;
 mod connect;
+mod in_chinese;
 pub mod proxy;
 pub mod resolver;
 pub mod server;

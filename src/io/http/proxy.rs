@@ -2,6 +2,7 @@
 
 use super::target::{Origin, Scheme, quoted, split_port};
 use crate::config::host::Host;
+use crate::order::said::{InChinese as _, Said};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
@@ -9,12 +10,12 @@ use std::net::IpAddr;
 
 /// An environment variable that names no usable proxy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the environment variable {variable} {why}; write http://host:port or http://user:password@host:port")]
+#[error("the environment variable {variable} {}; write http://host:port or http://user:password@host:port", .why.en)]
 pub struct BadProxy {
     /// The variable, in the case in which it is set.
     pub variable: String,
     /// What is wrong with it. The value is not repeated: it may hold a password.
-    pub why: String,
+    pub why: Said,
 }
 
 /// One HTTP proxy.
@@ -29,15 +30,19 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    fn parse(value: &str) -> Result<Self, String> {
+    fn parse(value: &str) -> Result<Self, Said> {
         let rest = match value.split_once("://") {
             None => value,
             Some(("http", rest)) => rest,
             // What stands before :// may be the beginning of a password that holds these three characters.
             Some((scheme, _)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-                return Err(format!("asks for a {} proxy, only http:// is possible", quoted(scheme)));
+                let scheme = quoted(scheme);
+                return Err(Said::new(
+                    format!("asks for a {scheme} proxy, only http:// is possible"),
+                    format!("指定了 {scheme} 代理，只能使用 http://"),
+                ));
             }
-            Some(_) => return Err("does not begin with http://".to_owned()),
+            Some(_) => return Err(Said::new("does not begin with http://", "须以 http:// 开头")),
         };
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let (user, place) = match authority.rsplit_once('@') {
@@ -46,16 +51,21 @@ impl Proxy {
         };
         let (host, port) = split_port(place)?;
         let authorization = user.map(basic_authorization).transpose()?;
-        Ok(Proxy { host: Host::parse(host)?, port: port.unwrap_or(Scheme::Http.default_port()), authorization })
+        Ok(Proxy {
+            host: Host::parse(host).map_err(|error| error.said())?,
+            port: port.unwrap_or(Scheme::Http.default_port()),
+            authorization,
+        })
     }
 }
 
-fn basic_authorization(user: &str) -> Result<HeaderValue, String> {
+fn basic_authorization(user: &str) -> Result<HeaderValue, Said> {
     let (name, password) = user.split_once(':').unwrap_or((user, ""));
     let mut plain = percent_decoded(name);
     plain.push(b':');
     plain.extend(percent_decoded(password));
-    let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(plain))).map_err(|e| e.to_string())?;
+    let value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(plain)));
+    let mut value = value.map_err(|e| Said::new(e.to_string(), format!("的用户名或密码无法发送（{e}）")))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -4,6 +4,7 @@
 use super::authorities::Authorities;
 use super::tls::{Identity, OnServer, TlsError, make};
 use crate::core::event::{CertificateNews, CertificateOf};
+use crate::order::said::InChinese as _;
 use rustls::ClientConfig;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
@@ -118,7 +119,7 @@ impl TlsSupply {
                 return Ok(config);
             }
             return Ok(self.read_into(&mut state).unwrap_or_else(|error| {
-                self.tell(|listener| CertificateNews::Kept { of: listener.own, why: error.to_string() });
+                self.tell(|listener| CertificateNews::Kept { of: listener.own, why: error.said() });
                 config
             }));
         }

@@ -5,6 +5,7 @@
 //! `0x7f.1`, an unencoded name in Chinese) is refused instead of repaired.
 
 use crate::config::host::{Host, HostPattern};
+use crate::order::said::{InChinese as _, Said};
 use http::StatusCode;
 use http::uri::PathAndQuery;
 use std::fmt;
@@ -17,10 +18,10 @@ const QUOTED_CHARS_MAX: usize = 120;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// It cannot be read, or not in one way only.
-    #[error("the URL {why}")]
+    #[error("the URL {}", .why.en)]
     Malformed {
-        /// What is wrong with it.
-        why: &'static str,
+        /// What is wrong with it, read behind "the URL".
+        why: Said,
     },
     /// Neither http nor https.
     #[error("only http:// and https:// are possible, not {scheme}:")]
@@ -149,25 +150,30 @@ impl Target {
     /// # Errors
     /// [`Refused::Malformed`], [`Refused::Scheme`] or [`Refused::UserPart`].
     pub fn parse(url: &str) -> Result<Self, Refused> {
-        let malformed = |why| Refused::Malformed { why };
+        let malformed = |en: &str, zh: &str| Refused::Malformed { why: Said::new(en, zh) };
         if url.bytes().any(|b| b <= b' ' || b == 0x7F || b == b'\\') {
-            return Err(malformed("holds a space, a control character or a backslash"));
+            return Err(malformed("holds a space, a control character or a backslash", "含有空格、控制字符或反斜杠"));
         }
-        let (scheme, rest) = url.split_once(':').ok_or(malformed("does not begin with http:// or https://"))?;
+        let (scheme, rest) = url
+            .split_once(':')
+            .ok_or_else(|| malformed("does not begin with http:// or https://", "须以 http:// 或 https:// 开头"))?;
         let scheme = match scheme.to_ascii_lowercase().as_str() {
             "http" => Scheme::Http,
             "https" => Scheme::Https,
             _ => return Err(Refused::Scheme { scheme: quoted(scheme) }),
         };
-        let rest = rest.strip_prefix("//").ok_or(malformed("lacks // after the scheme"))?;
+        let rest = rest.strip_prefix("//").ok_or_else(|| malformed("lacks // after the scheme", "协议之后缺少 //"))?;
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if authority.contains('@') {
             return Err(Refused::UserPart);
         }
-        let (host, port) = split_port(authority).map_err(malformed)?;
-        let origin =
-            Origin { scheme, host: Host::parse(host).map_err(malformed)?, port: port.unwrap_or(scheme.default_port()) };
-        Ok(Target { origin, path: path_and_query(path).ok_or(malformed("has a path that cannot be sent"))? })
+        let (host, port) = split_port(authority).map_err(|why| Refused::Malformed { why })?;
+        let host = Host::parse(host).map_err(|error| Refused::Malformed { why: error.said() })?;
+        let origin = Origin { scheme, host, port: port.unwrap_or(scheme.default_port()) };
+        let path = path_and_query(path);
+        Ok(Target {
+            origin, path: path.ok_or_else(|| malformed("has a path that cannot be sent", "的路径无法发送"))?
+        })
     }
 
     /// Where a Location header leads, seen from here.
@@ -202,7 +208,7 @@ impl fmt::Display for Target {
 }
 
 /// Splits `host[:port]`; an empty port counts as none.
-pub(super) fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
+pub(super) fn split_port(authority: &str) -> Result<(&str, Option<u16>), Said> {
     let after_brackets = authority.rfind(']').map_or(0, |end| end + 1);
     let Some(colon) = authority[after_brackets..].find(':').map(|at| after_brackets + at) else {
         return Ok((authority, None));
@@ -214,7 +220,7 @@ pub(super) fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'stati
     let digits_only = port.bytes().all(|b| b.is_ascii_digit());
     match port.parse::<u16>() {
         Ok(number) if digits_only && number > 0 => Ok((host, Some(number))),
-        _ => Err("has a port that is not a number from 1 to 65535"),
+        _ => Err(Said::new("has a port that is not a number from 1 to 65535", "的端口不是 1 到 65535 的数字")),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::authorities::Authorities;
 use crate::config::pem::{self, PemFault};
+use crate::order::said::Said;
 use crate::order::time::UnixMs;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -45,10 +46,10 @@ pub enum TlsError {
         fault: PemFault,
     },
     /// The system trusts nobody.
-    #[error("the system has no trusted certificates ({why}); install ca-certificates, or set ca_file")]
+    #[error("the system has no trusted certificates ({}); install ca-certificates, or set ca_file", .why.en)]
     NoSystemRoots {
         /// Why.
-        why: String,
+        why: Said,
     },
     /// The provider and the protocol versions do not fit, which would be a fault of the build.
     #[error("TLS cannot be set up: {0}")]
@@ -199,7 +200,7 @@ impl ServerCertVerifier for Watching {
 
 /// What TLS complained about, and what to do, when anything in the error's chain is TLS's own.
 #[must_use]
-pub fn complaint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+pub fn complaint(error: &(dyn std::error::Error + 'static)) -> Option<Said> {
     let mut next = Some(error);
     while let Some(e) = next {
         if let Some(tls) = e.downcast_ref::<rustls::Error>() {
@@ -216,38 +217,19 @@ pub fn complaint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
 }
 
 /// An error of TLS with what to do about it.
-fn explained(error: &rustls::Error) -> String {
+fn explained(error: &rustls::Error) -> Said {
     use AlertDescription as Alert;
     use rustls::Error;
-    let day = |time: &UnixTime| UnixMs::from_seconds(time.as_secs()).date();
     match error {
-        Error::InvalidCertificate(CertificateError::ExpiredContext { time, not_after }) => format!(
-            "the server's certificate expired on {}, and this machine's clock says {}; renew it there, or set the clock",
-            day(not_after),
-            day(time)
+        Error::InvalidCertificate(why) => explained_certificate(why, error),
+        Error::AlertReceived(Alert::CertificateRequired) => Said::new(
+            "the server asks for a client certificate; set client_certificate and client_key",
+            "服务器要求客户端证书；请设置 client_certificate 与 client_key",
         ),
-        Error::InvalidCertificate(CertificateError::NotValidYetContext { time, not_before }) => format!(
-            "the server's certificate begins on {}, and this machine's clock says {}; set the clock",
-            day(not_before),
-            day(time)
+        Error::AlertReceived(Alert::CertificateExpired) => Said::new(
+            "the server says that our client certificate has expired; renew client_certificate and client_key",
+            "服务器称本机的客户端证书已到期；请更新 client_certificate 与 client_key",
         ),
-        Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => format!(
-            "the server's certificate is not for {} but for {}; correct the host in the url, or the certificate",
-            expected.to_str(),
-            presented.join(", ")
-        ),
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "the server's certificate is of an authority that is not trusted (UnknownIssuer); name that authority's \
-             certificate in ca_file"
-                .to_owned()
-        }
-        Error::AlertReceived(Alert::CertificateRequired) => {
-            "the server asks for a client certificate; set client_certificate and client_key".to_owned()
-        }
-        Error::AlertReceived(Alert::CertificateExpired) => {
-            "the server says that our client certificate has expired; renew client_certificate and client_key"
-                .to_owned()
-        }
         Error::AlertReceived(
             alert @ (Alert::UnknownCA
             | Alert::BadCertificate
@@ -256,24 +238,83 @@ fn explained(error: &rustls::Error) -> String {
             | Alert::CertificateUnknown
             | Alert::AccessDenied
             | Alert::DecryptError),
-        ) => format!(
-            "the server does not accept our client certificate ({alert:?}); it must be of an authority that the \
-             server trusts"
+        ) => Said::new(
+            format!(
+                "the server does not accept our client certificate ({alert:?}); it must be of an authority that the \
+                 server trusts"
+            ),
+            format!("服务器不接受本机的客户端证书（{alert:?}）；证书须由服务器信任的机构签发"),
         ),
         Error::AlertReceived(
             alert @ (Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::InsufficientSecurity),
-        ) => {
+        ) => Said::new(
             format!(
                 "the server wants another TLS than ours ({alert:?}): it must speak 1.2 or 1.3 with modern suites; or \
                  it asks for a client certificate"
-            )
+            ),
+            format!(
+                "服务器要求的 TLS 与本机不同（{alert:?}）：须支持 1.2 或 1.3 及现代加密套件；也可能是要求客户端证书"
+            ),
+        ),
+        Error::PeerIncompatible(what) => Said::new(
+            format!("the server and this machine have no TLS in common ({what:?}); it must speak TLS 1.2 or 1.3"),
+            format!("服务器与本机没有共同的 TLS（{what:?}）；服务器须支持 TLS 1.2 或 1.3"),
+        ),
+        Error::InvalidMessage(what) => Said::new(
+            format!("what the server says is no TLS ({what:?}); look at the port in the url"),
+            format!("服务器发来的不是 TLS（{what:?}）；请检查 url 中的端口"),
+        ),
+        // In the library's words.
+        other => Said::new(other.to_string(), format!("TLS 出错：{other}")),
+    }
+}
+
+/// A certificate of the server that is not taken.
+fn explained_certificate(why: &CertificateError, error: &rustls::Error) -> Said {
+    let day = |time: &UnixTime| UnixMs::from_seconds(time.as_secs()).date();
+    match why {
+        CertificateError::ExpiredContext { time, not_after } => Said::new(
+            format!(
+                "the server's certificate expired on {}, and this machine's clock says {}; renew it there, or set the \
+                 clock",
+                day(not_after),
+                day(time)
+            ),
+            format!("服务器证书已于 {} 到期，而本机时钟为 {}；请更新服务器证书，或校正时钟", day(not_after), day(time)),
+        ),
+        CertificateError::NotValidYetContext { time, not_before } => Said::new(
+            format!(
+                "the server's certificate begins on {}, and this machine's clock says {}; set the clock",
+                day(not_before),
+                day(time)
+            ),
+            format!("服务器证书自 {} 起有效，而本机时钟为 {}；请校正时钟", day(not_before), day(time)),
+        ),
+        CertificateError::NotValidForNameContext { expected, presented } => Said::new(
+            format!(
+                "the server's certificate is not for {} but for {}; correct the host in the url, or the certificate",
+                expected.to_str(),
+                presented.join(", ")
+            ),
+            format!(
+                "服务器证书不属于 {}，而属于 {}；请更正 url 中的主机，或更换证书",
+                expected.to_str(),
+                presented.join("，")
+            ),
+        ),
+        CertificateError::UnknownIssuer => Said::new(
+            "the server's certificate is of an authority that is not trusted (UnknownIssuer); name that authority's \
+             certificate in ca_file",
+            "服务器证书的签发机构不受信任（UnknownIssuer）；请用 ca_file 指定该机构的证书",
+        ),
+        CertificateError::Revoked => Said::new(error.to_string(), "服务器证书已被吊销（Revoked）；请更换服务器证书"),
+        CertificateError::BadSignature => {
+            Said::new(error.to_string(), "服务器证书的签名不对（BadSignature）；请更换服务器证书")
         }
-        Error::PeerIncompatible(what) => {
-            format!("the server and this machine have no TLS in common ({what:?}); it must speak TLS 1.2 or 1.3")
+        CertificateError::BadEncoding => {
+            Said::new(error.to_string(), "服务器证书的编码不对（BadEncoding）；请更换服务器证书")
         }
-        Error::InvalidMessage(what) => {
-            format!("what the server says is no TLS ({what:?}); look at the port in the url")
-        }
-        other => other.to_string(),
+        // In the library's words.
+        other => Said::new(error.to_string(), format!("服务器证书不可用（{other:?}）")),
     }
 }

@@ -1,7 +1,10 @@
 //! What can be wrong with a journal, and what stands in the way of one that may be sound.
 
 use super::digest::Digest;
+use super::doing::{Doing, Part};
+use super::home::Fact;
 use super::value::Unreadable;
+use crate::order::said::Said;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -20,16 +23,16 @@ pub enum Damage {
         counter: u64,
     },
     /// sled refuses the folder.
-    #[error("the journal cannot be opened: {text}")]
+    #[error("the journal cannot be opened: {}", .text.en)]
     CannotOpen {
         /// What sled said.
-        text: String,
+        text: Said,
     },
     /// sled fails while it reads, or gave up in the middle.
-    #[error("the journal cannot be read to its end: {text}")]
+    #[error("the journal cannot be read to its end: {}", .text.en)]
     CannotRead {
         /// What sled said.
-        text: String,
+        text: Said,
     },
     /// Every commit writes a digest, and there is none.
     #[error("the journal has no digest, which each of its commits writes; whether records are missing is unknown")]
@@ -127,17 +130,17 @@ pub enum Damage {
         "the journal was not written where it lies now ({}): a cloned card, a backup, or an exchanged part. Orders that \
          were served since may be missing in it. If no other machine goes on with it, and this is its place now: vend \
          journal accept-move --reason TEXT",
-        .differs.join(", ")
+        Fact::list(.differs).en
     )]
     Elsewhere {
-        /// What differs: machine-id, controller, disk, file.
-        differs: Vec<&'static str>,
+        /// What differs.
+        differs: Vec<Fact>,
     },
     /// A former start found damage and no person has ended the quarantine since.
-    #[error("{text} (found at an earlier start)")]
+    #[error("{} (found at an earlier start)", .text.en)]
     Earlier {
         /// What was found then.
-        text: String,
+        text: Said,
     },
 }
 
@@ -145,7 +148,7 @@ pub enum Damage {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process works in the state directory.
-    #[error("the state directory {} is in use by {}; only one vend may work in it", .state_dir.display(), whom(.holder))]
+    #[error("the state directory {} is in use by {}; only one vend may work in it", .state_dir.display(), whom(.holder).en)]
     InUse {
         /// The directory.
         state_dir: PathBuf,
@@ -163,42 +166,51 @@ pub enum OpenError {
         known: u8,
     },
     /// The file system does not let us.
-    #[error("cannot {doing} {}: {source}{}", .path.display(), advice(.source))]
+    #[error("cannot {} {}: {source}{}", .doing.as_str(), .path.display(), advice(.source).en)]
     Io {
         /// What was tried.
-        doing: &'static str,
+        doing: Doing,
         /// With what.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
     /// A new journal could not be made, for no reason that the file system gave.
-    #[error("a new journal cannot be made: {text}")]
+    #[error("a new journal cannot be made: {}", .text.en)]
     Birth {
         /// What sled said.
-        text: String,
+        text: Said,
     },
 }
 
 impl OpenError {
     /// For `map_err` beside an I/O call.
-    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    pub(super) fn io(doing: Doing, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
         move |source| OpenError::Io { doing, path: path.to_owned(), source }
     }
 }
 
 /// The holder of a lock, in words.
-pub(super) fn whom(holder: &Option<u32>) -> String {
-    holder.map_or_else(|| "another process".to_owned(), |process| format!("process {process}"))
+pub(super) fn whom(holder: &Option<u32>) -> Said {
+    match holder {
+        Some(process) => Said::new(format!("process {process}"), format!("进程 {process}")),
+        None => Said::new("another process", "另一进程"),
+    }
 }
 
 /// What the user can do about an I/O error; starts with a separator, or is empty.
-pub(super) fn advice(e: &io::Error) -> &'static str {
+pub(super) fn advice(e: &io::Error) -> Said {
     match e.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make space, nothing is lost",
-        io::ErrorKind::ReadOnlyFilesystem => "; mount the file system for writing",
-        io::ErrorKind::PermissionDenied => "; run as the user who owns the state directory",
-        _ => "",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Said::new("; make space, nothing is lost", "；请腾出空间，数据不会丢失")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            Said::new("; mount the file system for writing", "；请以可写方式挂载文件系统")
+        }
+        io::ErrorKind::PermissionDenied => {
+            Said::new("; run as the user who owns the state directory", "；请以状态目录所属用户的身份运行")
+        }
+        _ => Said::word(""),
     }
 }
 
@@ -206,28 +218,28 @@ pub(super) fn advice(e: &io::Error) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
     /// A key or value over its limit; nothing was written.
-    #[error("a journal entry has a {what} of {found_bytes} bytes; at most {limit_bytes} are allowed")]
+    #[error("a journal entry has a {} of {found_bytes} bytes; at most {limit_bytes} are allowed", .what.as_str())]
     TooLarge {
-        /// "key" or "value".
-        what: &'static str,
+        /// Its key or its value.
+        what: Part,
         /// Its length.
         found_bytes: usize,
         /// The limit.
         limit_bytes: usize,
     },
     /// The disk is full.
-    #[error("the disk is full while it was to {doing}; make space, and nothing that was acknowledged is lost")]
+    #[error("the disk is full while it was to {}; make space, and nothing that was acknowledged is lost", .doing.as_str())]
     StorageFull {
         /// The step.
-        doing: &'static str,
+        doing: Doing,
     },
     /// A step failed.
-    #[error("cannot {doing}: {text}")]
+    #[error("cannot {}: {}", .doing.as_str(), .text.en)]
     Failed {
         /// The step.
-        doing: &'static str,
+        doing: Doing,
         /// What sled or the system said.
-        text: String,
+        text: Said,
     },
     /// The record that is to be replaced cannot be read.
     #[error("the journal's record {} {why}", .key.escape_ascii())]
@@ -250,10 +262,10 @@ pub enum CommitError {
 
 impl CommitError {
     /// For `map_err` beside an I/O call.
-    pub(super) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> CommitError {
+    pub(super) fn io(doing: Doing) -> impl FnOnce(io::Error) -> CommitError {
         move |e| match e.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CommitError::StorageFull { doing },
-            _ => CommitError::Failed { doing, text: e.to_string() },
+            _ => CommitError::Failed { doing, text: Said::word(e.to_string()) },
         }
     }
 }

@@ -7,9 +7,11 @@
 
 use super::damage::{CommitError, Damage, OpenError};
 use super::digest::Digest;
+use super::doing::Doing;
 use super::layout;
 use super::lock::{self, LockError};
 use super::value::{self, FORMAT, LEAD_FORMAT, Unreadable};
+use crate::order::said::Said;
 use crate::sabotage::{self, Clause};
 use std::fs::{self, File};
 use std::io;
@@ -83,7 +85,7 @@ impl Contents {
     /// The digest, when it agrees with all that is there.
     pub(super) fn verify(&self) -> Result<Digest, Damage> {
         if let Some(text) = &self.cut_short {
-            return Err(Damage::CannotRead { text: text.clone() });
+            return Err(Damage::CannotRead { text: Said::word(text) });
         }
         if let Some(key) = &self.foreign {
             return Err(Damage::ForeignKey { key: key.clone() });
@@ -167,7 +169,7 @@ impl Database {
                 return Err(OpenError::InUse { state_dir: folder.to_owned(), holder }.into());
             }
             Err(LockError::Io(e)) if is_of_the_files(e.kind()) => return Err(cannot_open(e.to_string())),
-            Err(LockError::Io(e)) => return Err(OpenError::io("lock", &db_file)(e).into()),
+            Err(LockError::Io(e)) => return Err(OpenError::io(Doing::Lock, &db_file)(e).into()),
         }
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         match catch_unwind(AssertUnwindSafe(|| config.open())) {
@@ -177,7 +179,7 @@ impl Database {
                 Err(OpenError::InUse { state_dir: folder.to_owned(), holder: None }.into())
             }
             Ok(Err(sled::Error::Io(e))) if !is_of_the_files(e.kind()) => {
-                Err(OpenError::io("open the journal", folder)(e).into())
+                Err(OpenError::io(Doing::OpenJournal, folder)(e).into())
             }
             Ok(Err(e)) => Err(cannot_open(e.to_string())),
             Err(panic) => Err(cannot_open(panic_text(&*panic))),
@@ -226,10 +228,10 @@ impl Database {
     pub(super) fn sync_folder(folder: &Path) -> Result<(), OpenError> {
         for name in ["conf", "db", "blobs"] {
             let path = folder.join(name);
-            File::open(&path).and_then(|f| f.sync_all()).map_err(OpenError::io("sync", &path))?;
+            File::open(&path).and_then(|f| f.sync_all()).map_err(OpenError::io(Doing::Sync, &path))?;
         }
         for path in [Some(folder), folder.parent()].into_iter().flatten() {
-            layout::sync_dir(path).map_err(OpenError::io("sync", path))?;
+            layout::sync_dir(path).map_err(OpenError::io(Doing::Sync, path))?;
         }
         Ok(())
     }
@@ -250,7 +252,7 @@ impl Database {
 }
 
 fn cannot_open(text: String) -> Refusal {
-    Refusal::Damage(Damage::CannotOpen { text })
+    Refusal::Damage(Damage::CannotOpen { text: Said::word(text) })
 }
 
 fn no_panic<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, io::Error> {
@@ -266,14 +268,14 @@ fn delete_torn_snapshots(folder: &Path) -> Result<(), Refusal> {
     let entries = match fs::read_dir(folder) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) if is_of_the_files(e.kind()) => return Err(cannot_open(e.to_string())),
-        other => other.map_err(OpenError::io("read", folder))?,
+        other => other.map_err(OpenError::io(Doing::Read, folder))?,
     };
     for entry in entries {
-        let entry = entry.map_err(OpenError::io("read", folder))?;
+        let entry = entry.map_err(OpenError::io(Doing::Read, folder))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with("snap.") && name.ends_with(".generating") {
-            fs::remove_file(entry.path()).map_err(OpenError::io("delete", &entry.path()))?;
+            fs::remove_file(entry.path()).map_err(OpenError::io(Doing::Delete, &entry.path()))?;
         }
     }
     Ok(())
@@ -299,12 +301,12 @@ fn identity(meta: &fs::Metadata) -> (u64, u64) {
 impl DataFile {
     /// Opens `db` in sled's folder, to be synced.
     pub(super) fn of_sled(folder: &Path) -> Result<DataFile, OpenError> {
-        DataFile::open(folder.join("db"), false).map_err(|(path, e)| OpenError::io("open", &path)(e))
+        DataFile::open(folder.join("db"), false).map_err(|(path, e)| OpenError::io(Doing::Open, &path)(e))
     }
 
     /// Opens the lead, to be written and synced.
     pub(super) fn of_lead(path: &Path) -> Result<DataFile, OpenError> {
-        DataFile::open(path.to_owned(), true).map_err(|(path, e)| OpenError::io("open", &path)(e))
+        DataFile::open(path.to_owned(), true).map_err(|(path, e)| OpenError::io(Doing::Open, &path)(e))
     }
 
     fn open(path: PathBuf, writes: bool) -> Result<DataFile, (PathBuf, io::Error)> {
@@ -347,10 +349,10 @@ impl DataFile {
 
     /// Makes durable what was written, wherever the name leads now: whoever moved the file away is told.
     pub(super) fn sync_in_place(&self) -> Result<(), CommitError> {
-        if !self.is_in_place().map_err(CommitError::io("look at the journal's file"))? {
+        if !self.is_in_place().map_err(CommitError::io(Doing::LookAtJournalsFile))? {
             return Err(CommitError::FileReplaced);
         }
-        self.sync().map_err(CommitError::io("sync the journal"))
+        self.sync().map_err(CommitError::io(Doing::SyncJournal))
     }
 
     /// fdatasync.

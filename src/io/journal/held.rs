@@ -3,9 +3,11 @@
 use super::damage::{CommitError, Damage, OpenError};
 use super::database::{self, Contents, DIGEST_KEY, Database, META_KEY, RECORD_PREFIX, Refusal};
 use super::digest::Digest;
+use super::doing::Doing;
 use super::layout::Layout;
 use super::lead::{self, Broken, LEAD_BYTES};
 use super::value;
+use crate::order::said::InChinese as _;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -48,7 +50,7 @@ impl Held {
         for entry in entries {
             let changes: Changes<'_> = entry.changes.into_iter().map(|(key, body)| (key.to_vec(), body)).collect();
             let found =
-                self.digest_after(&changes).map_err(|e| Refusal::Damage(Damage::CannotRead { text: e.to_string() }))?;
+                self.digest_after(&changes).map_err(|e| Refusal::Damage(Damage::CannotRead { text: e.said() }))?;
             if found != entry.digest {
                 let counter = entry.digest.counter;
                 return Err(Refusal::Damage(Damage::Lead { counter, expected: entry.digest, found }));
@@ -82,7 +84,7 @@ impl Held {
         match self.ahead.get(key) {
             Some(ahead) => ahead.as_deref().map(version).transpose(),
             None => {
-                let stored = self.database.get(key).map_err(CommitError::io("read the journal"))?;
+                let stored = self.database.get(key).map_err(CommitError::io(Doing::ReadJournal))?;
                 stored.as_deref().map(version).transpose()
             }
         }
@@ -116,13 +118,13 @@ impl Held {
 fn lead_of(layout: &Layout, counter: u64) -> Result<Vec<u8>, Refusal> {
     let file = match File::open(&layout.lead) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(Refusal::Damage(Damage::LeadMissing { counter })),
-        other => other.map_err(OpenError::io("open", &layout.lead))?,
+        other => other.map_err(OpenError::io(Doing::Open, &layout.lead))?,
     };
-    let found_bytes = file.metadata().map_err(OpenError::io("look at", &layout.lead))?.len();
+    let found_bytes = file.metadata().map_err(OpenError::io(Doing::LookAt, &layout.lead))?.len();
     if found_bytes != LEAD_BYTES as u64 {
         return Err(Refusal::Damage(Damage::LeadCut { found_bytes, expected_bytes: LEAD_BYTES }));
     }
-    Ok(lead::bytes_of(&file).map_err(OpenError::io("read", &layout.lead))?)
+    Ok(lead::bytes_of(&file).map_err(OpenError::io(Doing::Read, &layout.lead))?)
 }
 
 /// Sled's own digest, when all that is in its folder agrees with it.
@@ -131,7 +133,7 @@ fn sound_digest(database: &Database, contents: &Contents) -> Result<Digest, Refu
         return Err(database::newer(found).into());
     }
     let digest = contents.verify().map_err(Refusal::Damage)?;
-    match database.blob().map_err(|e| Refusal::Damage(Damage::CannotRead { text: e.to_string() }))? {
+    match database.blob().map_err(|e| Refusal::Damage(Damage::CannotRead { text: e.said() }))? {
         None => Ok(digest),
         Some(name) => Err(Refusal::Damage(Damage::BlobFile { name })),
     }

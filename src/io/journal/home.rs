@@ -10,6 +10,7 @@
 //! not noticed: nothing on it is different.
 
 use super::layout::{self, Layout};
+use crate::order::said::{Said, words};
 use crate::sabotage::{self, Clause};
 use hmac::{Hmac, Mac as _};
 use sha1::Sha1;
@@ -33,25 +34,35 @@ const DISK_NAMES: [&str; 5] = ["device/cid", "device/serial", "device/wwid", "ww
 /// Longest name that is kept; the longest in use, of a SCSI disk, has about 80.
 const NAME_CHARS_MAX: usize = 128;
 
-/// One thing that tells a place. Their names are written into the file.
+/// One thing that tells a place. Their English names are written into the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fact {
+pub enum Fact {
+    /// The system's.
     MachineId,
+    /// The controller's serial number.
     Controller,
+    /// The disk's.
     Disk,
+    /// The inode of the journal's file.
     File,
+}
+
+words! {
+    Fact {
+        Fact::MachineId => "machine-id", "machine-id";
+        Fact::Controller => "controller", "主控板";
+        Fact::Disk => "disk", "磁盘";
+        Fact::File => "file", "文件";
+    }
 }
 
 impl Fact {
     const ALL: [Fact; 4] = [Fact::MachineId, Fact::Controller, Fact::Disk, Fact::File];
 
-    const fn name(self) -> &'static str {
-        match self {
-            Fact::MachineId => "machine-id",
-            Fact::Controller => "controller",
-            Fact::Disk => "disk",
-            Fact::File => "file",
-        }
+    /// Their names.
+    pub(super) fn list(facts: &[Fact]) -> Said {
+        let names: Vec<Said> = facts.iter().map(|fact| fact.word().said()).collect();
+        Said::list(&names)
     }
 }
 
@@ -99,7 +110,7 @@ impl Home {
     fn parse(text: &str) -> Home {
         let mut home = Home { moved: text.lines().any(|line| line == MOVED), ..Home::default() };
         for (name, value) in text.lines().filter_map(|line| line.split_once(' ')) {
-            if let Some(fact) = Fact::ALL.into_iter().find(|fact| fact.name() == name) {
+            if let Some(fact) = Fact::ALL.into_iter().find(|fact| fact.as_str() == name) {
                 home.facts.insert(fact, value.to_owned());
             }
         }
@@ -114,11 +125,11 @@ impl Home {
         layout::sync_dir(&layout.state_dir)
     }
 
-    /// The names of what is known of both places and differs; empty when nothing speaks against their being one.
-    pub(super) fn differences(&self, here: &Home) -> Vec<&'static str> {
+    /// What is known of both places and differs; empty when nothing speaks against their being one.
+    pub(super) fn differences(&self, here: &Home) -> Vec<Fact> {
         let differs =
             |fact: &Fact| matches!((self.facts.get(fact), here.facts.get(fact)), (Some(a), Some(b)) if a != b);
-        Fact::ALL.iter().filter(|fact| differs(fact)).map(|fact| fact.name()).collect()
+        Fact::ALL.into_iter().filter(differs).collect()
     }
 
     /// This place with what was known of it before and cannot be read now.
@@ -133,14 +144,14 @@ impl Home {
 impl fmt::Display for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (fact, name) in &self.facts {
-            writeln!(f, "{} {name}", fact.name())?;
+            writeln!(f, "{} {name}", fact.as_str())?;
         }
         if self.moved { writeln!(f, "{MOVED}") } else { Ok(()) }
     }
 }
 
 /// Nothing speaks against it, or what does.
-pub(super) fn doubt(layout: &Layout) -> io::Result<Vec<&'static str>> {
+pub(super) fn doubt(layout: &Layout) -> io::Result<Vec<Fact>> {
     if sabotage::is_out(Clause::R05ElsewhereDoubted) {
         return Ok(Vec::new());
     }
@@ -238,21 +249,21 @@ mod tests {
     fn a_place_is_told_by_machine_controller_disk_and_file() {
         let first = machine(ID, "10000000abcdef01\0");
         let home = first.home();
-        assert_eq!(home.differences(&home), [""; 0]);
+        assert_eq!(home.differences(&home), []);
         assert!(!home.to_string().contains("0123456789abcdef"), "the machine-id is nobody's business: {home}");
         assert!(home.to_string().contains("disk 275048534431364760bd7e5d5d010a4b\n"), "{home}");
         // The very same card in another controller.
         fs::write(first.root.path().join("sys/firmware/devicetree/base/serial-number"), "10000000abcdef02\0").unwrap();
-        assert_eq!(home.differences(&first.home()), ["controller"]);
+        assert_eq!(home.differences(&first.home()), [Fact::Controller]);
         // The same system on a new card.
         fs::write(first.root.path().join("sys/devices/card/device/cid"), "another\n").unwrap();
-        assert_eq!(home.differences(&first.home()), ["controller", "disk"]);
+        assert_eq!(home.differences(&first.home()), [Fact::Controller, Fact::Disk]);
         // A backup: another file.
         let db = first.layout.journal.join("db");
         fs::copy(&db, first.layout.journal.join("copy")).unwrap();
         fs::rename(first.layout.journal.join("copy"), &db).unwrap();
         fs::write(first.root.path().join("etc/machine-id"), ID.replace('0', "f")).unwrap();
-        let expected = ["machine-id", "controller", "disk", "file"];
+        let expected = Fact::ALL;
         let kept = inode_of(&db).is_some() && kind_of_file_system(&db) != Some(TMPFS);
         if kept {
             assert_eq!(home.differences(&first.home()), expected);
@@ -268,7 +279,7 @@ mod tests {
         fs::remove_file(first.root.path().join("sys/firmware/devicetree/base/serial-number")).unwrap();
         fs::write(first.root.path().join("etc/machine-id"), "uninitialized\n").unwrap();
         let blind = first.home();
-        assert_eq!(home.differences(&blind), [""; 0]);
+        assert_eq!(home.differences(&blind), []);
         assert_eq!(blind.with(&home), home);
     }
 

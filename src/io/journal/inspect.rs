@@ -4,9 +4,11 @@
 use super::damage::{Damage, OpenError, whom};
 use super::database::{Contents, Database, Refusal};
 use super::digest::Digest;
+use super::doing::Doing;
 use super::held::Held;
 use super::layout::{self, Layout};
 use super::lock::{LockError, StateLock};
+use super::note;
 use super::opening::compare;
 use super::second_file;
 use std::fs::{self, DirBuilder, File};
@@ -29,7 +31,7 @@ pub struct Inspected {
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
     /// The agent runs.
-    #[error("the state directory {} is in use by {}; stop it, or ask it", .state_dir.display(), whom(.holder))]
+    #[error("the state directory {} is in use by {}; stop it, or ask it", .state_dir.display(), whom(.holder).en)]
     InUse {
         /// The directory.
         state_dir: PathBuf,
@@ -65,7 +67,7 @@ pub fn hold_unused(state_dir: &Path) -> Result<Option<StateLock>, InspectError> 
     let layout = Layout::of(state_dir);
     StateLock::shared(&layout.lock).map_err(|e| match e {
         LockError::Held(holder) => InspectError::InUse { state_dir: state_dir.to_owned(), holder },
-        LockError::Io(e) => OpenError::io("lock", &layout.lock)(e).into(),
+        LockError::Io(e) => OpenError::io(Doing::Lock, &layout.lock)(e).into(),
     })
 }
 
@@ -75,7 +77,7 @@ pub fn hold_unused(state_dir: &Path) -> Result<Option<StateLock>, InspectError> 
 /// See [`InspectError`]. Damage is no error: it is said in [`Inspected`], beside all that can still be read.
 pub fn read_copy(state_dir: &Path) -> Result<Inspected, InspectError> {
     let layout = Layout::of(state_dir);
-    let exists = |path: &Path| layout::exists(path).map_err(OpenError::io("look at", path));
+    let exists = |path: &Path| layout::exists(path).map_err(OpenError::io(Doing::LookAt, path));
     let born = exists(&layout.marker)? || exists(&layout.second)?;
     let copy = {
         let _lock = hold_unused(state_dir)?;
@@ -89,8 +91,8 @@ pub fn read_copy(state_dir: &Path) -> Result<Inspected, InspectError> {
     };
     let mut inspected = look_into(&copy.layout)?;
     if inspected.damage.is_none() && exists(&layout.quarantine)? {
-        let text = fs::read_to_string(&layout.quarantine).map_err(OpenError::io("read", &layout.quarantine))?;
-        inspected.damage = Some(Damage::Earlier { text });
+        let text = fs::read_to_string(&layout.quarantine).map_err(OpenError::io(Doing::Read, &layout.quarantine))?;
+        inspected.damage = Some(Damage::Earlier { text: note::read(&text) });
     }
     Ok(inspected)
 }
@@ -116,7 +118,7 @@ fn look_into(layout: &Layout) -> Result<Inspected, OpenError> {
 }
 
 fn judge(layout: &Layout, digest: &Digest, records: usize) -> Result<(), Refusal> {
-    if !layout::exists(&layout.marker).map_err(OpenError::io("look at", &layout.marker))? {
+    if !layout::exists(&layout.marker).map_err(OpenError::io(Doing::LookAt, &layout.marker))? {
         // Without its marker a journal that was never used is only unfinished.
         return match digest.counter {
             0 => Ok(()),
@@ -126,7 +128,7 @@ fn judge(layout: &Layout, digest: &Digest, records: usize) -> Result<(), Refusal
     match File::open(&layout.second).and_then(|file| second_file::read(&file)) {
         Ok(seen) => compare(digest, seen),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Refusal::Damage(Damage::SecondFileMissing)),
-        Err(e) => Err(OpenError::io("read", &layout.second)(e).into()),
+        Err(e) => Err(OpenError::io(Doing::Read, &layout.second)(e).into()),
     }
 }
 

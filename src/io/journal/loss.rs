@@ -2,9 +2,11 @@
 //! who says that a journal lies where it belongs.
 
 use super::damage::{advice, whom};
-use super::home::{self, Home};
+use super::doing::Doing;
+use super::home::{self, Fact, Home};
 use super::layout::{self, Layout};
 use super::lock::{LockError, StateLock};
+use super::note;
 use crate::order::time::UnixMs;
 use std::fs::File;
 use std::io::{self, Write};
@@ -14,7 +16,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum AcceptError {
     /// The agent runs.
-    #[error("the state directory {} is in use by {}; stop it first", .state_dir.display(), whom(.holder))]
+    #[error("the state directory {} is in use by {}; stop it first", .state_dir.display(), whom(.holder).en)]
     InUse {
         /// The directory.
         state_dir: PathBuf,
@@ -37,10 +39,10 @@ pub enum AcceptError {
     #[error("a reason is wanted; it is kept in journal.losses")]
     NoReason,
     /// The file system does not let us. What was done so far stays, and the quarantine too: try again.
-    #[error("cannot {doing} {}: {source}{}", .path.display(), advice(.source))]
+    #[error("cannot {} {}: {source}{}", .doing.as_str(), .path.display(), advice(.source).en)]
     Io {
         /// What was tried.
-        doing: &'static str,
+        doing: Doing,
         /// With what.
         path: PathBuf,
         /// What the system said.
@@ -49,7 +51,7 @@ pub enum AcceptError {
 }
 
 impl AcceptError {
-    fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> AcceptError {
+    fn io(doing: Doing, path: &Path) -> impl FnOnce(io::Error) -> AcceptError {
         move |source| AcceptError::Io { doing, path: path.to_owned(), source }
     }
 }
@@ -63,22 +65,25 @@ impl AcceptError {
 pub fn accept_loss(state_dir: &Path, reason: &str, at: UnixMs) -> Result<PathBuf, AcceptError> {
     let reason = one_line(reason)?;
     let layout = Layout::of(state_dir);
-    let noted = layout::exists(&layout.quarantine).map_err(AcceptError::io("look at", &layout.quarantine))?;
-    let elsewhere = home::doubt(&layout).map_err(AcceptError::io("read", &layout.home))?;
+    let noted = layout::exists(&layout.quarantine).map_err(AcceptError::io(Doing::LookAt, &layout.quarantine))?;
+    let elsewhere = home::doubt(&layout).map_err(AcceptError::io(Doing::Read, &layout.home))?;
     if !noted && elsewhere.is_empty() {
         return Err(AcceptError::NotQuarantined { state_dir: layout.state_dir });
     }
     let _lock = lock(&layout)?;
     let damage = match noted {
-        true => std::fs::read_to_string(&layout.quarantine).map_err(AcceptError::io("read", &layout.quarantine))?,
-        false => format!("it lay elsewhere: {}", elsewhere.join(", ")),
+        true => {
+            let text = std::fs::read_to_string(&layout.quarantine);
+            note::read(&text.map_err(AcceptError::io(Doing::Read, &layout.quarantine))?).en
+        }
+        false => format!("it lay elsewhere: {}", Fact::list(&elsewhere).en),
     };
     let line = format!("{} s after 1970: {reason} | {damage}\n", at.seconds());
-    append(&layout, &line).map_err(AcceptError::io("write", &layout.losses))?;
+    append(&layout, &line).map_err(AcceptError::io(Doing::Write, &layout.losses))?;
     // The note of the quarantine, or what tells that it lay elsewhere, last: if power fails before, the quarantine lasts.
     layout
         .set_aside("lost", &[&layout.journal, &layout.marker, &layout.second, &layout.quarantine, &layout.home])
-        .map_err(AcceptError::io("set aside", &layout.journal))
+        .map_err(AcceptError::io(Doing::SetAside, &layout.journal))
 }
 
 /// Binds the journal to where it lies now, and adds a line with `reason` and `at` to `journal.losses`. Its orders and
@@ -90,14 +95,14 @@ pub fn accept_loss(state_dir: &Path, reason: &str, at: UnixMs) -> Result<PathBuf
 pub fn accept_move(state_dir: &Path, reason: &str, at: UnixMs) -> Result<(), AcceptError> {
     let reason = one_line(reason)?;
     let layout = Layout::of(state_dir);
-    let differs = home::doubt(&layout).map_err(AcceptError::io("read", &layout.home))?;
+    let differs = home::doubt(&layout).map_err(AcceptError::io(Doing::Read, &layout.home))?;
     if differs.is_empty() {
         return Err(AcceptError::NotMoved { state_dir: layout.state_dir });
     }
     let _lock = lock(&layout)?;
-    let line = format!("{} s after 1970: {reason} | moved: {}\n", at.seconds(), differs.join(", "));
-    append(&layout, &line).map_err(AcceptError::io("write", &layout.losses))?;
-    Home::accepted(&layout).write(&layout).map_err(AcceptError::io("write", &layout.home))
+    let line = format!("{} s after 1970: {reason} | moved: {}\n", at.seconds(), Fact::list(&differs).en);
+    append(&layout, &line).map_err(AcceptError::io(Doing::Write, &layout.losses))?;
+    Home::accepted(&layout).write(&layout).map_err(AcceptError::io(Doing::Write, &layout.home))
 }
 
 /// One line in `journal.losses`, whatever was typed.
@@ -109,7 +114,7 @@ fn one_line(reason: &str) -> Result<String, AcceptError> {
 fn lock(layout: &Layout) -> Result<StateLock, AcceptError> {
     StateLock::exclusive(&layout.lock).map_err(|e| match e {
         LockError::Held(holder) => AcceptError::InUse { state_dir: layout.state_dir.clone(), holder },
-        LockError::Io(e) => AcceptError::io("lock", &layout.lock)(e),
+        LockError::Io(e) => AcceptError::io(Doing::Lock, &layout.lock)(e),
     })
 }
 

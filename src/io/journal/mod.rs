@@ -7,20 +7,23 @@
 //! - `database`: sled 0.34.7 itself behind a wall against its panics;
 //! - `value`, `digest`, `second_file`: how lost, old and torn records are noticed;
 //! - `layout`, `lock`, `home`: the state directory, who may work in it, and where it lies;
-//! - [`Damage`], [`OpenError`], [`CommitError`]: what can go wrong;
+//! - [`Damage`], [`OpenError`], [`CommitError`]: what can go wrong, with [`Doing`] what; `in_chinese` says it in Chinese;
 //! - [`read_copy`]: looking without touching; [`accept_loss`], [`accept_move`]: the end of a quarantine;
 //! - [`spawn`]: the thread that commits.
 
 mod damage;
 mod database;
 mod digest;
+mod doing;
 mod held;
 mod home;
+mod in_chinese;
 mod inspect;
 mod layout;
 pub mod lead;
 mod lock;
 mod loss;
+mod note;
 mod opening;
 mod outside;
 pub mod second_file;
@@ -33,6 +36,8 @@ mod tests;
 
 pub use damage::{CommitError, Damage, OpenError};
 pub use digest::Digest;
+pub use doing::{Doing, Part};
+pub use home::Fact;
 pub use inspect::{InspectError, Inspected, hold_unused, read_copy};
 pub use lock::StateLock;
 pub use loss::{AcceptError, accept_loss, accept_move};

@@ -7,13 +7,16 @@
 use super::damage::{Damage, OpenError};
 use super::database::{self, Contents, DIGEST_KEY, Database, Refusal};
 use super::digest::Digest;
+use super::doing::Doing;
 use super::held::Held;
 use super::home::{self, Home};
 use super::layout::{self, Layout};
 use super::lead;
 use super::lock::{LockError, StateLock};
+use super::note;
 use super::second_file::{self, SecondFile, Seen};
 use super::value;
+use crate::order::said::InChinese as _;
 use crate::sabotage::{self, Clause};
 use std::fs;
 use std::io;
@@ -21,20 +24,20 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 pub(super) fn make_state_dir(state_dir: &Path) -> Result<(), OpenError> {
-    if layout::exists(state_dir).map_err(OpenError::io("look at", state_dir))? {
+    if layout::exists(state_dir).map_err(OpenError::io(Doing::LookAt, state_dir))? {
         return Ok(());
     }
     // Orders name their notify_urls, which may hold tokens: nobody else's to read, whatever the umask.
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700).create(state_dir).map_err(OpenError::io("make", state_dir))?;
+    builder.recursive(true).mode(0o700).create(state_dir).map_err(OpenError::io(Doing::Make, state_dir))?;
     let parent = state_dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    layout::sync_dir(parent).map_err(OpenError::io("sync", parent))
+    layout::sync_dir(parent).map_err(OpenError::io(Doing::Sync, parent))
 }
 
 pub(super) fn lock_state(layout: &Layout) -> Result<StateLock, OpenError> {
     StateLock::exclusive(&layout.lock).map_err(|e| match e {
         LockError::Held(holder) => OpenError::InUse { state_dir: layout.state_dir.clone(), holder },
-        LockError::Io(e) => OpenError::io("lock", &layout.lock)(e),
+        LockError::Io(e) => OpenError::io(Doing::Lock, &layout.lock)(e),
     })
 }
 
@@ -49,14 +52,14 @@ pub(super) struct Sound {
 
 /// Opens a journal that is there and sound, or makes one where none was ever born.
 pub(super) fn open_sound(layout: &Layout) -> Result<Sound, Refusal> {
-    let exists = |path: &Path| layout::exists(path).map_err(OpenError::io("look at", path));
+    let exists = |path: &Path| layout::exists(path).map_err(OpenError::io(Doing::LookAt, path));
     if exists(&layout.quarantine)? && !sabotage::is_out(Clause::R05QuarantineLasts) {
-        let text = fs::read_to_string(&layout.quarantine).map_err(OpenError::io("read", &layout.quarantine))?;
-        return Err(Refusal::Damage(Damage::Earlier { text }));
+        let text = fs::read_to_string(&layout.quarantine).map_err(OpenError::io(Doing::Read, &layout.quarantine))?;
+        return Err(Refusal::Damage(Damage::Earlier { text: note::read(&text) }));
     }
     match (exists(&layout.journal)?, exists(&layout.marker)?) {
         (true, true) => {
-            let differs = home::doubt(layout).map_err(OpenError::io("read", &layout.home))?;
+            let differs = home::doubt(layout).map_err(OpenError::io(Doing::Read, &layout.home))?;
             if !differs.is_empty() {
                 return Err(Refusal::Damage(Damage::Elsewhere { differs }));
             }
@@ -90,26 +93,26 @@ pub(super) fn open_sound(layout: &Layout) -> Result<Sound, Refusal> {
 /// A journal of the format before has no lead: it gets one, durable before its digest speaks of it. A cut between leaves
 /// a file that nobody reads. Says where the lead goes on.
 fn give_lead(layout: &Layout, held: &Held) -> Result<usize, OpenError> {
-    lead::create(&layout.lead).map_err(OpenError::io("write", &layout.lead))?;
-    layout::sync_dir(&layout.journal).map_err(OpenError::io("sync", &layout.journal))?;
+    lead::create(&layout.lead).map_err(OpenError::io(Doing::Write, &layout.lead))?;
+    layout::sync_dir(&layout.journal).map_err(OpenError::io(Doing::Sync, &layout.journal))?;
     let mut batch = sled::Batch::default();
     batch.insert(DIGEST_KEY, held.digest.seal(DIGEST_KEY));
     // Whoever opens syncs sled's files next, before anything is committed.
-    held.database.apply(batch).map_err(OpenError::io("write", &layout.journal))?;
+    held.database.apply(batch).map_err(OpenError::io(Doing::Write, &layout.journal))?;
     Ok(0)
 }
 
 /// Writes down where the journal lies, as far as that is new. One that was moved has arrived with its first commit: then
 /// what is to be written comes back.
 pub(super) fn settle_in(layout: &Layout) -> Result<Option<Home>, OpenError> {
-    let known = Home::read(layout).map_err(OpenError::io("read", &layout.home))?;
+    let known = Home::read(layout).map_err(OpenError::io(Doing::Read, &layout.home))?;
     let here = Home::here(layout);
     match known {
         Some(known) if known.moved => Ok(Some(here.with(&known))),
         Some(known) if here.clone().with(&known) == known => Ok(None),
         known => {
             let home = here.with(&known.unwrap_or_default());
-            home.write(layout).map(|()| None).map_err(OpenError::io("write", &layout.home))
+            home.write(layout).map(|()| None).map_err(OpenError::io(Doing::Write, &layout.home))
         }
     }
 }
@@ -118,7 +121,7 @@ pub(super) fn settle_in(layout: &Layout) -> Result<Option<Home>, OpenError> {
 fn examine_second(layout: &Layout, digest: &Digest) -> Result<SecondFile, Refusal> {
     let (second, seen) = match SecondFile::open(&layout.second) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(Refusal::Damage(Damage::SecondFileMissing)),
-        other => other.map_err(OpenError::io("open", &layout.second))?,
+        other => other.map_err(OpenError::io(Doing::Open, &layout.second))?,
     };
     compare(digest, seen)?;
     Ok(second)
@@ -153,7 +156,7 @@ fn set_aside_unfinished(layout: &Layout) -> Result<(), Refusal> {
     // The second file first: a journal without it and without a marker is unfinished as before, if power fails now.
     layout
         .set_aside("unfinished", &[&layout.second, &layout.journal])
-        .map_err(OpenError::io("set aside", &layout.journal))?;
+        .map_err(OpenError::io(Doing::SetAside, &layout.journal))?;
     Ok(())
 }
 
@@ -180,7 +183,7 @@ fn unfinished(
         Ok(Seen::Digest(second, _)) if second.counter > 0 => Err(lost),
         Ok(_) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(OpenError::io("read", &layout.second)(e).into()),
+        Err(e) => Err(OpenError::io(Doing::Read, &layout.second)(e).into()),
     }
 }
 
@@ -189,28 +192,28 @@ fn give_birth(layout: &Layout) -> Result<(), OpenError> {
     // That of another journal, whose file was another.
     match fs::remove_file(&layout.home) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        other => other.map_err(OpenError::io("delete", &layout.home))?,
+        other => other.map_err(OpenError::io(Doing::Delete, &layout.home))?,
     }
     match fs::remove_dir_all(&layout.newborn) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        other => other.map_err(OpenError::io("delete", &layout.newborn))?,
+        other => other.map_err(OpenError::io(Doing::Delete, &layout.newborn))?,
     }
     let database = Database::open(&layout.newborn).map_err(|refusal| match refusal {
         Refusal::Environment(e) => e,
-        Refusal::Damage(damage) => OpenError::Birth { text: damage.to_string() },
+        Refusal::Damage(damage) => OpenError::Birth { text: damage.said() },
     })?;
     let digest = Digest::default();
     let mut first = sled::Batch::default();
     first.insert(DIGEST_KEY, digest.seal(DIGEST_KEY));
-    database.apply(first).map_err(OpenError::io("write", &layout.newborn))?;
-    database.close().map_err(OpenError::io("close", &layout.newborn))?;
+    database.apply(first).map_err(OpenError::io(Doing::Write, &layout.newborn))?;
+    database.close().map_err(OpenError::io(Doing::Close, &layout.newborn))?;
     let lead = Layout::lead_in(&layout.newborn);
-    lead::create(&lead).map_err(OpenError::io("write", &lead))?;
+    lead::create(&lead).map_err(OpenError::io(Doing::Write, &lead))?;
     Database::sync_folder(&layout.newborn)?;
-    fs::rename(&layout.newborn, &layout.journal).map_err(OpenError::io("rename", &layout.newborn))?;
-    layout::sync_dir(&layout.state_dir).map_err(OpenError::io("sync", &layout.state_dir))?;
-    SecondFile::create(&layout.second, digest).map_err(OpenError::io("write", &layout.second))?;
-    layout::sync_dir(&layout.state_dir).map_err(OpenError::io("sync", &layout.state_dir))?;
+    fs::rename(&layout.newborn, &layout.journal).map_err(OpenError::io(Doing::Rename, &layout.newborn))?;
+    layout::sync_dir(&layout.state_dir).map_err(OpenError::io(Doing::Sync, &layout.state_dir))?;
+    SecondFile::create(&layout.second, digest).map_err(OpenError::io(Doing::Write, &layout.second))?;
+    layout::sync_dir(&layout.state_dir).map_err(OpenError::io(Doing::Sync, &layout.state_dir))?;
     let born = format!("The journal of this directory was born whole, in format {}.\n", value::FORMAT);
-    layout.write_durably(&layout.marker, &born).map_err(OpenError::io("write", &layout.marker))
+    layout.write_durably(&layout.marker, &born).map_err(OpenError::io(Doing::Write, &layout.marker))
 }

@@ -6,14 +6,17 @@
 
 use super::damage::{CommitError, Damage, OpenError};
 use super::database::{Contents, DataFile, Database, META_KEY, RECORD_PREFIX, Refusal};
+use super::doing::{Doing, Part};
 use super::held::{Changes, Held};
 use super::home::Home;
 use super::layout::Layout;
 use super::lead::{self, LEAD_BYTES};
 use super::lock::StateLock;
+use super::note;
 use super::opening::{self, Sound};
 use super::second_file::SecondFile;
 use super::value::HEADER_BYTES;
+use crate::order::said::{InChinese as _, Said};
 use crate::sabotage::{self, Clause};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -119,7 +122,7 @@ impl Store {
                 // hole that looks like damage.
                 Database::sync_folder(&layout.journal)?;
                 if !sabotage::is_out(Clause::R01LeadSynced) {
-                    lead.sync().map_err(OpenError::io("sync", &layout.lead))?;
+                    lead.sync().map_err(OpenError::io(Doing::Sync, &layout.lead))?;
                 }
                 // After the sync, since only clean pages go.
                 data_file.drop_clean_pages();
@@ -147,7 +150,7 @@ impl Store {
                 // whole and too old. The note makes the quarantine last. One that lies elsewhere was not opened, and is
                 // sound again where it was.
                 if !matches!(damage, Damage::Earlier { .. } | Damage::Elsewhere { .. })
-                    && let Err(e) = layout.write_durably(&layout.quarantine, &damage.to_string())
+                    && let Err(e) = layout.write_durably(&layout.quarantine, &note::written(&damage.said()))
                 {
                     tracing::error!("cannot write {}: {e}", layout.quarantine.display());
                 }
@@ -161,9 +164,9 @@ impl Store {
     ///
     /// # Errors
     /// When the note cannot be written.
-    pub fn quarantine(&self, why: &str) -> io::Result<()> {
+    pub fn quarantine(&self, why: &Said) -> io::Result<()> {
         let layout = Layout::of(&self.state_dir);
-        layout.write_durably(&layout.quarantine, why)
+        layout.write_durably(&layout.quarantine, &note::written(why))
     }
 
     /// Makes a batch durable, all of it or nothing. An empty batch costs nothing.
@@ -212,14 +215,17 @@ impl Store {
     fn try_commit(&mut self, batch: &Batch, durable: impl FnOnce()) -> Result<(), CommitError> {
         // Only a poisoned store has none, and the caller looked.
         let Some(held) = &mut self.held else {
-            return Err(CommitError::Failed { doing: "commit", text: "the journal is closed".to_owned() });
+            return Err(CommitError::Failed {
+                doing: Doing::Commit,
+                text: Said::new("the journal is closed", "日志已关闭"),
+            });
         };
         let changes = changes_of(batch)?;
         let digest = held.digest_after(&changes)?;
         let room = LEAD_BYTES.saturating_sub(self.lead_at);
         match lead::encode(&digest, &changes).filter(|entry| entry.len() <= room) {
             Some(entry) => {
-                self.lead.write(&entry, self.lead_at).map_err(CommitError::io("write the journal"))?;
+                self.lead.write(&entry, self.lead_at).map_err(CommitError::io(Doing::WriteJournal))?;
                 self.lead.sync_in_place()?;
                 durable();
                 self.lead_at = self.lead_at.saturating_add(entry.len());
@@ -227,10 +233,10 @@ impl Store {
                 Ok(())
             }
             None => {
-                held.give_to_sled(changes, digest).map_err(CommitError::io("write the journal"))?;
+                held.give_to_sled(changes, digest).map_err(CommitError::io(Doing::WriteJournal))?;
                 self.data_file.sync_in_place()?;
                 self.lead_at = 0;
-                match held.database.blob().map_err(CommitError::io("look for blob files"))? {
+                match held.database.blob().map_err(CommitError::io(Doing::LookForBlobFiles))? {
                     None => {
                         durable();
                         Ok(())
@@ -258,7 +264,7 @@ impl Store {
                 self.second_is_behind = false;
                 Ok(())
             }
-            Err(e) => Err(self.poison(CommitError::io("write the second file")(e))),
+            Err(e) => Err(self.poison(CommitError::io(Doing::WriteSecondFile)(e))),
         }
     }
 
@@ -310,24 +316,24 @@ impl Drop for Store {
 fn changes_of(batch: &Batch) -> Result<Changes<'_>, CommitError> {
     let mut changes = Changes::new();
     for (key, body) in &batch.puts {
-        changes.insert(record_key(key)?, Some(checked("value", body, VALUE_BYTES_MAX)?));
+        changes.insert(record_key(key)?, Some(checked(Part::Value, body, VALUE_BYTES_MAX)?));
     }
     for key in &batch.removes {
         changes.insert(record_key(key)?, None);
     }
     if let Some(meta) = &batch.meta {
-        changes.insert(META_KEY.to_vec(), Some(checked("value", meta, VALUE_BYTES_MAX)?));
+        changes.insert(META_KEY.to_vec(), Some(checked(Part::Value, meta, VALUE_BYTES_MAX)?));
     }
     Ok(changes)
 }
 
 /// The key under which sled keeps a record.
 fn record_key(key: &[u8]) -> Result<Vec<u8>, CommitError> {
-    let key = checked("key", key, KEY_BYTES_MAX)?;
+    let key = checked(Part::Key, key, KEY_BYTES_MAX)?;
     Ok([&[RECORD_PREFIX], key].concat())
 }
 
-fn checked<'a>(what: &'static str, bytes: &'a [u8], limit_bytes: usize) -> Result<&'a [u8], CommitError> {
+fn checked<'a>(what: Part, bytes: &'a [u8], limit_bytes: usize) -> Result<&'a [u8], CommitError> {
     if bytes.len() > limit_bytes {
         return Err(CommitError::TooLarge { what, found_bytes: bytes.len(), limit_bytes });
     }

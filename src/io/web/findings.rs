@@ -3,6 +3,7 @@
 
 use crate::control::Versioned;
 use crate::doctor::{Check, Report};
+use crate::order::said::{InChinese as _, Said};
 use crate::web::live;
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
@@ -28,7 +29,7 @@ pub struct Findings {
     program: PathBuf,
     arguments: Vec<OsString>,
     is_looking: Cell<bool>,
-    last: RefCell<Option<(Instant, Result<Report, String>)>>,
+    last: RefCell<Option<(Instant, Result<Report, Said>)>>,
 }
 
 impl Findings {
@@ -58,7 +59,10 @@ impl Findings {
         let findings = self.clone();
         tokio::task::spawn_local(async move {
             let found = timeout(LOOK_TIME, run(&findings.program, &findings.arguments)).await;
-            let found = found.unwrap_or_else(|_| Err(format!("it took longer than {LOOK_TIME:?}")));
+            let found = found.unwrap_or_else(|_| {
+                let s = LOOK_TIME.as_secs();
+                Err(Said::new(format!("it took longer than {LOOK_TIME:?}"), format!("超过 {s} 秒仍未完成")))
+            });
             *findings.last.borrow_mut() = Some((Instant::now(), found));
             findings.is_looking.set(false);
         });
@@ -68,11 +72,13 @@ impl Findings {
     pub(super) fn document(&self) -> Vec<u8> {
         let last = self.last.borrow();
         let (at, found) = last.as_ref().map(|(at, found)| (at, found)).unzip();
+        let why = found.and_then(|found| found.as_ref().err());
         let findings = live::Findings {
             looking: self.is_looking.get(),
             age_s: at.map(|at| at.elapsed().as_secs()),
             report: found.and_then(|found| found.as_ref().ok()).cloned(),
-            error: found.and_then(|found| found.as_ref().err()).cloned(),
+            error: why.map(|why| why.en.clone()),
+            error_zh: why.map(|why| why.zh.clone()),
         };
         // The types have no key or value that JSON lacks.
         serde_json::to_vec(&Versioned::of(findings)).unwrap_or_default()
@@ -80,16 +86,21 @@ impl Findings {
 }
 
 /// Runs it to its end. It is killed when nobody waits any more.
-async fn run(program: &Path, arguments: &[OsString]) -> Result<Report, String> {
+async fn run(program: &Path, arguments: &[OsString]) -> Result<Report, Said> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let mut child = command.spawn().map_err(|error| error.said())?;
     let mut told = Vec::new();
     if let Some(stdout) = child.stdout.take() {
-        stdout.take(REPORT_BYTES_MAX).read_to_end(&mut told).await.map_err(|error| error.to_string())?;
+        stdout.take(REPORT_BYTES_MAX).read_to_end(&mut told).await.map_err(|error| error.said())?;
     }
-    let status = child.wait().await.map_err(|error| error.to_string())?;
+    let status = child.wait().await.map_err(|error| error.said())?;
     // Its exit code says whether the machine is healthy, and not whether it looked.
     let report: Result<Report, _> = serde_json::from_slice(&told);
-    report.map_err(|error| format!("it ended with {status} and no report: {error}"))
+    report.map_err(|error| {
+        Said::new(
+            format!("it ended with {status} and no report: {error}"),
+            format!("检查程序结束（{status}），没有报告：{error}"),
+        )
+    })
 }

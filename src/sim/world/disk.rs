@@ -12,6 +12,7 @@ use crate::order::call::CallRecord;
 use crate::order::instruction::{AuditEntry, Became, Kind};
 use crate::order::life::Order;
 use crate::order::record::{self, Ledger, RecordError, Records};
+use crate::order::said::Said;
 use crate::order::sale::Sale;
 use std::collections::BTreeMap;
 
@@ -127,7 +128,7 @@ impl Disk {
     /// What a new process finds.
     pub(super) fn open(&self) -> Result<Recovered, RecordError> {
         if let Some(damage) = self.damage {
-            return Ok(Recovered::Quarantine { why: format!("{damage:?}") });
+            return Ok(Recovered::Quarantine { why: Said::word(format!("{damage:?}")) });
         }
         let ledger = self.seen.ledger.as_deref().map(record::decode_ledger).transpose()?;
         Ok(Recovered::Journal { ledger: ledger.map(Box::new), records: Records::read(&self.seen.records)? })

@@ -21,6 +21,7 @@ use crate::order::call::{CallRecord, Operation, Way};
 use crate::order::civil::Zone;
 use crate::order::key::{Id, IdError, Key, MachineNo};
 use crate::order::motor::{Address, Slot};
+use crate::order::said::Said;
 use crate::order::stock::{Fen, SlotRecord};
 use crate::order::time::UnixMs;
 use crate::sim::cloud::{Closes, SimCloud, SimOrder, SimProduct, StandIn as _};
@@ -280,7 +281,7 @@ impl Outside {
         judge: &mut Judge,
     ) -> Result<Answered, Broken> {
         self.cloud.tick(true_ms / 1_000);
-        let failed = |why: &str| Err(HttpFailure { kind: FailureKind::NoAnswer, why: why.to_owned() });
+        let failed = |why: &str| Err(HttpFailure { kind: FailureKind::NoAnswer, why: Said::word(why) });
         let refused = match manner {
             Some(Manner::Silent) => return Ok((TIME_OUT_MS, failed("no answer"))),
             Some(Manner::Status(status, retry_after_s)) => Some((status, retry_after_s)),

@@ -23,6 +23,7 @@ use crate::core::{CloudSettings, Core, Settings, TelemetrySettings};
 use crate::order::instruction::{Act, Permission};
 use crate::order::key::{Key, MachineNo};
 use crate::order::mark::Mark;
+use crate::order::said::Said;
 use crate::order::time::{BootId, BootMs, Now, UnixMs};
 use crate::sim::board::emulator_for;
 use crate::sim::board::fault::Faults;
@@ -454,5 +455,5 @@ impl<'p> Stage<'p> {
 }
 
 fn closed(why: &str) -> Event {
-    Event::LineClosed { why: why.to_owned() }
+    Event::LineClosed { why: Said::word(why) }
 }

@@ -1,5 +1,5 @@
 // The technician's page: reads, and changes nothing.
-import { Part, ask, duration, el, live, onChange, t, word } from "/common.js";
+import { Part, ask, duration, el, live, onChange, said, t, word } from "/common.js";
 import { line, lineHour, vends } from "/plots.js";
 import { Findings, Frames, Orders } from "/watch.js";
 
@@ -34,6 +34,7 @@ function facts(it) {
     [t("fact_oldest"), it.oldest ?? "–", tone(it.oldest === null, "odd")],
     [t("fact_doubt"), it.doubt, tone(it.doubt === "0", "odd")],
     [t("fact_differ"), String(it.differences), tone(it.differences === 0)],
+    ...it.troubles.map(({ why, why_zh }) => [t("fact_trouble"), said({ en: why, zh: why_zh }), "bad"]),
   ];
   return el("dl", {}, rows.flatMap(([name, value, kind]) => [el("dt", {}, name), el("dd", { class: kind }, value)]));
 }
@@ -47,7 +48,7 @@ function slot(it) {
     it.locked ? t("locked") : null,
     it.count === 0 ? t("sold_out") : null,
   ];
-  const said = words.filter((it) => it !== null).join(", ");
+  const state = words.filter((it) => it !== null).join(", ");
   const place = it.address === 1 ? `${it.code ?? it.slot}` : `${it.address}:${it.slot}`;
   return el(
     "li",
@@ -55,7 +56,7 @@ function slot(it) {
     el("b", {}, it.turning ? `↻ ${place}` : place),
     ` ${it.count}${it.capacity === null ? "" : `/${it.capacity}`}`,
     el("span", {}, it.product ?? "–"),
-    el("span", { class: tone }, said),
+    el("span", { class: tone }, state),
   );
 }
 
@@ -81,8 +82,8 @@ function show() {
   const oldest = status.oldest_unsent_s === null ? null : duration(status.oldest_unsent_s);
   const { orders_in_doubt, in_doubt } = status;
   const doubt = [String(orders_in_doubt), ...in_doubt].join(" ");
-  const { phase, broker_connected, board, board_identity, time_trusted, has_space, orders_open, reports_open, differences } = status;
-  const shown = { phase, broker_connected, board, board_identity, line: status.line, time_trusted, has_space, orders_open, reports_open, differences, doubt, uptime, oldest };
+  const { phase, broker_connected, board, board_identity, time_trusted, has_space, orders_open, reports_open, differences, troubles } = status;
+  const shown = { phase, broker_connected, board, board_identity, line: status.line, time_trusted, has_space, orders_open, reports_open, differences, troubles, doubt, uptime, oldest };
   parts.facts.show(shown, facts);
   parts.slots.show(seen.slots, slots);
   orders.show();

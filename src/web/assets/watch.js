@@ -224,7 +224,7 @@ export class Findings {
     const isFree = !found.looking;
     const button = el("button", { type: "button", "data-key": "doctor", "aria-disabled": String(!isFree), onclick: () => (isFree ? look() : null) }, found.looking ? t("doctor_looking") : t("doctor_look"));
     const when = found.looking || this.at === null ? null : el("p", { class: "quiet", role: "status" }, `${t("doctor_at")} ${this.at}`);
-    if (found.error !== null) return [button, el("p", { class: "bad" }, `${t("doctor_error")} ${found.error}`)];
+    if (found.error !== null) return [button, el("p", { class: "bad" }, `${t("doctor_error")} ${said({ en: found.error, zh: found.error_zh })}`)];
     if (found.report === null) return [button, el("p", { class: "quiet" }, t("doctor_hint"))];
     const count = (state) => found.report.findings.filter((it) => it.state === state).length;
     const summary = STATES.filter((state) => count(state) > 0).map((state) =>

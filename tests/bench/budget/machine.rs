@@ -12,6 +12,7 @@ use vend::core::{CloudSettings, Core, Limits, Recovered, Settings, Start, Teleme
 use vend::order::key::{Id, MachineNo};
 use vend::order::life::Order;
 use vend::order::record::{self, Ledger, Records};
+use vend::order::said::Said;
 use vend::order::time::{BootId, BootMs, Now, UnixMs};
 use vend::sim::board::fault::Faults;
 use vend::sim::board::{Emulator, emulator_for};
@@ -109,7 +110,7 @@ pub fn settings() -> Settings {
 
 fn answer(is_taken: bool) -> Result<HttpAnswer, HttpFailure> {
     if !is_taken {
-        return Err(HttpFailure { kind: FailureKind::NoAnswer, why: "nobody is there".to_owned() });
+        return Err(HttpFailure { kind: FailureKind::NoAnswer, why: Said::word("nobody is there") });
     }
     Ok(HttpAnswer { status: 204, date: None, retry_after_s: None, session: None, body: Vec::new() })
 }

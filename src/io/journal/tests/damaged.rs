@@ -386,7 +386,7 @@ fn what_stands_in_the_way_of_a_birth_and_is_no_folder_is_named_and_left_alone() 
     let in_the_way = dir.path().join("journal.newborn");
     fs::write(&in_the_way, "somebody's").unwrap();
     let error = Store::open(dir.path()).unwrap_err();
-    assert!(matches!(&error, OpenError::Io { doing: "delete", path, .. } if *path == in_the_way), "{error}");
+    assert!(matches!(&error, OpenError::Io { doing: Doing::Delete, path, .. } if *path == in_the_way), "{error}");
     assert_eq!(fs::read_to_string(&in_the_way).unwrap(), "somebody's");
 }
 

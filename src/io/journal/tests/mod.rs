@@ -205,9 +205,11 @@ fn records_and_the_cores_own_record_never_meet() {
 
 #[test]
 fn a_value_or_key_over_its_limit_is_refused_and_nothing_of_its_batch_is_kept() {
-    for (key_bytes, value_bytes, what) in
-        [(1, VALUE_BYTES_MAX + 1, "value"), (KEY_BYTES_MAX + 1, 1, "key"), (KEY_BYTES_MAX + 1, VALUE_BYTES_MAX, "key")]
-    {
+    for (key_bytes, value_bytes, what) in [
+        (1, VALUE_BYTES_MAX + 1, Part::Value),
+        (KEY_BYTES_MAX + 1, 1, Part::Key),
+        (KEY_BYTES_MAX + 1, VALUE_BYTES_MAX, Part::Key),
+    ] {
         let dir = tempfile::tempdir().unwrap();
         let (mut store, ..) = sound(dir.path());
         let mut batch = puts(&[("a", "1")]);
@@ -257,7 +259,7 @@ fn a_failed_sync_poisons_for_ever_and_is_never_tried_again() {
     store.commit(&puts(&[("a", "1")])).unwrap();
     store.fail_syncs(Some(ErrorKind::StorageFull));
     let error = store.commit(&puts(&[("b", "2")])).unwrap_err();
-    assert_eq!(error, CommitError::StorageFull { doing: "sync the journal" });
+    assert_eq!(error, CommitError::StorageFull { doing: Doing::SyncJournal });
     store.fail_syncs(None);
     for _ in 0..2 {
         assert_eq!(store.commit(&puts(&[("c", "3")])), Err(error.clone()));

@@ -8,6 +8,7 @@ use crate::core::event::{Epoch, Event, Request, Token};
 use crate::order::command::NOTIFY_URL_BYTES_MAX;
 use crate::order::key::Key;
 use crate::order::motor::Slot;
+use crate::order::said::Said;
 use crate::sim::world::broker::Sent;
 use crate::sim::world::judge::Broken;
 use crate::sim::world::outside::{manner_now, notify_url};
@@ -47,7 +48,7 @@ impl Stage<'_> {
 
     pub(super) fn lose_connection(&mut self) -> Result<(), Broken> {
         if self.broker.connection.take().is_some() {
-            self.tell(Event::Disconnected)?;
+            self.tell(Event::Disconnected { why: Said::word("simulated") })?;
             let (life, again_ms) = (self.life, self.chance.u64(100..3_000));
             self.after(again_ms, Happening::Connect { life });
         }

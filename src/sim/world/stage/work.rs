@@ -9,6 +9,7 @@ use crate::core::{SlotAct, TOMBSTONE_AGE_MIN_S};
 use crate::order::call::{CallRecord, Operation, Way};
 use crate::order::host::Host;
 use crate::order::motor::{Address, Slot};
+use crate::order::said::Said;
 use crate::sim::world::broker::Sent;
 use crate::sim::world::judge::Broken;
 use crate::sim::world::outside::{FILLED_WITH, Outside};
@@ -222,7 +223,7 @@ impl Stage<'_> {
             self.story.tell(self.now_ms, || format!("SYNC FAILS, its records seen: {seen}"));
             self.leave_the_line_alone();
             self.disk.fail(seen);
-            self.tell(Event::JournalFailed { why: "simulated".to_owned() })?;
+            self.tell(Event::JournalFailed { why: Said::word("simulated") })?;
             return Ok(());
         }
         self.beat(Beat::Synced, true);

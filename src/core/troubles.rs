@@ -1,0 +1,86 @@
+//! What stands in the way now, in both languages, for the status: the last word about each thing that the machine cannot
+//! do without, until it is well again. The log has each of them when it begins; nobody has to search it.
+
+use super::event::{HttpAnswer, HttpFailure};
+use crate::order::key::Key;
+use crate::order::record::RecordError;
+use crate::order::said::Said;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What can be in trouble, by the words of JSON.
+const JOURNAL: &str = "journal";
+/// See [`JOURNAL`].
+const LINE: &str = "line";
+/// See [`JOURNAL`].
+const BROKER: &str = "broker";
+/// See [`JOURNAL`].
+const CLOUD: &str = "cloud";
+
+/// Why a record of the journal cannot be written.
+pub(super) fn in_words(error: &RecordError) -> Said {
+    Said::word(error.to_string())
+}
+
+/// An order that could not be kept when it was read.
+pub(super) fn not_kept(key: &Key, error: &RecordError) -> Said {
+    Said::new(format!("order {key} could not be kept"), format!("订单 {key} 无法保存")).then(&in_words(error))
+}
+
+/// A settled order that could not be put away.
+pub(super) fn not_archived(key: &Key, error: &RecordError) -> Said {
+    Said::new(format!("order {key} could not be archived"), format!("订单 {key} 无法归档")).then(&in_words(error))
+}
+
+/// One thing that is in the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TroubleLine {
+    /// journal, line, broker or cloud.
+    pub of: String,
+    /// Why, and what to do.
+    pub why: String,
+    /// The same in Chinese.
+    pub why_zh: String,
+}
+
+impl TroubleLine {
+    fn of(of: &str, why: &Said) -> TroubleLine {
+        TroubleLine { of: of.to_owned(), why: why.en.clone(), why_zh: why.zh.clone() }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn said(&self) -> Said {
+        Said::new(&self.why, &self.why_zh)
+    }
+}
+
+/// The last word about each.
+#[derive(Debug, Default)]
+pub(super) struct Troubles {
+    /// Never cleared: only the next life has another journal.
+    pub(super) journal: Option<Said>,
+    pub(super) line: Option<Said>,
+    pub(super) broker: Option<Said>,
+    /// By host: those of the configuration, which are a handful.
+    clouds: BTreeMap<String, Said>,
+}
+
+impl Troubles {
+    /// A cloud answered, whatever it said, or did not.
+    pub(super) fn answered(&mut self, host: &str, answer: &Result<HttpAnswer, HttpFailure>) {
+        match answer {
+            Ok(_) => drop(self.clouds.remove(host)),
+            Err(failure) => drop(self.clouds.insert(host.to_owned(), failure.why.clone())),
+        }
+    }
+
+    pub(super) fn lines(&self) -> Vec<TroubleLine> {
+        let cloud = |(host, why): (&String, &Said)| {
+            TroubleLine::of(CLOUD, &Said::new(format!("the cloud {host}"), format!("平台 {host}")).then(why))
+        };
+        let single = [(JOURNAL, &self.journal), (LINE, &self.line), (BROKER, &self.broker)];
+        let single = single.into_iter().filter_map(|(of, why)| Some(TroubleLine::of(of, why.as_ref()?)));
+        single.chain(self.clouds.iter().map(cloud)).collect()
+    }
+}
