@@ -3,6 +3,7 @@
 //! The code of a text is the smallest that holds it, with the best error correction that does not make it larger: a
 //! smaller code has larger modules, and those are what a phone at arm's length needs most.
 
+use crate::order::said::InChinese;
 use qrcode::{Color, EcLevel, QrCode};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -30,6 +31,17 @@ pub enum QrError {
         /// How many may be.
         max_bytes: usize,
     },
+}
+
+impl InChinese for QrError {
+    fn zh(&self) -> String {
+        match self {
+            QrError::Empty => "没有可生成二维码的内容".to_owned(),
+            QrError::TooLong { found_bytes, max_bytes } => {
+                format!("二维码文本有 {found_bytes} 字节，至多容纳 {max_bytes} 字节；请使用较短的地址")
+            }
+        }
+    }
 }
 
 /// The modules of a code, without the light ones around it.

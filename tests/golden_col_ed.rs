@@ -11,6 +11,7 @@ use vend::board::driver::{Address, Finding, LineFault, LineState, Slot};
 use vend::board::frame::xor8;
 use vend::board::service::{Reading, Service};
 use vend::order::outcome::{DropSensor, Evidence, Motor};
+use vend::order::said::Said;
 
 const VEND_10: &str = "ED 08 01 70 0A 00 01 9F";
 const BUSY_10: &str = "EE 08 01 70 0A 02 00 9F";
@@ -107,8 +108,8 @@ fn the_state_of_a_column_is_asked_with_the_documented_frame() {
     for (answer, reading) in [
         (STATE_10_OK, Reading::SlotReady),
         (STATE_10_EMPTY, Reading::SlotEmpty),
-        (STATE_10_FAULT, Reading::Faulty { what: "fault 1 of the column".to_owned() }),
-        (STATE_10_SENSOR, Reading::Faulty { what: "the drop sensor is out of order".to_owned() }),
+        (STATE_10_FAULT, Reading::faulty(Said::new("fault 1 of the column", "货道故障 1"))),
+        (STATE_10_SENSOR, Reading::faulty(Said::new("the drop sensor is out of order", "掉货传感器故障"))),
     ] {
         let mut line = idle();
         let service = Service::SlotState { address, slot };

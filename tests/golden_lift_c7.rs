@@ -11,6 +11,7 @@ use vend::board::frame::crc16_xmodem;
 use vend::board::lift_c7::{BOARD, HOST, LIGHT_ON as LIGHT, frame};
 use vend::board::service::{Device, Reading, Service};
 use vend::order::outcome::{DropSensor, Evidence, Motor, Reason};
+use vend::order::said::Said;
 
 const VEND_12: &str = "C7 07 40 00 82 01 02 F0 31";
 const VEND_DONE: &str = "C8 05 40 00 02 B0 3F";
@@ -117,10 +118,10 @@ fn what_stands_beside_a_vend_is_asked_with_the_documented_frames() {
     assert_eq!(served(light(false), LIGHT_OFF, LIGHT_OFF_DONE), done);
     assert_eq!(served(Service::Reset { address }, RESET, RESET_DONE), done);
     let check = Service::SelfCheck { address };
-    let faulty = |what: &str| Finding::Served(Ok(Reading::Faulty { what: what.to_owned() }));
+    let faulty = |en: &str, zh: &str| Finding::Served(Ok(Reading::faulty(Said::new(en, zh))));
     assert_eq!(served(check, STATUS, RESTS), [Finding::Served(Ok(Reading::Healthy))]);
-    assert_eq!(served(check, STATUS, FAULT_7), [faulty("fault 7")]);
-    assert_eq!(served(check, STATUS, GOODS_LEFT), [faulty("goods lie in the pick-up box")]);
+    assert_eq!(served(check, STATUS, FAULT_7), [faulty("fault 7", "故障 7")]);
+    assert_eq!(served(check, STATUS, GOODS_LEFT), [faulty("goods lie in the pick-up box", "取货口内有货")]);
     for other in [
         Service::Door { address },
         Service::Switch { address, device: Device::Cooler, on: true },

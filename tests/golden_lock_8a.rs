@@ -11,6 +11,7 @@ use vend::board::frame::xor8;
 use vend::board::profile::{Profile, ShortWhen};
 use vend::board::service::{Reading, Service};
 use vend::order::outcome::{DropSensor, Evidence, Motor};
+use vend::order::said::Said;
 
 const UNLOCK_1: &str = "8A 01 01 11 9B";
 const UNLOCK_2: &str = "8A 01 02 11 98";
@@ -172,7 +173,7 @@ fn a_latch_can_be_asked_for_beside_a_vend() {
     let address = Address::new(1).unwrap();
     let service = Service::SlotState { address, slot: Slot(2) };
     for (answer, reading) in
-        [(CLOSED_2, Reading::SlotReady), (OPEN_2, Reading::Faulty { what: "the latch is open".to_owned() })]
+        [(CLOSED_2, Reading::SlotReady), (OPEN_2, Reading::faulty(Said::new("the latch is open", "锁舌已打开")))]
     {
         let mut line = idle(&board(), &ALL_CLOSED);
         line.driver.serve(line.now, &service);

@@ -10,6 +10,7 @@ use vend::board::driver::{Address, Finding, LineState, Slot};
 use vend::board::frame::sum8;
 use vend::board::service::{Reading, Service};
 use vend::order::outcome::{DropSensor, Evidence, Motor};
+use vend::order::said::Said;
 
 const STATUS: &str = "02 00 30 03 35";
 const UNLOCK_0: &str = "02 00 31 03 36";
@@ -103,7 +104,9 @@ fn the_sensor_behind_the_door_is_told_apart_from_the_latch() {
 #[test]
 fn a_latch_can_be_asked_for_beside_a_vend() {
     let address = Address::new(1).unwrap();
-    for (slot, reading) in [(15, Reading::SlotReady), (0, Reading::Faulty { what: "the latch is open".to_owned() })] {
+    for (slot, reading) in
+        [(15, Reading::SlotReady), (0, Reading::faulty(Said::new("the latch is open", "锁舌已打开")))]
+    {
         let mut line = idle(ALL_LOCKED);
         line.driver.serve(line.now, &Service::SlotState { address, slot: Slot(slot) });
         line.talk(&[(STATUS, LOCK_0_OPEN)]);

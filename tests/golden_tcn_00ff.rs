@@ -11,6 +11,7 @@ use vend::board::profile::Profile;
 use vend::board::service::{ClimateMode, Device, Reading, Service, ServiceError};
 use vend::board::tcn_00ff::{Tcn00ff, reply, request};
 use vend::order::outcome::{DropSensor, Evidence, Motor};
+use vend::order::said::Said;
 use vend::order::time::BootMs;
 use vend::sim::board::{Emulator, emulator_for, fault::Faults};
 
@@ -159,8 +160,11 @@ fn services_are_asked_and_answered_as_documented() {
     let self_check = [0x00, 0xFF, 0x64, 0x9B, 0x55, 0xAA];
     for (answer, reading) in [
         (fine, Reading::Healthy),
-        (OPEN_CIRCUIT, Reading::Faulty { what: "motor open".to_owned() }),
-        (reply(0, false, 0x52, 0), Reading::Faulty { what: "rotation time-out, drop sensor: no signal".to_owned() }),
+        (OPEN_CIRCUIT, Reading::faulty(Said::new("motor open", "电机开路"))),
+        (
+            reply(0, false, 0x52, 0),
+            Reading::faulty(Said::new("rotation time-out, drop sensor: no signal", "转动超时，掉货传感器：无信号")),
+        ),
     ] {
         assert_eq!(served(Service::SelfCheck { address }, &[(self_check, answer)]), Finding::Served(Ok(reading)));
     }

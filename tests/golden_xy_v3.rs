@@ -12,6 +12,7 @@ use vend::board::service::{ClimateMode, Reading, Service, ServiceError};
 use vend::board::xy_v3::XyV3;
 use vend::board::xy_v3::wire::{Deframer, Frame, frame};
 use vend::order::outcome::{DropSensor, Evidence, Motor};
+use vend::order::said::Said;
 use vend::order::time::BootMs;
 use vend::sim::board::{Emulator, fault::Faults, xy_v3::XyV3Board};
 
@@ -298,7 +299,7 @@ fn served(last: u8, service: Service, exchanges: &[(Vec<u8>, Vec<u8>)]) -> Findi
 fn services_are_asked_and_answered_as_published() {
     let address = Address::new(1).unwrap();
     let slot = Service::SlotState { address, slot: Slot(25) };
-    let faulty = |what: &str| Finding::Served(Ok(Reading::Faulty { what: what.to_owned() }));
+    let faulty = |en: &str, zh: &str| Finding::Served(Ok(Reading::faulty(Said::new(en, zh))));
 
     let ask = published("0x53 short status request, PackNO 10");
     let temperature = frame(0x70, &[11, 0x36, 0x00]);
@@ -306,16 +307,19 @@ fn services_are_asked_and_answered_as_published() {
     let healthy = [(ask.clone(), fine.clone()), (temperature.clone(), frame(0x71, &[11, 0x36, 0x00, 0]))];
     assert_eq!(served(7, Service::SelfCheck { address }, &healthy), Finding::Served(Ok(Reading::Healthy)));
     let no_door = [(ask.clone(), frame(0x54, &[10, 2]))];
-    assert_eq!(served(7, Service::SelfCheck { address }, &no_door), faulty("the delivery door is not closed"));
+    assert_eq!(
+        served(7, Service::SelfCheck { address }, &no_door),
+        faulty("the delivery door is not closed", "取货门未关")
+    );
     let sensor = [(ask, fine), (temperature, frame(0x71, &[11, 0x36, 0x00, 7]))];
-    assert_eq!(served(7, Service::SelfCheck { address }, &sensor), faulty("temperature sensor"));
+    assert_eq!(served(7, Service::SelfCheck { address }, &sensor), faulty("temperature sensor", "温度传感器"));
 
     let check = published("check slot 25 (LEN 3 form), PackNO 2");
     for (status, wanted) in [
         (2, Finding::Served(Ok(Reading::SlotEmpty))),
         (3, Finding::Served(Ok(Reading::SlotAbsent))),
-        (0x17, faulty("main motor")),
-        (0x99, faulty("code 0x99")),
+        (0x17, faulty("main motor", "主电机")),
+        (0x99, faulty("code 0x99", "代码 0x99")),
     ] {
         assert_eq!(served(254, slot, &[(check.clone(), frame(0x02, &[5, status, 0, 25]))]), wanted);
     }
@@ -323,12 +327,12 @@ fn services_are_asked_and_answered_as_published() {
     let jams = published("0x70/32 list jammed slots");
     let checked = (frame(0x01, &[13, 0, 25]), normal);
     let jammed = published("0x71/32 reply: one jammed slot 25 (belt part omitted)");
-    assert_eq!(served(10, slot, &[checked.clone(), (jams.clone(), jammed)]), faulty("jammed"));
+    assert_eq!(served(10, slot, &[checked.clone(), (jams.clone(), jammed)]), faulty("jammed", "卡货"));
     // Belts that failed their test follow the list; they are not jams.
     let none = (jams, frame(0x71, &[14, 0x32, 0x00, 1, 0, 24, 1, 0, 25]));
     let motors = frame(0x70, &[15, 0x33, 0x00]);
     let open = [checked.clone(), none.clone(), (motors.clone(), frame(0x71, &[15, 0x33, 0x00, 1, 0, 25]))];
-    assert_eq!(served(10, slot, &open), faulty("motor error"));
+    assert_eq!(served(10, slot, &open), faulty("motor error", "电机故障"));
     let ready = [checked, none, (motors, frame(0x71, &[15, 0x33, 0x00, 0]))];
     assert_eq!(served(10, slot, &ready), Finding::Served(Ok(Reading::SlotReady)));
 

@@ -352,3 +352,90 @@ fn a_name_that_does_not_exist_is_noticed() {
         assert!(!item_exists(&sources, wrong), "{wrong}");
     }
 }
+
+/// Names of errors: what is called so is English where it is shown by its `Display`.
+const ERRORS: [&str; 16] = [
+    "cause", "cut", "damage", "e", "err", "error", "failure", "fault", "owed", "problem", "refusal", "refused",
+    "source", "trouble", "why", "wrong",
+];
+
+/// Source without comments and tests, and without what stands in `said!(…)`: there the compiler sees to it that nothing is
+/// quoted that is English alone.
+fn without_said(text: &str) -> String {
+    let code: String = code_lines(text).flat_map(|(_, line)| [line, "\n"]).collect();
+    let (mut left, mut rest) = (String::new(), code.as_str());
+    while let Some(at) = rest.find("said!(") {
+        let (before, inside) = rest.split_at(at + "said!(".len());
+        left.push_str(before);
+        let (mut depth, mut is_text, mut is_escaped) = (1_u32, false, false);
+        let end = inside.find(|c| {
+            match c {
+                _ if is_escaped => is_escaped = false,
+                '\\' if is_text => is_escaped = true,
+                '"' => is_text = !is_text,
+                '(' if !is_text => depth += 1,
+                ')' if !is_text => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        });
+        // Lines are still counted.
+        let (said, behind) = inside.split_at(end.unwrap_or(inside.len()));
+        left.extend(said.chars().filter(|c| *c == '\n'));
+        rest = behind;
+    }
+    left + rest
+}
+
+/// Where a Chinese text quotes an error by its English: by its name in the text, or among what is put into it.
+fn english_in_chinese(text: &str) -> Vec<(usize, String)> {
+    let mut findings = Vec::new();
+    let code = without_said(text);
+    let mut line = 1;
+    // Between quotation marks stands every second piece; a mark that is escaped is none.
+    let code = code.replace("\\\"", "''");
+    let pieces: Vec<&str> = code.split('"').collect();
+    for (at, piece) in pieces.iter().enumerate() {
+        let is_chinese = at % 2 == 1 && piece.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+        if is_chinese {
+            let named = piece.split('{').skip(1).filter_map(|rest| rest.split([':', '}']).next());
+            let behind = pieces.get(at + 1).copied().unwrap_or_default();
+            // What is put in, up to the end of the call.
+            let put_in = behind.strip_prefix(',').and_then(|rest| rest.split(')').next()).unwrap_or_default();
+            let put_in = put_in.split(',').map(|part| part.trim().trim_start_matches('&'));
+            let put_in = put_in.map(|part| part.strip_suffix(".to_string(").unwrap_or(part));
+            let quoted = named.filter(|_| piece.contains('{')).chain(put_in.filter(|_| piece.contains("{}")));
+            findings.extend(quoted.filter(|name| ERRORS.contains(name)).map(|name| (line, name.to_owned())));
+        }
+        line += piece.matches('\n').count();
+    }
+    findings
+}
+
+#[test]
+fn no_chinese_text_quotes_an_error_in_english() {
+    const TOLD: [&str; 9] = ["cli", "doctor", "web", "config", "board", "core", "cloud", "control", "agent"];
+    let told = files("src", ".rs").into_iter().filter(|(path, _)| TOLD.contains(&floor(path)) && !is_test_file(path));
+    let findings = told.flat_map(|(path, text)| {
+        english_in_chinese(&text).into_iter().map(move |(line, name)| format!("{path}:{line}: {{{name}}}; use said!"))
+    });
+    none("an error's English in a Chinese text", findings.collect());
+}
+
+#[test]
+fn an_english_error_in_a_chinese_text_is_noticed() {
+    for (text, wanted) in [
+        ("format!(\"日志无法打开：{why}\")", vec!["why"]),
+        ("a(\n  format!(\"x {error}\"),\n  format!(\"日志：{error:?}\"))", vec!["error"]),
+        ("format!(\"日志：{}\", error)", vec!["error"]),
+        ("format!(\"日志：{}（{n}）\", &why.to_string())", vec!["why"]),
+        ("format!(\"日志：{}\", why.zh())", vec![]),
+        ("format!(\"日志：{path}\")", vec![]),
+        ("said!(\"the journal (x): {why}\", \"日志：{why}\", why = f(a)) + \"日志 {e}\"", vec!["e"]),
+        ("format!(\"the journal: {why}\")", vec![]),
+    ] {
+        let found: Vec<String> = english_in_chinese(text).into_iter().map(|(_, name)| name).collect();
+        assert_eq!(found, wanted, "{text}");
+    }
+    assert_eq!(english_in_chinese("a\nsaid!(\n\"日志\"\n)\nformat!(\"日志 {e}\")")[0].0, 5);
+}

@@ -8,6 +8,7 @@ use serde_json::Value;
 use vend::cloud::api_codes::RetryClass;
 use vend::cloud::open_platform::*;
 use vend::order::motor::Address;
+use vend::order::said::{Said, Word};
 use vend::sim::sample::{account, id, machine};
 
 /// What is inside the payload of a call.
@@ -274,13 +275,15 @@ fn the_vendors_deliveries_are_read_and_an_unpaid_order_has_no_delivery_id() {
 
     let unpaid = r#"{"code":0,"message":"订单未支付","data":{}}"#.as_bytes();
     let error = read_dispensed(200, unpaid).unwrap_err();
-    assert_eq!(error, ApiError::NotProven { wanted: "data.delivery_id", message: "订单未支付".to_owned() });
+    assert_eq!(error, ApiError::NotProven { wanted: Said::word("data.delivery_id"), message: "订单未支付".to_owned() });
 
     let over = read_delivery(200, &ok(r#"{"delivered_at":"2024-05-04 16:18:06","status":"出货完成"}"#)).unwrap();
     assert_eq!((&over.state, over.pickup_at.as_str(), over.fail_reason.as_str()), (&DeliveryState::Finished, "", ""));
     let absent = read_delivery(200, br#"{"code":404,"message":"Not Found","data":{}}"#).unwrap_err();
     assert_eq!(absent, ApiError::Refused { status: 200, code: 404, message: "Not Found".to_owned() });
-    assert!(matches!(read_delivery(200, &ok("{}")), Err(ApiError::NotProven { wanted: "data.status", .. })));
+    assert!(
+        matches!(read_delivery(200, &ok("{}")), Err(ApiError::NotProven { wanted, .. }) if wanted.en == "data.status")
+    );
 }
 
 #[test]
@@ -341,7 +344,9 @@ fn the_vendors_machines_are_read_and_what_is_left_out_is_false() {
     assert_eq!(machine.categories.iter().map(|c| c.title.as_str()).collect::<Vec<_>>(), ["第一层", "第二层"]);
     assert_eq!(machine.currency, Some(Currency { code: "EUR".to_owned(), symbol: "€".to_owned() }));
     assert_eq!((machine.merchant.as_str(), machine.cabinet_names), ("拼多多", vec!["A".to_owned()]));
-    assert!(matches!(read_machine(200, &ok("{}")), Err(ApiError::NotProven { wanted: "data.machine_name", .. })));
+    assert!(
+        matches!(read_machine(200, &ok("{}")), Err(ApiError::NotProven { wanted, .. }) if wanted.en == "data.machine_name")
+    );
 }
 
 #[test]
@@ -388,14 +393,21 @@ fn what_comes_in_is_bounded() {
     assert_eq!(machines[0].name.chars().count(), TEXT_CHARS_MAX + 1);
     let many = vec![r#"{"machine_no":"16327129"}"#; LIST_ITEMS_MAX + 1].join(",");
     let error = read_machines(200, &ok(&format!("[{many}]"))).unwrap_err();
-    assert_eq!(error, ApiError::TooLarge { what: "machines", found: LIST_ITEMS_MAX + 1, max: LIST_ITEMS_MAX });
+    assert_eq!(
+        error,
+        ApiError::TooLarge {
+            what: Word { json: "machines", zh: "台机器" },
+            found: LIST_ITEMS_MAX + 1,
+            max: LIST_ITEMS_MAX
+        }
+    );
     assert_eq!(error.class(), RetryClass::Final);
     let body = ok(&format!("[\"{}\"]", "x".repeat(ANSWER_BYTES_MAX)));
-    assert!(matches!(read_machines(200, &body), Err(ApiError::TooLarge { what: "bytes", .. })));
+    assert!(matches!(read_machines(200, &body), Err(ApiError::TooLarge { what: Word { json: "bytes", .. }, .. })));
     let records = vec![r#"{"id":1}"#; LIST_ITEMS_MAX + 1].join(",");
     let error =
         read_order(200, &ok(&format!(r#"{{"order_id":54,"status":"SUCCESS","records":[{records}]}}"#)), &id("54"));
-    assert!(matches!(error, Err(ApiError::TooLarge { what: "records", .. })));
+    assert!(matches!(error, Err(ApiError::TooLarge { what: Word { json: "records", .. }, .. })));
 }
 
 // --- money and words --------------------------------------------------------------------------------------------------

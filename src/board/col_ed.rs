@@ -12,11 +12,12 @@
 
 use super::asked::Asked;
 use super::frame::xor8;
-use super::profile::{Mistake, Profile, Timing};
+use super::profile::{Mistake, Profile, Timing, no_address_on_the_wire};
 use super::protocol::{Fit, Turn};
 use super::service::{Reading, Service};
 use super::words::{Answer, Question, Seen, Unasked, Verdict, Words};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
+use crate::order::said::said;
 
 /// The driver.
 pub type ColEd = Asked<ColEdWords>;
@@ -106,7 +107,7 @@ pub struct Look {
 /// What the family wants of its profile.
 pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
     profile.check_slots(1..=u16::from(u8::MAX))?;
-    profile.check_alone("no address stands on the wire of this family")
+    profile.check_alone(&no_address_on_the_wire())
 }
 
 /// The bytes on the wire.
@@ -218,11 +219,11 @@ impl Words for ColEdWords {
                 Some(Answer::Look(Look { status: Some(status), ..Look::default() }))
             }
             (Question::Service(..), STATE) if sn == self.question_sn => Some(Answer::Reading(match status {
-                _ if status & FAULT != 0 => {
-                    Reading::Faulty { what: format!("fault {} of the column", (status & FAULT) >> 4) }
-                }
+                _ if status & FAULT != 0 => Reading::faulty(
+                    said!("fault {code} of the column", "货道故障 {code}"; code = (status & FAULT) >> 4),
+                ),
                 _ if status & SENSOR_FAULT != 0 => {
-                    Reading::Faulty { what: "the drop sensor is out of order".to_owned() }
+                    Reading::faulty(said!("the drop sensor is out of order", "掉货传感器故障"))
                 }
                 _ if status & EMPTY != 0 => Reading::SlotEmpty,
                 _ => Reading::SlotReady,

@@ -13,7 +13,7 @@
 
 use super::asked::Asked;
 use super::frame::sum8;
-use super::profile::{Mistake, Profile};
+use super::profile::{Mistake, Profile, no_address_on_the_wire};
 use super::protocol::{Fit, Turn};
 use super::service::{Reading, Service};
 use super::words::{Answer, Question, Seen, Verdict, Words};
@@ -94,7 +94,7 @@ pub struct Look {
 /// What the family wants of its profile.
 pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
     profile.check_slots(1..=u16::from(u8::MAX))?;
-    profile.check_alone("no address stands on the wire of this family")
+    profile.check_alone(&no_address_on_the_wire())
 }
 
 /// The bytes on the wire.

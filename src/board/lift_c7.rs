@@ -16,6 +16,7 @@ use super::service::{Device, Reading, Service};
 use super::talk::{FRAME_BYTES_MAX, START_GRACE_MS};
 use super::words::{Answer, Question, Seen, Verdict, Words};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
+use crate::order::said::said;
 
 /// The driver.
 pub type LiftC7 = Asked<LiftC7Words>;
@@ -121,9 +122,11 @@ pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
     profile.check_slots(0..=u16::from(u8::MAX))?;
     let grid = profile.check_given("options.grid", profile.options.grid)?;
     if profile.outer_slots().iter().any(|&slot| grid.place(slot).is_none()) {
-        let problem = "must give every slot a row and a column of 0 to 255, with at least 1 column and a base not above \
-                       slots.first";
-        return Err(Mistake::new("options.grid", problem.to_owned()));
+        let problem = said!(
+            "must give every slot a row and a column of 0 to 255, with at least 1 column and a base not above slots.first",
+            "须使每个货道的行与列为 0 至 255，至少 1 列，且 base 不大于 slots.first"
+        );
+        return Err(Mistake::new("options.grid", problem));
     }
     Ok(())
 }
@@ -229,8 +232,8 @@ impl Words for LiftC7Words {
             (Question::Service(Service::SelfCheck { .. }, _), STATUS, &[state, fault, ..]) => {
                 Some(Answer::Reading(match fault {
                     0 if state & GOODS_LEFT == 0 => Reading::Healthy,
-                    0 => Reading::Faulty { what: "goods lie in the pick-up box".to_owned() },
-                    code => Reading::Faulty { what: format!("fault {code}") },
+                    0 => Reading::faulty(said!("goods lie in the pick-up box", "取货口内有货")),
+                    code => Reading::faulty(said!("fault {code}", "故障 {code}"; code)),
                 }))
             }
             (Question::Service(Service::Switch { on: true, .. }, _), LIGHT_ON, _)

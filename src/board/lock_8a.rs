@@ -15,6 +15,7 @@ use super::protocol::{Fit, Turn};
 use super::service::{Reading, Service};
 use super::words::{Answer, Question, Seen, Unasked, Verdict, Words};
 use crate::order::outcome::Reason;
+use crate::order::said::said;
 
 /// The driver.
 pub type Lock8a = Asked<Lock8aWords>;
@@ -153,7 +154,7 @@ impl Words for Lock8aWords {
                 Some(Answer::Look(Latches([(lock, Latch { is_open, item: None })].into())))
             }
             (Question::Service(..), STATE, Some(is_open)) => Some(Answer::Reading(if is_open {
-                Reading::Faulty { what: "the latch is open".to_owned() }
+                Reading::faulty(said!("the latch is open", "锁舌已打开"))
             } else {
                 Reading::SlotReady
             })),

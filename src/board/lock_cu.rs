@@ -13,6 +13,7 @@ use super::protocol::{Fit, Turn};
 use super::service::{Reading, Service};
 use super::words::{Answer, Question, Seen, Unasked, Verdict, Words};
 use crate::order::outcome::Reason;
+use crate::order::said::said;
 
 /// The driver.
 pub type LockCu = Asked<LockCuWords>;
@@ -49,7 +50,11 @@ pub fn frame(board: u8, lock: u8, command: u8, data: &[u8]) -> Vec<u8> {
 pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
     profile.check_slots(0..=u16::from(LOCKS) - 1)?;
     if profile.addresses.first_on_wire.saturating_add(profile.addresses.count - 1) > BOARD_MAX {
-        let problem = format!("must leave every board at {BOARD_MAX} or below: board 15 means all");
+        let problem = said!(
+            "must leave every board at {max} or below: board 15 means all",
+            "须使每块板卡不大于 {max}：15 号指全部板卡";
+            max = BOARD_MAX
+        );
         return Err(Mistake::new("addresses.first_on_wire", problem));
     }
     Ok(())
@@ -120,7 +125,7 @@ impl Words for LockCuWords {
             Question::Service(Service::SlotState { slot, .. }, _) => {
                 let lock = u8::try_from(slot.0).ok().filter(|&lock| lock < LOCKS)?;
                 Some(Answer::Reading(if latch(lock).is_open {
-                    Reading::Faulty { what: "the latch is open".to_owned() }
+                    Reading::faulty(said!("the latch is open", "锁舌已打开"))
                 } else {
                     Reading::SlotReady
                 }))

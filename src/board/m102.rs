@@ -16,6 +16,7 @@ use super::talk::START_GRACE_MS;
 use super::words::{Answer, Question, Seen, Verdict, Words};
 use crate::order::motor::FloorType;
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
+use crate::order::said::said;
 use std::collections::BTreeMap;
 
 /// The driver.
@@ -160,7 +161,8 @@ pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
     profile.check_given("options.motor_type", profile.options.motor_type)?;
     let is_suffix = |text: &String| (1..=CRC_SUFFIX_BYTES_MAX).contains(&text.len()) && text.is_ascii();
     if !profile.options.crc_suffix.as_ref().is_none_or(is_suffix) {
-        let problem = format!("must be 1 to {CRC_SUFFIX_BYTES_MAX} ASCII characters");
+        let problem =
+            said!("must be 1 to {max} ASCII characters", "必须为 1 至 {max} 个 ASCII 字符"; max = CRC_SUFFIX_BYTES_MAX);
         return Err(Mistake::new("options.crc_suffix", problem));
     }
     profile.check_slots(0..=u16::from(u8::MAX))
@@ -304,7 +306,7 @@ impl Words for M102Words {
             (Question::Service(Service::SlotState { .. }, _), SCAN, [state, ..]) => Some(match *state {
                 WIRED => Answer::Reading(Reading::SlotReady),
                 NOT_WIRED => Answer::Reading(Reading::SlotAbsent),
-                SHORT => Answer::Reading(Reading::Faulty { what: "the motor is short".to_owned() }),
+                SHORT => Answer::Reading(Reading::faulty(said!("the motor is short", "电机短路"))),
                 _ => return None,
             }),
             (Question::Service(Service::Switch { on, .. }, _), OUTPUT, [_, accepted, ..]) => {

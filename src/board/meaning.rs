@@ -233,8 +233,7 @@ fn reading_words(reading: &Reading) -> Said {
     match reading {
         Reading::Done => Said::new("done", "完成"),
         Reading::Healthy => Said::new("nothing is wrong", "一切正常"),
-        // The words of the protocol.
-        Reading::Faulty { what } => Said::new(format!("FAULT: {what}"), format!("故障：{what}")),
+        Reading::Faulty { what, what_zh } => Said::new(format!("FAULT: {what}"), format!("故障：{what_zh}")),
         Reading::SlotReady => Said::new("the slot is well", "货道正常"),
         Reading::SlotAbsent => Said::new("there is no such slot", "没有此货道"),
         Reading::SlotEmpty => Said::new("the slot is empty", "货道已空"),
@@ -623,14 +622,14 @@ impl Reader for Tcn {
     fn received(&mut self, _at: BootMs, bytes: &[u8]) -> Vec<Heard> {
         self.buffer.extend_from_slice(bytes);
         let mut heard = Vec::new();
-        while let Some(&[board, kind, error, value, _]) = self.buffer.first_chunk() {
+        while let Some(&[board, kind, code, value, _]) = self.buffer.first_chunk() {
             let is_ok = kind == tcn_00ff::REPLY_OK;
             let is_reply = is_ok || kind == tcn_00ff::REPLY_FAULT;
-            if is_reply && self.buffer.starts_with(&tcn_00ff::reply(board, is_ok, error, value)) {
+            if is_reply && self.buffer.starts_with(&tcn_00ff::reply(board, is_ok, code, value)) {
                 let bytes = self.buffer.drain(..5).collect();
                 let state = match is_ok {
                     true => ("fine".to_owned(), "正常".to_owned()),
-                    false => (format!("FAULT {error:#04x}"), format!("故障 {error:#04x}")),
+                    false => (format!("FAULT {code:#04x}"), format!("故障 {code:#04x}")),
                 };
                 let goods = match value {
                     tcn_00ff::DELIVERED if self.was_turn => {

@@ -10,8 +10,10 @@ mod slots;
 use super::driver::{Address, FloorType, RecoveryClass, Slot};
 use super::service::Device;
 use crate::order::outcome::Evidence;
+use crate::order::said::{Said, said};
 pub(super) use error::Mistake;
 pub use error::ProfileError;
+pub(super) use family::{no_address_on_the_wire, not_everything_names_its_board};
 use serde::{Deserialize, Serialize};
 pub use slots::{Layout, Slots};
 use std::collections::{BTreeMap, BTreeSet};
@@ -356,36 +358,49 @@ impl Profile {
     }
 
     fn check(&self) -> Result<(), Mistake> {
-        let wrong = |key, problem: String| Err(Mistake::new(key, problem));
+        let wrong = |key, problem: Said| Err(Mistake::new(key, problem));
         if let Some(key) = self.empty_text() {
-            return wrong(key, "says nothing".to_owned());
+            return wrong(key, said!("says nothing", "没有内容"));
         }
         if self.link.baud == 0 {
-            return wrong("link.baud", "must be above 0".to_owned());
+            return wrong("link.baud", said!("must be above 0", "必须大于 0"));
         }
         if !(1..=Address::MAX).contains(&self.addresses.count) {
-            return wrong("addresses.count", format!("must be 1 to {}", Address::MAX));
+            return wrong("addresses.count", said!("must be 1 to {max}", "必须为 1 至 {max}"; max = Address::MAX));
         }
         if self.addresses.first_on_wire.checked_add(self.addresses.count - 1).is_none() {
-            return wrong("addresses.first_on_wire", "plus addresses.count goes beyond 255 on the wire".to_owned());
+            return wrong(
+                "addresses.first_on_wire",
+                said!("plus addresses.count goes beyond 255 on the wire", "加上 addresses.count 在线上超过 255"),
+            );
         }
         self.slots.check()?;
         self.check_timing()?;
         let best = self.family.best_class();
         if self.recovery_class != best && self.recovery_class != RecoveryClass::None {
             // Classes are kinds of evidence, not grades: a board cannot tell less in another family's way, only nothing.
-            let problem = format!("must be {} as the family's, or \"none\"", word(best));
+            let problem = said!(
+                "must be {best} as the family's, or \"none\"",
+                "必须与协议族相同，为 {best}，或为 \"none\"";
+                best = word(best)
+            );
             return wrong("recovery_class", problem);
         }
         self.check_foreign()?;
         self.check_own()?;
         let wrong_code = |code: &str, problem| Err(Mistake::of_entry("outcomes", code, problem));
         if let Some(text) = self.outcomes.keys().find(|text| parse_code(text).is_none()) {
-            return wrong_code(text, format!("{text:?} is not a code; write 0 to 255 or 0x00 to 0xff"));
+            return wrong_code(
+                text,
+                said!("{text:?} is not a code; write 0 to 255 or 0x00 to 0xff", "{text:?} 不是代码；请写 0 至 255 或 0x00 至 0xff"; text),
+            );
         }
         let mut codes = BTreeSet::new();
         if let Some(text) = self.outcomes.keys().find(|text| !codes.insert(parse_code(text))) {
-            return wrong_code(text, format!("{text:?} is the code of another entry too; keep one of them"));
+            return wrong_code(
+                text,
+                said!("{text:?} is the code of another entry too; keep one of them", "{text:?} 与另一条目的代码相同；请只保留一条"; text),
+            );
         }
         Ok(())
     }
@@ -404,16 +419,22 @@ impl Profile {
             ("timing.min_gap_ms", min_gap_ms, 0, REPLY_MS_MAX),
         ] {
             if !(least..=most).contains(&ms) {
-                return Err(Mistake::new(key, format!("must be {least} to {most}")));
+                return Err(Mistake::new(
+                    key,
+                    said!("must be {least} to {most}", "必须为 {least} 至 {most}"; least, most),
+                ));
             }
         }
         match retries {
             Some(_) if self.family == Family::Tcn00ff => {
-                let problem = "family tcn-00ff asks no questions, and a motor command is never said twice";
-                Err(Mistake::new("timing.retries", problem.to_owned()))
+                let problem = said!(
+                    "family tcn-00ff asks no questions, and a motor command is never said twice",
+                    "协议族 tcn-00ff 没有询问，而电机指令绝不重发"
+                );
+                Err(Mistake::new("timing.retries", problem))
             }
             Some(more) if more > RETRIES_MAX => {
-                Err(Mistake::new("timing.retries", format!("must be 0 to {RETRIES_MAX}")))
+                Err(Mistake::new("timing.retries", said!("must be 0 to {max}", "必须为 0 至 {max}"; max = RETRIES_MAX)))
             }
             _ => Ok(()),
         }

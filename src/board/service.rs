@@ -3,6 +3,7 @@
 //! command and does not belong here (rule 19).
 
 use crate::order::motor::{Address, Slot};
+use crate::order::said::{InChinese, Said};
 use serde::{Deserialize, Serialize};
 
 /// One wish. A family serves those that its protocol has ([`Driver::serves`](super::driver::Driver::serves)).
@@ -123,6 +124,9 @@ pub enum Reading {
     Faulty {
         /// What is wrong.
         what: String,
+        /// The same in Chinese.
+        #[serde(default)]
+        what_zh: String,
     },
     /// The slot is there and in order.
     SlotReady,
@@ -152,6 +156,12 @@ pub fn tenths(value: i32) -> String {
 }
 
 impl Reading {
+    /// The self-check or the slot has this fault.
+    #[must_use]
+    pub fn faulty(what: Said) -> Reading {
+        Reading::Faulty { what: what.en, what_zh: what.zh }
+    }
+
     /// Two answers to one wish together: what the second knows more, and the first of two faults.
     #[must_use]
     pub fn joined(self, second: Reading) -> Reading {
@@ -201,6 +211,27 @@ pub enum ServiceError {
         SERVICE_MS_MAX / 1_000
     )]
     TookTooLong,
+}
+
+impl InChinese for ServiceError {
+    fn zh(&self) -> String {
+        match self {
+            ServiceError::NotOffered => "板卡的协议没有此项；vend board show NAME 会列出所缺功能".to_owned(),
+            ServiceError::NoSuchBoard => "板卡配置中没有此地址；vend board show NAME 会列出地址数".to_owned(),
+            ServiceError::NoSuchSlot => "板卡配置中没有此货道；vend board show NAME 会列出货道".to_owned(),
+            ServiceError::Busy => "正在处理订单，或另有询问；请在线路空闲时重试".to_owned(),
+            ServiceError::Away => "板卡未就绪：串口未打开，或尚未稳定；请看 vend status".to_owned(),
+            ServiceError::Unavailable => {
+                "守护进程此时不使用板卡：正在启动或停止，或日志已失败；请看 vend status".to_owned()
+            }
+            ServiceError::Refused => "板卡拒绝".to_owned(),
+            ServiceError::NoAnswer => "板卡未应答；请检查其电源、线缆与地址".to_owned(),
+            ServiceError::TookTooLong => format!(
+                "超过 {} 秒，已终止：板卡有通信但未完成应答，或线路干扰不断；请看 vend status 中的线路质量",
+                SERVICE_MS_MAX / 1_000
+            ),
+        }
+    }
 }
 
 impl Service {

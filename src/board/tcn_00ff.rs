@@ -14,6 +14,7 @@ use super::frame::sum8;
 use super::profile::{Mistake, Profile};
 use super::service::{ClimateMode, Device, Reading, Service, ServiceError};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
+use crate::order::said::{Said, said};
 use crate::order::time::BootMs;
 use crate::sabotage::{self, Clause};
 use std::collections::VecDeque;
@@ -123,10 +124,10 @@ fn reading(service: &Service, kind: u8, value: u8) -> Result<Reading, ServiceErr
     let is_fine = kind == REPLY_OK;
     match service {
         Service::SelfCheck { .. } if is_fine && value == 0 => Ok(Reading::Healthy),
-        Service::SelfCheck { .. } => Ok(Reading::Faulty { what: what_is_wrong(value) }),
+        Service::SelfCheck { .. } => Ok(Reading::faulty(what_is_wrong(value))),
         Service::SlotState { .. } if is_fine && value == 0 => Ok(Reading::SlotReady),
         Service::SlotState { .. } if value == 0 => Ok(Reading::SlotAbsent),
-        Service::SlotState { .. } => Ok(Reading::Faulty { what: what_is_wrong(value) }),
+        Service::SlotState { .. } => Ok(Reading::faulty(what_is_wrong(value))),
         _ if !is_fine => Err(ServiceError::Refused),
         Service::Door { .. } => Ok(Reading::Door { open: value == 1 }),
         Service::Climate { .. } => Ok(Reading::Climate {
@@ -138,25 +139,25 @@ fn reading(service: &Service, kind: u8, value: u8) -> Result<Reading, ServiceErr
 }
 
 /// The error byte in words: its high half is the motor's, its low half the drop sensor's.
-fn what_is_wrong(error: u8) -> String {
+fn what_is_wrong(error: u8) -> Said {
     let motor = match error >> 4 {
         0 => None,
-        1 => Some("P-MOS short"),
-        2 => Some("N-MOS short"),
-        3 => Some("motor short"),
-        4 => Some("motor open"),
-        5 => Some("rotation time-out"),
-        _ => Some("unknown fault"),
+        1 => Some(said!("P-MOS short", "P-MOS 短路")),
+        2 => Some(said!("N-MOS short", "N-MOS 短路")),
+        3 => Some(said!("motor short", "电机短路")),
+        4 => Some(said!("motor open", "电机开路")),
+        5 => Some(said!("rotation time-out", "转动超时")),
+        _ => Some(said!("unknown fault", "未知故障")),
     };
     let sensor = match error & 0x0F {
         0 => None,
-        1 => Some("drop sensor: signal without emission"),
-        2 => Some("drop sensor: no signal"),
-        3 => Some("drop sensor: always a signal"),
-        _ => Some("drop sensor: unknown fault"),
+        1 => Some(said!("drop sensor: signal without emission", "掉货传感器：未发射却有信号")),
+        2 => Some(said!("drop sensor: no signal", "掉货传感器：无信号")),
+        3 => Some(said!("drop sensor: always a signal", "掉货传感器：一直有信号")),
+        _ => Some(said!("drop sensor: unknown fault", "掉货传感器：未知故障")),
     };
-    let words: Vec<&str> = motor.into_iter().chain(sensor).collect();
-    if words.is_empty() { "fault without a reason".to_owned() } else { words.join(", ") }
+    let words: Vec<Said> = motor.into_iter().chain(sensor).collect();
+    if words.is_empty() { said!("fault without a reason", "原因不明的故障") } else { Said::list(&words) }
 }
 
 /// What the family wants of its profile.

@@ -24,9 +24,10 @@ use super::driver::{
     Address, Driver, Finding, LineFault, LineState, MotorCommand, Output, RecoveryClass, Reference, Tally, Write,
     Written,
 };
-use super::profile::{Mistake, Profile};
+use super::profile::{Mistake, Profile, no_address_on_the_wire};
 use super::service::{Reading, Service, ServiceError};
 use crate::order::outcome::Reason;
+use crate::order::said::said;
 use crate::order::time::BootMs;
 use std::collections::VecDeque;
 use told::{Before, SlotByte, Status};
@@ -167,10 +168,13 @@ const SLOT_MAX: u16 = 249;
 /// What the family wants of its profile.
 pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
     profile.check_slots(1..=SLOT_MAX)?;
-    profile.check_alone("no address stands on the wire of this family")?;
+    profile.check_alone(&no_address_on_the_wire())?;
     if !matches!(profile.check_given("options.online_type", profile.options.online_type)?, 2..=4 | 6..=100) {
-        let problem = "must be 2 to 4 or 6 to 100: the others are cash, games and cards";
-        return Err(Mistake::new("options.online_type", problem.to_owned()));
+        let problem = said!(
+            "must be 2 to 4 or 6 to 100: the others are cash, games and cards",
+            "必须为 2 至 4 或 6 至 100：其余为现金、游戏与刷卡"
+        );
+        return Err(Mistake::new("options.online_type", problem));
     }
     Ok(())
 }

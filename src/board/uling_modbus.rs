@@ -12,6 +12,7 @@ use super::profile::{Mistake, Profile};
 use super::protocol::{Fit, Protocol, Reply, Request, Status, sealed};
 use super::service::{Reading, Service};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
+use crate::order::said::said;
 
 /// The driver.
 pub type UlingModbus = Polled<Zdm8>;
@@ -127,7 +128,7 @@ impl Zdm8 {
             (Service::Door { .. }, &[READ, 2, FIRST_BOX, closed @ 0..=1, _, _]) => Reading::Door { open: closed == 0 },
             (Service::SelfCheck { .. }, &[READ, 2, 0, 1, _, _]) => Reading::Healthy,
             (Service::SelfCheck { .. }, &[READ, 2, 0, 0, _, _]) => {
-                Reading::Faulty { what: "the drop detector is absent or blocked".to_owned() }
+                Reading::faulty(said!("the drop detector is absent or blocked", "掉货检测器缺失或被遮挡"))
             }
             (Service::Switch { .. } | Service::Reset { .. }, [WRITE_ONE, ..]) => {
                 (self.service_request(wire_address, service)?.as_slice() == frame).then_some(Reading::Done)?

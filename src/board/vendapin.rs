@@ -11,11 +11,12 @@
 use super::asked::Asked;
 use super::driver::Slot;
 use super::frame::xor8;
-use super::profile::{Mistake, Profile, Timing};
+use super::profile::{Mistake, Profile, Timing, not_everything_names_its_board};
 use super::protocol::{Fit, Turn};
 use super::service::{Reading, Service};
 use super::words::{Answer, Question, Seen, Unasked, Verdict, Words};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
+use crate::order::said::{Said, said};
 
 /// The driver.
 pub type Vendapin = Asked<VendapinWords>;
@@ -102,10 +103,13 @@ pub struct Dispenser {
 
 /// What the family wants of its profile.
 pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
-    profile.check_alone("not everything that this family says names its board")?;
+    profile.check_alone(&not_everything_names_its_board())?;
     if profile.slots.first != profile.slots.last {
-        let problem = "must be slots.first: the command of family vendapin names no slot";
-        return Err(Mistake::new("slots.last", problem.to_owned()));
+        let problem = said!(
+            "must be slots.first: the command of family vendapin names no slot",
+            "必须等于 slots.first：协议族 vendapin 的指令不带货道号"
+        );
+        return Err(Mistake::new("slots.last", problem));
     }
     Ok(())
 }
@@ -202,11 +206,11 @@ impl Words for VendapinWords {
             Question::Service(Service::SlotState { .. }, _) => Some(Answer::Reading(match status_of(*code, data)? {
                 READY | LOW => Reading::SlotReady,
                 EMPTY => Reading::SlotEmpty,
-                status => Reading::Faulty { what: word(status).to_owned() },
+                status => Reading::faulty(word(status)),
             })),
             Question::Service(..) => Some(Answer::Reading(match status_of(*code, data)? {
                 READY | LOW => Reading::Healthy,
-                status => Reading::Faulty { what: word(status).to_owned() },
+                status => Reading::faulty(word(status)),
             })),
             Question::Drive(_) | Question::Halt | Question::Identity(_) => None,
         }
@@ -290,14 +294,14 @@ impl Words for VendapinWords {
     }
 }
 
-const fn word(status: u8) -> &'static str {
+fn word(status: u8) -> Said {
     match status {
-        BUSY => "busy",
-        EMPTY => "empty",
-        STUCK => "a card is stuck",
-        CARD_HELD => "a card waits to be taken",
-        DISABLED => "disabled",
-        CHECK_SENSORS => "check the sensors",
-        _ => "ready",
+        BUSY => said!("busy", "忙"),
+        EMPTY => said!("empty", "已空"),
+        STUCK => said!("a card is stuck", "卡片被卡住"),
+        CARD_HELD => said!("a card waits to be taken", "卡片待取走"),
+        DISABLED => said!("disabled", "已停用"),
+        CHECK_SENSORS => said!("check the sensors", "请检查传感器"),
+        _ => said!("ready", "就绪"),
     }
 }

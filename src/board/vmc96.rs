@@ -9,12 +9,13 @@
 
 use super::asked::Asked;
 use super::frame::xor8;
-use super::profile::{Mistake, Profile, Timing};
+use super::profile::{Mistake, Profile, Timing, not_everything_names_its_board};
 use super::protocol::{Fit, Turn};
 use super::service::{Device, Reading, Service};
 use super::talk::START_GRACE_MS;
 use super::words::{Answer, Question, Seen, Verdict, Words};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
+use crate::order::said::said;
 
 /// The driver.
 pub type Vmc96 = Asked<Vmc96Words>;
@@ -100,16 +101,24 @@ pub struct Picture {
 pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
     profile.check_relays(2)?;
     profile.check_slots(0..=SLOT_MAX)?;
-    profile.check_alone("not everything that this family says names its board")?;
+    profile.check_alone(&not_everything_names_its_board())?;
     let Timing { longest_vend_ms, reply_ms, poll_ms, .. } = profile.timing;
     let (key, problem) = if !profile.defaults.drop_check {
-        let problem = "must be true for family vmc96: only the light curtain says when a turn is complete";
-        ("defaults.drop_check", problem.to_owned())
+        let problem = said!(
+            "must be true for family vmc96: only the light curtain says when a turn is complete",
+            "协议族 vmc96 必须为 true：只有光幕能说明一次转动已完成"
+        );
+        ("defaults.drop_check", problem)
     } else if longest_vend_ms <= AFTER_RUN_MS + HISTORY_MS {
-        let problem = format!("must be above {}: the motor runs so much less", AFTER_RUN_MS + HISTORY_MS);
+        let least = AFTER_RUN_MS + HISTORY_MS;
+        let problem = said!("must be above {least}: the motor runs so much less", "必须大于 {least}：电机运行时间比它短这么多"; least);
         ("timing.longest_vend_ms", problem)
     } else if poll_ms + 2 * reply_ms >= HISTORY_MS {
-        let problem = format!("and twice reply_ms must be below {HISTORY_MS} together, or a lost answer hides a drop");
+        let problem = said!(
+            "and twice reply_ms must be below {max} together, or a lost answer hides a drop",
+            "与两倍 reply_ms 之和必须小于 {max}，否则丢失一次应答会漏掉掉货";
+            max = HISTORY_MS
+        );
         ("timing.poll_ms", problem)
     } else {
         return Ok(());
@@ -297,7 +306,11 @@ impl Words for Vmc96Words {
                 Some(if is_done { Answer::Reading(Reading::Done) } else { Answer::Refused(Reason::Invalid) })
             }
             (Question::Service(Service::SelfCheck { .. }, _), [done]) => {
-                let faulty = || Reading::Faulty { what: format!("the board answers {done:02x}h to a ping") };
+                let faulty = || {
+                    Reading::faulty(
+                        said!("the board answers {done:02x}h to a ping", "板卡对探询应答 {done:02x}h"; done),
+                    )
+                };
                 Some(Answer::Reading(if *done == DONE { Reading::Healthy } else { faulty() }))
             }
             _ => None,

@@ -30,6 +30,7 @@ use super::driver::{
 use super::profile::{Mistake, Profile};
 use super::service::{Reading, Service, ServiceError};
 use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
+use crate::order::said::said;
 use crate::order::time::BootMs;
 use crate::sabotage::{self, Clause};
 use keys::Keys;
@@ -134,7 +135,7 @@ struct Sync {
 /// What the family wants of its profile.
 pub(super) fn check(profile: &Profile) -> Result<(), Mistake> {
     if profile.options.direct_drive_len.is_some_and(|len| !(5..=6).contains(&len)) {
-        return Err(Mistake::new("options.direct_drive_len", "must be 5 or 6".to_owned()));
+        return Err(Mistake::new("options.direct_drive_len", said!("must be 5 or 6", "必须为 5 或 6")));
     }
     // Above are whole trays.
     profile.check_slots(1..=1_000)

@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::failure::Failure;
 use super::interrupts::Interrupts;
+use crate::order::said::said;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead as _, IsTerminal as _, Stdin, Write as _};
 
@@ -55,7 +56,7 @@ pub(super) fn ask_secretly(question: &str) -> Result<String, Failure> {
     drop(silence);
     // The line end that was typed was not shown either.
     writeln!(io::stderr())?;
-    let gone = |_| Failure::told(Exit::Failed, "nothing was read", "未读到输入");
+    let gone = |_| Failure::told(Exit::Failed, said!("nothing was read", "未读到输入"));
     Ok(line?.map_err(gone)??)
 }
 

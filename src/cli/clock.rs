@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::failure::Failure;
 use crate::io::{clock_word, systemd};
+use crate::order::said::said;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -21,10 +22,12 @@ pub struct ClockArgs {
 pub fn run(args: &ClockArgs) -> Result<std::process::ExitCode, Failure> {
     let ended = clock_word::keep(&args.file, systemd::tell_ready);
     let Err(error) = ended;
-    let shown = args.file.display();
     Err(Failure::told(
         Exit::Failed,
-        format!("the kernel's word about the clock cannot be kept in {shown}: {error}"),
-        format!("无法把内核对时钟的说明写入 {shown}：{error}"),
+        said!(
+            "the kernel's word about the clock cannot be kept in {shown}: {error}",
+            "无法把内核对时钟的说明写入 {shown}：{error}",
+            error; shown = args.file.display()
+        ),
     ))
 }

@@ -11,6 +11,7 @@ use crate::config::file::STATE_DIRECTORY_DEFAULT;
 use crate::io::detect::{DetectError, detect};
 use crate::io::journal::InspectError;
 use crate::io::line::LineTrouble;
+use crate::order::said::Said;
 use clap::Args;
 use serde_json::json;
 use std::io::{self, Write as _};
@@ -87,7 +88,7 @@ pub(super) fn look(port: &Path, state_dir: &Path, out: &Output<'_>) -> Result<De
     // Whether it gets there changes nothing.
     let _ = writeln!(io::stderr(), "{note}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(detect(port, state_dir, detector)).map_err(|error| cannot(port, &error))
+    runtime.block_on(detect(port, state_dir, detector)).map_err(|error| cannot(&error))
 }
 
 /// Nobody was understood: what to check.
@@ -119,26 +120,16 @@ pub(super) fn nobody(port: &Path, detection: &Detection) -> Failure {
             ),
         ),
     };
-    Failure::told(Exit::Device, en, zh)
+    Failure::told(Exit::Device, Said::new(en, zh))
 }
 
-fn cannot(port: &Path, error: &DetectError) -> Failure {
-    let shown = port.display();
-    let (exit, zh) = match error {
-        DetectError::State(InspectError::InUse { state_dir, .. }) => {
-            (Exit::Refused, format!("{} 正被守护进程使用；请先执行 systemctl stop vend", state_dir.display()))
-        }
-        DetectError::State(other) => (Exit::Failed, other.to_string()),
-        DetectError::Line(LineTrouble::Busy { .. }) => {
-            (Exit::Refused, format!("{shown} 正被其他程序占用；`fuser {shown}` 可查"))
-        }
-        DetectError::Line(LineTrouble::NotFound { .. }) => {
-            (Exit::NotFound, format!("{shown} 不存在；适配器是否插好？"))
-        }
-        DetectError::Line(LineTrouble::Permission { .. }) => {
-            (Exit::NoPermission, format!("无权使用 {shown}；用户须属于其组（dialout）"))
-        }
-        DetectError::Line(other) => (Exit::Device, format!("{shown}：{other}")),
+fn cannot(error: &DetectError) -> Failure {
+    let exit = match error {
+        DetectError::State(InspectError::InUse { .. }) | DetectError::Line(LineTrouble::Busy { .. }) => Exit::Refused,
+        DetectError::State(_) => Exit::Failed,
+        DetectError::Line(LineTrouble::NotFound { .. }) => Exit::NotFound,
+        DetectError::Line(LineTrouble::Permission { .. }) => Exit::NoPermission,
+        DetectError::Line(_) => Exit::Device,
     };
-    Failure::told(exit, error, zh)
+    Failure::of(exit, error)
 }

@@ -2,6 +2,7 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
+use crate::order::said::{Said, said};
 use std::io;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -42,7 +43,7 @@ impl Interrupts {
         runtime.block_on(async {
             tokio::select! {
                 done = under_way => Ok(done),
-                _ = signal.recv() => Err(Failure::told(Exit::Interrupted, "given up", "已中止")),
+                _ = signal.recv() => Err(Failure::told(Exit::Interrupted, said!("given up", "已中止"))),
             }
         })
     }
@@ -52,6 +53,6 @@ impl Interrupts {
     /// # Errors
     /// One came: what goes on in the machine, and where to look, in both languages.
     pub(super) fn pass(&mut self, time: Duration, en: &str, zh: &str) -> Result<(), Failure> {
-        if self.came_within(time) { Err(Failure::told(Exit::Interrupted, en, zh)) } else { Ok(()) }
+        if self.came_within(time) { Err(Failure::told(Exit::Interrupted, Said::new(en, zh))) } else { Ok(()) }
     }
 }

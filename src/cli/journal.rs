@@ -4,12 +4,12 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Output, OutputArgs};
 use super::{order, warn};
-use crate::config::problem::Both;
 use crate::core::OrderLine;
 use crate::io::clock::Clock;
 use crate::io::journal::{self, AcceptError, InspectError, Inspected, OpenError};
 use crate::order::life::Order;
 use crate::order::record::{self, Records};
+use crate::order::said::{InChinese as _, Said, said};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::io;
@@ -105,7 +105,7 @@ fn dump(args: &DumpArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     Ok(if complaints.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-fn complain(complaints: &[Both], out: &Output<'_>) {
+fn complain(complaints: &[Said], out: &Output<'_>) {
     for complaint in complaints {
         warn(&out.lang.pick(complaint.clone()), out.lang.say("damage: ", "损坏："));
     }
@@ -155,20 +155,19 @@ struct Found {
     /// Calls that were not taken.
     calls: usize,
     /// Whatever is wrong or not to be explained.
-    complaints: Vec<Both>,
+    complaints: Vec<Said>,
 }
 
 fn read(inspected: Inspected) -> Found {
     let Inspected { damage, records, meta } = inspected;
-    let mut complaints: Vec<Both> =
-        damage.map(|damage| Both::new(damage.to_string(), damage.to_string())).into_iter().collect();
+    let mut complaints: Vec<Said> = damage.map(|damage| damage.said()).into_iter().collect();
     let mut all = Records::default();
     for (key, value) in &records {
         if let Err(error) = all.take(key, value) {
-            let key = key.escape_ascii();
-            complaints.push(Both::new(
-                format!("the record under {key} is none of ours: {error}"),
-                format!("键 {key} 下的记录无法识别：{error}"),
+            complaints.push(said!(
+                "the record under {key} is none of ours: {error}",
+                "键 {key} 下的记录无法识别：{error}",
+                error; key = key.escape_ascii()
             ));
         }
     }
@@ -179,10 +178,10 @@ fn read(inspected: Inspected) -> Found {
     match meta.as_deref().map(record::decode_ledger) {
         Some(Ok(_)) => {}
         Some(Err(error)) => {
-            complaints.push(Both::new(format!("the ledger does not read: {error}"), format!("总账无法读取：{error}")));
+            complaints.push(said!("the ledger does not read: {error}", "总账无法读取：{error}", error));
         }
         None if records.is_empty() => {}
-        None => complaints.push(Both::new("there are records and no ledger", "有记录而没有总账")),
+        None => complaints.push(said!("there are records and no ledger", "有记录而没有总账")),
     }
     Found { orders, calls, complaints }
 }
@@ -215,7 +214,7 @@ fn cannot_inspect(error: InspectError) -> Failure {
         InspectError::Copy { source, .. } | InspectError::Open(OpenError::Io { source, .. }) => of_io(source),
         InspectError::Open(_) => Exit::Failed,
     };
-    Failure::told(exit, &error, format!("日志无法读取：{error}"))
+    Failure::of(exit, &error)
 }
 
 fn cannot_accept(error: AcceptError) -> Failure {
@@ -224,7 +223,7 @@ fn cannot_accept(error: AcceptError) -> Failure {
         AcceptError::NoReason => Exit::Usage,
         AcceptError::Io { source, .. } => of_io(source),
     };
-    Failure::told(exit, &error, format!("未作任何更改：{error}"))
+    Failure::of(exit, &error)
 }
 
 fn of_io(error: &io::Error) -> Exit {

@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use super::{Cli, help};
+use crate::order::said::said;
 use clap::{Args, Command, CommandFactory as _};
 use clap_mangen::Man;
 use std::io;
@@ -29,8 +30,10 @@ pub fn run(args: &ManArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
         None => out.line(&String::from_utf8_lossy(&page(&command)?))?,
         Some(directory) => {
             write_all(&command, "vend", directory).map_err(|error| {
-                let shown = directory.display();
-                Failure::told(Exit::Failed, format!("{shown}: {error}"), format!("{shown}：{error}"))
+                Failure::told(
+                    Exit::Failed,
+                    said!("{shown}: {error}", "{shown}：{error}", error; shown = directory.display()),
+                )
             })?;
         }
     }

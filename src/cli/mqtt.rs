@@ -2,6 +2,7 @@
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::lang::Lang;
 use super::mqtt_ping::{self, PingArgs};
 use super::output::{Output, OutputArgs};
 use super::serial::end;
@@ -55,7 +56,7 @@ pub fn run(command: &MqttCommand, out: &mut Output<'_>) -> Result<Exit, Failure>
         if out.is_json() {
             out.json(&line)?;
         } else {
-            out.line(&message(&line))?;
+            out.line(&message(&line, out.lang))?;
         }
         // Whoever watches wants it now.
         out.finish().map(|()| true)
@@ -64,7 +65,7 @@ pub fn run(command: &MqttCommand, out: &mut Output<'_>) -> Result<Exit, Failure>
 }
 
 /// One message on a line: time, method, the other fields, between TABs. The words are the platform's.
-fn message(line: &MessageLine) -> String {
+fn message(line: &MessageLine, lang: Lang) -> String {
     let method = line.fields.get("method").map_or("-", String::as_str);
     let others: Vec<String> = line
         .fields
@@ -72,8 +73,9 @@ fn message(line: &MessageLine) -> String {
         .filter(|(name, _)| *name != "method")
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    let lost = line.lost.map(|lost| format!("({lost} lost) ")).unwrap_or_default();
-    let again = if line.redelivered { " again" } else { "" };
+    let lost = line.lost.map(|lost| lang.say(format!("({lost} lost) "), format!("（丢失 {lost} 条）")));
+    let lost = lost.unwrap_or_default();
+    let again = if line.redelivered { lang.say(" again", "（重复）") } else { "" };
     format!("{}\t{lost}{method}{again}\t{}", show_date_time(line.wall_ms / 1_000), others.join(" "))
 }
 
@@ -85,8 +87,9 @@ mod tests {
     fn a_message_is_one_line_and_one_that_does_not_read_is_shown_too() {
         let fields = [("method", "device.delivery.put"), ("order_id", "60")].map(|(n, v)| (n.to_owned(), v.to_owned()));
         let mut line = MessageLine { wall_ms: 0, bytes: 9, redelivered: true, fields: fields.into(), lost: Some(2) };
-        assert_eq!(message(&line), "1970-01-01 08:00:00\t(2 lost) device.delivery.put again\torder_id=60");
+        assert_eq!(message(&line, Lang::En), "1970-01-01 08:00:00\t(2 lost) device.delivery.put again\torder_id=60");
+        assert!(message(&line, Lang::Zh).contains("\t（丢失 2 条）device.delivery.put（重复）\t"));
         line.fields.clear();
-        assert!(message(&line).contains("\t(2 lost) - again\t"));
+        assert!(message(&line, Lang::En).contains("\t(2 lost) - again\t"));
     }
 }

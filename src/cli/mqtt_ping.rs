@@ -17,6 +17,7 @@ use crate::io::broker::{self, BrokerConfig};
 use crate::io::clock::{Clock, boot_now};
 use crate::io::control_client::{self, AskError};
 use crate::io::http::authorities::Authorities;
+use crate::order::said::{Spoken, said};
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -86,11 +87,10 @@ fn ask(socket: &Path) -> Result<BrokerTrip, AskError> {
     control_client::ask(socket, Ask::BrokerTrip)
 }
 
-fn away(why: &str) -> Failure {
+fn away(why: &impl Spoken) -> Failure {
     Failure::told(
         Exit::Network,
-        format!("{why}\n  = what is wrong with it: vend doctor"),
-        format!("消息服务器没有应答：{why}\n  = 请查看原因：vend doctor"),
+        said!("{why}\n  = what is wrong with it: vend doctor", "{why}\n  = 请查看原因：vend doctor", why),
     )
 }
 
@@ -106,7 +106,7 @@ fn over_the_session(
     let mut since = boot_now();
     loop {
         if !told.connected {
-            return Err(away("the agent has no connection to the broker"));
+            return Err(away(&said!("the agent has no connection to the broker", "守护进程未连接消息服务器")));
         }
         if let Some(trip) = told.last.filter(|trip| Some(trip.since_boot_ms) != last) {
             last = Some(trip.since_boot_ms);
@@ -119,7 +119,7 @@ fn over_the_session(
         }
         let longest_ms = u64::from(told.keep_alive_s) * 1_000 * KEEP_ALIVES_MAX + SLACK_MS;
         if boot_now().since_ms(since) > longest_ms {
-            return Err(away("the broker answered no keep-alive in time"));
+            return Err(away(&said!("the broker answered no keep-alive in time", "消息服务器未按时应答心跳")));
         }
         interrupts.pass(LOOK_EVERY, "nothing was measured any more", "测量已中止")?;
         told = ask(socket)?;
@@ -142,7 +142,7 @@ fn over_log_ins(
         }
         let own = BrokerConfig { client_id: format!("vend-ping-{:08x}", fastrand::u32(..)), ..machines.clone() };
         let began = boot_now();
-        interrupts.or(broker::log_in_once(&own))?.map_err(|trouble| away(&trouble.to_string()))?;
+        interrupts.or(broker::log_in_once(&own))?.map_err(|trouble| away(&trouble))?;
         let round_trip_ms = boot_now().since_ms(began);
         show(Trip { way: "log_in", round_trip_ms, age_ms: None }, out)?;
     }

@@ -10,6 +10,7 @@ use crate::control::Ask;
 use crate::core::{Decision, OrderLine, Verdict, WHY_BYTES_MAX};
 use crate::io::control_client;
 use crate::order::key::Key;
+use crate::order::said::Said;
 use clap::{Args, ValueEnum};
 use std::path::Path;
 
@@ -98,7 +99,7 @@ pub(super) fn decide(socket: &Path, decision: Decision, out: &mut Output<'_>) ->
 
 /// The order's key is typed once more: what the merchant is told cannot be taken back.
 fn confirm(key: &Key, question: &str) -> Result<(), Failure> {
-    let cancelled = |en: &str, zh: &str| Failure::told(Exit::Cancelled, en, zh);
+    let cancelled = |en: &str, zh: &str| Failure::told(Exit::Cancelled, Said::new(en, zh));
     if !can_ask() {
         return Err(cancelled(
             "this is told to the merchant for good, and there is nobody to ask: use --yes",

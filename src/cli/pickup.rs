@@ -14,7 +14,7 @@ use crate::core::words::About;
 use crate::core::{CodeLine, Entry, OrderLine};
 use crate::io::control_client;
 use crate::order::pickup::Digits;
-use crate::order::said::Said;
+use crate::order::said::{Said, said};
 use clap::{Args, Subcommand};
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ pub fn run(command: &PickupCommand, out: &mut Output<'_>) -> Result<Exit, Failur
 fn enter(args: &EnterArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let typed = ask_secretly(out.lang.say("pickup code: ", "取货码："))?;
     let digits = Digits::parse(&typed)
-        .ok_or_else(|| Failure::told(Exit::Usage, "a pickup code has eight digits", "取货码为 8 位数字"))?;
+        .ok_or_else(|| Failure::told(Exit::Usage, said!("a pickup code has eight digits", "取货码为 8 位数字")))?;
     let socket = &args.socket.socket;
     let mut interrupts = Interrupts::new()?;
     let mut entry: Entry = control_client::ask(socket, Ask::Pickup(digits))?;

@@ -11,6 +11,7 @@ use crate::control::Ask;
 use crate::core::{Decision, DecisionError, Letters, OrderLine};
 use crate::io::control_client::{self, AskError};
 use crate::order::key::{Id, Key};
+use crate::order::said::{InChinese as _, Said};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -87,7 +88,7 @@ fn all(args: &RetryArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
         let header = out.lang.say(["order", "became"], ["订单", "结果"]);
         let row = |order: &Retried| {
             let became = match order.refused {
-                Some(why) => out.lang.say(why.to_string(), format!("未重发：{why}")),
+                Some(why) => out.lang.pick(why.said()),
                 None => out.lang.say("sent again", "已重发").to_owned(),
             };
             vec![format!("{}:{}", order.order_id, order.record_id), became]
@@ -125,7 +126,7 @@ fn confirm(args: &RetryArgs, count: usize, out: &Output<'_>) -> Result<(), Failu
     if args.yes {
         return Ok(());
     }
-    let cancelled = |en: &str, zh: &str| Failure::told(Exit::Cancelled, en, zh);
+    let cancelled = |en: &str, zh: &str| Failure::told(Exit::Cancelled, Said::new(en, zh));
     if !can_ask() {
         return Err(cancelled(
             "the results of many orders will leave again, and there is nobody to ask: use --yes",

@@ -13,6 +13,7 @@ use crate::control::{Ask, CurrentSale, Sales};
 use crate::core::{SaleChoice, SaleCode, SaleView, Settle};
 use crate::io::control_client;
 use crate::order::label::Label;
+use crate::order::said::said;
 use crate::order::sale::{State, Why};
 use crate::order::stock::Fen;
 use crate::qr;
@@ -111,7 +112,7 @@ pub fn run(command: &SaleCommand, out: &mut Output<'_>) -> Result<Exit, Failure>
         SaleCommand::Start(args) => start(args, out),
         SaleCommand::Show(args) => {
             let CurrentSale { sale } = control_client::ask(&args.socket.socket, Ask::Sale)?;
-            let none = || Failure::told(Exit::NotFound, "there was no sale yet", "还没有任何销售");
+            let none = || Failure::told(Exit::NotFound, said!("there was no sale yet", "还没有任何销售"));
             let sale = sale.ok_or_else(none)?;
             show(&sale, out)?;
             Ok(Exit::Done)
@@ -174,8 +175,7 @@ fn start(args: &StartArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     }
     Err(Failure::told(
         Exit::Failed,
-        "the sale is not over yet; see vend sale show",
-        "销售尚未结束；请看 vend sale show",
+        said!("the sale is not over yet; see vend sale show", "销售尚未结束；请看 vend sale show"),
     ))
 }
 

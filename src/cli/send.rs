@@ -15,6 +15,7 @@ use crate::io::clock::Clock;
 use crate::io::http::authorities::Authorities;
 use crate::order::command::QUANTITY_MAX;
 use crate::order::key::{Id, IdError, Key};
+use crate::order::said::{InChinese as _, Said};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::PathBuf;
@@ -127,10 +128,9 @@ pub fn run(command: &SendCommand, out: &mut Output<'_>) -> Result<Exit, Failure>
         client_id: format!("vend-send-{:08x}", fastrand::u32(..)),
         ..agent::broker_config(&config, &credentials, &mqtt_key, now_s, None, &Authorities::default())?
     };
-    let network = |why: String| Failure::told(Exit::Network, &why, format!("消息未送达：{why}"));
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| network(e.to_string()))?;
-    runtime.block_on(broker::publish_once(&broker, payload)).map_err(|trouble| network(trouble.to_string()))?;
+    let network = |why: Said| Failure::told(Exit::Network, Said::new(why.en, format!("消息未送达：{}", why.zh)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| network(e.said()))?;
+    runtime.block_on(broker::publish_once(&broker, payload)).map_err(|trouble| network(trouble.said()))?;
 
     let key = Key { order_id: args.order_id.clone(), record_id: args.record_id.clone() };
     if out.is_json() {

@@ -21,7 +21,7 @@ use crate::io::console::{self, Console, ConsoleError, Heard};
 use crate::io::journal::{Batch, OpenError, Opened, Store};
 use crate::io::line::{LineConfig, LineTrouble};
 use crate::order::record::{Records, decode_ledger};
-use crate::order::said::Said;
+use crate::order::said::{InChinese, Said, said};
 use crate::order::time::BootMs;
 use clap::Args;
 use std::io;
@@ -84,8 +84,11 @@ fn read_hex(text: &str) -> Option<Vec<u8>> {
 fn no_frame(text: &str) -> Failure {
     Failure::told(
         Exit::Usage,
-        format!("{text:?} is no frame: 1 to {FRAME_BYTES_MAX} bytes in hex, like 00 ff 05 fa"),
-        format!("{text:?} 不是帧：应为 1 至 {FRAME_BYTES_MAX} 字节的十六进制，如 00 ff 05 fa"),
+        said!(
+            "{text:?} is no frame: 1 to {max} bytes in hex, like 00 ff 05 fa",
+            "{text:?} 不是帧：应为 1 至 {max} 字节的十六进制，如 00 ff 05 fa";
+            text, max = FRAME_BYTES_MAX
+        ),
     )
 }
 
@@ -217,7 +220,7 @@ fn confirm(args: &SendArgs, lang: Lang) -> Result<(), Failure> {
     if args.yes {
         return Ok(());
     }
-    let cancelled = |en: &str, zh: &str| Failure::told(Exit::Cancelled, en, zh);
+    let cancelled = |en: &str, zh: &str| Failure::told(Exit::Cancelled, Said::new(en, zh));
     if !can_ask() {
         return Err(cancelled(
             "a raw frame may turn a motor, and there is nobody to ask: use --yes",
@@ -237,13 +240,16 @@ fn confirm(args: &SendArgs, lang: Lang) -> Result<(), Failure> {
 
 /// Holds the state directory as the agent does, and finds out whether the board's word is owed to an order.
 fn take_the_line(state_directory: &Path) -> Result<(Store, AtTheLine), Failure> {
-    let refused = |en: String, zh: String| Failure::told(Exit::Refused, en, zh);
+    let refused = |why: Said| Failure::told(Exit::Refused, why);
     let shown = state_directory.display();
     let Ok(found) = std::fs::metadata(state_directory.join("journal")) else {
         return Err(Failure::told(
             Exit::NotFound,
-            format!("no journal in {shown}, which is to know what is sent: start the agent once"),
-            format!("{shown} 中没有日志，而所发送的内容须记入其中：请先启动一次守护进程"),
+            said!(
+                "no journal in {shown}, which is to know what is sent: start the agent once",
+                "{shown} 中没有日志，而所发送的内容须记入其中：请先启动一次守护进程";
+                shown
+            ),
         ));
     };
     // What another user writes there could not be read by the agent any more.
@@ -251,49 +257,54 @@ fn take_the_line(state_directory: &Path) -> Result<(Store, AtTheLine), Failure> 
     if owner != me {
         return Err(Failure::told(
             Exit::NoPermission,
-            format!("the journal belongs to user {owner}: sudo -u '#{owner}' -g dialout vend serial send …"),
-            format!("日志属于用户 {owner}：请执行 sudo -u '#{owner}' -g dialout vend serial send …"),
+            said!(
+                "the journal belongs to user {owner}: sudo -u '#{owner}' -g dialout vend serial send …",
+                "日志属于用户 {owner}：请执行 sudo -u '#{owner}' -g dialout vend serial send …";
+                owner
+            ),
         ));
     }
     let opened = Store::open(state_directory).map_err(|error| match &error {
-        OpenError::InUse { .. } => refused(
-            format!("{error}\n  = the line is the agent's: systemctl stop vend, and start it afterwards"),
-            format!("串口线由守护进程使用：{error}\n  = 请先 systemctl stop vend，之后再启动"),
-        ),
-        _ => Failure::told(Exit::Failed, &error, format!("日志无法打开：{error}")),
+        OpenError::InUse { .. } => refused(said!(
+            "{error}\n  = the line is the agent's: systemctl stop vend, and start it afterwards",
+            "{error}\n  = 串口线由守护进程使用：请先 systemctl stop vend，之后再启动",
+            error
+        )),
+        _ => Failure::of(Exit::Failed, &error),
     })?;
     let (store, records, meta) = match opened {
         Opened::Quarantined { damage, .. } => {
-            return Err(refused(format!("the journal is in quarantine: {damage}"), format!("日志处于隔离：{damage}")));
+            return Err(refused(said!("the journal is in quarantine: {damage}", "日志处于隔离：{damage}", damage)));
         }
         Opened::Sound { moved: true, .. } => {
-            return Err(refused(
-                "the journal was moved: start the agent once".to_owned(),
-                "日志已被移动：请先启动一次守护进程".to_owned(),
-            ));
+            return Err(refused(said!(
+                "the journal was moved: start the agent once",
+                "日志已被移动：请先启动一次守护进程"
+            )));
         }
         Opened::Sound { store, records, meta, .. } => (store, records, meta),
     };
-    let unread = |why: String| Failure::told(Exit::Failed, &why, format!("日志无法读取：{why}"));
     let ledger = match meta.as_deref().map(decode_ledger) {
-        Some(ledger) => ledger.map_err(|error| unread(error.to_string()))?,
-        None => return Err(unread("nothing was ever committed to it: start the agent once".to_owned())),
+        Some(ledger) => ledger.map_err(|error| Failure::of(Exit::Failed, &error))?,
+        None => {
+            let why = said!(
+                "nothing was ever committed to it: start the agent once",
+                "日志中从未提交过任何内容：请先启动一次守护进程"
+            );
+            return Err(Failure::told(Exit::Failed, why));
+        }
     };
-    let records = Records::read(records).map_err(|error| unread(error.to_string()))?;
-    may_use_the_line(&ledger, &records).map_err(|owed| {
-        let shown = owed.to_string();
-        refused(shown, format!("板卡的下一个回答可能属于未决订单：{owed}"))
-    })?;
+    let records = Records::read(records).map_err(|error| Failure::of(Exit::Failed, &error))?;
+    may_use_the_line(&ledger, &records).map_err(|owed| Failure::of(Exit::Refused, &owed))?;
     let boot_id = clock::boot_id()?;
     let entry = AtTheLine::begin(&records, ask_person::who(), Clock::new().now(), boot_id);
     Ok((store, entry))
 }
 
-fn not_kept(error: &dyn std::error::Error) -> Failure {
+fn not_kept(error: &dyn InChinese) -> Failure {
     Failure::told(
         Exit::Failed,
-        format!("not kept in the journal, so nothing was sent: {error}"),
-        format!("未能记入日志，因此未发送：{error}"),
+        said!("not kept in the journal, so nothing was sent: {error}", "未能记入日志，因此未发送：{error}", error),
     )
 }
 
@@ -307,7 +318,7 @@ fn lost(error: ConsoleError) -> Failure {
     };
     match error {
         ConsoleError::Told(error) => Failure::Output(error),
-        error => Failure::told(exit, &error, format!("串口不可用：{error}")),
+        error => Failure::of(exit, &error),
     }
 }
 

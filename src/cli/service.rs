@@ -208,8 +208,7 @@ fn rows(reading: &Reading, lang: Lang) -> Vec<Vec<String>> {
     match reading {
         Reading::Done => vec![row(board, lang.say("done", "已完成"))],
         Reading::Healthy => vec![row(board, lang.say("no fault found", "未发现故障"))],
-        // The words are the protocol's.
-        Reading::Faulty { what } => vec![row(lang.say("FAULT", "故障"), what)],
+        Reading::Faulty { what, what_zh } => vec![row(lang.say("FAULT", "故障"), lang.say(what, what_zh))],
         Reading::SlotReady => vec![row(slot, lang.say("there and in order", "存在且正常"))],
         Reading::SlotAbsent => vec![row(slot, lang.say("not there", "不存在"))],
         Reading::SlotEmpty => vec![row(slot, lang.say("empty", "已空"))],

@@ -12,6 +12,7 @@ use crate::config::credentials::{Credential, CredentialError, Secret, read_secre
 use crate::config::file::STATE_DIRECTORY_DEFAULT;
 use crate::config::{Config, edit};
 use crate::doctor::{Check, Group};
+use crate::order::said::{Said, said};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -83,15 +84,16 @@ pub struct SetupArgs {
 /// `NAME=FILE`.
 fn secret_file(text: &str) -> Result<(Credential, PathBuf), String> {
     let (name, file) = text.split_once('=').ok_or("NAME=FILE is wanted")?;
-    Ok((credential_of(name).ok_or_else(no_such_secret)?, PathBuf::from(file)))
+    Ok((credential_of(name).ok_or_else(|| no_such_secret().en)?, PathBuf::from(file)))
 }
 
 fn credential_of(name: &str) -> Option<Credential> {
     Credential::ALL.into_iter().find(|credential| credential.file_name() == name)
 }
 
-fn no_such_secret() -> String {
-    format!("there are the secrets {}", Credential::ALL.map(Credential::file_name).join(", "))
+fn no_such_secret() -> Said {
+    let names = Credential::ALL.map(Credential::file_name).join(", ");
+    said!("there are the secrets {names}", "可用的密钥有 {names}"; names)
 }
 
 /// A key that is asked for, and what it is about.
@@ -143,7 +145,7 @@ pub fn run(args: &SetupArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let before = match fs::read_to_string(&args.config) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(cannot("read", &args.config, &error)),
+        Err(error) => return Err(cannot(&said!("read", "读取"), &args.config, &error)),
     };
     let mut text = before.clone().unwrap_or_else(|| EXAMPLE.to_owned());
     let mut secrets: Vec<(Credential, Secret)> = Vec::new();
@@ -215,12 +217,15 @@ pub fn run(args: &SetupArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
 
 /// Keys and secrets of a file that is written like a configuration.
 fn take_file(from: &Path, mut text: String, secrets: &mut Vec<(Credential, Secret)>) -> Result<String, Failure> {
-    let file = fs::read_to_string(from).map_err(|error| cannot("read", from, &error))?;
-    let told = |error: &dyn std::fmt::Display| {
-        let shown = from.display();
-        Failure::told(Exit::Configuration, format!("{shown}: {error}"), format!("{shown}：{error}"))
+    let file = fs::read_to_string(from).map_err(|error| cannot(&said!("read", "读取"), from, &error))?;
+    let told = |why: Said| {
+        let why = said!("{shown}: {why}", "{shown}：{why}", why; shown = from.display());
+        Failure::told(Exit::Configuration, why)
     };
-    let table: Table = file.parse().map_err(|error: toml::de::Error| told(&error))?;
+    // In the words of the TOML reader.
+    let table: Table = file
+        .parse()
+        .map_err(|error: toml::de::Error| told(said!("{error}", "TOML 有误：{error}"; error = error.to_string())))?;
     for (name, value) in &table {
         let keys = match value {
             Value::Table(keys) => keys,
@@ -235,10 +240,16 @@ fn take_file(from: &Path, mut text: String, secrets: &mut Vec<(Credential, Secre
                 continue;
             }
             let (Some(credential), Some(secret)) = (credential_of(key), value.as_str()) else {
-                return Err(told(&format!("[{SECRETS}] {key}: {}, each a text", no_such_secret())));
+                return Err(told(said!(
+                    "[{section}] {key}: {why}, each a text",
+                    "[{section}] {key}：{why}，均为文本",
+                    why = no_such_secret(); section = SECRETS, key
+                )));
             };
             let secret = Secret::of_file(secret.as_bytes())
-                .map_err(|fault| told(&format!("[{SECRETS}] {key}: {}", fault.text().en)))?;
+                .map_err(|fault| {
+                    told(said!("[{section}] {key}: {why}", "[{section}] {key}：{why}", why = fault.text(); section = SECRETS, key))
+                })?;
             secrets.push((credential, secret));
         }
     }
@@ -285,7 +296,7 @@ fn detected(args: &SetupArgs, text: &str, asks: bool, out: &Output<'_>) -> Resul
         value.filter(|text| !text.is_empty()).map(|path| args.config.with_file_name("").join(path))
     };
     let port = of("board", "port").ok_or_else(|| {
-        Failure::told(Exit::Usage, "name the port of the board: --port PATH", "请指定板卡的串口：--port PATH")
+        Failure::told(Exit::Usage, said!("name the port of the board: --port PATH", "请指定板卡的串口：--port PATH"))
     })?;
     let state = of("state", "directory").unwrap_or_else(|| PathBuf::from(STATE_DIRECTORY_DEFAULT));
     let detection = detect::look(&port, &state, out)?;
@@ -304,8 +315,11 @@ fn detected(args: &SetupArgs, text: &str, asks: bool, out: &Output<'_>) -> Resul
     }
     Err(Failure::told(
         Exit::Usage,
-        format!("these boards speak alike; name yours with --profile: {names}"),
-        format!("这些板卡的通信相同；请用 --profile 指定：{names}"),
+        said!(
+            "these boards speak alike; name yours with --profile: {names}",
+            "这些板卡的通信相同；请用 --profile 指定：{names}";
+            names
+        ),
     ))
 }
 
@@ -327,13 +341,19 @@ fn only_port(folder: &Path) -> Result<String, Failure> {
         [port] => Ok(port.clone()),
         [] => Err(Failure::told(
             Exit::NotFound,
-            format!("no adapter is plugged in (nothing in {}); name the port: --port PATH", folder.display()),
-            format!("未插入适配器（{} 中没有）；请指定串口：--port PATH", folder.display()),
+            said!(
+                "no adapter is plugged in (nothing in {shown}); name the port: --port PATH",
+                "未插入适配器（{shown} 中没有）；请指定串口：--port PATH";
+                shown = folder.display()
+            ),
         )),
         several => Err(Failure::told(
             Exit::Usage,
-            format!("there are several ports; name one with --port:\n  {}", several.join("\n  ")),
-            format!("有多个串口；请用 --port 指定一个：\n  {}", several.join("\n  ")),
+            said!(
+                "there are several ports; name one with --port:\n  {several}",
+                "有多个串口；请用 --port 指定一个：\n  {several}";
+                several = several.join("\n  ")
+            ),
         )),
     }
 }
@@ -353,7 +373,7 @@ fn write(
 ) -> Result<Written, Failure> {
     if !directory.is_dir() {
         let made = DirBuilder::new().recursive(true).mode(SECRETS_FOLDER_MODE).create(directory);
-        made.map_err(|error| cannot("make", directory, &error))?;
+        made.map_err(|error| cannot(&said!("make", "建立"), directory, &error))?;
     }
     let mut written = Written { config: before != Some(text), secrets: Vec::new() };
     // Secrets first: a machine with its number and without its keys would start.
@@ -414,7 +434,7 @@ fn prove(args: &SetupArgs, directory: PathBuf, written: &Written, out: &mut Outp
 
 /// Old or new at every moment, never half; durable when it returns.
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
-    let failed = |error: io::Error| cannot("write", path, &error);
+    let failed = |error: io::Error| cannot(&said!("write", "写入"), path, &error);
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
@@ -427,14 +447,18 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
-fn cannot(doing: &str, path: &Path, error: &io::Error) -> Failure {
+fn cannot(doing: &Said, path: &Path, error: &io::Error) -> Failure {
     let exit = match error.kind() {
         io::ErrorKind::PermissionDenied => Exit::NoPermission,
         io::ErrorKind::NotFound => Exit::NotFound,
         _ => Exit::Failed,
     };
-    let shown = path.display();
-    Failure::told(exit, format!("cannot {doing} {shown}: {error}"), format!("{shown}：{error}"))
+    let why = said!(
+        "cannot {doing} {shown}: {error}",
+        "无法{doing} {shown}：{error}",
+        doing, error; shown = path.display()
+    );
+    Failure::told(exit, why)
 }
 
 fn wrong_secret(

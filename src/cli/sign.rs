@@ -6,6 +6,7 @@ use super::output::Output;
 use crate::cloud::envelope::MESSAGE_BYTES_MAX;
 use crate::cloud::sign::{SIGN_FIELD, SigningKey, sign};
 use crate::config::credentials::{Secret, read_secret};
+use crate::order::said::{InChinese as _, Said, said};
 use clap::Args;
 use serde_json::{Map, Value};
 use std::io::Read;
@@ -26,10 +27,9 @@ pub struct SignArgs {
 /// A key that is not there, an input that is no such object, or a standard output that takes no more.
 pub fn run(args: &SignArgs, input: impl Read, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let secret = secret_in(&args.key_file)?;
-    let key = SigningKey::new(secret.reveal())
-        .map_err(|error| Failure::told(Exit::Configuration, error, format!("签名密钥为空：{error}")))?;
+    let key = SigningKey::new(secret.reveal()).map_err(|error| Failure::of(Exit::Configuration, &error))?;
     let signed = signed(input, &key)
-        .map_err(|why| Failure::told(Exit::Failed, format!("standard input: {why}"), format!("标准输入：{why}")))?;
+        .map_err(|why| Failure::told(Exit::Failed, said!("standard input: {why}", "标准输入：{why}", why)))?;
     out.line(&signed)?;
     Ok(Exit::Done)
 }
@@ -39,39 +39,50 @@ pub(super) fn secret_in(path: &Path) -> Result<Secret, Failure> {
     match read_secret(path) {
         Ok(found) => Ok(found.secret),
         Err(fault) => {
-            let (path, text) = (path.display(), fault.text());
-            Err(Failure::told(Exit::Configuration, format!("{path}: {}", text.en), format!("{path}：{}", text.zh)))
+            let why = fault.text();
+            Err(Failure::told(Exit::Configuration, said!("{path}: {why}", "{path}：{why}", why; path = path.display())))
         }
     }
 }
 
-fn signed(input: impl Read, key: &SigningKey) -> Result<String, String> {
+fn signed(input: impl Read, key: &SigningKey) -> Result<String, Said> {
     let mut json = Vec::new();
     let most = u64::try_from(MESSAGE_BYTES_MAX).unwrap_or(u64::MAX);
-    input.take(most.saturating_add(1)).read_to_end(&mut json).map_err(|e| e.to_string())?;
+    input.take(most.saturating_add(1)).read_to_end(&mut json).map_err(|e| e.said())?;
     if json.len() > MESSAGE_BYTES_MAX {
-        return Err(format!("more than {MESSAGE_BYTES_MAX} bytes, which no machine takes"));
+        return Err(said!(
+            "more than {max} bytes, which no machine takes",
+            "超过 {max} 字节，没有机器接收";
+            max = MESSAGE_BYTES_MAX
+        ));
     }
-    let mut object: Map<String, Value> = serde_json::from_slice(&json).map_err(|e| format!("no JSON object: {e}"))?;
+    let mut object: Map<String, Value> = serde_json::from_slice(&json)
+        .map_err(|e| said!("no JSON object: {e}", "不是 JSON 对象：{e}"; e = e.to_string()))?;
     let mut fields = Vec::with_capacity(object.len());
     for (name, value) in &object {
         match value {
             Value::String(text) => fields.push((name.as_str(), text.clone())),
             Value::Number(number) if !number.is_f64() => fields.push((name.as_str(), number.to_string())),
             Value::Array(_) | Value::Object(_) => {}
-            other => return Err(format!("{name} is {other}; a value is a text or a whole number")),
+            other => {
+                return Err(said!(
+                    "{name} is {other}; a value is a text or a whole number",
+                    "{name} 为 {other}；值应为文本或整数";
+                    name, other = other.to_string()
+                ));
+            }
         }
     }
     let signature = sign(fields, key);
     object.insert(SIGN_FIELD.to_owned(), signature.as_str().into());
-    serde_json::to_string(&object).map_err(|e| e.to_string())
+    serde_json::to_string(&object).map_err(|e| Said::word(e.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(json: &str) -> Result<String, String> {
+    fn of(json: &str) -> Result<String, Said> {
         signed(json.as_bytes(), &SigningKey::new("kva").unwrap())
     }
 

@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use crate::board::profile::Profile;
+use crate::order::said::said;
 use crate::sim::board::emulator_for;
 use crate::sim::board::fault::{Fault, Faults};
 use crate::sim::pty::{PtyBoard, PtyCommand, turn_line};
@@ -121,10 +122,9 @@ fn open_log(path: &Path) -> io::Result<File> {
 }
 
 fn no_log(path: &Path, error: &io::Error) -> Failure {
-    let path = path.display();
-    Failure::told(Exit::Failed, format!("the log {path}: {error}"), format!("日志 {path}：{error}"))
+    Failure::told(Exit::Failed, said!("the log {path}: {error}", "日志 {path}：{error}", error; path = path.display()))
 }
 
 fn broken(error: &io::Error) -> Failure {
-    Failure::told(Exit::Failed, format!("the emulated board: {error}"), format!("模拟板卡：{error}"))
+    Failure::told(Exit::Failed, said!("the emulated board: {error}", "模拟板卡：{error}", error))
 }

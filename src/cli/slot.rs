@@ -12,6 +12,7 @@ use crate::core::words::About;
 use crate::core::{SlotAct, SlotLine};
 use crate::io::control_client;
 use crate::order::motor::Slot;
+use crate::order::said::said;
 use crate::order::stock::{COUNT_MAX, Condition, Fen};
 use clap::{Args, Subcommand};
 
@@ -139,8 +140,10 @@ pub fn run(command: &SlotCommand, out: &mut Output<'_>) -> Result<Exit, Failure>
     if answer.slots.is_empty() && matches!(command, SlotCommand::Show(_)) {
         return Err(Failure::told(
             Exit::NotFound,
-            "nothing is known of this slot: nobody filled it, and the platform sells nothing from it",
-            "对此货道一无所知：无人补货，平台也未从中出售商品",
+            said!(
+                "nothing is known of this slot: nobody filled it, and the platform sells nothing from it",
+                "对此货道一无所知：无人补货，平台也未从中出售商品"
+            ),
         ));
     }
     if out.is_json() {

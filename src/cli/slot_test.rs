@@ -15,6 +15,8 @@ use crate::core::words::About;
 use crate::core::{SlotTest, TestLine};
 use crate::io::control_client;
 use crate::order::life::State;
+use crate::order::said::Said;
+use crate::order::said::said;
 use clap::Args;
 use std::time::Duration;
 
@@ -72,8 +74,10 @@ pub fn run(args: &TestArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
     }
     Err(Failure::told(
         Exit::Device,
-        "nobody knows what became of the test; look at the slot, and at vend status",
-        "测试结果未知；请查看货道与 vend status",
+        said!(
+            "nobody knows what became of the test; look at the slot, and at vend status",
+            "测试结果未知；请查看货道与 vend status"
+        ),
     ))
 }
 
@@ -82,7 +86,7 @@ fn confirm(args: &TestArgs, lang: Lang) -> Result<(), Failure> {
     if args.yes {
         return Ok(());
     }
-    let cancelled = |en: &str, zh: &str| Failure::told(Exit::Cancelled, en, zh);
+    let cancelled = |en: &str, zh: &str| Failure::told(Exit::Cancelled, Said::new(en, zh));
     if !can_ask() {
         return Err(cancelled(
             "the motor will turn, and there is nobody to ask: use --yes",

@@ -11,6 +11,7 @@ use crate::control::Ask;
 use crate::core::words::About;
 use crate::core::{CertificateLine, CertificateState, Counters, LineQuality, SaleCounts, Status};
 use crate::io::control_client;
+use crate::order::said::Said;
 use crate::order::sale::State;
 use clap::Args;
 use std::path::PathBuf;
@@ -119,12 +120,15 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
     let certificates = status.certificates.iter();
     rows.extend(certificates.map(|line| (lang.say("certificate", "证书"), certificate(line, lang))));
     // On the platform's clock, GMT+8.
-    rows.extend(status.schedule.iter().map(|plan| (lang.say("schedule (GMT+8)", "定时开关机 (GMT+8)"), plan.clone())));
+    let plans = lang.say(&status.schedule, &status.schedule_zh);
+    rows.extend(plans.iter().map(|plan| (lang.say("schedule (GMT+8)", "定时开关机 (GMT+8)"), plan.clone())));
     rows.extend(
         status.settings.iter().map(|(name, value)| (lang.say("setting", "平台设置"), format!("{name} = {value}"))),
     );
     let rejected = status.rejected.last();
-    rows.extend(rejected.map(|last| (lang.say("last rejected", "最近拒收"), last.why.clone())));
+    rows.extend(rejected.map(|last| {
+        (lang.say("last rejected", "最近拒收"), lang.pick(Said { en: last.why.clone(), zh: last.why_zh.clone() }))
+    }));
     let skipped = status.recent.len().saturating_sub(EVENTS_SHOWN);
     let events = status.recent.iter().skip(skipped);
     rows.extend(events.map(|e| {

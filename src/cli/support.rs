@@ -17,6 +17,7 @@ use crate::doctor::Check;
 use crate::io::clock::Clock;
 use crate::io::control_client::{self, AskError};
 use crate::io::ports;
+use crate::order::said::said;
 use clap::{Args, Subcommand};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -77,8 +78,7 @@ pub fn run(command: &SupportCommand, out: &mut Output<'_>) -> Result<Exit, Failu
             io::ErrorKind::AlreadyExists => Exit::Refused,
             _ => Exit::Failed,
         };
-        let shown = path.display();
-        Failure::told(exit, format!("{shown}: {error}"), format!("{shown}：{error}"))
+        Failure::told(exit, said!("{shown}: {error}", "{shown}：{error}", error; shown = path.display()))
     })?;
     out.line(&path.display().to_string())?;
     Ok(Exit::Done)

@@ -7,6 +7,7 @@
 
 use super::sign::{self, SIGN_FIELD, SigningKey};
 use crate::order::key::IdError;
+use crate::order::said::InChinese;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use base64::{DecodeError, Engine as _};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -126,6 +127,37 @@ pub enum Rejected {
         /// The field.
         name: String,
     },
+}
+
+impl InChinese for Rejected {
+    fn zh(&self) -> String {
+        match self {
+            Rejected::TooLong { bytes } => format!("消息有 {bytes} 字节；至多接收 {MESSAGE_BYTES_MAX} 字节"),
+            Rejected::NotBase64 { at } => {
+                format!("消息不是 Base64：第 {at} 字节（从 0 数）有误，若消息到此为止则是缺少")
+            }
+            Rejected::NotJson { line, column } => format!("Base64 内不是 JSON：第 {line} 行第 {column} 列有误"),
+            Rejected::NotAnObject => "Base64 内是 JSON，但不是对象 {\"name\":\"value\",…}".to_owned(),
+            Rejected::Nested { name } => format!("字段 {name:?} 是列表或对象；只接受文本与整数"),
+            Rejected::NotText { name } => format!("字段 {name:?} 既不是文本，也不是 64 位以内的整数"),
+            Rejected::DuplicateField { name } => format!("字段 {name:?} 出现两次"),
+            Rejected::TooManyFields => format!("消息的字段多于 {FIELDS_MAX} 个"),
+            Rejected::FieldTooLong { name, bytes } => {
+                format!("字段 {name:?} 有 {bytes} 字节；至多接收 {FIELD_BYTES_MAX} 字节")
+            }
+            Rejected::NoSignature => "消息未签名：没有字段 \"sign\"".to_owned(),
+            Rejected::WrongSignature => "签名有误：请检查签名密钥与 [signing] 中的 mqtt_key".to_owned(),
+            Rejected::NoMachine => "消息未指明机器：没有字段 \"client_id\"".to_owned(),
+            Rejected::NotForThisMachine { found } => format!("消息是给机器 {found:?} 的，不是本机"),
+            Rejected::NoMethod => "消息未说明要做什么：没有字段 \"method\"".to_owned(),
+            Rejected::BadKey { field, problem } => format!("{field} {}", problem.zh()),
+            Rejected::BadTimestamp { found } => {
+                format!("timestamp 为 {found:?}；应为 Unix 秒数，如 \"1714373688\"")
+            }
+            Rejected::BadField { name } => format!("字段 {name:?} 缺失，或超出范围"),
+            Rejected::Ambiguous { name } => format!("字段 {name:?} 在同一签名下可被读作两个字段"),
+        }
+    }
 }
 
 /// A foreign text, cut to what an error should show.

@@ -6,6 +6,7 @@
 //! values closes.
 
 use crate::order::constant_time;
+use crate::order::said::InChinese;
 use md5::{Digest, Md5};
 use std::fmt;
 
@@ -28,6 +29,12 @@ impl Eq for SigningKey {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the signing key is empty; put the merchant's key into its credentials file")]
 pub struct EmptyKey;
+
+impl InChinese for EmptyKey {
+    fn zh(&self) -> String {
+        "签名密钥为空；请把商户的密钥写入凭据文件".to_owned()
+    }
+}
 
 impl SigningKey {
     /// Takes the key exactly as given; whoever reads it from a file cuts the line end off first.

@@ -4,6 +4,7 @@ use super::file::{self, WebTokenFor, cloud_asked_by};
 use super::problem::Both;
 use super::{Config, MqttSigning};
 use crate::order::constant_time;
+use crate::order::said::{InChinese, said};
 use std::fmt;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -232,13 +233,10 @@ impl CredentialError {
         match self {
             CredentialError::NoDirectory { credential, needed_by } => {
                 let name = credential.file_name();
-                Both::new(
-                    format!(
-                        "{needed_by} needs the secret {name}, and no directory of credentials is known\n  = name it with --credentials DIR; the unit does so with LoadCredential="
-                    ),
-                    format!(
-                        "{needed_by} 需要密钥 {name}，但未指定凭据目录\n  = 请用 --credentials DIR 指定；systemd 单元使用 LoadCredential="
-                    ),
+                said!(
+                    "{needed_by} needs the secret {name}, and no directory of credentials is known\n  = name it with --credentials DIR; the unit does so with LoadCredential=",
+                    "{needed_by} 需要密钥 {name}，但未指定凭据目录\n  = 请用 --credentials DIR 指定；systemd 单元使用 LoadCredential=";
+                    needed_by, name
                 )
             }
             CredentialError::File { credential, needed_by, path, fault } => {
@@ -256,13 +254,19 @@ impl CredentialError {
                         format!("请创建：install -m 0600 /dev/null {shown}，然后把密钥作为一行写入"),
                     ),
                 };
-                let fault = fault.text();
-                Both::new(
-                    format!("{shown}: {}; {needed_by} needs the secret {name}\n  = {}", fault.en, hint.en),
-                    format!("{shown}：{}；{needed_by} 需要密钥 {name}\n  = {}", fault.zh, hint.zh),
+                said!(
+                    "{shown}: {fault}; {needed_by} needs the secret {name}\n  = {hint}",
+                    "{shown}：{fault}；{needed_by} 需要密钥 {name}\n  = {hint}",
+                    fault = fault.text(), hint; shown, needed_by, name
                 )
             }
         }
+    }
+}
+
+impl InChinese for CredentialError {
+    fn zh(&self) -> String {
+        self.text().zh
     }
 }
 
@@ -271,7 +275,7 @@ impl CredentialFault {
     #[must_use]
     pub fn text(&self) -> Both {
         match self {
-            CredentialFault::Read(error) => Both::new(error.to_string(), error.to_string()),
+            CredentialFault::Read(error) => error.said(),
             CredentialFault::Empty => Both::new("the file is empty", "文件为空"),
             CredentialFault::TooLong => {
                 Both::new(format!("longer than {SECRET_BYTES_MAX} bytes"), format!("超过 {SECRET_BYTES_MAX} 字节"))

@@ -1,6 +1,7 @@
 //! Certificates and keys in PEM: what a file must hold, and what is wrong with one that does not.
 
 use super::problem::Both;
+use crate::order::said::{InChinese, said};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
@@ -18,8 +19,8 @@ const ENCRYPTED: [&str; 2] = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Typ
 pub enum PemFault {
     /// It is cut off, or something else than PEM stands in it.
     NotPem {
-        /// In the reader's words.
-        why: String,
+        /// What the reader stumbled over.
+        why: Both,
     },
     /// No certificate in it.
     NoCertificate,
@@ -46,9 +47,10 @@ impl PemFault {
     #[must_use]
     pub fn text(&self) -> Both {
         match self {
-            PemFault::NotPem { why } => Both::new(
-                format!("not PEM, or cut off ({why}); copy the whole file again"),
-                format!("不是 PEM 或不完整（{why}）；请重新复制整个文件"),
+            PemFault::NotPem { why } => said!(
+                "not PEM, or cut off ({why}); copy the whole file again",
+                "不是 PEM 或不完整（{why}）；请重新复制整个文件",
+                why
             ),
             PemFault::NoCertificate => Both::new(
                 "holds no certificate (-----BEGIN CERTIFICATE-----)",
@@ -62,13 +64,15 @@ impl PemFault {
                 "the key is encrypted, and nobody types a pass phrase at a machine; write it without one: openssl pkey -in KEY -out NEW, mode 0600",
                 "私钥已加密，而机器上无人输入口令；请去掉口令：openssl pkey -in KEY -out NEW，权限 0600",
             ),
-            PemFault::BadCertificate { why } => Both::new(
-                format!("a certificate in it cannot be used ({why}); ask for it again from whoever issued it"),
-                format!("其中的证书不可用（{why}）；请向签发者重新索取"),
+            PemFault::BadCertificate { why } => said!(
+                "a certificate in it cannot be used ({why}); ask for it again from whoever issued it",
+                "其中的证书不可用（{why}）；请向签发者重新索取";
+                why
             ),
-            PemFault::BadKey { why } => Both::new(
-                format!("the key cannot be used ({why}); RSA from 2048 bits, P-256, P-384 and Ed25519 can"),
-                format!("私钥不可用（{why}）；可用 RSA（2048 位起）、P-256、P-384、Ed25519"),
+            PemFault::BadKey { why } => said!(
+                "the key cannot be used ({why}); RSA from 2048 bits, P-256, P-384 and Ed25519 can",
+                "私钥不可用（{why}）；可用 RSA（2048 位起）、P-256、P-384、Ed25519";
+                why
             ),
             PemFault::KeyDoesNotFit => Both::new(
                 "the key does not belong to the certificate; put both files of one pair there, the machine's own certificate first",
@@ -78,10 +82,29 @@ impl PemFault {
     }
 }
 
+impl InChinese for PemFault {
+    fn zh(&self) -> String {
+        self.text().zh
+    }
+}
+
+/// What the reader of PEM says: its own words in English, ours in Chinese.
+fn stumbled(error: &pem::Error) -> Both {
+    let zh = match error {
+        pem::Error::MissingSectionEnd { .. } => "没有结尾的 -----END 行".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => "-----BEGIN 行有误".to_owned(),
+        pem::Error::Base64Decode(_) => "Base64 有误".to_owned(),
+        pem::Error::Io(why) => why.zh(),
+        pem::Error::NoItemsFound => "没有任何内容".to_owned(),
+        other => other.to_string(),
+    };
+    Both::new(error.to_string(), zh)
+}
+
 fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemFault> {
     let certificates = CertificateDer::pem_slice_iter(bytes)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| PemFault::NotPem { why: e.to_string() })?;
+        .map_err(|e| PemFault::NotPem { why: stumbled(&e) })?;
     if certificates.is_empty() { Err(PemFault::NoCertificate) } else { Ok(certificates) }
 }
 
@@ -118,7 +141,7 @@ pub fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, PemFault> {
     PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
         _ if ENCRYPTED.iter().any(|sign| text.contains(sign)) => PemFault::EncryptedKey,
         pem::Error::NoItemsFound => PemFault::NoKey,
-        other => PemFault::NotPem { why: other.to_string() },
+        other => PemFault::NotPem { why: stumbled(&other) },
     })
 }
 

@@ -4,6 +4,7 @@
 use super::endpoint::{EndpointError, Schemes};
 use crate::excerpt::{Place, SECRETS, show};
 pub use crate::order::said::Said as Both;
+use crate::order::said::{InChinese, said};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 pub enum Complaint {
     /// The TOML reader's own words.
     Toml {
-        /// In English.
+        /// As it says it.
         message: String,
     },
     /// A number where a text is wanted.
@@ -95,8 +96,8 @@ pub enum Complaint {
     },
     /// The profile cannot be used.
     Profile {
-        /// In English.
-        message: String,
+        /// What is wrong with it.
+        why: Both,
     },
     /// A certificate or key file that cannot be used.
     Pem {
@@ -229,8 +230,8 @@ impl Complaint {
                 format!("{key} must be {min} to {max}, and this is {found}"),
                 format!("{key} 必须在 {min} 到 {max} 之间，此处为 {found}"),
             ),
-            Complaint::Profile { message } => {
-                Both::new(format!("the board profile cannot be used: {message}"), format!("板卡配置不可用：{message}"))
+            Complaint::Profile { why } => {
+                said!("the board profile cannot be used: {why}", "板卡配置不可用：{why}", why)
             }
             Complaint::Pem { key, path, why } => Both::new(
                 format!("{key} cannot be used: {}: {}", path.display(), why.en),
@@ -388,13 +389,11 @@ impl ConfigError {
     #[must_use]
     pub fn text(&self) -> Both {
         match self {
-            ConfigError::Read { path, source } => {
-                let path = path.display();
-                Both::new(
-                    format!("{path}: {source}\n  = write the file, or name another one with --config FILE"),
-                    format!("{path}：{source}\n  = 请编写此文件，或用 --config FILE 指定其他文件"),
-                )
-            }
+            ConfigError::Read { path, source } => said!(
+                "{path}: {source}\n  = write the file, or name another one with --config FILE",
+                "{path}：{source}\n  = 请编写此文件，或用 --config FILE 指定其他文件",
+                source; path = path.display()
+            ),
             ConfigError::Wrong { path, problems } => {
                 let mut all = Both::new("", "");
                 for problem in problems {
@@ -405,5 +404,11 @@ impl ConfigError {
                 all
             }
         }
+    }
+}
+
+impl InChinese for ConfigError {
+    fn zh(&self) -> String {
+        self.text().zh
     }
 }

@@ -9,6 +9,7 @@ use super::{Board, Broker, ClientIdentity, Cloud, Config, Loaded, MqttSigning, R
 use crate::board::profile::Profile;
 use crate::excerpt::Source;
 use crate::order::key::MachineNo;
+use crate::order::said::InChinese as _;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -262,8 +263,9 @@ impl Check<'_> {
             Some(name) => match Profile::find(name.as_ref(), base) {
                 Ok(profile) => Some(profile),
                 Err(error) => {
-                    let message = error.to_string().trim_end().to_owned();
-                    self.complain(name.span(), Complaint::Profile { message });
+                    let Both { en, zh } = error.said();
+                    let why = Both { en: en.trim_end().to_owned(), zh: zh.trim_end().to_owned() };
+                    self.complain(name.span(), Complaint::Profile { why });
                     None
                 }
             },
@@ -351,7 +353,7 @@ impl Check<'_> {
         }
         let read = match std::fs::read(&path) {
             Ok(bytes) => read(&bytes).map_err(|fault| fault.text()),
-            Err(error) => Err(Both::new(error.to_string(), error.to_string())),
+            Err(error) => Err(error.said()),
         };
         match read {
             Ok(found) => Some((path, found)),

@@ -18,7 +18,7 @@ use crate::order::outcome::Reason;
 use crate::order::pickup::CodeWord;
 use crate::order::record::Birth;
 use crate::order::report::Answer;
-
+use crate::order::said::{InChinese as _, Said, said};
 use crate::order::time::{BootMs, Now, UnixMs};
 use crate::sabotage::{self, Clause};
 use std::collections::{BTreeMap, VecDeque};
@@ -54,6 +54,9 @@ pub struct RingEntry {
     pub wall_ms: u64,
     /// What was wrong with it.
     pub why: String,
+    /// The same in Chinese.
+    #[serde(default)]
+    pub why_zh: String,
     /// Its size.
     pub bytes: usize,
 }
@@ -181,23 +184,37 @@ impl Core {
                 }
             }
             Ok(Ok(Inbound::Instruction(_) | Inbound::Refresh)) if self.phase == Phase::Quarantine => {
-                self.reject(now, tag, payload.len(), "in quarantine no instruction is followed".to_owned());
+                self.reject(
+                    now,
+                    tag,
+                    payload.len(),
+                    said!("in quarantine no instruction is followed", "隔离期间不执行任何指令"),
+                );
             }
             Ok(Ok(Inbound::Instruction(instruction))) => {
                 self.on_asked(now, tag, Wanted::Instruction(instruction), redelivered);
             }
             Ok(Ok(Inbound::Refresh)) => self.on_asked(now, tag, Wanted::Refresh, redelivered),
             Ok(Ok(Inbound::Advertisement { method })) => {
-                self.reject(now, tag, payload.len(), format!("{method}: this machine's agent shows no advertisements"));
+                let why = said!("{method}: this machine's agent shows no advertisements", "{method}：本机代理不展示广告"; method);
+                self.reject(now, tag, payload.len(), why);
             }
             Ok(Ok(Inbound::Other { method })) => {
-                self.reject(now, tag, payload.len(), format!("method {method} is not served"));
+                self.reject(
+                    now,
+                    tag,
+                    payload.len(),
+                    said!("method {method} is not served", "不支持方法 {method}"; method),
+                );
             }
             Ok(Ok(Inbound::Put(put))) => self.on_asked(now, tag, Wanted::Put(put), redelivered),
             Ok(Ok(Inbound::Code(word))) => self.on_asked(now, tag, Wanted::Code(word), redelivered),
             Ok(Ok(Inbound::Get { key })) => self.on_asked(now, tag, Wanted::Get(key), redelivered),
-            Ok(Err(rejected)) => self.reject(now, tag, payload.len(), rejected.to_string()),
-            Err(_) => self.reject(now, tag, payload.len(), "the decoder failed on it; please report this".to_owned()),
+            Ok(Err(rejected)) => self.reject(now, tag, payload.len(), rejected.said()),
+            Err(_) => {
+                let why = said!("the decoder failed on it; please report this", "解码器出错；请反馈此问题");
+                self.reject(now, tag, payload.len(), why);
+            }
         }
     }
 
@@ -238,7 +255,7 @@ impl Core {
     }
 
     /// Rules 11, 13: kept in the ring, counted, acknowledged; nothing else happens because of it.
-    fn reject(&mut self, now: Now, tag: Tag, bytes: usize, why: String) {
+    fn reject(&mut self, now: Now, tag: Tag, bytes: usize, why: Said) {
         self.counters.rejected += 1;
         self.keep_in_ring(now, bytes, why);
         if !sabotage::is_out(Clause::R13UnreadableAcknowledged) {
@@ -246,11 +263,12 @@ impl Core {
         }
     }
 
-    pub(super) fn keep_in_ring(&mut self, now: Now, bytes: usize, why: String) {
+    pub(super) fn keep_in_ring(&mut self, now: Now, bytes: usize, why: Said) {
         if self.arrivals.ring.len() >= RING_MAX && !sabotage::is_out(Clause::R11RingBounded) {
             self.arrivals.ring.pop_front();
         }
-        self.arrivals.ring.push_back(RingEntry { wall_ms: now.wall.0, why: why.clone(), bytes });
+        let Said { en: why, zh: why_zh } = why;
+        self.arrivals.ring.push_back(RingEntry { wall_ms: now.wall.0, why: why.clone(), why_zh, bytes });
         let quiet = self.arrivals.rejection_told.is_some_and(|last| now.boot.since_ms(last) < REJECTION_PAUSE_MS);
         if !quiet {
             self.arrivals.rejection_told = Some(now.boot);
@@ -302,7 +320,7 @@ impl Core {
                 self.repeat_result(now, &put.key);
             }
             self.counters.conflicts += 1;
-            self.keep_in_ring(now, 0, format!("order {} refused: conflict", put.key));
+            self.keep_in_ring(now, 0, refused(&put.key, Reason::Conflict));
             // Until the first body is durable there is nothing that this one stands against.
             self.trace_message(now, &put.key, Message::Another);
             let said = self.received(now, &put.key, &put.echo, ReceivedState::Refused(Reason::Conflict));
@@ -332,7 +350,7 @@ impl Core {
 
     /// `received`/refused and a local record, never a result report: the key's result belongs to somebody else.
     fn answer_refused(&mut self, now: Now, tag: Tag, put: &Put, reason: Reason) {
-        self.keep_in_ring(now, 0, format!("order {} refused: {}", put.key, reason.as_str()));
+        self.keep_in_ring(now, 0, refused(&put.key, reason));
         let said = self.received(now, &put.key, &put.echo, ReceivedState::Refused(reason));
         self.say(said);
         self.ack_when_due(tag);
@@ -376,12 +394,13 @@ impl Core {
         if let Err(error) = ended {
             self.forbidden(&put.key, error);
         }
+        let slot = order.turns.map(|turns| turns.slot);
         if let ReceivedState::Refused(reason) = state {
             self.counters.refused += 1;
-            self.note_of(&put.key, Level::Warn, "refused", format!("order {}: {}", put.key, reason.as_str()));
+            self.note_at(&put.key, slot, Level::Warn, "refused", format!("order {}: {}", put.key, reason.as_str()));
         } else {
             self.counters.accepted += 1;
-            self.note_of(&put.key, Level::Info, "accepted", format!("order {}", put.key));
+            self.note_at(&put.key, slot, Level::Info, "accepted", format!("order {}", put.key));
         }
         self.trace_message(now, &put.key, Message::Put(state));
         let said = self.received(now, &put.key, &put.echo, state);
@@ -571,6 +590,11 @@ impl Core {
             self.effects.push(Effect::Ack(tag));
         }
     }
+}
+
+/// A command that became no order.
+fn refused(key: &Key, reason: Reason) -> Said {
+    said!("order {key} refused: {reason}", "订单 {key} 被拒绝：{reason}", reason = reason.word().said(); key)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use crate::order::call::CallRecord;
 use crate::order::instruction::Kind;
 use crate::order::key::Key;
 use crate::order::record::RecordKey;
+use crate::order::said::InChinese;
 use crate::order::time::Now;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +82,22 @@ pub enum BooksError {
     /// The agent keeps nothing now.
     #[error("the agent keeps nothing now: it is starting or stopping, or its journal failed; see vend status")]
     Unavailable,
+}
+
+impl InChinese for BooksError {
+    fn zh(&self) -> String {
+        match self {
+            BooksError::NoSuchCall => "没有此通知；vend call list 会列出通知",
+            BooksError::NotDead => "该通知仍在发送：会自行重试",
+            BooksError::MayBeOld => "该通知说的是当时的状态，状态再变时会重新通知平台；请用 vend call drop 放弃",
+            BooksError::NoDifference => "该订单没有不一致；vend difference list 会列出不一致的订单",
+            BooksError::NotAsked => {
+                "不再就该订单询问平台；请用 vend cloud order show 查看，然后 vend difference accept"
+            }
+            BooksError::Unavailable => "守护进程此时不保存数据：正在启动或停止，或日志已失败；请看 vend status",
+        }
+        .to_owned()
+    }
 }
 
 /// What stands between machine and platform.

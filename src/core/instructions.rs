@@ -17,6 +17,7 @@ use crate::order::instruction::{
 use crate::order::life::Order;
 use crate::order::motor::{Address, Slot};
 use crate::order::record::{RecordKey, Records};
+use crate::order::said::said;
 use crate::order::schedule::Schedule;
 use crate::order::stock::ProductId;
 use crate::order::time::{BootMs, Now};
@@ -207,13 +208,13 @@ impl Core {
             Wish::Once(once) if once.off_at_s <= now_s => return Err((Refused::Invalid, "power_off")),
             Wish::Once(once) => {
                 memory.schedule.once = Some(once);
-                memory.schedule.shown().first().cloned().unwrap_or_default()
+                memory.schedule.shown().first().map(|said| said.en.clone()).unwrap_or_default()
             }
             Wish::Cycle(cycle) => {
                 memory.schedule.cycle = Some(cycle);
                 // What this week's plan would have done before it was made is not made up for.
                 memory.schedule.over_s = memory.schedule.over_s.max(now_s);
-                cycle.shown()
+                cycle.shown().en
             }
             Wish::ClearSchedule => {
                 memory.schedule = Schedule { over_s: memory.schedule.over_s, ..Schedule::default() };
@@ -323,7 +324,13 @@ impl Core {
 
     fn refuse_instruction(&mut self, now: Now, tag: Tag, kind: Kind, issued_at_s: u64, why: Refused, detail: String) {
         self.counters.rejected += 1;
-        self.keep_in_ring(now, 0, format!("instruction {} refused: {}", kind.as_str(), why.as_str()));
+        let refused = said!(
+            "instruction {kind} refused: {why}",
+            "指令 {kind} 被拒绝：{why}",
+            kind = kind.word().said(),
+            why = why.word().said()
+        );
+        self.keep_in_ring(now, 0, refused);
         let told = self.instructions.told.get(&(kind, why));
         let is_quiet = told.is_some_and(|last| now.boot.since_ms(*last) < REFUSAL_PAUSE_MS);
         if !is_quiet {

@@ -124,6 +124,7 @@ use crate::order::instruction::Permission;
 use crate::order::key::{Key, MachineNo};
 use crate::order::life::{Forbidden, Order};
 use crate::order::mark::Mark;
+use crate::order::motor::Slot;
 use crate::order::record::Ledger;
 use crate::order::said::Said;
 use crate::order::time::{BootId, BootMs, Now, TimeKeeper};
@@ -506,6 +507,11 @@ impl Core {
     /// The same, about an order: whatever is logged of it can be found by its key.
     fn note_of(&mut self, key: &Key, level: Level, what: &'static str, text: String) {
         let slot = self.orders.get(key).and_then(|order| order.turns).map(|turns| turns.slot);
+        self.note_at(key, slot, level, what, text);
+    }
+
+    /// The same, about one that is not among the orders yet.
+    fn note_at(&mut self, key: &Key, slot: Option<Slot>, level: Level, what: &'static str, text: String) {
         self.keep_note(Note { level, what, text, order: Some(key.clone()), slot });
     }
 

@@ -8,6 +8,7 @@ use crate::order::key::Key;
 use crate::order::life::Unit;
 use crate::order::outcome::UnitOutcome;
 use crate::order::record::{self, Ledger, RecordError, RecordKey, Records};
+use crate::order::said::InChinese;
 use crate::order::time::{BootId, Now};
 
 /// Why the line is not to be used by hand.
@@ -25,6 +26,21 @@ pub enum LineOwed {
          became of it first, while the agent runs: vend order resolve {0}"
     )]
     InDoubt(Key),
+}
+
+impl InChinese for LineOwed {
+    fn zh(&self) -> String {
+        match self {
+            LineOwed::UnderWay(key) => format!(
+                "订单 {key} 的电机指令尚待询问板卡：板卡对另一次转动的回答会被当作它的。请启动守护进程，并查看 vend order \
+                 show {key}"
+            ),
+            LineOwed::InDoubt(key) => format!(
+                "订单 {key} 的结果未知，而板卡对另一次转动的回答会被当作它的。请先在守护进程运行时裁定：vend order resolve \
+                 {key}"
+            ),
+        }
+    }
 }
 
 /// Whether anybody but the agent may have a board turn something: not while its word is owed to an order (rule 14).

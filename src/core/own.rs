@@ -120,7 +120,7 @@ impl Core {
         self.ledger.arrivals += 1;
         let order = Order::new(&put, self.ledger.arrivals, arrival);
         let (number, look_at) = (order.arrival_number, self.look_at(&order, now));
-        self.note_of(&key, Level::Info, "own_order", format!("order {key}"));
+        self.note_at(&key, Some(turns.slot), Level::Info, "own_order", format!("order {key}"));
         self.orders.insert(key.clone(), order);
         self.queue.push(number, key.clone(), look_at);
         // The intent, if the line is free, joins this very commit, as for any other order.

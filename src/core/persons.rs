@@ -11,6 +11,7 @@ use crate::order::instruction::Kind;
 use crate::order::key::Key;
 use crate::order::life::{Order, State};
 use crate::order::outcome::{DropSensor, Motor, UnitOutcome};
+use crate::order::said::InChinese;
 use crate::order::time::Now;
 use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
@@ -115,6 +116,23 @@ pub enum DecisionError {
     /// The agent keeps nothing now.
     #[error("the agent keeps nothing now: it is starting or stopping, or its journal failed; see vend status")]
     Unavailable,
+}
+
+impl InChinese for DecisionError {
+    fn zh(&self) -> String {
+        match self {
+            DecisionError::NoSuchOrder => {
+                "没有此订单；vend order list 列出未了结的订单，vend report list 列出有死信的订单"
+            }
+            DecisionError::NotEnded => "订单尚未结束：它将被驱动、被拒绝或自行结束；请稍后再看",
+            DecisionError::NotInDoubt => "订单没有未知的商品：无需裁定",
+            DecisionError::MayStillTurn => "订单的电机可能仍在转动，或结果尚未到达：请等 vend status 显示串口线空闲",
+            DecisionError::NothingDead => "订单的上报没有被永久拒绝：无需重发",
+            DecisionError::BeingWritten => "最近的变化正在写入；请重试",
+            DecisionError::Unavailable => "守护进程此时不保存数据：正在启动或停止，或日志已失败；请看 vend status",
+        }
+        .to_owned()
+    }
 }
 
 impl Core {

@@ -18,7 +18,7 @@ use crate::order::pickup::{
     CodeBook, CodeSays, CodeState, CodeWord, Digits, NewCode, OpenCode, PickupCode, Salt, Sealed,
 };
 use crate::order::record::{self, RecordError, RecordKey};
-use crate::order::said::words;
+use crate::order::said::{Said, said, words};
 use crate::order::time::{BootMs, Now, UnixMs};
 use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
@@ -190,7 +190,7 @@ impl Core {
                 self.save_record(RecordKey::Code(id), [After::Ack(tag)]);
             }
             Err(why) => {
-                self.keep_in_ring(now, 0, format!("pickup code {id}: {why}"));
+                self.keep_in_ring(now, 0, said!("pickup code {id}: {why}", "取货码 {id}：{why}", why; id));
                 // What it says anew may only have been seen by this life (rule 1): it is written again before the
                 // acknowledgement.
                 self.save_record(RecordKey::Code(id), [After::Ack(tag)]);
@@ -207,22 +207,15 @@ impl Core {
     }
 
     /// Takes the platform's word, unless the machine knows better.
-    fn heed(
-        &mut self,
-        now: Now,
-        id: &Id,
-        issued_at_s: u64,
-        says: CodeSays,
-        redelivered: bool,
-    ) -> Result<(), &'static str> {
+    fn heed(&mut self, now: Now, id: &Id, issued_at_s: u64, says: CodeSays, redelivered: bool) -> Result<(), Said> {
         let is_create = matches!(says, CodeSays::Create(_));
         // Rule 6: what an old session gives to a new journal may have been used in a former life.
         if is_create && redelivered && self.arrivals.session_is_older() {
-            return Err("an old session brings it to a new journal");
+            return Err(said!("an old session brings it to a new journal", "旧会话把它带到新日志"));
         }
         match self.codes.by_id.get(id) {
             Some(PickupCode { state: CodeState::Used(_), .. }) if !sabotage::is_out(Clause::R31UsedForEver) => {
-                return Err("it is used");
+                return Err(said!("it is used", "已使用"));
             }
             // Of two words of one second the deletion counts.
             Some(known)
@@ -230,7 +223,7 @@ impl Core {
                     || issued_at_s == known.told_at_s && is_create && known.state == CodeState::Gone)
                     && !sabotage::is_out(Clause::R31OlderIgnored) =>
             {
-                return Err("an older word");
+                return Err(said!("an older word", "较旧的消息"));
             }
             Some(_) => {}
             None => self.make_room_for_code(now, id, issued_at_s)?,
@@ -271,13 +264,13 @@ impl Core {
     }
 
     /// Room for a code that is not known: the oldest that nobody may enter any more is forgotten for it.
-    fn make_room_for_code(&mut self, now: Now, id: &Id, issued_at_s: u64) -> Result<(), &'static str> {
+    fn make_room_for_code(&mut self, now: Now, id: &Id, issued_at_s: u64) -> Result<(), Said> {
         let is_known_order = |key: &Key| self.orders.contains_key(key) || self.archive.record(key).is_some();
         if Key::of_pickup(id).is_ok_and(|key| is_known_order(&key)) && !sabotage::is_out(Clause::R31UsedForEver) {
-            return Err("it is used");
+            return Err(said!("it is used", "已使用"));
         }
         if self.codes.book.is_some_and(|book| issued_at_s <= book.forgotten_s) {
-            return Err("it may be one that was forgotten");
+            return Err(said!("it may be one that was forgotten", "可能是已清除的取货码"));
         }
         if self.codes.by_id.len() < CODES_MAX {
             return Ok(());
@@ -290,7 +283,7 @@ impl Core {
         let oldest = self.codes.by_id.values().filter(may_go).min_by_key(|code| code.told_at_s);
         let Some((oldest, told_at_s)) = oldest.map(|code| (code.id.clone(), code.told_at_s)) else {
             self.note(Level::Error, "pickup_codes_full", format!("{CODES_MAX} codes are open; more are not kept"));
-            return Err("too many codes are open");
+            return Err(said!("too many codes are open", "未用的取货码过多"));
         };
         self.codes.by_id.remove(&oldest);
         let book = self.book();

@@ -30,6 +30,7 @@ use crate::order::label::Label;
 use crate::order::life::Arrival;
 use crate::order::motor::{Address, Slot};
 use crate::order::record::{self, RecordError, RecordKey};
+use crate::order::said::InChinese;
 use crate::order::sale::{SETTLED_CHARS_MAX, Sale, State, Why};
 use crate::order::stock::{Condition, Fen};
 use crate::order::time::{BootMs, Now};
@@ -161,6 +162,29 @@ pub enum SaleRefusal {
     /// Nothing about it waits for a person.
     #[error("nothing about this sale waits for a person")]
     NothingOwed,
+}
+
+impl InChinese for SaleRefusal {
+    fn zh(&self) -> String {
+        match self {
+            SaleRefusal::NotConfigured => "本机不销售：未设置 [sale] cloud",
+            SaleRefusal::Open => "另一次销售尚未结束；请取消或等待",
+            SaleRefusal::NoSuchSlot => "板卡没有此货道",
+            SaleRefusal::NoSuchCode => "没有商品使用此编号；vend slot list 会列出编号",
+            SaleRefusal::AmbiguousCode => "不止一个货道使用此编号；请用 --address 指明驱动板，或用 --slot 选择",
+            SaleRefusal::NotForSale => "此货道没有标价商品；见 vend slot list 与 [sale] goods",
+            SaleRefusal::Empty => "货道已空",
+            SaleRefusal::OutOfOrder => "货道停用，须人工检查；之后执行 vend slot clear",
+            SaleRefusal::BoardAway => "板卡未就绪；请看 vend status",
+            SaleRefusal::CloudAway => "销售云端暂时无法连接",
+            SaleRefusal::Busy => "未完成的订单或销售过多",
+            SaleRefusal::Unavailable => "机器暂不可用：正在启动或停止、空间不足，或日志已失败；请看 vend status",
+            SaleRefusal::NoSuchSale => "没有此销售；见 vend sale list",
+            SaleRefusal::NotOpen => "没有可取消的：销售已支付或已结束",
+            SaleRefusal::NothingOwed => "此销售没有待人工处理的事项",
+        }
+        .to_owned()
+    }
 }
 
 /// A sale as people and screens see it.

@@ -14,6 +14,7 @@ use crate::order::label::Label;
 use crate::order::motor::{Address, Slot};
 use crate::order::outcome::UnitOutcome;
 use crate::order::record::RecordKey;
+use crate::order::said::InChinese;
 use crate::order::stock::{COUNT_MAX, Changed, Offer, ProductId, SLOTS_MAX, SlotRecord};
 use crate::order::time::Now;
 use serde::{Deserialize, Serialize};
@@ -109,6 +110,17 @@ pub enum SlotError {
     /// The agent keeps nothing now.
     #[error("the agent keeps nothing now: it is starting or stopping, or its journal failed; see vend status")]
     Unavailable,
+}
+
+impl InChinese for SlotError {
+    fn zh(&self) -> String {
+        match self {
+            SlotError::NoSuchSlot => "板卡配置中没有此货道；vend board show NAME 会列出货道",
+            SlotError::NoCapacity => "不知道货道容量：平台尚未告知；请给出现有件数",
+            SlotError::Unavailable => "守护进程此时不保存数据：正在启动或停止，或日志已失败；请看 vend status",
+        }
+        .to_owned()
+    }
 }
 
 /// One slot as a person sees it.

@@ -94,6 +94,9 @@ pub struct Status {
     /// When the machine is switched off and on, on the platform's clock.
     #[serde(default)]
     pub schedule: Vec<String>,
+    /// The same in Chinese.
+    #[serde(default)]
+    pub schedule_zh: Vec<String>,
     /// What the platform has set of the machine's screen.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
@@ -272,6 +275,7 @@ impl Core {
             difference: difference.as_str().to_owned(),
         };
         let in_doubt = self.orders_in_doubt(now);
+        let schedule = self.instructions.memory.schedule.shown();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             machine_no: self.settings.machine_no.to_string(),
@@ -303,7 +307,8 @@ impl Core {
             has_space: !self.arrivals.lacks_space(),
             verifies_orders: self.verifies(),
             certificates: self.certificate_lines(now),
-            schedule: self.instructions.memory.schedule.shown(),
+            schedule: schedule.iter().map(|plan| plan.en.clone()).collect(),
+            schedule_zh: schedule.into_iter().map(|plan| plan.zh).collect(),
             settings: self.instructions.settings_shown(),
             counters: Counters {
                 line_faults: self.line.quality.total().faults(),

@@ -1,6 +1,7 @@
 //! Dates with a time of day, as clouds write them: "2019-12-07 23:59:46", in a zone that stands in their documents and
 //! not in the text.
 
+use super::said::InChinese;
 use super::time::UnixMs;
 use std::fmt;
 use std::str::FromStr;
@@ -47,6 +48,12 @@ pub struct Civil {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a time like \"2024-12-31 23:59:59\", from 1970 on, is wanted")]
 pub struct BadCivil;
+
+impl InChinese for BadCivil {
+    fn zh(&self) -> String {
+        "应为 1970 年起的时间，如 \"2024-12-31 23:59:59\"".to_owned()
+    }
+}
 
 impl Civil {
     /// What the clocks of the zone show; the first or the last time that can be said where that lies beyond them.

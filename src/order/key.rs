@@ -1,5 +1,6 @@
 //! What names an order: machine_no + order_id + record_id.
 
+use super::said::InChinese;
 use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -29,6 +30,16 @@ pub enum IdError {
     /// A character outside the alphabet.
     #[error("contains {0:?}; only 0-9 A-Z a-z _ . - are allowed")]
     Character(char),
+}
+
+impl InChinese for IdError {
+    fn zh(&self) -> String {
+        match self {
+            IdError::Empty => format!("为空；应为 1 至 {ID_CHARS_MAX} 个字符：0-9 A-Z a-z _ . -"),
+            IdError::TooLong(found) => format!("有 {found} 个字符；至多 {ID_CHARS_MAX} 个"),
+            IdError::Character(found) => format!("含有 {found:?}；只能用 0-9 A-Z a-z _ . -"),
+        }
+    }
 }
 
 impl Id {
@@ -260,6 +271,13 @@ pub struct MachineNo(Box<str>);
 pub struct MachineNoError {
     /// What was given.
     pub found: String,
+}
+
+impl InChinese for MachineNoError {
+    fn zh(&self) -> String {
+        let MachineNoError { found } = self;
+        format!("machine_no 必须正好是 8 位数字的文本，如 \"00012345\"；此处为 {found:?}")
+    }
 }
 
 impl MachineNo {

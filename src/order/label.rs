@@ -1,5 +1,6 @@
 //! What is printed at a slot, as buyers read it and enter it at keys.
 
+use super::said::InChinese;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -15,6 +16,12 @@ pub struct Label(Box<str>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("what is printed at a slot is 1 to {LABEL_CHARS_MAX} letters, digits or hyphens")]
 pub struct LabelError;
+
+impl InChinese for LabelError {
+    fn zh(&self) -> String {
+        format!("货道标签应为 1 至 {LABEL_CHARS_MAX} 个字母、数字或连字符")
+    }
+}
 
 impl Label {
     /// Reads what somebody wrote or entered.

@@ -29,3 +29,4 @@ pub mod stock;
 pub mod sync;
 pub mod system_words;
 pub mod time;
+pub mod url_mask;

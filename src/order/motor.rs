@@ -1,5 +1,6 @@
 //! What one turn of one motor is: the words that orders and boards share.
 
+use super::said::InChinese;
 use serde::{Deserialize, Serialize};
 
 /// A driver board's number as the platform counts: 1…8. The profile says what stands on the wire for the first.
@@ -11,6 +12,12 @@ pub struct Address(u8);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an address is 1 to {max}, not {0}", max = Address::MAX)]
 pub struct NoAddress(pub u8);
+
+impl InChinese for NoAddress {
+    fn zh(&self) -> String {
+        format!("驱动板地址应为 1 至 {}，此处为 {}", Address::MAX, self.0)
+    }
+}
 
 impl TryFrom<u8> for Address {
     type Error = NoAddress;

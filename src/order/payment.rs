@@ -2,6 +2,7 @@
 //! it. How it is worded is theirs: `cloud::orders`.
 
 use super::key::Id;
+use super::said::InChinese;
 use super::stock::Fen;
 use super::time::UnixMs;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,12 @@ pub struct OpenId(Box<str>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an openid has 1 to {OPENID_CHARS_MAX} visible ASCII characters")]
 pub struct BadOpenId;
+
+impl InChinese for BadOpenId {
+    fn zh(&self) -> String {
+        format!("openid 应为 1 至 {OPENID_CHARS_MAX} 个可见 ASCII 字符")
+    }
+}
 
 impl OpenId {
     /// # Errors

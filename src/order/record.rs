@@ -12,6 +12,7 @@ use super::key::{Id, Key, MachineNo};
 use super::life::Order;
 use super::mark::MarkId;
 use super::pickup::{CodeBook, PickupCode};
+use super::said::{InChinese, Said, said};
 use super::sale::Sale;
 use super::stock::SlotRecord;
 use super::time::{BootId, BootMs, UnixMs};
@@ -261,8 +262,8 @@ pub enum RecordError {
         found: Option<u8>,
     },
     /// Not what the format says.
-    #[error("record does not read: {0}")]
-    Content(String),
+    #[error("record does not read: {}", .0.en)]
+    Content(Said),
     /// The record's key is not the key it lies under.
     #[error("record of {inside} lies under another key")]
     Misplaced {
@@ -315,6 +316,26 @@ pub enum RecordError {
     },
 }
 
+impl InChinese for RecordError {
+    fn zh(&self) -> String {
+        match self {
+            RecordError::Format { found: Some(found) } => format!("记录格式为 {found}，本程序识别 1 至 {FORMAT}"),
+            RecordError::Format { found: None } => format!("记录为空，没有格式；本程序识别 1 至 {FORMAT}"),
+            RecordError::Content(why) => format!("记录无法读取：{}", why.zh),
+            RecordError::Misplaced { inside } => format!("订单 {inside} 的记录位于另一个键下"),
+            RecordError::MisplacedCall { inside } => format!("通知 {inside} 的记录位于另一个键下"),
+            RecordError::MisplacedCode { inside } => format!("取货码 {inside} 的记录位于另一个键下"),
+            RecordError::MisplacedAudit { inside } => format!("审计条目 {inside} 位于另一个键下"),
+            RecordError::MisplacedFault { inside } => format!("支付故障 {inside} 的记录位于另一个键下"),
+            RecordError::MisplacedSale { inside } => format!("销售 {inside} 的记录位于另一个键下"),
+            RecordError::MisplacedSlot { address, slot } => {
+                format!("驱动板 {} 货道 {} 的记录位于另一个键下", address.get(), slot.0)
+            }
+            RecordError::TooLarge { bytes } => format!("记录有 {bytes} 字节，至多保存 {RECORD_BYTES_MAX} 字节"),
+        }
+    }
+}
+
 impl RecordError {
     /// The format, when it is one of a newer program: nothing is wrong with the journal, and this program must leave it
     /// alone.
@@ -327,8 +348,18 @@ impl RecordError {
     }
 }
 
+/// What the reader and writer of records say, and the most frequent of it in Chinese: a record that is cut off.
+fn stumbled(error: postcard::Error) -> Said {
+    let zh = match error {
+        postcard::Error::DeserializeUnexpectedEnd => "内容不完整".to_owned(),
+        postcard::Error::SerdeDeCustom | postcard::Error::SerdeSerCustom => "含有无效的值".to_owned(),
+        ref other => format!("内容不合格式（{other}）"),
+    };
+    Said::new(error.to_string(), zh)
+}
+
 fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, RecordError> {
-    let bytes = postcard::to_extend(value, vec![FORMAT]).map_err(|e| RecordError::Content(e.to_string()))?;
+    let bytes = postcard::to_extend(value, vec![FORMAT]).map_err(|e| RecordError::Content(stumbled(e)))?;
     if bytes.len() > RECORD_BYTES_MAX { Err(RecordError::TooLarge { bytes: bytes.len() }) } else { Ok(bytes) }
 }
 
@@ -336,11 +367,12 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, RecordError> {
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordError> {
     match bytes.split_first() {
         Some((FORMAT_1..=FORMAT, rest)) => {
-            let (value, left) = postcard::take_from_bytes(rest).map_err(|e| RecordError::Content(e.to_string()))?;
+            let (value, left) = postcard::take_from_bytes(rest).map_err(|e| RecordError::Content(stumbled(e)))?;
             if left.is_empty() {
                 Ok(value)
             } else {
-                Err(RecordError::Content(format!("{} bytes too many", left.len())))
+                let many = left.len();
+                Err(RecordError::Content(said!("{many} bytes too many", "多出 {many} 字节"; many)))
             }
         }
         other => Err(RecordError::Format { found: other.map(|(&f, _)| f) }),

@@ -74,9 +74,68 @@ pub trait InChinese: std::fmt::Display {
 /// The system's own words, of which the frequent ones have their Chinese in one place.
 impl InChinese for std::io::Error {
     fn zh(&self) -> String {
-        self.to_string()
+        in_chinese(self.to_string())
     }
 }
+
+/// What a text in both languages quotes in both: an error of ours, or another such text. Not what is English alone.
+pub trait Spoken {
+    /// Both.
+    fn spoken(&self) -> Said;
+}
+
+impl<E: InChinese + ?Sized> Spoken for E {
+    fn spoken(&self) -> Said {
+        self.said()
+    }
+}
+
+impl Spoken for Said {
+    fn spoken(&self) -> Said {
+        self.clone()
+    }
+}
+
+/// What is the same whatever the language: a number, a name, a path, a word of somebody else. No error of ours.
+pub trait Same: std::fmt::Display {}
+
+macro_rules! same {
+    ($($type:ty),* $(,)?) => { $(impl Same for $type {})* };
+}
+
+same! {
+    u8, u16, u32, u64, usize, i32, i64, char, str, String, std::borrow::Cow<'_, str>, std::path::Display<'_>,
+    std::slice::EscapeAscii<'_>, super::key::Id, super::key::Key, super::stock::ProductId,
+}
+
+impl<T: Same + ?Sized> Same for &T {}
+
+/// What a text quotes as it is.
+pub const fn same<T: Same + ?Sized>(what: &T) -> &T {
+    what
+}
+
+/// A text in both languages, and by construction nothing in the Chinese one that is English alone: whatever either quotes is
+/// named behind the two. First what is itself in both languages ([`Spoken`]), then, behind a semicolon, what is the same in
+/// both ([`Same`]): `said!("{path} does not read: {why}", "{path} 无法读取：{why}", why; path = path.display())`. What is
+/// named and not quoted in both does not compile, nor what is quoted and not named, since a text that comes out of `concat!`
+/// sees no variables around it.
+macro_rules! said {
+    (@of $name:ident) => { $name };
+    (@of $name:ident $value:expr) => { $value };
+    ($en:literal, $zh:literal $(,)?) => { $crate::order::said::Said::new($en, $zh) };
+    ($en:literal, $zh:literal $(, $spoken:ident $(= $error:expr)?)* $(; $($same:ident $(= $value:expr)?),+)? $(,)?) => {{
+        #[allow(unused_imports, reason = "a text that quotes numbers alone speaks of nothing")]
+        use $crate::order::said::Spoken as _;
+        $(let $spoken = ($crate::order::said::said!(@of $spoken $($error)?)).spoken();)*
+        $($(let $same = &$crate::order::said::said!(@of $same $($value)?);)+)?
+        $crate::order::said::Said::new(
+            format!(concat!($en), $($spoken = $spoken.en,)* $($($same = $crate::order::said::same($same),)+)?),
+            format!(concat!($zh), $($spoken = $spoken.zh,)* $($($same = $crate::order::said::same($same),)+)?),
+        )
+    }};
+}
+pub(crate) use said;
 
 /// A word of JSON beside what people read in Chinese. English people read JSON's own: it is what scripts, logs and the
 /// documents say.

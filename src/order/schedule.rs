@@ -2,6 +2,7 @@
 //! argument, and is always the trusted time.
 
 use super::local_time::{self, DAY_S, TimeOfDay};
+use super::said::{Said, said};
 use serde::{Deserialize, Serialize};
 
 /// A switching-off that was missed by more than this, in s, is left out: whoever switched the machine on later meant it.
@@ -95,10 +96,10 @@ impl Schedule {
 
     /// For people and logs, on the platform's clock: one line a plan.
     #[must_use]
-    pub fn shown(&self) -> Vec<String> {
+    pub fn shown(&self) -> Vec<Said> {
         let once = self.once.map(|once| {
-            let show = local_time::show_date_time;
-            format!("off {}, on {}", show(once.off_at_s), show(once.on_at_s))
+            let [off, on] = [once.off_at_s, once.on_at_s].map(local_time::show_date_time);
+            said!("off {off}, on {on}", "{off} 关机，{on} 开机"; off, on)
         });
         once.into_iter().chain(self.cycle.map(|cycle| cycle.shown())).collect()
     }
@@ -107,11 +108,17 @@ impl Schedule {
 impl Cycle {
     /// For people and logs, on the platform's clock.
     #[must_use]
-    pub fn shown(&self) -> String {
-        const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-        let days: Vec<&str> = NAMES.iter().zip(self.days).filter(|(_, on)| *on).map(|(name, _)| *name).collect();
-        let show = local_time::show_time_of_day;
-        format!("on {}, off {}, {}", show(self.on), show(self.off), days.join(" "))
+    pub fn shown(&self) -> Said {
+        const EN: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        const ZH: [&str; 7] = ["周一", "周二", "周三", "周四", "周五", "周六", "周日"];
+        let days = |names: [&'static str; 7]| {
+            let days: Vec<&str> =
+                names.into_iter().zip(self.days).filter(|(_, on)| *on).map(|(name, _)| name).collect();
+            days.join(" ")
+        };
+        let days = Said { en: days(EN), zh: days(ZH) };
+        let [on, off] = [self.on, self.off].map(local_time::show_time_of_day);
+        said!("on {on}, off {off}, {days}", "{on} 开机，{off} 关机，{days}", days; on, off)
     }
 }
 
@@ -146,7 +153,10 @@ mod tests {
         assert_eq!(plan.next(at("2025-09-22 11:52:00")), night("2025-09-22 18:00:00", "2025-09-23 11:07:41"));
         assert_eq!(plan.next(at("2025-09-24 17:59:59")), night("2025-09-24 18:00:00", "2025-09-29 11:07:41"));
         assert_eq!(plan.next(at("2025-09-26 12:00:00")), night("2025-09-29 18:00:00", "2025-09-30 11:07:41"));
-        assert_eq!(plan.shown(), ["on 11:07:41, off 18:00:00, Mon Tue Wed"]);
+        assert_eq!(
+            plan.shown(),
+            [Said::new("on 11:07:41, off 18:00:00, Mon Tue Wed", "11:07:41 开机，18:00:00 关机，周一 周二 周三")]
+        );
     }
 
     #[test]

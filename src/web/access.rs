@@ -6,6 +6,7 @@ use crate::config::credentials::Secret;
 use crate::config::file::WebTokenFor;
 use crate::config::host::Host;
 use crate::order::constant_time;
+use crate::order::said::InChinese;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, Method, StatusCode};
 
@@ -43,6 +44,17 @@ pub enum NotMeant {
     /// A page of another origin wants something done.
     #[error("only a page that was loaded from here may change something, by JSON")]
     OtherOrigin,
+}
+
+impl InChinese for NotMeant {
+    fn zh(&self) -> String {
+        match self {
+            NotMeant::NoHost => "请求应有一个 Host 头，目标应为路径",
+            NotMeant::OtherName => "页面不以此名称提供；可用的名称见配置中 [web] names",
+            NotMeant::OtherOrigin => "只有从此处加载的页面可以更改，且须使用 JSON",
+        }
+        .to_owned()
+    }
 }
 
 impl NotMeant {

@@ -29,6 +29,7 @@ const WEB_TOKEN: &str = "mark~token!5e0f'9a*31";
 /// What others hide in URLs.
 const URL_TOKEN: &str = "mark-url-token-c07b2e9415";
 const URL_PASSWORD: &str = "mark-url-password-77ac01";
+const PATH_TOKEN: &str = "mark-path-token-4fe81d6a90";
 /// A line of a private key that is none of this machine's files.
 const FOREIGN_KEY: &str = "MARKtheForeignKeyMC4CAQAwBQYDK2VwBCIEIA==";
 /// Every file of secrets.
@@ -62,6 +63,7 @@ fn journalctl(world: &World, folder: &Path) {
     leaks.push(fs::read_to_string(world.path().join("client.key")).unwrap());
     leaks.push(format!("-----BEGIN PRIVATE KEY-----\n{FOREIGN_KEY}\n-----END PRIVATE KEY-----"));
     leaks.push(format!("https://{URL_PASSWORD}@shop.example/?token={URL_TOKEN}"));
+    leaks.push(format!("POST https://shop.example/hook/{PATH_TOKEN}/told: 200"));
     leaks.push("the end of the log".to_owned());
     fs::write(folder.join("leaks"), leaks.join("\n")).unwrap();
     let log = world.path().join("agent.log");
@@ -97,7 +99,7 @@ fn no_secret_in_any_disguise_is_read_out_of_a_bundle_whatever_is_missing() {
     let shop = Served::start(shop, None);
     let sale = format!(
         "cloud = \"course\"\nurl = \"{}\"\nlog_in_name = \"machine\"\nlog_in_path = \"{}\"\n\
-         pay_url = \"https://pay.example/{{order}}?a={{amount}}\"\n\
+         pay_url = \"https://pay.example/{PATH_TOKEN}/{{order}}?a={{amount}}\"\n\
          goods = [{{ slot = 5, goods = 2, name = \"可乐\", price = \"3.05\" }}]",
         shop.url(),
         course::LOG_IN_PATH
@@ -124,7 +126,7 @@ fn no_secret_in_any_disguise_is_read_out_of_a_bundle_whatever_is_missing() {
     });
     let port = world.web_port();
     assert!(page(port, WEB_TOKEN).contains("200") && page(port, "mark-another").contains("401"));
-    let url = format!("{}?token={URL_TOKEN}", world.receiver.url());
+    let url = format!("{}/hook/{PATH_TOKEN}?token={URL_TOKEN}", world.receiver.url().trim_end_matches('/'));
     let send =
         |order: &str, url: &str| world.platform.send(put(order, "78").notify(url).signed_with(APP_KEY).payload());
     send("60", &url);
@@ -140,8 +142,11 @@ fn no_secret_in_any_disguise_is_read_out_of_a_bundle_whatever_is_missing() {
 
     let key = fs::read_to_string(here.join("client.key")).unwrap();
     let key_line = key.lines().nth(1).unwrap();
-    let secrets: Vec<&str> =
-        SECRETS.iter().map(|(_, secret)| *secret).chain([key_line, FOREIGN_KEY, URL_TOKEN, URL_PASSWORD]).collect();
+    let secrets: Vec<&str> = SECRETS
+        .iter()
+        .map(|(_, secret)| *secret)
+        .chain([key_line, FOREIGN_KEY, URL_TOKEN, URL_PASSWORD, PATH_TOKEN])
+        .collect();
     let bundle = |name: &str, config: &Path, more: &[&str]| {
         let path = here.join(name);
         let mut command = vend(&["support", "bundle", "--output"]);
@@ -155,7 +160,12 @@ fn no_secret_in_any_disguise_is_read_out_of_a_bundle_whatever_is_missing() {
     };
     // As a person types it: the secrets are found beside the configuration.
     let all = bundle("whole", &file, &[]);
-    assert!(all.contains("in hex *** ***") && all.contains("\"findings\"") && !all.contains("could not be read"));
+    assert!(
+        all.contains("in hex *** ***")
+            && all.contains("shop.example/hook/***/told")
+            && all.contains("\"findings\"")
+            && !all.contains("could not be read")
+    );
     let credentials = here.join("credentials");
     let place = ["--credentials", credentials.to_str().unwrap()];
     // Without the configuration: the secrets lie where somebody says.

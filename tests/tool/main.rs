@@ -3,16 +3,20 @@
 
 #[path = "../common/certificates.rs"]
 mod certificates;
+#[path = "../common/chinese.rs"]
+mod chinese;
 #[path = "../common/mosquitto.rs"]
 mod mosquitto;
 mod support;
 
 mod by_hand;
+mod chinese_errors;
 mod cloud;
 mod clouds;
 mod control;
 mod desk;
 mod detect;
+mod errors;
 mod every;
 mod guide;
 mod journal;

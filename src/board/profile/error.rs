@@ -1,12 +1,13 @@
 //! Why a profile cannot be used, and where in its text the reason stands.
 
 use crate::excerpt::{Place, Source, show};
+use crate::order::said::{InChinese, Said};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 /// What to do about every mistake in a profile.
-const HINT: &str = "boards/README.md says what each key means";
+const HINT: (&str, &str) = ("boards/README.md says what each key means", "各键的含义见 boards/README.md");
 
 /// Why a profile cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +29,7 @@ pub enum ProfileError {
         source: std::io::Error,
     },
     /// The text is not a profile: a key or a word that there is not, a text for a number.
-    #[error("{}", shown(origin, place, message))]
+    #[error("{}", shown(origin, place, message, HINT.0))]
     Syntax {
         /// File or built-in name.
         origin: String,
@@ -38,7 +39,7 @@ pub enum ProfileError {
         message: String,
     },
     /// A value contradicts another or the family.
-    #[error("{}", shown(origin, place, &format!("{key}: {problem}")))]
+    #[error("{}", shown(origin, place, &format!("{key}: {}", problem.en), HINT.0))]
     Value {
         /// File or built-in name.
         origin: String,
@@ -47,13 +48,30 @@ pub enum ProfileError {
         /// The key.
         key: &'static str,
         /// What is wrong and what would be right.
-        problem: String,
+        problem: Said,
     },
 }
 
-fn shown(origin: &str, place: &Place, message: &str) -> String {
+impl InChinese for ProfileError {
+    fn zh(&self) -> String {
+        match self {
+            ProfileError::Unknown { name, known } => {
+                format!("没有板卡配置 {name:?}；内置的有：{}。也可以给出文件路径", known.join(", "))
+            }
+            ProfileError::Read { path, source } => format!("{}：{}", path.display(), source.zh()),
+            ProfileError::Syntax { origin, place, message } => {
+                shown(origin, place, &format!("TOML 有误：{message}"), HINT.1)
+            }
+            ProfileError::Value { origin, place, key, problem } => {
+                shown(origin, place, &format!("{key}：{}", problem.zh), HINT.1)
+            }
+        }
+    }
+}
+
+fn shown(origin: &str, place: &Place, message: &str, hint: &str) -> String {
     let mut text = String::new();
-    show(&mut text, Path::new(origin), place, message, HINT);
+    show(&mut text, Path::new(origin), place, message, hint);
     text
 }
 
@@ -62,15 +80,15 @@ pub(in crate::board) struct Mistake {
     key: &'static str,
     /// The entry below the key that is meant, in a table whose keys are not fixed.
     entry: Option<String>,
-    problem: String,
+    problem: Said,
 }
 
 impl Mistake {
-    pub(in crate::board) fn new(key: &'static str, problem: String) -> Mistake {
+    pub(in crate::board) fn new(key: &'static str, problem: Said) -> Mistake {
         Mistake { key, entry: None, problem }
     }
 
-    pub(super) fn of_entry(key: &'static str, entry: &str, problem: String) -> Mistake {
+    pub(super) fn of_entry(key: &'static str, entry: &str, problem: Said) -> Mistake {
         Mistake { key, entry: Some(entry.to_owned()), problem }
     }
 

@@ -5,6 +5,7 @@ use crate::board::driver::Slot;
 use crate::board::{
     adh, col_ed, ff0055, lift_c7, lock_8a, lock_cu, m102, tcn_00ff, ubox_e7, uling_modbus, vendapin, vmc96, xy_v3,
 };
+use crate::order::said::{Said, said};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -54,7 +55,10 @@ impl Profile {
         ] {
             if is_there && !families.contains(&self.family) {
                 let names: Vec<String> = families.iter().map(super::word).collect();
-                return Err(Mistake::new(key, format!("is for family {} only", names.join(" and "))));
+                return Err(Mistake::new(key, {
+                    let names = Said { en: names.join(" and "), zh: names.join(" 与 ") };
+                    said!("is for family {names} only", "仅用于协议族 {names}", names)
+                }));
             }
         }
         Ok(())
@@ -62,29 +66,40 @@ impl Profile {
 
     /// A switch that the family cannot do without.
     pub(in crate::board) fn check_given<T>(&self, key: &'static str, option: Option<T>) -> Result<T, Mistake> {
-        option.ok_or_else(|| Mistake::new(key, format!("is needed by family {}", super::word(self.family))))
+        option.ok_or_else(|| {
+            Mistake::new(
+                key,
+                said!("is needed by family {family}", "是协议族 {family} 所必需的"; family = super::word(self.family)),
+            )
+        })
     }
 
     /// What a slot can be on the wire.
     pub(in crate::board) fn check_slots(&self, on_wire: RangeInclusive<u16>) -> Result<(), Mistake> {
         let (first, last) = on_wire.into_inner();
-        let wrong =
-            |key, bound| Err(Mistake::new(key, format!("must be {bound}: beyond, the board has none or means all")));
+        let wrong = |key, bound: Said| {
+            let problem = said!(
+                "must be {bound}: beyond, the board has none or means all",
+                "必须{bound}：超出后板卡没有货道，或指全部",
+                bound
+            );
+            Err(Mistake::new(key, problem))
+        };
         if self.slots.first < first {
-            wrong("slots.first", format!("at least {first}"))
+            wrong("slots.first", said!("at least {first}", "不小于 {first}"; first))
         } else if self.slots.last > last {
-            wrong("slots.last", format!("at most {last}"))
+            wrong("slots.last", said!("at most {last}", "不大于 {last}"; last))
         } else {
             Ok(())
         }
     }
 
     /// A single board on the line.
-    pub(in crate::board) fn check_alone(&self, why: &str) -> Result<(), Mistake> {
+    pub(in crate::board) fn check_alone(&self, why: &Said) -> Result<(), Mistake> {
         if self.addresses.count == 1 {
             Ok(())
         } else {
-            Err(Mistake::new("addresses.count", format!("must be 1: {why}")))
+            Err(Mistake::new("addresses.count", said!("must be 1: {why}", "必须为 1：{why}", why)))
         }
     }
 
@@ -94,9 +109,12 @@ impl Profile {
         let numbers: BTreeSet<u8> = relays.values().copied().collect();
         let wrong = |problem| Err(Mistake::new("options.relays", problem));
         if numbers.iter().any(|number| !(1..=most).contains(number)) {
-            wrong(format!("are numbered 1 to {most}"))
+            wrong(said!("are numbered 1 to {most}", "编号为 1 至 {most}"; most))
         } else if numbers.len() < relays.len() {
-            wrong("must be different ones: one relay cannot switch two things apart".to_owned())
+            wrong(said!(
+                "must be different ones: one relay cannot switch two things apart",
+                "不能相同：一个继电器不能分别控制两样东西"
+            ))
         } else {
             Ok(())
         }
@@ -106,4 +124,14 @@ impl Profile {
     pub(in crate::board) fn outer_slots(&self) -> [Slot; 2] {
         [self.slots.first, self.slots.last].map(Slot)
     }
+}
+
+/// Why such a family has one board on its line.
+pub(in crate::board) fn no_address_on_the_wire() -> Said {
+    said!("no address stands on the wire of this family", "此协议族在线上没有地址")
+}
+
+/// Why others have one too.
+pub(in crate::board) fn not_everything_names_its_board() -> Said {
+    said!("not everything that this family says names its board", "此协议族的应答并非都指明板卡")
 }

@@ -2,6 +2,7 @@
 
 use super::{Profile, ProfileError};
 use crate::excerpt::Place;
+use crate::order::said::InChinese as _;
 use std::collections::BTreeSet;
 
 /// What stands above the carets.
@@ -112,6 +113,25 @@ fn every_mistake_is_told_by_its_key_with_line_and_caret() {
         let line = changed.lines().nth(place.line - 1).unwrap();
         assert!(line.contains(above_carets), "{name}: {to}: {error}");
         assert!(error.to_string().starts_with(&format!("mine.toml:{}:{}: ", place.line, place.column)), "{error}");
+    }
+}
+
+#[test]
+fn every_mistake_is_told_in_chinese_with_the_same_numbers_and_no_english_sentence() {
+    let numbers = |text: &str| -> BTreeSet<u64> {
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
+    };
+    for &(name, from, to, ..) in MISTAKES {
+        let (_, text) = Profile::built_in().into_iter().find(|(known, _)| *known == name).unwrap();
+        let error = Profile::parse("mine.toml", &text.replacen(from, to, 1)).expect_err(to);
+        let zh = error.zh();
+        assert!(zh.contains("各键的含义见"), "{zh}");
+        let ProfileError::Value { problem, .. } = &error else { continue };
+        assert!(problem.zh.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)), "{problem:?}");
+        assert_eq!(numbers(&problem.en), numbers(&problem.zh), "{problem:?}");
+        let english = ["the", "must", "is", "be", "of", "to", "a", "for", "at", "needs", "beside"];
+        assert!(!problem.zh.split(' ').any(|word| english.contains(&word)), "{problem:?}");
+        assert!(zh.contains(&problem.zh) && zh.contains("mine.toml:"), "{zh}");
     }
 }
 

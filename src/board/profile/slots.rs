@@ -6,6 +6,7 @@
 
 use super::Mistake;
 use crate::order::motor::Slot;
+use crate::order::said::{Said, said};
 use serde::{Deserialize, Serialize};
 
 /// Slots an address where a profile counts so; the platform's code holds the cabinet in its hundreds (cloud 1.9).
@@ -160,64 +161,91 @@ impl Slots {
 
     /// The first contradiction.
     pub(super) fn check(&self) -> Result<(), Mistake> {
-        let wrong = |key, problem: String| Err(Mistake::new(key, problem));
+        let wrong = |key, problem: Said| Err(Mistake::new(key, problem));
         if self.first > self.last {
-            return wrong("slots.first", "is above slots.last".to_owned());
+            return wrong("slots.first", said!("is above slots.last", "大于 slots.last"));
         }
         if self.hundred_an_address && self.last > 99 {
-            return wrong("slots.last", "must be at most 99 when hundred_an_address is set".to_owned());
+            return wrong(
+                "slots.last",
+                said!("must be at most 99 when hundred_an_address is set", "设置 hundred_an_address 时不得大于 99"),
+            );
         }
         match (self.rows, self.columns) {
-            (Some(_), None) => return wrong("slots.rows", "needs slots.columns beside it".to_owned()),
-            (None, Some(_)) => return wrong("slots.columns", "needs slots.rows beside it".to_owned()),
-            (Some(0), _) => return wrong("slots.rows", "must be at least 1".to_owned()),
-            (_, Some(0)) => return wrong("slots.columns", "must be at least 1".to_owned()),
+            (Some(_), None) => {
+                return wrong("slots.rows", said!("needs slots.columns beside it", "须同时有 slots.columns"));
+            }
+            (None, Some(_)) => {
+                return wrong("slots.columns", said!("needs slots.rows beside it", "须同时有 slots.rows"));
+            }
+            (Some(0), _) => return wrong("slots.rows", said!("must be at least 1", "不得小于 1")),
+            (_, Some(0)) => return wrong("slots.columns", said!("must be at least 1", "不得小于 1")),
             _ => {}
         }
         for (key, layout) in [("slots.formula", self.formula), ("slots.code_formula", self.code_formula)] {
             if layout.is_some() && self.shape().is_none() {
-                return wrong(key, "means nothing without slots.rows and slots.columns".to_owned());
+                return wrong(
+                    key,
+                    said!(
+                        "means nothing without slots.rows and slots.columns",
+                        "没有 slots.rows 与 slots.columns 时无意义"
+                    ),
+                );
             }
         }
         self.check_numbers()
     }
 
     fn check_numbers(&self) -> Result<(), Mistake> {
-        let wrong = |key, problem: String| Err(Mistake::new(key, problem));
+        let wrong = |key, problem: Said| Err(Mistake::new(key, problem));
         if let Some((rows, columns)) = self.shape() {
             let on_board = self.on_board();
             if columns > on_board.numbers_a_row {
-                return wrong("slots.columns", format!("must be at most {} by slots.formula", on_board.numbers_a_row));
+                return wrong(
+                    "slots.columns",
+                    said!("must be at most {most} by slots.formula", "按 slots.formula 不得大于 {most}"; most = on_board.numbers_a_row),
+                );
             }
             if on_board.last() != Some(self.last) {
-                let right = on_board.last().map_or("beyond all numbers".to_owned(), |last| last.to_string());
-                let problem =
-                    format!("must be {right}, where {rows} rows of {columns} end when they begin at slots.first");
+                let beyond = || said!("beyond all numbers", "超出所有编号");
+                let right = on_board.last().map_or_else(beyond, |last| Said::word(last.to_string()));
+                let problem = said!(
+                    "must be {right}, where {rows} rows of {columns} end when they begin at slots.first",
+                    "必须为 {right}：从 slots.first 起，{rows} 层每层 {columns} 列到此为止",
+                    right; rows, columns
+                );
                 return wrong("slots.last", problem);
             }
         }
         let is_number =
             |&number: &u16| (self.first..=self.last).contains(&number) && self.on_board().position_of(number).is_some();
         if let Some(number) = self.gaps.iter().find(|number| !is_number(number)) {
-            return wrong("slots.gaps", format!("names {number}, which is no slot anyway"));
+            return wrong(
+                "slots.gaps",
+                said!("names {number}, which is no slot anyway", "含有 {number}，而它本来就不是货道"; number),
+            );
         }
         if self.all().next().is_none() {
-            return wrong("slots.gaps", "leaves no slot".to_owned());
+            return wrong("slots.gaps", said!("leaves no slot", "未留下任何货道"));
         }
         match self.on_platform() {
             None if self.code_formula.is_some() => {
-                wrong("slots.code_formula", "needs slots.code_base beside it".to_owned())
+                wrong("slots.code_formula", said!("needs slots.code_base beside it", "须同时有 slots.code_base"))
             }
             None => Ok(()),
-            Some(_) if self.hundred_an_address => {
-                wrong("slots.code_base", "cannot stand beside hundred_an_address: 100 would mean two slots".to_owned())
-            }
+            Some(_) if self.hundred_an_address => wrong(
+                "slots.code_base",
+                said!(
+                    "cannot stand beside hundred_an_address: 100 would mean two slots",
+                    "不能与 hundred_an_address 并用：100 会指两个货道"
+                ),
+            ),
             Some(codes) if self.shape().is_some() && codes.columns > codes.numbers_a_row => {
-                let problem = format!("leaves room for {} columns: choose another", codes.numbers_a_row);
+                let problem = said!("leaves room for {most} columns: choose another", "只容得下 {most} 列：请选用其他方式"; most = codes.numbers_a_row);
                 wrong("slots.code_formula", problem)
             }
             Some(_) if self.all().any(|slot| self.code_of(slot).is_none()) => {
-                wrong("slots.code_base", format!("leads to codes above {}", u16::MAX))
+                wrong("slots.code_base", said!("leads to codes above {max}", "会产生大于 {max} 的编号"; max = u16::MAX))
             }
             Some(_) => Ok(()),
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::board::driver::{FloorType, Slot};
 use crate::order::outcome::{DropSensor, Evidence, Motor};
+use crate::order::said::Said;
 use std::path::Path;
 use told::SlotByte;
 
@@ -515,7 +516,7 @@ fn what_stands_beside_a_vend_is_asked_and_told() {
     line.slots[2] = 0x45;
     line.slots[3] = 0;
     let climate = Reading::Climate { temperature_deci_c: Some(-20), humidity_permille: None };
-    let faulty = Reading::Faulty { what: "the board calls the slot faulty".to_owned() };
+    let faulty = Reading::faulty(Said::new("the board calls the slot faulty", "板卡报告货道故障"));
     for (service, reading) in [
         (Service::SelfCheck { address }, Reading::Healthy),
         (Service::Climate { address }, climate),

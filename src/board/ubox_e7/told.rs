@@ -5,6 +5,7 @@ use crate::board::driver::Reference;
 use crate::board::profile::Profile;
 use crate::board::service::Reading;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
+use crate::order::said::said;
 
 /// Where the vends of the online class stand among the 13 counters.
 const ONLINE_VENDS: usize = 8;
@@ -55,7 +56,7 @@ impl SlotByte {
     #[must_use]
     pub fn reading(self) -> Reading {
         if self.is_faulty() {
-            Reading::Faulty { what: "the board calls the slot faulty".to_owned() }
+            Reading::faulty(said!("the board calls the slot faulty", "板卡报告货道故障"))
         } else if self.left() == 0 {
             Reading::SlotEmpty
         } else {
@@ -89,13 +90,13 @@ impl Status {
     #[must_use]
     pub fn self_check(self) -> Reading {
         let what = match (self.first & 0b11, self.first >> 6) {
-            (1, _) => "sold out, or outside its hours",
-            (2, _) => "the machine has a fault",
-            (3, _) => "under maintenance",
-            (_, 2) => "the drop sensor has a fault",
+            (1, _) => said!("sold out, or outside its hours", "售空，或在营业时间之外"),
+            (2, _) => said!("the machine has a fault", "机器故障"),
+            (3, _) => said!("under maintenance", "维护中"),
+            (_, 2) => said!("the drop sensor has a fault", "掉货传感器故障"),
             _ => return Reading::Healthy,
         };
-        Reading::Faulty { what: what.to_owned() }
+        Reading::faulty(what)
     }
 
     /// The first compartment that has a temperature.

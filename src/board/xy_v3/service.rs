@@ -4,6 +4,7 @@
 use super::wire::{self, PackNo};
 use crate::board::driver::Address;
 use crate::board::service::{ClimateMode, Reading, Service, ServiceError};
+use crate::order::said::{Said, said};
 use crate::order::time::BootMs;
 
 /// Menu: hold a temperature.
@@ -208,11 +209,14 @@ fn answer(service: &Service, part: u8, frame: &wire::Frame) -> Option<Result<Rea
             Some(Ok(slot_reading(status)))
         }
         (Service::SlotState { slot, .. }, wire::MENU_REPLY, &[_, kind, MENU_READ, ref lists @ ..]) if part > 0 => {
-            let (wanted, what) = if part == 1 { (MENU_JAMS, "jammed") } else { (MENU_MOTOR_ERRORS, "motor error") };
+            let (wanted, what) = match part {
+                1 => (MENU_JAMS, said!("jammed", "卡货")),
+                _ => (MENU_MOTOR_ERRORS, said!("motor error", "电机故障")),
+            };
             let (&count, rest) = lists.split_first().filter(|_| kind == wanted)?;
             let listed = rest.get(..usize::from(count) * 2)?;
             let is_listed = listed.chunks_exact(2).any(|pair| pair == slot.0.to_be_bytes());
-            Some(Ok(if is_listed { Reading::Faulty { what: what.to_owned() } } else { Reading::SlotReady }))
+            Some(Ok(if is_listed { Reading::faulty(what) } else { Reading::SlotReady }))
         }
         (Service::SelfCheck { .. }, wire::SHORT_STATUS_REPLY, &[_, status]) if part == 0 => {
             Some(Ok(health(status, &SHORT_STATUS)))
@@ -241,54 +245,54 @@ const fn done(status: u8) -> Result<Reading, ServiceError> {
 }
 
 /// Words for the states of `54`.
-const SHORT_STATUS: [(u8, &str); 4] = [
-    (1, "goods in the lift"),
-    (2, "the delivery door is not closed"),
-    (3, "lift error"),
-    (4, "the lift failed its self-check"),
+const SHORT_STATUS: [(u8, &str, &str); 4] = [
+    (1, "goods in the lift", "升降机内有货"),
+    (2, "the delivery door is not closed", "取货门未关"),
+    (3, "lift error", "升降机故障"),
+    (4, "the lift failed its self-check", "升降机自检失败"),
 ];
 
 /// Words for the states of menu `36`.
-const TEMPERATURE_STATE: [(u8, &str); 7] = [
-    (1, "compressor: over-current"),
-    (2, "compressor: open circuit"),
-    (3, "evaporator fan"),
-    (4, "evaporator fan"),
-    (5, "condenser fan"),
-    (6, "condenser fan"),
-    (7, "temperature sensor"),
+const TEMPERATURE_STATE: [(u8, &str, &str); 7] = [
+    (1, "compressor: over-current", "压缩机：过流"),
+    (2, "compressor: open circuit", "压缩机：开路"),
+    (3, "evaporator fan", "蒸发器风扇"),
+    (4, "evaporator fan", "蒸发器风扇"),
+    (5, "condenser fan", "冷凝器风扇"),
+    (6, "condenser fan", "冷凝器风扇"),
+    (7, "temperature sensor", "温度传感器"),
 ];
 
 /// Words for the states of `02` that are neither ready nor absent nor empty.
-const SLOT_STATUS: [(u8, &str); 20] = [
-    (0x04, "paused"),
-    (0x05, "goods in the lift"),
-    (0x06, "the delivery door is unlocked"),
-    (0x07, "lift error"),
-    (0x08, "the lift failed its self-check"),
-    (0x09, "microwave: the delivery door does not close"),
-    (0x10, "microwave: the inlet does not open"),
-    (0x11, "microwave: the inlet does not close"),
-    (0x12, "microwave: no box seen"),
-    (0x13, "microwave: heating"),
-    (0x14, "microwave: the delivery door does not open"),
-    (0x15, "microwave: the box waits to be taken"),
-    (0x16, "the staypole does not return"),
-    (0x17, "main motor"),
-    (0x18, "translation motor"),
-    (0x19, "the staypole does not push"),
-    (0x20, "the lift does not enter the microwave"),
-    (0x21, "the lift does not leave the microwave"),
-    (0x22, "the pushrod does not push"),
-    (0x23, "the pushrod does not return"),
+const SLOT_STATUS: [(u8, &str, &str); 20] = [
+    (0x04, "paused", "已暂停"),
+    (0x05, "goods in the lift", "升降机内有货"),
+    (0x06, "the delivery door is unlocked", "取货门未锁"),
+    (0x07, "lift error", "升降机故障"),
+    (0x08, "the lift failed its self-check", "升降机自检失败"),
+    (0x09, "microwave: the delivery door does not close", "微波炉：取货门关不上"),
+    (0x10, "microwave: the inlet does not open", "微波炉：进料口打不开"),
+    (0x11, "microwave: the inlet does not close", "微波炉：进料口关不上"),
+    (0x12, "microwave: no box seen", "微波炉：未检测到餐盒"),
+    (0x13, "microwave: heating", "微波炉：加热中"),
+    (0x14, "microwave: the delivery door does not open", "微波炉：取货门打不开"),
+    (0x15, "microwave: the box waits to be taken", "微波炉：餐盒待取走"),
+    (0x16, "the staypole does not return", "撑杆未收回"),
+    (0x17, "main motor", "主电机"),
+    (0x18, "translation motor", "平移电机"),
+    (0x19, "the staypole does not push", "撑杆未推出"),
+    (0x20, "the lift does not enter the microwave", "升降机未进入微波炉"),
+    (0x21, "the lift does not leave the microwave", "升降机未离开微波炉"),
+    (0x22, "the pushrod does not push", "推杆未推出"),
+    (0x23, "the pushrod does not return", "推杆未收回"),
 ];
 
-fn faulty(code: u8, words: &[(u8, &str)]) -> Reading {
-    let known = words.iter().find(|(known, _)| *known == code).map(|(_, what)| (*what).to_owned());
-    Reading::Faulty { what: known.unwrap_or_else(|| format!("code {code:#04x}")) }
+fn faulty(code: u8, words: &[(u8, &str, &str)]) -> Reading {
+    let known = words.iter().find(|(known, ..)| *known == code).map(|(_, en, zh)| Said::new(*en, *zh));
+    Reading::faulty(known.unwrap_or_else(|| said!("code {code:#04x}", "代码 {code:#04x}"; code)))
 }
 
-fn health(code: u8, words: &[(u8, &str)]) -> Reading {
+fn health(code: u8, words: &[(u8, &str, &str)]) -> Reading {
     if code == 0 { Reading::Healthy } else { faulty(code, words) }
 }
 

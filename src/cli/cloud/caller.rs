@@ -13,6 +13,7 @@ use crate::core::event::{Audience, Request};
 use crate::io::clock::Clock;
 use crate::io::http::client::{self, CATALOGUE_BYTES_MAX, Kind};
 use crate::order::key::MachineNo;
+use crate::order::said::{Said, Spoken, said};
 use std::rc::Rc;
 use tokio::runtime::Runtime;
 
@@ -42,8 +43,11 @@ impl Caller {
             let path = place.config.display();
             return Err(Failure::told(
                 Exit::Configuration,
-                format!("{path} has no [cloud]\n  = set url and app_id in [cloud]"),
-                format!("{path} 中没有 [cloud]\n  = 请在 [cloud] 中设置 url 与 app_id"),
+                said!(
+                    "{path} has no [cloud]\n  = set url and app_id in [cloud]",
+                    "{path} 中没有 [cloud]\n  = 请在 [cloud] 中设置 url 与 app_id";
+                    path
+                ),
             ));
         };
         let merchant = Credentials::of_merchant(Some(&place.secrets_directory()))?;
@@ -51,7 +55,7 @@ impl Caller {
             app_id: cloud.app_id.clone(),
             app_secret: AppSecret::new(merchant.app_secret.reveal()),
             app_key: SigningKey::new(merchant.app_key.reveal())
-                .map_err(|error| Failure::told(Exit::Configuration, error, format!("签名密钥为空：{error}")))?,
+                .map_err(|error| Failure::of(Exit::Configuration, &error))?,
         };
         let client = agent::cloud_client(&config)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| no_answer(&e))?;
@@ -59,7 +63,7 @@ impl Caller {
             account,
             machine_no: config.machine_no.clone(),
             url: cloud.endpoint.to_string().trim_end_matches('/').to_owned(),
-            client: client.ok_or_else(|| no_answer(&"no client for [cloud]"))?,
+            client: client.ok_or_else(|| no_answer(&said!("no client for [cloud]", "[cloud] 没有客户端")))?,
             runtime,
             clock: Clock::new(),
         })
@@ -79,7 +83,7 @@ impl Caller {
             headers: call.headers,
             body: call.body,
         };
-        let request = agent::http_request(request, Kind::Catalogue).map_err(|why| no_answer(&why))?;
+        let request = agent::http_request(request, Kind::Catalogue).map_err(|why| no_answer(&Said::word(why)))?;
         let answer = self.runtime.block_on(self.client.send(request)).map_err(|failure| no_answer(&failure))?;
         Ok(Reply { status: answer.status.as_u16(), body: answer.body })
     }
@@ -95,11 +99,14 @@ impl Caller {
     }
 }
 
-fn no_answer(why: &dyn std::fmt::Display) -> Failure {
+fn no_answer(why: &impl Spoken) -> Failure {
     Failure::told(
         Exit::Network,
-        format!("the cloud does not answer: {why}\n  = is [cloud] url right, and is there a network?"),
-        format!("云端没有应答：{why}\n  = 请检查 [cloud] url 与网络"),
+        said!(
+            "the cloud does not answer: {why}\n  = is [cloud] url right, and is there a network?",
+            "云端没有应答：{why}\n  = 请检查 [cloud] url 与网络",
+            why
+        ),
     )
 }
 
@@ -126,22 +133,7 @@ fn exit(error: &ApiError) -> Exit {
 
 /// What an unwanted answer means for a person.
 pub(super) fn failed(error: &ApiError) -> Failure {
-    let chinese = match error {
-        ApiError::Unauthorized { code, message } => {
-            format!("云端不认可我们的凭据（401，代码 {code} {message}）：请检查 [cloud] app_id 与密钥 app_secret")
-        }
-        ApiError::Http { status } => format!("云端以 HTTP {status} 应答，内容不可读"),
-        ApiError::NotPlatform { start } => {
-            format!("应答不是平台的 JSON，开头为 {start:?}：请检查 [cloud] url，以及网络中的代理或登录页面")
-        }
-        ApiError::Refused { code, message, .. } => format!("云端拒绝，代码 {code}：{message}"),
-        ApiError::NotProven { wanted, message } => {
-            format!("云端的应答不能证明成功：缺少 {wanted}，其文字为 {message:?}")
-        }
-        ApiError::OtherOrder { asked, answered } => format!("云端应答的是订单 {answered:?}，而不是 {asked}"),
-        ApiError::TooLarge { what, found, max } => format!("应答过大：{found} {what}，至多读取 {max}"),
-    };
-    Failure::told(exit(error), error, chinese)
+    Failure::of(exit(error), error)
 }
 
 #[cfg(test)]
@@ -151,7 +143,8 @@ mod tests {
     #[test]
     fn each_kind_of_refusal_has_its_exit_code() {
         let refused = |code| ApiError::Refused { status: 200, code, message: String::new() };
-        let said = |message: &str| ApiError::NotProven { wanted: "data.delivery_id", message: message.to_owned() };
+        let said =
+            |message: &str| ApiError::NotProven { wanted: Said::word("data.delivery_id"), message: message.to_owned() };
         let table = [
             (ApiError::Unauthorized { code: 10_013, message: String::new() }, Exit::Configuration),
             (refused(80_002), Exit::NotFound),

@@ -13,6 +13,7 @@ use crate::cloud::open_platform::{
     self, Consume, NewCodes, NewOrder, NewStatus, OrderLine, Restock, order_of_used_code,
 };
 use crate::order::key::Id;
+use crate::order::said::{InChinese, Said, said};
 use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
@@ -27,8 +28,11 @@ fn confirm(change: &ChangeArgs, lang: Lang, en: &str, zh: &str) -> Result<(), Fa
     if !std::io::stdin().is_terminal() {
         return Err(Failure::told(
             Exit::Cancelled,
-            format!("{en}: this changes something, and nobody can be asked\n  = say --yes"),
-            format!("{zh}：此操作会作出更改，而无人可确认\n  = 请加 --yes"),
+            said!(
+                "{what}: this changes something, and nobody can be asked\n  = say --yes",
+                "{what}：此操作会作出更改，而无人可确认\n  = 请加 --yes",
+                what = Said::new(en, zh)
+            ),
         ));
     }
     let question = lang.say(format!("{en}. Type {AGREEMENT} to go on: "), format!("{zh}。输入 {AGREEMENT} 继续："));
@@ -39,12 +43,12 @@ fn confirm(change: &ChangeArgs, lang: Lang, en: &str, zh: &str) -> Result<(), Fa
     if heard.is_ok() && line.trim() == AGREEMENT {
         return Ok(());
     }
-    Err(Failure::told(Exit::Cancelled, "nothing was changed", "未作任何更改"))
+    Err(Failure::told(Exit::Cancelled, said!("nothing was changed", "未作任何更改")))
 }
 
 /// A call that cannot be made as asked.
-fn senseless(error: impl std::fmt::Display) -> Failure {
-    Failure::told(Exit::Usage, &error, format!("参数有误：{error}"))
+fn senseless(error: impl InChinese) -> Failure {
+    Failure::of(Exit::Usage, &error)
 }
 
 /// Says that it is done, with what belongs to it.

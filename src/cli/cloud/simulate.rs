@@ -24,6 +24,7 @@ use crate::io::http::server::{self, Answer, Request};
 use crate::io::http::supply::{TlsFiles, TlsSupply};
 use crate::io::http::target::TargetRules;
 use crate::io::http::tls;
+use crate::order::said::{InChinese, Said, said};
 use crate::sim::cloud::fault::Fault;
 use crate::sim::cloud::{Codes, Outward, SimCloud, SimProduct, StandIn, over_http};
 use crate::sim::clouds::Door;
@@ -155,10 +156,7 @@ pub(super) fn run(args: &SimulateArgs, out: &mut Output<'_>) -> Result<Exit, Fai
     let tls = match (&args.tls_certificate, &args.tls_key) {
         (Some(certificate), Some(key)) => {
             let identity = tls::Identity { certificate: certificate.clone(), key: key.clone() };
-            Some(
-                tls::server_config(&identity)
-                    .map_err(|e| Failure::told(Exit::Configuration, &e, format!("TLS：{e}")))?,
-            )
+            Some(tls::server_config(&identity).map_err(|e| Failure::of(Exit::Configuration, &e))?)
         }
         _ => None,
     };
@@ -166,8 +164,8 @@ pub(super) fn run(args: &SimulateArgs, out: &mut Output<'_>) -> Result<Exit, Fai
     let stage = Stage { cloud: Arc::new(Mutex::new(cloud)), asked: Arc::new(Notify::new()) };
     runtime.block_on(async {
         let listener = TcpListener::bind(args.listen).await.map_err(|e| {
-            let listen = args.listen;
-            Failure::told(Exit::Failed, format!("cannot listen on {listen}: {e}"), format!("无法监听 {listen}：{e}"))
+            let listen = args.listen.to_string();
+            Failure::told(Exit::Failed, said!("cannot listen on {listen}: {e}", "无法监听 {listen}：{e}", e; listen))
         })?;
         let address = listener.local_addr().map_err(|e| broken(&e))?;
         let scheme = if tls.is_some() { "https" } else { "http" };
@@ -180,18 +178,16 @@ pub(super) fn run(args: &SimulateArgs, out: &mut Output<'_>) -> Result<Exit, Fai
 }
 
 fn broken(error: &io::Error) -> Failure {
-    Failure::told(Exit::Failed, format!("the stand-in: {error}"), format!("模拟平台：{error}"))
+    Failure::told(Exit::Failed, said!("the stand-in: {error}", "模拟平台：{error}", error))
 }
 
 /// The books, with the account of the configuration.
 fn stand_in(args: &SimulateArgs, config: &Config, credentials: &Credentials) -> Result<SimCloud, Failure> {
-    let no_key =
-        |error: &dyn std::fmt::Display| Failure::told(Exit::Configuration, error, format!("签名密钥：{error}"));
     let merchant = Credentials::of_merchant(Some(&args.place.secrets_directory()))?;
     let account = Account {
         app_id: config.cloud.as_ref().map(|cloud| cloud.app_id.clone()).unwrap_or_default(),
         app_secret: AppSecret::new(merchant.app_secret.reveal()),
-        app_key: SigningKey::new(merchant.app_key.reveal()).map_err(|e| no_key(&e))?,
+        app_key: SigningKey::new(merchant.app_key.reveal()).map_err(|e| Failure::of(Exit::Configuration, &e))?,
     };
     let mut cloud = SimCloud::new(account, config.machine_no.clone());
     cloud.mqtt_key = agent::mqtt_key(config, credentials)?;
@@ -223,12 +219,12 @@ fn other_stand_in(args: &SimulateArgs, kind: CloudKind) -> Result<Box<dyn StandI
     let secret = match &args.secret_file {
         None => None,
         Some(path) => {
-            let wrong = |why: String| {
-                let path = path.display();
-                Failure::told(Exit::Configuration, format!("{path}: {why}"), format!("{path}：{why}"))
+            let wrong = |why: Said| {
+                let why = said!("{path}: {why}", "{path}：{why}", why; path = path.display());
+                Failure::told(Exit::Configuration, why)
             };
-            let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
-            Some(Secret::of_file(&bytes).map_err(|fault| wrong(fault.text().en))?)
+            let bytes = std::fs::read(path).map_err(|e| wrong(e.said()))?;
+            Some(Secret::of_file(&bytes).map_err(|fault| wrong(fault.text()))?)
         }
     };
     let door = secret.as_ref().map_or_else(Door::default, |secret| Door::locked(secret.reveal()));
@@ -409,7 +405,7 @@ impl Device {
 
 /// POSTs callbacks, one after the other, each once.
 fn tell_merchants(mut waiting: mpsc::Receiver<(String, Vec<u8>)>) -> Result<impl Future<Output = ()>, Failure> {
-    let wrong = |error: &dyn std::fmt::Display| Failure::told(Exit::Configuration, error, format!("HTTP：{error}"));
+    let wrong = |error: &dyn InChinese| Failure::of(Exit::Configuration, error);
     // A stand-in's merchant stands on this computer, or somewhere in the workshop.
     let rules = TargetRules::new(Vec::new(), true, true);
     let client = client::Client::new(client::Parts {

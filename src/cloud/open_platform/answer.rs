@@ -3,6 +3,7 @@
 use crate::cloud::api_codes::{self, RetryClass};
 use crate::cloud::envelope::shown;
 use crate::order::key::Id;
+use crate::order::said::{InChinese, Said, Word, said};
 use serde_json::Value;
 
 /// Longest answer that is read, in bytes: a list of all slots of the largest machine, with prose, is a third of it.
@@ -11,6 +12,9 @@ pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 pub const LIST_ITEMS_MAX: usize = 1_000;
 /// Most characters that are kept of a name, an address or a description; people see the rest in the console.
 pub const TEXT_CHARS_MAX: usize = 256;
+
+/// What an answer has too many of, where no list does.
+const BYTES: Word = Word { json: "bytes", zh: "字节" };
 
 /// Why an answer is not the wanted one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,10 +52,10 @@ pub enum ApiError {
         message: String,
     },
     /// `code` is 0, but what would prove the success is not there.
-    #[error("the cloud's answer does not prove success: {wanted} is missing, and it says {message:?}")]
+    #[error("the cloud's answer does not prove success: {} is missing, and it says {message:?}", wanted.en)]
     NotProven {
         /// What would prove it.
-        wanted: &'static str,
+        wanted: Said,
         /// The platform's text.
         message: String,
     },
@@ -64,15 +68,43 @@ pub enum ApiError {
         answered: String,
     },
     /// More than is read.
-    #[error("the answer is too large: {found} {what}, at most {max} are read")]
+    #[error("the answer is too large: {found} {}, at most {max} are read", what.json)]
     TooLarge {
         /// Of what: bytes, or the list's name.
-        what: &'static str,
+        what: Word,
         /// How many came.
         found: usize,
         /// How many are taken.
         max: usize,
     },
+}
+
+impl InChinese for ApiError {
+    fn zh(&self) -> String {
+        match self {
+            ApiError::Unauthorized { code, message } => format!(
+                "云端不认可我们的凭据（401{}）：请检查 [cloud] app_id 与密钥 app_secret",
+                match (code, message.as_str()) {
+                    (0, "") => String::new(),
+                    (0, message) => format!("，{message}"),
+                    (code, message) => format!("，代码 {code} {message}"),
+                }
+            ),
+            ApiError::Http { status } => format!("云端以 HTTP {status} 应答，内容不可读"),
+            ApiError::NotPlatform { start } => {
+                format!("应答不是平台的 JSON，开头为 {start:?}：请检查 [cloud] url，以及网络中的代理或登录页面")
+            }
+            ApiError::Refused { status: _, code, message } => {
+                let meaning = api_codes::find(*code).map(|known| format!("（{}）", known.meaning_zh));
+                format!("云端拒绝，代码 {code}{}：{message}", meaning.unwrap_or_default())
+            }
+            ApiError::NotProven { wanted, message } => {
+                format!("云端的应答不能证明成功：缺少 {}，其文字为 {message:?}", wanted.zh)
+            }
+            ApiError::OtherOrder { asked, answered } => format!("云端应答的是订单 {answered:?}，而不是 {asked}"),
+            ApiError::TooLarge { what, found, max } => format!("应答过大：{found} {}，至多读取 {max}", what.zh),
+        }
+    }
 }
 
 fn told(code: u32, message: &str) -> String {
@@ -111,7 +143,7 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn read(status: u16, body: &[u8]) -> Result<Answer, ApiError> {
         if body.len() > ANSWER_BYTES_MAX {
-            return Err(ApiError::TooLarge { what: "bytes", found: body.len(), max: ANSWER_BYTES_MAX });
+            return Err(ApiError::TooLarge { what: BYTES, found: body.len(), max: ANSWER_BYTES_MAX });
         }
         let json: Option<Value> = serde_json::from_slice(body).ok().filter(Value::is_object);
         let part = |name: &str| json.as_ref().map_or(&Value::Null, |json| &json[name]);
@@ -130,8 +162,14 @@ impl Answer {
         }
     }
 
+    /// A field is missing: its name is the platform's.
     pub(super) fn not_proven(&self, wanted: &'static str) -> ApiError {
-        ApiError::NotProven { wanted, message: self.message.clone() }
+        ApiError::NotProven { wanted: Said::word(wanted), message: self.message.clone() }
+    }
+
+    /// A field is there, or not, and no list.
+    pub(super) fn no_list(&self, name: &'static str) -> ApiError {
+        ApiError::NotProven { wanted: said!("{name} as a list", "列表 {name}"; name), message: self.message.clone() }
     }
 
     /// For calls whose `data` is empty: `message` "ok" is their proof, since a failure with code 0 has its text there.
@@ -140,18 +178,14 @@ impl Answer {
     }
 
     /// For calls whose `data` is a list, which the platform writes as `[]` when it is empty.
-    pub(super) fn list<T>(&self, what: &'static str, read: impl Fn(&Value) -> Option<T>) -> Result<Vec<T>, ApiError> {
-        let items = self.data.as_array().ok_or_else(|| self.not_proven("data as a list"))?;
+    pub(super) fn list<T>(&self, what: Word, read: impl Fn(&Value) -> Option<T>) -> Result<Vec<T>, ApiError> {
+        let items = self.data.as_array().ok_or_else(|| self.no_list("data"))?;
         entries(what, items, read)
     }
 }
 
 /// The entries of a list that can be read; one without what names it is left out.
-pub(super) fn entries<T>(
-    what: &'static str,
-    items: &[Value],
-    read: impl Fn(&Value) -> Option<T>,
-) -> Result<Vec<T>, ApiError> {
+pub(super) fn entries<T>(what: Word, items: &[Value], read: impl Fn(&Value) -> Option<T>) -> Result<Vec<T>, ApiError> {
     if items.len() > LIST_ITEMS_MAX {
         return Err(ApiError::TooLarge { what, found: items.len(), max: LIST_ITEMS_MAX });
     }

@@ -6,6 +6,7 @@ use super::number::CategoryId;
 use super::product::{Category, category};
 use super::status::{MachineStatus, MachineType};
 use crate::order::key::MachineNo;
+use crate::order::said::Word;
 use serde_json::Value;
 
 /// One line of the merchant's list.
@@ -89,7 +90,7 @@ impl Account {
 /// # Errors
 /// [`ApiError`], with what to do next in its [`class`](ApiError::class).
 pub fn read_machines(status: u16, body: &[u8]) -> Result<Vec<Machine>, ApiError> {
-    Answer::read(status, body)?.list("machines", |machine| {
+    Answer::read(status, body)?.list(Word { json: "machines", zh: "台机器" }, |machine| {
         Some(Machine {
             machine_no: Some(word(&machine["machine_no"])).filter(|no| !no.is_empty())?,
             name: prose(&machine["machine_name"]),
@@ -122,8 +123,12 @@ pub fn read_machine(status: u16, body: &[u8]) -> Result<MachineDetail, ApiError>
         is_online: truth(&data["is_online"]),
         status: text(&data["status"]).map(|text| MachineStatus::parse(&text)),
         machine_type: text(&data["machine_type"]).map(|text| MachineType::parse(&text)),
-        cabinet_names: entries("cabinets", &list(&data["model"]["cabinet_names"]), |name| Some(word(name)))?,
-        categories: entries("categories", &list(&data["categories"]), |value| {
+        cabinet_names: entries(
+            Word { json: "cabinets", zh: "个货柜" },
+            &list(&data["model"]["cabinet_names"]),
+            |name| Some(word(name)),
+        )?,
+        categories: entries(Word { json: "categories", zh: "个分类" }, &list(&data["categories"]), |value| {
             CategoryId::read(&value["id"]).map(|id| category(id, value))
         })?,
         announcement: prose(&data["announcement"]["title"]),

@@ -2,6 +2,7 @@
 
 use super::answer::text;
 use crate::cloud::envelope::shown;
+use crate::order::said::InChinese;
 pub use crate::order::stock::Fen;
 use serde_json::Value;
 use std::fmt;
@@ -12,6 +13,12 @@ use std::fmt;
 pub struct BadAmount {
     /// What stands there, cut short.
     pub found: String,
+}
+
+impl InChinese for BadAmount {
+    fn zh(&self) -> String {
+        format!("{:?} 不是金额；应为至多两位小数的数字，如 \"3.00\"", self.found)
+    }
 }
 
 /// An amount in an answer. An odd one is kept as such: nothing is guessed, and no vend hangs on it.

@@ -1,6 +1,7 @@
 //! Ids that the platform counts: numbers, each of its own kind.
 
 use super::answer::whole;
+use crate::order::said::InChinese;
 pub use crate::order::stock::ProductId;
 use serde_json::Value;
 use std::fmt;
@@ -10,6 +11,12 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no id; a whole number from 1 is wanted, as the lists of the cloud show it")]
 pub struct BadNumber(pub String);
+
+impl InChinese for BadNumber {
+    fn zh(&self) -> String {
+        format!("{:?} 不是编号；应为从 1 起的整数，与云端列表所示相同", self.0)
+    }
+}
 
 /// What all ids have, also those that the journal keeps.
 macro_rules! numbers {

@@ -8,6 +8,7 @@ use super::status::{OrderStatus, RecordStatus};
 use crate::cloud::envelope::shown;
 use crate::order::command::NOTIFY_URL_BYTES_MAX;
 use crate::order::key::{Id, MachineNo};
+use crate::order::said::{InChinese, Word};
 use serde_json::{Value, json};
 
 /// Most lines of an order that is created here: more than anybody takes out of one machine at once.
@@ -100,6 +101,19 @@ pub enum BadOrder {
     /// No url, or one that no message holds.
     #[error("notify_url must begin with http:// or https:// and have at most {NOTIFY_URL_BYTES_MAX} bytes")]
     NotifyUrl,
+}
+
+impl InChinese for BadOrder {
+    fn zh(&self) -> String {
+        match self {
+            BadOrder::Lines(found) => format!("一个订单应有 1 至 {ORDER_LINES_MAX} 种商品，此处为 {found}"),
+            BadOrder::Nothing(product) => format!("商品 {product} 的数量为 0"),
+            BadOrder::Twice(product) => format!("商品 {product} 出现两次；请合并为一行"),
+            BadOrder::NotifyUrl => {
+                format!("notify_url 必须以 http:// 或 https:// 开头，至多 {NOTIFY_URL_BYTES_MAX} 字节")
+            }
+        }
+    }
 }
 
 impl NewOrder {
@@ -254,6 +268,10 @@ pub(super) fn order(order_id: Id, data: &Value) -> Result<Order, ApiError> {
         status: OrderStatus::parse(&text(&data["status"]).unwrap_or_default()),
         notify_send_count: whole(&data["notify_send_count"]),
         pickup_code_id: PickupCodeId::read(&data["pickup_code_id"]),
-        records: entries("records", data["records"].as_array().map_or(&[][..], Vec::as_slice), record)?,
+        records: entries(
+            Word { json: "records", zh: "条记录" },
+            data["records"].as_array().map_or(&[][..], Vec::as_slice),
+            record,
+        )?,
     })
 }

@@ -8,6 +8,7 @@ use super::status::PickupCodeStatus;
 use crate::order::civil::Civil;
 use crate::order::constant_time;
 use crate::order::key::{Id, MachineNo};
+use crate::order::said::{InChinese, Word};
 use serde_json::Value;
 use std::fmt;
 use std::str::FromStr;
@@ -35,6 +36,21 @@ pub enum BadPickup {
     /// No url that the platform could tell.
     #[error("notify_url must begin with http:// or https:// and fit into a message")]
     NotifyUrl,
+}
+
+impl InChinese for BadPickup {
+    fn zh(&self) -> String {
+        let (from, to) = (CODE_LENGTH.start(), CODE_LENGTH.end());
+        match self {
+            BadPickup::Code => format!("取货码为 {from} 至 {to} 位数字"),
+            BadPickup::Length(found) => format!("取货码为 {from} 至 {to} 位数字，此处为 {found:?}"),
+            BadPickup::Time(found) => {
+                format!("{found:?} 不是时间；请写作 \"2024-12-31 23:59:59\"，平台时区 (GMT+8)")
+            }
+            BadPickup::Count => "至少生成一个取货码".to_owned(),
+            BadPickup::NotifyUrl => "notify_url 必须以 http:// 或 https:// 开头，且能放进一条消息".to_owned(),
+        }
+    }
 }
 
 /// What a customer types: 6 to 10 digits, worth a product. Shown only where a person asked for it.
@@ -236,7 +252,7 @@ pub fn read_codes_changed(status: u16, body: &[u8]) -> Result<(), ApiError> {
 /// # Errors
 /// [`ApiError`], with what to do next in its [`class`](ApiError::class).
 pub fn read_codes(status: u16, body: &[u8]) -> Result<Vec<StoredCode>, ApiError> {
-    Answer::read(status, body)?.list("pickup codes", |value| {
+    Answer::read(status, body)?.list(Word { json: "pickup codes", zh: "个取货码" }, |value| {
         Some(StoredCode {
             id: PickupCodeId::read(&value["id"])?,
             code: text(&value["code"])?.parse().ok()?,

@@ -8,6 +8,7 @@ use super::status::FloorStatus;
 use crate::cloud::envelope::Value as Field;
 use crate::order::key::MachineNo;
 use crate::order::motor::Address;
+use crate::order::said::Word;
 use serde_json::Value;
 
 /// Which part of a machine is meant. The platform takes a cabinet or a driver board, never both.
@@ -242,7 +243,7 @@ pub fn read_products(status: u16, body: &[u8]) -> Result<ProductPage, ApiError> 
     if data.as_array().is_some_and(Vec::is_empty) {
         return Ok(ProductPage::default());
     }
-    let items = data["data"].as_array().ok_or_else(|| answer.not_proven("data.data as a list"))?;
+    let items = data["data"].as_array().ok_or_else(|| answer.no_list("data.data"))?;
     let product = |value: &Value| {
         Some(Product {
             id: ProductId::read(&value["id"])?,
@@ -254,7 +255,7 @@ pub fn read_products(status: u16, body: &[u8]) -> Result<ProductPage, ApiError> 
         })
     };
     Ok(ProductPage {
-        products: entries("products", items, product)?,
+        products: entries(Word { json: "products", zh: "种商品" }, items, product)?,
         total: whole(&data["total"]),
         current_page: whole(&data["current_page"]),
         last_page: whole(&data["last_page"]),
@@ -267,7 +268,7 @@ pub fn read_products(status: u16, body: &[u8]) -> Result<ProductPage, ApiError> 
 /// # Errors
 /// [`ApiError`], with what to do next in its [`class`](ApiError::class).
 pub fn read_floors(status: u16, body: &[u8]) -> Result<Vec<Floor>, ApiError> {
-    Answer::read(status, body)?.list("channels", |value| {
+    Answer::read(status, body)?.list(Word { json: "channels", zh: "个货道" }, |value| {
         let state = text(&value["floor_status"]).or_else(|| text(&value["status"])).unwrap_or_default();
         Some(Floor {
             channel: channel(&value["channel"])?,
@@ -284,7 +285,9 @@ pub fn read_floors(status: u16, body: &[u8]) -> Result<Vec<Floor>, ApiError> {
 /// # Errors
 /// [`ApiError`], with what to do next in its [`class`](ApiError::class).
 pub fn read_categories(status: u16, body: &[u8]) -> Result<Vec<Category>, ApiError> {
-    Answer::read(status, body)?.list("categories", |value| CategoryId::read(&value["id"]).map(|id| category(id, value)))
+    Answer::read(status, body)?.list(Word { json: "categories", zh: "个分类" }, |value| {
+        CategoryId::read(&value["id"]).map(|id| category(id, value))
+    })
 }
 
 /// Reads the answer to [`Account::banners`]. Its proof is a list.
@@ -292,7 +295,7 @@ pub fn read_categories(status: u16, body: &[u8]) -> Result<Vec<Category>, ApiErr
 /// # Errors
 /// [`ApiError`], with what to do next in its [`class`](ApiError::class).
 pub fn read_banners(status: u16, body: &[u8]) -> Result<Vec<Banner>, ApiError> {
-    Answer::read(status, body)?.list("banners", |value| {
+    Answer::read(status, body)?.list(Word { json: "banners", zh: "张图片" }, |value| {
         Some(Banner {
             id: Some(whole(&value["id"])).filter(|&id| id > 0)?,
             status: word(&value["status"]),

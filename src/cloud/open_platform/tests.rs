@@ -4,6 +4,7 @@ use super::*;
 use crate::cloud::api_codes::RetryClass;
 use crate::cloud::envelope;
 use crate::order::outcome::Reason;
+use crate::order::said::Said;
 use crate::sim::sample::{account, id, machine};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -92,7 +93,8 @@ fn the_vendors_order_is_read_and_what_is_left_out_is_its_default() {
 
 #[test]
 fn every_odd_answer_is_an_error_with_its_class() {
-    let not_proven = |wanted, message: &str| ApiError::NotProven { wanted, message: message.to_owned() };
+    let not_proven =
+        |wanted: &str, message: &str| ApiError::NotProven { wanted: Said::word(wanted), message: message.to_owned() };
     let not_platform = |start: &str| ApiError::NotPlatform { start: start.to_owned() };
     let refused = |status, code, message: &str| ApiError::Refused { status, code, message: message.to_owned() };
     let other = ApiError::OtherOrder { asked: id("54"), answered: "55".to_owned() };

@@ -2,6 +2,7 @@
 
 use crate::cloud::open_platform::ApiRequest;
 use crate::order::constant_time;
+use crate::order::said::InChinese;
 use std::fmt::{self, Write as _};
 
 /// A log-in, as the text of a `Cookie` header: given by the operator, or by the cloud in answer to a
@@ -21,6 +22,12 @@ impl Eq for Session {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a session is the text of a Cookie header, like NAME=VALUE: visible ASCII characters, and not empty")]
 pub struct BadSession;
+
+impl InChinese for BadSession {
+    fn zh(&self) -> String {
+        "会话应为 Cookie 头的文本，如 NAME=VALUE：可见 ASCII 字符，不能为空".to_owned()
+    }
+}
 
 impl Session {
     /// Takes the text exactly as given; whoever reads it from a file cuts the line end off first.

@@ -14,6 +14,7 @@ use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::civil::{Civil, Zone};
 use crate::order::key::{Id, Key};
 pub use crate::order::payment::{BadOpenId, Notice, OpenId, Payment};
+use crate::order::said::InChinese;
 use crate::order::time::UnixMs;
 use hmac::{Hmac, Mac};
 use md5::{Digest as _, Md5};
@@ -37,6 +38,12 @@ pub struct NoticeSecret(Box<str>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the secret is empty; put the text that was agreed on with the platform into its credentials file")]
 pub struct EmptySecret;
+
+impl InChinese for EmptySecret {
+    fn zh(&self) -> String {
+        "密钥为空；请把与平台约定的文本写入凭据文件".to_owned()
+    }
+}
 
 impl fmt::Debug for NoticeSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

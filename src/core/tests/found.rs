@@ -1,7 +1,7 @@
 //! What the simulation found, each in its smallest form.
 
-use super::world::{Put, T0_S, World, settings};
-use crate::board::driver::{Finding, LineState};
+use super::world::{DISPENSED, Put, T0_S, World, settings};
+use crate::board::driver::{Finding, LineState, Slot};
 use crate::core::event::Event;
 use crate::core::gate::TRUST_WAIT_MS;
 use crate::core::{Limits, Settings};
@@ -22,6 +22,18 @@ fn a_driver_that_gives_up_as_the_life_begins_does_not_let_the_report_out_before_
     assert_eq!((w.requests.len(), w.count_said("device.delivery.response")), (0, 0), "its commit is under way");
     w.commit();
     assert_eq!((w.requests.len(), w.count_said("device.delivery.response")), (1, 1));
+}
+
+#[test]
+fn whatever_is_logged_of_an_order_names_its_slot_from_its_acceptance_on() {
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1"));
+    w.board_ends(DISPENSED);
+    let told: Vec<(&str, Option<Slot>)> =
+        w.notes.iter().filter(|(_, note)| note.order.is_some()).map(|(_, note)| (note.what, note.slot)).collect();
+    for wanted in ["accepted", "unit"] {
+        assert!(told.contains(&(wanted, Some(Slot(5)))), "{wanted}: {told:?}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::io::clock::boot_now;
 use crate::order::constant_time;
 use crate::order::said::{Said, words};
 use crate::order::time::{BootMs, UnixMs};
+use crate::order::url_mask;
 use bytes::Bytes;
 use http::header::{DATE, HOST, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
@@ -245,6 +246,11 @@ impl Failure {
     }
 }
 
+/// Where a receiver sends us, as logs may hold it: with a token in it, it would be a key to somebody's house.
+fn shown_place(place: &str) -> String {
+    if place.contains("://") { url_mask::masked(place) } else { url_mask::masked_path(place) }
+}
+
 /// What a [`Client`] is made of.
 pub struct Parts {
     /// Certificates.
@@ -333,7 +339,7 @@ impl Client {
             let same_request = matches!(answer.status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
             match target.resolve(&place) {
                 Ok(next) if same_request && next.origin == target.origin && left > 0 => target = next,
-                _ => Err(Refused::Redirect { status: answer.status, to: quoted(&place) })?,
+                _ => Err(Refused::Redirect { status: answer.status, to: quoted(&shown_place(&place)) })?,
             }
             left -= 1;
         }

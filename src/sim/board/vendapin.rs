@@ -381,9 +381,10 @@ mod tests {
         let address = command(1, 1, true).address;
         let slot = crate::board::driver::Slot(1);
         let mut pair = Pair::new("vendapin", "no-drop@1");
-        for (check, state) in
-            [(Reading::Healthy, Reading::SlotReady), (Reading::Faulty { what: "empty".to_owned() }, Reading::SlotEmpty)]
-        {
+        for (check, state) in [
+            (Reading::Healthy, Reading::SlotReady),
+            (Reading::faulty(crate::order::said::Said::new("empty", "已空")), Reading::SlotEmpty),
+        ] {
             for (service, reading) in
                 [(Service::SelfCheck { address }, check), (Service::SlotState { address, slot }, state)]
             {

@@ -11,6 +11,7 @@ use crate::io::http::server::{self, Answer, Request};
 use crate::io::journal::{Batch, Opened, Store};
 use crate::order::key::MachineNo;
 use crate::order::record::{self, Birth, Ledger};
+use crate::order::said::{InChinese as _, Said, said};
 use crate::sim::board::emulator_for;
 use crate::sim::board::fault::{Fault, FaultKind, Faults};
 use crate::sim::cloud::{SimCloud, SimOrder, SimProduct, StandIn as _};
@@ -98,11 +99,11 @@ impl Ear {
     }
 
     /// Runs one of the cast. Nobody may leave before the end.
-    fn watch(&self, who: &'static str, task: impl Future<Output = io::Result<()>> + 'static) {
+    fn watch(&self, who: Said, task: impl Future<Output = io::Result<()>> + 'static) {
         let ear = self.clone();
         spawn_local(async move {
             if let Err(error) = task.await {
-                ear.tell(Fact::Broke { who, why: error.to_string() });
+                ear.tell(Fact::Broke { who, why: error.said() });
             }
         });
     }
@@ -145,7 +146,7 @@ impl Cast {
         let broker_address = broker.address();
         let (to_broker, messages) = mpsc::channel(COMMANDS_MAX);
         let own_ear = ear.clone();
-        ear.watch("broker", broker.run(messages, move |seen| own_ear.tell(Fact::Broker(seen))));
+        ear.watch(said!("broker", "消息代理"), broker.run(messages, move |seen| own_ear.tell(Fact::Broker(seen))));
 
         let profile = Profile::find(PROFILE, directory).map_err(io::Error::other)?;
         let fault = |kind, slot| Fault { kind, slot: Some(slot), nth: None };
@@ -155,7 +156,7 @@ impl Cast {
         let (to_board, commands) = mpsc::channel(COMMANDS_MAX);
         let own_ear = ear.clone();
         let emulator = emulator_for(&profile, TURN_MS, faults);
-        ear.watch("board", board.run(emulator, commands, move |turn| own_ear.tell(Fact::Turn(*turn))));
+        ear.watch(said!("board", "板卡"), board.run(emulator, commands, move |turn| own_ear.tell(Fact::Turn(*turn))));
 
         let merchant_is_up = Arc::new(AtomicBool::new(true));
         let merchant = open_merchant(&ear, merchant_is_up.clone(), &signing).await?;
@@ -224,7 +225,7 @@ impl Cast {
             command
         };
         let slot = slot.to_string();
-        self.ear.watch("buyer", async move {
+        self.ear.watch(said!("buyer", "买家"), async move {
             loop {
                 let told = vend(&["status", "--json"]).output().await?;
                 let status: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap_or_default();
@@ -265,7 +266,7 @@ impl Cast {
 /// Serves HTTP on a free port of loopback, one request a connection, so that "down" is down.
 async fn serve_http(
     ear: &Ear,
-    who: &'static str,
+    who: Said,
     decide: impl Fn(&Request) -> Answer + Send + Sync + 'static,
 ) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -286,7 +287,7 @@ fn said(status: u16, body: Vec<u8>) -> Answer {
 /// nobody.
 async fn open_merchant(ear: &Ear, is_up: Arc<AtomicBool>, signing: &SigningKey) -> io::Result<SocketAddr> {
     let (own_ear, signing) = (ear.clone(), signing.clone());
-    serve_http(ear, "merchant", move |request| {
+    serve_http(ear, said!("merchant", "商户"), move |request| {
         if !is_up.load(Ordering::Relaxed) {
             own_ear.tell(Fact::HungUp);
             return Answer::Cut(b"");
@@ -300,7 +301,7 @@ async fn open_merchant(ear: &Ear, is_up: Arc<AtomicBool>, signing: &SigningKey) 
 
 async fn open_cloud(ear: &Ear, cloud: Arc<Mutex<SimCloud>>) -> io::Result<SocketAddr> {
     let own_ear = ear.clone();
-    serve_http(ear, "cloud", move |request| {
+    serve_http(ear, said!("cloud", "云接口"), move |request| {
         let order_id = request.path.strip_prefix(&format!("{BASE_PATH}/orders/")).map(str::to_owned);
         let of = |status: OrderStatus| -> Vec<u64> {
             let books = books(&cloud);

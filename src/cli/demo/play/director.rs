@@ -9,6 +9,7 @@ use crate::cloud::device::{PUT_METHOD, down_topic};
 use crate::cloud::envelope;
 use crate::cloud::sign::SigningKey;
 use crate::io::clock::Clock;
+use crate::order::said::{InChinese, Said, said};
 use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -24,21 +25,21 @@ pub const RECORD_ID: u64 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum Cut {
     /// Something that must follow did not.
-    #[error("waited {} s in vain for {what}", PATIENCE.as_secs())]
+    #[error("waited {} s in vain for {}", PATIENCE.as_secs(), what.en)]
     Waited {
         /// For what.
-        what: &'static str,
+        what: Said,
     },
     /// The agent is gone, and nobody killed it.
     #[error("the agent ended by itself: {0}")]
     AgentEnded(ExitStatus),
     /// One of the cast is gone.
-    #[error("the {who} cannot go on: {why}")]
+    #[error("the {} cannot go on: {}", who.en, why.en)]
     Broke {
         /// Who.
-        who: &'static str,
+        who: Said,
         /// What the system said.
-        why: String,
+        why: Said,
     },
     /// Evidence is missing.
     #[error("more happened at once than could be recorded; try again on a machine with less work")]
@@ -49,6 +50,19 @@ pub enum Cut {
     /// The agent cannot be started, killed or stopped.
     #[error("the agent: {0}")]
     Agent(#[from] io::Error),
+}
+
+impl InChinese for Cut {
+    fn zh(&self) -> String {
+        match self {
+            Cut::Waited { what } => format!("等待{}，{} 秒内没有等到", what.zh, PATIENCE.as_secs()),
+            Cut::AgentEnded(status) => format!("代理程序自行结束：{status}"),
+            Cut::Broke { who, why } => format!("{}无法继续：{}", who.zh, why.zh),
+            Cut::Missed => "同时发生的事过多，未能全部记录；请在较空闲的机器上重试".to_owned(),
+            Cut::Closed(Closed(error)) => format!("标准输出：{}", error.zh()),
+            Cut::Agent(error) => format!("代理程序：{}", error.zh()),
+        }
+    }
 }
 
 /// A dispense command.
@@ -153,7 +167,7 @@ impl Director {
     ///
     /// # Errors
     /// [`Cut`], when it does not come or cannot come any more.
-    pub async fn until(&mut self, what: &'static str, shown: impl Fn(&Record) -> bool) -> Result<(), Cut> {
+    pub async fn until(&mut self, what: Said, shown: impl Fn(&Record) -> bool) -> Result<(), Cut> {
         let deadline = Instant::now() + PATIENCE;
         while !shown(&self.record) {
             match timeout_at(deadline, self.next_fact()).await {
@@ -170,7 +184,7 @@ impl Director {
     /// As [`Director::until`].
     pub async fn until_told(&mut self, order_id: u64) -> Result<(), Cut> {
         let order_id = order_id.to_string();
-        self.until("the result of an order", |record| record.is_told(&order_id)).await
+        self.until(said!("the result of an order", "订单的结果"), |record| record.is_told(&order_id)).await
     }
 
     /// Waits for nothing: whatever still comes is shown and kept.
@@ -213,13 +227,16 @@ impl Director {
             &format!("选择货道 {slot}：vend sale start --slot {slot}"),
         )?;
         self.cast.buy(slot, self.stage.lang)?;
-        self.until("the cloud's order", |record| record.made.len() > before).await?;
+        self.until(said!("the cloud's order", "云接口的订单"), |record| record.made.len() > before).await?;
         let order_id = self.record.made.last().cloned().unwrap_or_default();
         if let Some(order) = self.played.last_mut() {
             order.order_id.clone_from(&order_id);
         }
         let pay_code = pay_code(&order_id);
-        self.until("the pay code", |record| record.shown.iter().any(|line| line.starts_with(&pay_code))).await?;
+        self.until(said!("the pay code", "支付码"), |record| {
+            record.shown.iter().any(|line| line.starts_with(&pay_code))
+        })
+        .await?;
         self.tell(Role::Buyer, "scans the code and pays", "扫码并付款")?;
         self.cast.pay(&order_id);
         Ok(order_id)
@@ -268,7 +285,9 @@ impl Director {
                 format!("退还订单 {order_id} 的款项"),
             ),
             Fact::Shown(line) => both(Role::Buyer, line.clone(), line.clone()),
-            Fact::Broke { who, why } => both(Role::Broker, format!("{who}: {why}"), format!("{who}：{why}")),
+            Fact::Broke { who, why } => {
+                both(Role::Broker, format!("{}: {}", who.en, why.en), format!("{}：{}", who.zh, why.zh))
+            }
             Fact::Broker(seen) => self.broker_words(seen),
         }
     }
@@ -313,11 +332,11 @@ impl Director {
             }
             Seen::Said { payload, .. } => match Saying::read(payload, &self.cast.signing) {
                 Saying::Received { order_id, state, reason } => {
-                    let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+                    let behind = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
                     (
                         Role::Agent,
-                        format!("answers order {order_id}: {state}{why}"),
-                        format!("答复订单 {order_id}：{state}{why}"),
+                        format!("answers order {order_id}: {state}{behind}"),
+                        format!("答复订单 {order_id}：{state}{behind}"),
                     )
                 }
                 Saying::Reported { order_id, outcome, sequence } => (

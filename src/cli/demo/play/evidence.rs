@@ -6,6 +6,7 @@ use crate::cloud::report::REPORT_METHOD;
 use crate::cloud::sign::{self, SIGN_FIELD, SigningKey};
 use crate::cloud::up::{OFFLINE_METHOD, RECEIVED_METHOD};
 use crate::core::SALE_METHOD;
+use crate::order::said::Said;
 use crate::sim::board::Turn;
 use bytes::Bytes;
 use serde_json::Value;
@@ -41,9 +42,9 @@ pub enum Fact {
     /// A witness cannot go on.
     Broke {
         /// Who.
-        who: &'static str,
+        who: Said,
         /// What the system said.
-        why: String,
+        why: Said,
     },
 }
 

@@ -23,6 +23,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::lang::Lang;
 use crate::io::clock::Clock;
+use crate::order::said::said;
 use cast::Cast;
 use director::{Cut, Director};
 use evidence::Record;
@@ -40,11 +41,7 @@ const IN_SERVICE_S: u64 = 86_400;
 /// When the play cannot begin, or nobody reads any more.
 pub fn play(lang: Lang) -> Result<Exit, Failure> {
     let cannot_begin = |error: std::io::Error| {
-        Failure::told(
-            Exit::Failed,
-            format!("the demonstration cannot begin: {error}"),
-            format!("演示无法开始：{error}"),
-        )
+        Failure::told(Exit::Failed, said!("the demonstration cannot begin: {error}", "演示无法开始：{error}", error))
     };
     let directory = tempfile::Builder::new().prefix("vend-demo-").tempdir().map_err(cannot_begin)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot_begin)?;
@@ -112,7 +109,7 @@ fn conclude(
         }
         Ok(()) => stage.line(lang.say("THE PROMISE WAS BROKEN.", "承诺被违背。"))?,
         Err(Cut::Closed(closed)) => return Err(closed.into()),
-        Err(cut) => stage.line(&lang.say(format!("The play was cut short: {cut}"), format!("演示中断：{cut}")))?,
+        Err(cut) => stage.line(&lang.pick(said!("The play was cut short: {cut}", "演示中断：{cut}", cut)))?,
     }
     if !log.is_empty() {
         stage.line(lang.say("The end of the agent's log:", "代理程序日志的末尾："))?;
@@ -150,7 +147,7 @@ mod tests {
         let turn = Turn { at: BootMs(1), wire_address: 1, slot: 5, dropped: true };
         let kept = Record::default();
         let broken = Record { turns: vec![turn], ..Record::default() };
-        let cut = || Err(Cut::Waited { what: "a result" });
+        let cut = || Err(Cut::Waited { what: said!("a result", "结果") });
         for (record, played, exit, word) in [
             (&kept, Ok(()), Exit::Done, "The promise was kept: 1 orders"),
             (&broken, Ok(()), Exit::Failed, "THE PROMISE WAS BROKEN"),

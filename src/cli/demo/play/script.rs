@@ -5,6 +5,7 @@ use super::director::{Command, Cut, Director, RECORD_ID};
 use super::evidence::{Record, Saying};
 use super::stage::Role;
 use super::verdict::{Expected, Played};
+use crate::order::said::said;
 use std::time::Duration;
 
 /// The first order's number.
@@ -34,13 +35,13 @@ impl Director {
         let played = Played { order_id: String::new(), title, slot, forbidden_slot: None, expected, hung_up: 0 };
         self.scene(played)?;
         let order_id = self.buy(slot).await?;
-        self.until("the end of a sale", |record| record.posts_of(&order_id).next().is_some()).await
+        self.until(said!("the end of a sale", "销售结束"), |record| record.posts_of(&order_id).next().is_some()).await
     }
 
     async fn until_received(&mut self, command: &Command, state: &str, reason: &str) -> Result<(), Cut> {
         let order_id = command.order_id.to_string();
         let answered = |record: &Record| record.received(&order_id).any(|said| said == (state, reason));
-        self.until("the answer to a command", answered).await
+        self.until(said!("the answer to a command", "指令的应答"), answered).await
     }
 }
 
@@ -55,7 +56,7 @@ const fn result(turns: usize, outcome: &'static str) -> Expected {
 pub async fn play(d: &mut Director) -> Result<(), Cut> {
     d.cast.agent.start()?;
     d.tell(Role::Agent, "starts", "启动")?;
-    d.until("the agent's subscription", |record| record.subscribed > 0).await?;
+    d.until(said!("the agent's subscription", "代理程序订阅"), |record| record.subscribed > 0).await?;
 
     all_goes_well(d).await?;
     the_motor_jams(d).await?;
@@ -145,7 +146,10 @@ async fn forged(d: &mut Director) -> Result<(), Cut> {
     let command = d.order(16, ("wrong signature", "签名错误"), Expected::Silence)?;
     let payload = d.send(&Command { is_forged: true, ..command }).await?;
     // Acknowledged, so that it does not come back for ever, and nothing else.
-    d.until("the forgery's acknowledgement", |record| record.acknowledged.iter().any(|p| *p == payload)).await
+    d.until(said!("the forgery's acknowledgement", "伪造指令的确认"), |record| {
+        record.acknowledged.iter().any(|p| *p == payload)
+    })
+    .await
 }
 
 async fn expired(d: &mut Director) -> Result<(), Cut> {
@@ -159,7 +163,8 @@ async fn merchant_down(d: &mut Director) -> Result<(), Cut> {
     d.cast.set_merchant(false);
     d.send(&command).await?;
     let before = d.record.hung_up;
-    d.until("a retry at the merchant", |record| record.hung_up >= before + TRIES_WHILE_DOWN).await?;
+    d.until(said!("a retry at the merchant", "向商户重试"), |record| record.hung_up >= before + TRIES_WHILE_DOWN)
+        .await?;
     d.cast.set_merchant(true);
     d.tell(Role::Merchant, "is up again", "恢复服务")?;
     d.until_told(command.order_id).await
@@ -170,7 +175,7 @@ async fn late(d: &mut Director) -> Result<(), Cut> {
     d.cast.put_on_the_books(command.order_id, RECORD_ID);
     d.send(&Command { age_s: LATE_S, ..command.clone() }).await?;
     let order_id = command.order_id.to_string();
-    d.until("the question to the cloud", |record| record.asked.contains(&order_id)).await?;
+    d.until(said!("the question to the cloud", "对云接口的询问"), |record| record.asked.contains(&order_id)).await?;
     d.until_told(command.order_id).await
 }
 
@@ -178,10 +183,10 @@ async fn agent_killed(d: &mut Director) -> Result<(), Cut> {
     let title = ("agent killed in mid-turn", "电机转动时代理程序被杀");
     let command = d.order(5, title, result(1, "dispensed"))?;
     d.send(&command).await?;
-    d.until("the motor", |record| record.turns_of(command.slot).next().is_some()).await?;
+    d.until(said!("the motor", "电机转动"), |record| record.turns_of(command.slot).next().is_some()).await?;
     d.cast.agent.kill().await?;
     d.tell(Role::Agent, "is killed with SIGKILL while the motor turns", "在电机转动时被 SIGKILL 杀死")?;
-    d.until("the broken connection", |record| record.sayings.contains(&Saying::Offline)).await?;
+    d.until(said!("the broken connection", "连接断开"), |record| record.sayings.contains(&Saying::Offline)).await?;
     // The platform, which has heard nothing, tries again: the worst that can wait for the agent's next life.
     d.send(&command).await?;
     d.cast.agent.start()?;
@@ -194,7 +199,7 @@ async fn board_power_lost(d: &mut Director) -> Result<(), Cut> {
     let title = ("board loses power in mid-turn", "电机转动时板卡断电");
     let command = d.order(9, title, result(1, "unknown"))?;
     d.send(&command).await?;
-    d.until("the motor", |record| record.turns_of(command.slot).next().is_some()).await?;
+    d.until(said!("the motor", "电机转动"), |record| record.turns_of(command.slot).next().is_some()).await?;
     d.cast.power_cycle_board().await;
     d.tell(Role::Board, "loses its power, and with it the result", "断电，结果随之丢失")?;
     d.until_told(command.order_id).await?;
