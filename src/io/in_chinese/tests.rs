@@ -31,7 +31,7 @@ const NAMES: &str = "vend journal accept move reason TEXT lead sled blob bytes m
     QoS MQTT RabbitMQ protocol TLS topic EMQX VerneMQ mosquitto message size limit max packet report allow hosts private \
     targets true http https host port user proxy URL plaintext HTTP CONNECT Location PEM Punycode xn ASCII IPv IP \
     certificates UnknownIssuer UnknownCA losses db state second home dev ttyUSB vend sock in lib var etc RSA P Ed example \
-    shop card HandshakeFailure BEGIN CERTIFICATE SSL FILE ServerUnavailable Success QuotaExceeded kBytes wire snap";
+    shop BEGIN CERTIFICATE ServerUnavailable QuotaExceeded ftp socks a b";
 
 fn words(text: &str) -> BTreeSet<&str> {
     text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty()).collect()
@@ -228,6 +228,7 @@ fn what_can_be_wrong_with_a_request_and_its_target_is_said_in_chinese() {
     let redirect = Refused::Redirect { status: StatusCode::FOUND, to: "https://shop.example".to_owned() };
     // The status' own words go: the number says it.
     assert_eq!(redirect.zh().matches("302").count(), 1);
+    check(&redirect);
     let text = || Said::new("what it says", "它的话");
     for failure in [
         Failure::BadTarget(Refused::UserPart),
