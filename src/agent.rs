@@ -223,13 +223,8 @@ fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<S
             }
             Ok((Recovered::Journal { ledger: ledger.map(Box::new), records }, Some(store)))
         }
-        (Err(error), _) | (_, Err(error)) => Ok((quarantined(store, unreadable(&error)), None)),
+        (Err(error), _) | (_, Err(error)) => Ok((quarantined(store, error.said()), None)),
     }
-}
-
-/// A record that does not read.
-fn unreadable(error: &RecordError) -> Said {
-    Said::new(error.to_string(), format!("记录无法读取：{error}"))
 }
 
 /// A journal whose bytes are whole and whose records mean nothing.

@@ -9,6 +9,7 @@ use crate::config::credentials::{Credentials, Secret};
 use crate::config::{Config, NotifyPace};
 use crate::core::{NotifySettings, PaymentSettings};
 use crate::order::civil::Zone;
+use crate::order::said::said;
 
 /// Who is told of every order.
 ///
@@ -17,9 +18,8 @@ use crate::order::civil::Zone;
 pub(super) fn notify(config: &Config, credentials: &Credentials) -> Result<Option<NotifySettings>, StartError> {
     let Some(notify) = &config.notify else { return Ok(None) };
     let secret = credentials.notify_secret.as_ref().filter(|_| notify.is_signed);
-    let secret = secret.map(Secret::reveal).map(NoticeSecret::new).transpose().map_err(|error| {
-        StartError::configuration(error.to_string(), "密钥为空；请把与平台约定的文本写入其凭据文件")
-    })?;
+    let secret =
+        secret.map(Secret::reveal).map(NoticeSecret::new).transpose().map_err(|error| StartError::because(&error))?;
     Ok(Some(NotifySettings {
         url: notify.endpoint.to_string(),
         account: Account {
@@ -59,8 +59,7 @@ pub(super) fn payments(config: &Config, credentials: &Credentials) -> Result<Opt
         url: sale.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
         hears,
         session: session.map_err(|error| {
-            let zh = "sale_session：会话是 Cookie 头的文本，形如 NAME=VALUE：只含可见 ASCII 字符，且不为空";
-            StartError::configuration(format!("sale_session: {error}"), zh)
+            StartError::Configuration(said!("sale_session: {error}", "sale_session：{error}", error))
         })?,
         log_in,
     }))

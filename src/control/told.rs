@@ -5,7 +5,7 @@ use crate::board::service::ServiceError;
 use crate::core::{
     AuditLine, BooksError, CodeLine, DecisionError, OrderLine, SaleRefusal, SaleView, SlotError, SlotLine, TestLine,
 };
-use crate::order::said::Said;
+use crate::order::said::{InChinese, Said};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -247,10 +247,21 @@ impl Refusal {
         Refusal { error_zh: why.zh, ..Refusal::of(why.en) }
     }
 
-    /// The refusal in Chinese, as far as the daemon told it.
+    /// The refusal in Chinese: of what has a word of its own by that, else as far as the daemon told it.
     #[must_use]
     pub fn zh(&self) -> String {
-        if self.error_zh.is_empty() { self.error.clone() } else { self.error_zh.clone() }
+        let by_word: [Option<&dyn InChinese>; 5] = [
+            self.why.as_ref().map(|why| why as _),
+            self.slot.as_ref().map(|why| why as _),
+            self.sale.as_ref().map(|why| why as _),
+            self.books.as_ref().map(|why| why as _),
+            self.decision.as_ref().map(|why| why as _),
+        ];
+        match by_word.into_iter().flatten().next() {
+            Some(why) => why.zh(),
+            None if self.error_zh.is_empty() => self.error.clone(),
+            None => self.error_zh.clone(),
+        }
     }
 
     /// An act at a slot was not taken.

@@ -4,11 +4,10 @@
 use super::Core;
 use super::event::{Batch, Effect, Level, Tag, Token};
 use super::own::Reply;
-use super::troubles::in_words;
 use crate::board::service::Service;
 use crate::order::key::Key;
 use crate::order::record::{self, RecordKey};
-use crate::order::said::Said;
+use crate::order::said::said;
 use crate::order::sale;
 use crate::order::time::{BootMs, Now};
 use crate::sabotage::{self, Clause};
@@ -178,8 +177,8 @@ impl Core {
     pub(super) fn commit_if_due(&mut self, now: Now) {
         let is_due = self.commits.due.is_some_and(|due| due <= now.boot) || self.stopping;
         if self.commits.flying.as_ref().is_some_and(|f| f.answer_due <= now.boot) {
-            let en = format!("the disk has not answered for {COMMIT_ANSWER_MS} ms");
-            self.journal_failed(now, Said::new(en, format!("磁盘 {COMMIT_ANSWER_MS} 毫秒未应答")));
+            let ms = COMMIT_ANSWER_MS;
+            self.journal_failed(now, said!("the disk has not answered for {ms} ms", "磁盘 {ms} 毫秒未应答"; ms));
         }
         if self.commits.flying.is_some() || self.failed.is_some() || !(self.commits.urgent || is_due) {
             return;
@@ -203,8 +202,8 @@ impl Core {
                 self.effects.push(Effect::Commit { id, batch });
             }
             Err(error) => {
-                let what = Said::new("a record could not be written", "记录无法写入");
-                self.journal_failed(now, what.then(&in_words(&error)));
+                let why = said!("a record could not be written: {error}", "记录无法写入：{error}", error);
+                self.journal_failed(now, why);
             }
         }
     }

@@ -4,7 +4,7 @@
 use super::event::{HttpAnswer, HttpFailure};
 use crate::order::key::Key;
 use crate::order::record::RecordError;
-use crate::order::said::Said;
+use crate::order::said::{Said, said};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -17,19 +17,14 @@ const BROKER: &str = "broker";
 /// See [`JOURNAL`].
 const CLOUD: &str = "cloud";
 
-/// Why a record of the journal cannot be written.
-pub(super) fn in_words(error: &RecordError) -> Said {
-    Said::word(error.to_string())
-}
-
 /// An order that could not be kept when it was read.
 pub(super) fn not_kept(key: &Key, error: &RecordError) -> Said {
-    Said::new(format!("order {key} could not be kept"), format!("订单 {key} 无法保存")).then(&in_words(error))
+    said!("order {key} could not be kept: {error}", "订单 {key} 无法保存：{error}", error; key)
 }
 
 /// A settled order that could not be put away.
 pub(super) fn not_archived(key: &Key, error: &RecordError) -> Said {
-    Said::new(format!("order {key} could not be archived"), format!("订单 {key} 无法归档")).then(&in_words(error))
+    said!("order {key} could not be archived: {error}", "订单 {key} 无法归档：{error}", error; key)
 }
 
 /// One thing that is in the way.
@@ -77,7 +72,7 @@ impl Troubles {
 
     pub(super) fn lines(&self) -> Vec<TroubleLine> {
         let cloud = |(host, why): (&String, &Said)| {
-            TroubleLine::of(CLOUD, &Said::new(format!("the cloud {host}"), format!("平台 {host}")).then(why))
+            TroubleLine::of(CLOUD, &said!("the cloud {host}: {why}", "平台 {host}：{why}", why; host))
         };
         let single = [(JOURNAL, &self.journal), (LINE, &self.line), (BROKER, &self.broker)];
         let single = single.into_iter().filter_map(|(of, why)| Some(TroubleLine::of(of, why.as_ref()?)));

@@ -54,16 +54,16 @@ pub(super) async fn ask(config: &Config, credentials: Option<&Credentials>) -> F
     let has_account = account.is_some();
     let word = match read_ping(answer.status.as_u16(), &answer.body) {
         Ok(()) => PlatformWord::Accepted,
-        Err(error @ ApiError::NotPlatform { .. }) => PlatformWord::SomebodyElse(Said::word(error.to_string())),
+        Err(error @ ApiError::NotPlatform { .. }) => PlatformWord::SomebodyElse(error.said()),
         // Sent on to where one logs in; or told to (RFC 6585).
         Err(ApiError::Http { status: status @ (300..=399 | 511) }) => {
             PlatformWord::SomebodyElse(Said::word(format!("HTTP {status}")))
         }
-        Err(error @ ApiError::Http { .. }) => return silent(Said::word(error.to_string())),
+        Err(error @ ApiError::Http { .. }) => return silent(error.said()),
         Err(_) if !has_account => PlatformWord::NotAsked,
-        Err(error @ ApiError::Unauthorized { .. }) => PlatformWord::Unauthorised(Said::word(error.to_string())),
-        Err(error) if error.class() == RetryClass::Retry => return silent(Said::word(error.to_string())),
-        Err(error) => PlatformWord::Refused(Said::word(error.to_string())),
+        Err(error @ ApiError::Unauthorized { .. }) => PlatformWord::Unauthorised(error.said()),
+        Err(error) if error.class() == RetryClass::Retry => return silent(error.said()),
+        Err(error) => PlatformWord::Refused(error.said()),
     };
     Fact::Is(Platform::Answered { ahead_s, word })
 }

@@ -194,7 +194,7 @@ pub(super) fn mark_in_memory(seen: &Seen) -> Judged {
     } else {
         Verdict::warning(
             format!("{path} is on a disk; after a crash more orders end unknown"),
-            format!("{path} 位于磁盘上；崩溃后会有更多订单以 unknown 结束"),
+            format!("{path} 位于磁盘上；崩溃后会有更多订单的结果为“未知”"),
         )
     })
 }

@@ -72,7 +72,7 @@ pub(super) fn broker_tls(seen: &Seen) -> Judged {
     Ok(match &broker(seen)?.tls {
         None => Verdict::not_applicable("the url is without TLS", "url 未使用 TLS"),
         Some(Ok(())) => Verdict::ok("TLS stands", "TLS 已建立"),
-        Some(Err(why)) => Verdict::failed(&why.en, format!("TLS 无法建立：{}", why.zh)),
+        Some(Err(why)) => Verdict::failed(&why.en, &why.zh),
     })
 }
 

@@ -103,7 +103,7 @@ pub fn journal(config: &Config) -> (Fact<Journal>, Fact<Option<Work>>) {
     let mut records = Records::default();
     for (key, value) in &inspected.records {
         if let Err(error) = records.take(key, value) {
-            damage.get_or_insert_with(|| Said::new(error.to_string(), format!("记录无法读取：{error}")));
+            damage.get_or_insert_with(|| error.said());
         }
     }
     (Fact::Is(Journal::Read { damage, machine_no }), Fact::Is(Some(work(&records))))
