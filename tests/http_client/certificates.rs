@@ -13,6 +13,7 @@ use vend::core::event::{CertificateNews, CertificateOf};
 use vend::io::http::authorities::Authorities;
 use vend::io::http::supply::{Listener, TlsFiles, TlsSupply};
 use vend::io::http::tls::{Identity, TlsError};
+use vend::order::said::InChinese as _;
 
 #[tokio::test]
 async fn an_own_ca_is_accepted_and_the_connection_kept() {
@@ -37,15 +38,24 @@ async fn a_server_with_tls_1_2_only_is_reached() {
 async fn a_bad_certificate_is_named_and_tried_again_and_nothing_is_sent() {
     let ca = Ca::new();
     let table = [
-        (Ca::new().server("localhost").config(), "in ca_file"),
-        (ca.server("other.example").config(), "not for localhost but for DnsName(\"other.example\")"),
-        (ServerTls { expired: true, ..ca.server("localhost") }.config(), "expired on 2002-01-01"),
+        (Ca::new().server("localhost").config(), "in ca_file", "的签发机构不受信任（UnknownIssuer）；请用 ca_file"),
+        (
+            ca.server("other.example").config(),
+            "not for localhost but for DnsName(\"other.example\")",
+            "不属于 localhost，而属于 DnsName(\"other.example\")",
+        ),
+        (
+            ServerTls { expired: true, ..ca.server("localhost") }.config(),
+            "expired on 2002-01-01",
+            "已于 2002-01-01 到期，而本机时钟为",
+        ),
     ];
     let client = Client::new(parts(&ca));
-    for (config, word) in table {
+    for (config, word, chinese) in table {
         let (port, seen) = serve(Some(config), ok).await;
         let failure = send(&client, report(secure(port))).await.unwrap_err();
         assert!(matches!(&failure, Failure::Tls { why } if why.en.contains(word)), "{word}: {failure:?}");
+        assert!(failure.zh().starts_with("TLS：服务器证书") && failure.zh().contains(chinese), "{}", failure.zh());
         assert!(!failure.is_final());
         assert!(seen.requests().is_empty());
     }
@@ -77,6 +87,7 @@ async fn a_server_that_does_not_speak_tls_runs_out_of_time_or_is_named() {
     let (port, _) = serve(None, ok).await;
     let failure = send(&client, report(secure(port))).await.unwrap_err();
     assert!(matches!(failure, Failure::Tls { .. }), "{failure:?}");
+    assert!(failure.zh().starts_with("TLS：服务器发来的不是 TLS（"), "{}", failure.zh());
 }
 
 #[tokio::test]
@@ -85,12 +96,14 @@ async fn a_server_that_wants_a_certificate_says_so_and_one_that_refuses_ours_too
     let config = ServerTls { ask_client: true, ..ca.server("localhost") }.config();
     let (port, seen) = serve(Some(config), ok).await;
     let stranger = Ca::new();
-    for (identity, word) in
-        [(None, "set client_certificate"), (Some(stranger.identity()), "does not accept our client certificate")]
-    {
+    for (identity, word, chinese) in [
+        (None, "set client_certificate", "服务器要求客户端证书"),
+        (Some(stranger.identity()), "does not accept our client certificate", "服务器不接受本机的客户端证书"),
+    ] {
         let client = Client::new(Parts { tls: supply(&ca, identity), ..parts(&ca) });
         let failure = send(&client, report(secure(port))).await.unwrap_err();
         assert!(matches!(&failure, Failure::Tls { why } if why.en.contains(word)), "{word}: {failure:?}");
+        assert!(failure.zh().contains(chinese), "{}", failure.zh());
         assert!(!failure.is_final() && seen.requests().is_empty());
     }
 }

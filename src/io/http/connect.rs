@@ -7,7 +7,7 @@ use super::supply::TlsSupply;
 use super::target::{Origin, Scheme, TargetRules};
 use super::tls;
 use crate::config::host::Host;
-use crate::order::said::{InChinese as _, Said};
+use crate::order::said::{InChinese, Said};
 use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::Full;
@@ -220,30 +220,30 @@ pub async fn ask_for_tunnel(
     }
 }
 
-/// What hyper says, and in Chinese what the frequent ones mean.
-fn said_by_hyper(e: &hyper::Error) -> Said {
-    let en = match e.source() {
-        Some(source) => format!("{e}: {source}"),
-        None => e.to_string(),
-    };
-    let zh = if e.is_incomplete_message() {
-        "应答未完，连接已关闭".to_owned()
-    } else if e.is_canceled() || e.is_closed() {
-        "连接已关闭".to_owned()
-    } else if e.is_parse() {
-        format!("不是 HTTP/1.1（{en}）")
-    } else {
-        match e.source() {
-            Some(source) => format!("收发失败：{source}"),
-            None => format!("收发失败（{e}）"),
+/// What hyper's frequent errors mean; their causes are the system's.
+impl InChinese for hyper::Error {
+    fn zh(&self) -> String {
+        if self.is_incomplete_message() {
+            "应答未完，连接已关闭".to_owned()
+        } else if self.is_canceled() || self.is_closed() {
+            "连接已关闭".to_owned()
+        } else if self.is_parse() {
+            format!("不是 HTTP/1.1（\"{self}\"）")
+        } else {
+            match self.source() {
+                Some(source) => format!("收发失败：{source}"),
+                None => format!("收发失败（\"{self}\"）"),
+            }
         }
-    };
-    Said::new(en, zh)
+    }
 }
 
 /// hyper's error in our words.
 pub(super) fn from_hyper(e: &hyper::Error) -> Failure {
-    let why = said_by_hyper(e);
+    let why = match e.source() {
+        Some(source) => Said::new(format!("{e}: {source}"), e.zh()),
+        None => e.said(),
+    };
     if let Some(why) = tls::complaint(e) {
         Failure::Tls { why }
     } else if e.is_parse_too_large() {
