@@ -28,7 +28,8 @@ impl Requests {
         let (id, answer) = match self.tasks.join_next_with_id().await? {
             Ok(answered) => answered,
             Err(error) => {
-                let why = Said::new(format!("the request's task failed: {error}"), format!("请求任务失败：{error}"));
+                let zh = if error.is_panic() { "请求任务崩溃" } else { "请求任务被取消" };
+                let why = Said::new(format!("the request's task failed: {error}"), zh);
                 (error.id(), Err(HttpFailure { kind: FailureKind::NoAnswer, why }))
             }
         };

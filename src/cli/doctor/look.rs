@@ -70,7 +70,7 @@ struct Looker<'a> {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Fact<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => Fact::Is(value),
-        Err(error) => Fact::Unknown(Said::new("it failed", "失败").then(&probes::failed(&error))),
+        Err(error) => Fact::Unknown(Said::new("it failed", "检查失败").then(&probes::failed(&error))),
     }
 }
 

@@ -186,8 +186,8 @@ pub(super) fn secrets_rights(seen: &Seen) -> Judged {
     if wrong.is_empty() {
         return Ok(Verdict::ok("mode 0600", "权限 0600"));
     }
-    let (wrong, commands) = (some_of(&wrong), commands.join("; "));
-    Ok(Verdict::warning(format!("others may read or own: {wrong}"), format!("他人可读或属他人：{wrong}"))
+    let (files, commands) = (some_of(&wrong), commands.join("; "));
+    Ok(Verdict::warning(format!("others may read or own: {files}"), format!("他人可读或属他人：{files}"))
         .fix(commands.clone(), commands))
 }
 

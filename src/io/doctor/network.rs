@@ -53,7 +53,7 @@ pub async fn resolve(host: &Host) -> Result<Vec<IpAddr>, Said> {
 /// A task of ours did not come to its end.
 #[must_use]
 pub fn failed(error: &JoinError) -> Said {
-    Said::new(error.to_string(), format!("检查中断：{error}"))
+    Said::new(error.to_string(), if error.is_panic() { "检查任务崩溃" } else { "检查任务被取消" })
 }
 
 /// A connection to the first address that takes one. They are tried at once: there is little time, and one dead address
