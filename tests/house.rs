@@ -354,9 +354,9 @@ fn a_name_that_does_not_exist_is_noticed() {
 }
 
 /// Names of errors: what is called so is English where it is shown by its `Display`.
-const ERRORS: [&str; 16] = [
+const ERRORS: [&str; 15] = [
     "cause", "cut", "damage", "e", "err", "error", "failure", "fault", "owed", "problem", "refusal", "refused",
-    "source", "trouble", "why", "wrong",
+    "source", "trouble", "why",
 ];
 
 /// Source without comments and tests, and without what stands in `said!(…)`: there the compiler sees to it that nothing is
@@ -414,7 +414,8 @@ fn english_in_chinese(text: &str) -> Vec<(usize, String)> {
 
 #[test]
 fn no_chinese_text_quotes_an_error_in_english() {
-    const TOLD: [&str; 9] = ["cli", "doctor", "web", "config", "board", "core", "cloud", "control", "agent"];
+    // Not src/io: what that quotes is the system's, whose words `Said::new` puts in Chinese, and the libraries'.
+    const TOLD: [&str; 10] = ["cli", "doctor", "web", "config", "board", "core", "cloud", "control", "agent", "order"];
     let told = files("src", ".rs").into_iter().filter(|(path, _)| TOLD.contains(&floor(path)) && !is_test_file(path));
     let findings = told.flat_map(|(path, text)| {
         english_in_chinese(&text).into_iter().map(move |(line, name)| format!("{path}:{line}: {{{name}}}; use said!"))

@@ -56,8 +56,8 @@ fn signed(input: impl Read, key: &SigningKey) -> Result<String, Said> {
             max = MESSAGE_BYTES_MAX
         ));
     }
-    let mut object: Map<String, Value> = serde_json::from_slice(&json)
-        .map_err(|e| said!("no JSON object: {e}", "不是 JSON 对象：{e}"; e = e.to_string()))?;
+    let mut object: Map<String, Value> =
+        serde_json::from_slice(&json).map_err(|e| said!("no JSON object: {e}", "不是 JSON 对象：{e}", e))?;
     let mut fields = Vec::with_capacity(object.len());
     for (name, value) in &object {
         match value {

@@ -16,8 +16,11 @@ use crate::order::sale::State;
 use clap::Args;
 use std::path::PathBuf;
 
-/// The last events that fit on a screen of 24 lines beside the rest; `--json` has them all.
-const EVENTS_SHOWN: usize = 6;
+/// Lines of a screen of 24 that stay for the rows, beside the shell's own.
+const ROWS_SHOWN: usize = 23;
+/// The last events, as many as fit beside the rest, but so many at least, and not more than can be taken in; `--json` has
+/// them all.
+const EVENTS_SHOWN: std::ops::RangeInclusive<usize> = 2..=6;
 
 /// So many differences and dead calls are named on the screen; `vend order list` and `--json` have more.
 const NAMED_MAX: usize = 3;
@@ -129,7 +132,8 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
     rows.extend(rejected.map(|last| {
         (lang.say("last rejected", "最近拒收"), lang.pick(Said { en: last.why.clone(), zh: last.why_zh.clone() }))
     }));
-    let skipped = status.recent.len().saturating_sub(EVENTS_SHOWN);
+    let room = ROWS_SHOWN.saturating_sub(rows.len()).clamp(*EVENTS_SHOWN.start(), *EVENTS_SHOWN.end());
+    let skipped = status.recent.len().saturating_sub(room);
     let events = status.recent.iter().skip(skipped);
     rows.extend(events.map(|e| {
         (lang.say("event", "事件"), format!("{}: {}: {}", lang.word(About::Level, &e.level), e.what, e.text))

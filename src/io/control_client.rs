@@ -1,7 +1,7 @@
 //! The other end of the control socket: one question, one document.
 
 use crate::control::{Ask, Refusal, SCHEMA_VERSION};
-use crate::order::said::Said;
+use crate::order::said::{InChinese as _, Said};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
@@ -80,7 +80,7 @@ struct Version {
 /// See [`AskError`].
 pub fn ask<T: DeserializeOwned>(socket: &Path, question: Ask) -> Result<T, AskError> {
     let document = document(socket, question)?;
-    serde_json::from_slice(&document).map_err(|e| unreadable(socket, &e))
+    serde_json::from_slice(&document).map_err(|e| no_document(socket, &e))
 }
 
 /// The document as it came, of a version that can be read. Apart from [`ask`], so that it exists once and not for each
@@ -95,7 +95,7 @@ fn document(socket: &Path, question: Ask) -> Result<Bytes, AskError> {
         return Err(refused(status, &body));
     }
     // The version first: a document of another one need not have the keys of this one.
-    let Version { schema_version } = serde_json::from_slice(&body).map_err(|e| unreadable(socket, &e))?;
+    let Version { schema_version } = serde_json::from_slice(&body).map_err(|e| no_document(socket, &e))?;
     if schema_version != SCHEMA_VERSION {
         let why = Said::new(
             format!("it is of version {schema_version}, this vend reads {SCHEMA_VERSION}"),
@@ -104,6 +104,10 @@ fn document(socket: &Path, question: Ask) -> Result<Bytes, AskError> {
         return Err(AskError::Unreadable { socket: socket.to_owned(), why });
     }
     Ok(body)
+}
+
+fn no_document(socket: &Path, error: &serde_json::Error) -> AskError {
+    AskError::Unreadable { socket: socket.to_owned(), why: error.said() }
 }
 
 fn unreadable(socket: &Path, error: &dyn Error) -> AskError {
@@ -145,7 +149,7 @@ pub fn listen<T: DeserializeOwned>(
     mut take: impl FnMut(T) -> io::Result<bool>,
 ) -> Result<ListeningEnded, AskError> {
     lines(socket, &question, &mut |line| {
-        let document = serde_json::from_slice(line).map_err(|e| unreadable(socket, &e))?;
+        let document = serde_json::from_slice(line).map_err(|e| no_document(socket, &e))?;
         Ok(take(document)?)
     })
 }

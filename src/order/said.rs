@@ -78,6 +78,25 @@ impl InChinese for std::io::Error {
     }
 }
 
+/// What the reader of JSON says: its own words in English, ours in Chinese, by their kind and place. What it quotes of the
+/// text stays.
+impl InChinese for serde_json::Error {
+    fn zh(&self) -> String {
+        use serde_json::error::Category;
+        let place = format!("第 {} 行第 {} 列", self.line(), self.column());
+        match self.classify() {
+            Category::Io => "读取失败".to_owned(),
+            Category::Eof => format!("JSON 不完整（{place}）"),
+            Category::Syntax => format!("JSON 语法有误（{place}）"),
+            Category::Data => {
+                let said = self.to_string();
+                let quoted = said.split('`').nth(1).map(|name| format!("`{name}`，")).unwrap_or_default();
+                format!("JSON 内容不合要求（{quoted}{place}）")
+            }
+        }
+    }
+}
+
 /// What a text in both languages quotes in both: an error of ours, or another such text. Not what is English alone.
 pub trait Spoken {
     /// Both.

@@ -7,7 +7,7 @@ use std::io::{Error, ErrorKind};
 const NUMBER: (&str, char) = (" (os error ", ')');
 
 /// Errors of the system's name service and of ours, which have no number.
-const WITHOUT_NUMBER: [(&str, &str); 10] = [
+const WITHOUT_NUMBER: [(&str, &str); 11] = [
     ("failed to lookup address information: Name or service not known", "域名不存在"),
     ("failed to lookup address information: Temporary failure in name resolution", "域名暂时无法解析"),
     ("failed to lookup address information: No address associated with hostname", "域名没有地址"),
@@ -19,6 +19,7 @@ const WITHOUT_NUMBER: [(&str, &str); 10] = [
     ("No such device or address", "没有此设备"),
     ("No such device", "没有此设备"),
     ("I/O error", "输入输出错误"),
+    ("Is a directory", "是目录"),
 ];
 
 /// Nothing for kinds that are rare.

@@ -15,6 +15,7 @@ pub mod texts;
 use crate::config::host::Host;
 use crate::control::{self, Ask, CurrentSale, DocumentAnswer, Orders, Refusal, Slots, Versioned};
 use crate::core::{DecisionError, Status};
+use crate::order::said::{InChinese as _, said};
 use access::{Access, Audience};
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, WWW_AUTHENTICATE,
@@ -145,14 +146,17 @@ static PLACES: [Place; 22] = [
 #[must_use]
 pub fn decide(access: &Access, asking: &Asking<'_>) -> Decision {
     if let Err(refused) = access.is_meant_for_us(asking) {
-        return Decision::Answer(refuse(refused.status(), &Refusal::of(refused.to_string())));
+        return Decision::Answer(refuse(refused.status(), &Refusal::said(refused.said())));
     }
     let path = asking.head.uri.path();
     let here = || PLACES.iter().filter(|place| place.path == path);
     let Some(place) = here().find(|place| place.method == asking.head.method) else {
         let methods: Vec<&str> = here().map(|place| place.method.as_str()).collect();
         if methods.is_empty() {
-            return Decision::Answer(refuse(StatusCode::NOT_FOUND, &Refusal::of("nothing is here".to_owned())));
+            return Decision::Answer(refuse(
+                StatusCode::NOT_FOUND,
+                &Refusal::said(said!("nothing is here", "此处没有内容")),
+            ));
         }
         let methods = methods.join(", ");
         let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, &Refusal::of(format!("{path} takes {methods} only")));
@@ -162,8 +166,9 @@ pub fn decide(access: &Access, asking: &Asking<'_>) -> Decision {
         return Decision::Answer(response);
     };
     if !access.admits(place.audience, &asking.head.headers) {
-        let error = "this needs the token: Authorization: Bearer TOKEN".to_owned();
-        let mut response = refuse(StatusCode::UNAUTHORIZED, &Refusal::of(error));
+        let error =
+            said!("this needs the token: Authorization: Bearer TOKEN", "此处需要口令：Authorization: Bearer TOKEN");
+        let mut response = refuse(StatusCode::UNAUTHORIZED, &Refusal::said(error));
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return Decision::Answer(response);
     }
@@ -260,7 +265,10 @@ fn read<T: DeserializeOwned>(document: &[u8]) -> Option<T> {
 
 /// The core's documents are ours and of this very program; were one not, a page must not take it for an empty machine.
 fn unreadable() -> Response<Vec<u8>> {
-    refuse(StatusCode::INTERNAL_SERVER_ERROR, &Refusal::of("the core's answer cannot be read".to_owned()))
+    refuse(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        &Refusal::said(said!("the core's answer cannot be read", "核心的应答无法读取")),
+    )
 }
 
 /// A document of this program as an answer.

@@ -228,14 +228,11 @@ fn what_is_wrong_with_a_secret_or_a_certificate_is_told_in_chinese() {
     ]);
     let cut = "-----BEGIN CERTIFICATE-----\nMIIB\n";
     let garbled = "-----BEGIN CERTIFICATE-----\n$$$$\n-----END CERTIFICATE-----\n";
-    check_all([
-        pem::chain(cut.as_bytes()).unwrap_err(),
-        pem::chain(garbled.as_bytes()).unwrap_err(),
-        PemFault::NoCertificate,
-        PemFault::NoKey,
-        PemFault::EncryptedKey,
-        PemFault::KeyDoesNotFit,
-    ]);
+    // What the reader of PEM says in English are bytes.
+    for text in [cut, garbled] {
+        assert_chinese(&pem::chain(text.as_bytes()).unwrap_err().zh());
+    }
+    check_all([PemFault::NoCertificate, PemFault::NoKey, PemFault::EncryptedKey, PemFault::KeyDoesNotFit]);
 }
 
 #[test]

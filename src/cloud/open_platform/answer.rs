@@ -169,7 +169,10 @@ impl Answer {
 
     /// A field is there, or not, and no list.
     pub(super) fn no_list(&self, name: &'static str) -> ApiError {
-        ApiError::NotProven { wanted: said!("{name} as a list", "列表 {name}"; name), message: self.message.clone() }
+        ApiError::NotProven {
+            wanted: said!("{name} as a list", "{name}（应为列表）"; name),
+            message: self.message.clone(),
+        }
     }
 
     /// For calls whose `data` is empty: `message` "ok" is their proof, since a failure with code 0 has its text there.
