@@ -1,5 +1,6 @@
 //! Every command of clap's own tree: what it offers, and what it says in Chinese.
 
+use crate::chinese::english_words;
 use crate::mosquitto::Mosquitto;
 use crate::support::{Machine, board, run, vend, wait_for};
 use clap::{Command, CommandFactory as _};
@@ -122,6 +123,10 @@ fn no_command_that_can_be_tried_says_an_english_sentence_where_chinese_is_wanted
             let is_data = |line: &str| lacks.iter().any(|lack| line.trim_start_matches([' ', '=']) == lack);
             for line in ended.out.lines().chain(ended.err.lines()).filter(|line| !is_data(line)) {
                 assert!(!is_english(line), "{round}: vend {}:\n{line}", arguments.join(" "));
+            }
+            // Why it is not done: not one word of it.
+            for line in ended.err.lines().filter(|line| !is_data(line)) {
+                assert_eq!(english_words(line), [""; 0], "{round}: vend {}:\n{line}", arguments.join(" "));
             }
             let code = ended.code.unwrap_or_else(|| panic!("{round}: vend {path} was killed"));
             assert!(
