@@ -142,7 +142,6 @@ pub const fn same<T: Same + ?Sized>(what: &T) -> &T {
 macro_rules! said {
     (@of $name:ident) => { $name };
     (@of $name:ident $value:expr) => { $value };
-    ($en:literal, $zh:literal $(,)?) => { $crate::order::said::Said::new($en, $zh) };
     ($en:literal, $zh:literal $(, $spoken:ident $(= $error:expr)?)* $(; $($same:ident $(= $value:expr)?),+)? $(,)?) => {{
         #[allow(unused_imports, reason = "a text that quotes numbers alone speaks of nothing")]
         use $crate::order::said::Spoken as _;

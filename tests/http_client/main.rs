@@ -420,6 +420,8 @@ async fn every_other_redirect_of_a_report_is_final_and_leads_nowhere() {
         "/301" => status(301, "location", "/moved"),
         "/loop" => status(307, "location", "/loop"),
         "/file" => status(308, "location", "file:///etc/passwd"),
+        "/token" => status(302, "location", "/hook/0f9a8b7c6d5e4f30?key=1"),
+        "/url" => status(302, "location", "https://user:word@shop.example/0f9a8b7c6d5e4f30"),
         _ => status(308, "location", &format!("http://127.0.0.1:{elsewhere}/")),
     })
     .await;
@@ -431,6 +433,11 @@ async fn every_other_redirect_of_a_report_is_final_and_leads_nowhere() {
         assert_eq!(seen.requests().len() - before, requests, "{path}");
     }
     assert_eq!(untouched.connections(), 0);
+    // What it says is logged, and where a receiver sends us may be a key to its house.
+    for (path, shown) in [("token", "/hook/***?***;"), ("url", "https://***@shop.example/***;")] {
+        let failure = send(&client, report(format!("http://127.0.0.1:{port}/{path}"))).await.unwrap_err();
+        assert!(failure.to_string().contains(&format!("another place, {shown}")), "{failure}");
+    }
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ pub enum ProfileError {
         /// The key.
         key: &'static str,
         /// What is wrong and what would be right.
-        problem: Said,
+        problem: Box<Said>,
     },
 }
 
@@ -95,7 +95,7 @@ impl Mistake {
     pub(super) fn placed(self, origin: &str, text: &str) -> ProfileError {
         let path: Vec<&str> = self.key.split('.').chain(self.entry.as_deref()).collect();
         let place = source(origin, text).place(span_of(text, &path));
-        ProfileError::Value { origin: origin.to_owned(), place, key: self.key, problem: self.problem }
+        ProfileError::Value { origin: origin.to_owned(), place, key: self.key, problem: self.problem.into() }
     }
 }
 
