@@ -9,7 +9,7 @@ use super::watch;
 use crate::board::driver::LineState;
 use crate::control::Ask;
 use crate::core::words::About;
-use crate::core::{CertificateLine, CertificateState, Counters, LineQuality, SaleCounts, Status};
+use crate::core::{CertificateLine, CertificateState, Counters, LineQuality, SaleCounts, Status, TroubleLine};
 use crate::io::control_client;
 use crate::order::said::Said;
 use crate::order::sale::State;
@@ -73,6 +73,13 @@ pub fn run(args: &StatusArgs, out: &mut Output<'_>) -> Result<Exit, Failure> {
 fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
     let (zh_yes_no, en_yes_no) = (["是", "否"], ["yes", "no"]);
     let yes = |it: bool| lang.say(en_yes_no, zh_yes_no)[usize::from(!it)].to_owned();
+    let broker =
+        if status.broker_connected { lang.say("connected", "已连接") } else { lang.say("away", "未连接") };
+    // Why it is so, where it is bad.
+    let because = |of: &str, how: String| match status.trouble(of) {
+        Some(why) => format!("{how}{}{}", lang.say("; ", "；"), lang.pick(why)),
+        None => how,
+    };
     let orders = lang.say(
         format!("{} open, {} kept to answer duplicates", status.orders_open, status.orders_settled),
         format!("{} 个未完成，{} 个已了结（备查重复）", status.orders_open, status.orders_settled),
@@ -80,18 +87,14 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
     let mut rows = vec![
         (lang.say("machine", "机器"), status.machine_no.clone()),
         (lang.say("version", "版本"), status.version.clone()),
-        (lang.say("phase", "阶段"), phase(&status.phase, lang)),
-        (
-            lang.say("broker", "消息服务器"),
-            if status.broker_connected { lang.say("connected", "已连接") } else { lang.say("away", "未连接") }
-                .to_owned(),
-        ),
+        (lang.say("phase", "阶段"), because(TroubleLine::JOURNAL, phase(&status.phase, lang))),
+        (lang.say("broker", "消息服务器"), because(TroubleLine::BROKER, broker.to_owned())),
         (lang.say("board", "板卡"), status.board.clone()),
         (
             lang.say("board says", "板卡自述"),
             status.board_identity.clone().unwrap_or_else(|| lang.say("nothing so far", "尚无").to_owned()),
         ),
-        (lang.say("line", "串口线"), line(status.line, lang).to_owned()),
+        (lang.say("line", "串口线"), because(TroubleLine::LINE, line(status.line, lang).to_owned())),
         (lang.say("line quality", "线路质量"), quality(&status.line_quality, lang)),
         (lang.say("time trusted", "时间可信"), yes(status.time_trusted)),
         (lang.say("room on the disk", "磁盘空间足够"), yes(status.has_space)),
@@ -111,7 +114,8 @@ fn rows(status: &Status, lang: Lang) -> Vec<Vec<String>> {
     if !status.sales.by_state.is_empty() {
         rows.push((lang.say("sales", "销售"), sales(&status.sales, lang)));
     }
-    rows.extend(status.troubles.iter().map(|line| (lang.say("TROUBLE", "故障"), lang.pick(line.said()))));
+    let clouds = status.troubles.iter().filter(|line| line.of == TroubleLine::CLOUD);
+    rows.extend(clouds.map(|line| (lang.say("CLOUD AWAY", "云端故障"), lang.pick(line.said()))));
     let next = next_steps(status, lang).into_iter();
     rows.extend(next.map(|step| (lang.say("NEXT", "下一步"), step)));
     if status.sales_for_people > 0 {

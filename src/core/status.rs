@@ -170,6 +170,14 @@ pub struct ReportLine {
     pub attempts: u32,
 }
 
+impl Status {
+    /// What is in the way of this, if anything is; of several clouds of the first.
+    #[must_use]
+    pub fn trouble(&self, of: &str) -> Option<Said> {
+        self.troubles.iter().find(|line| line.of == of).map(TroubleLine::said)
+    }
+}
+
 impl UnitLine {
     /// What became of it, or where it stands.
     #[must_use]

@@ -8,15 +8,6 @@ use crate::order::said::{Said, said};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What can be in trouble, by the words of JSON.
-const JOURNAL: &str = "journal";
-/// See [`JOURNAL`].
-const LINE: &str = "line";
-/// See [`JOURNAL`].
-const BROKER: &str = "broker";
-/// See [`JOURNAL`].
-const CLOUD: &str = "cloud";
-
 /// An order that could not be kept when it was read.
 pub(super) fn not_kept(key: &Key, error: &RecordError) -> Said {
     said!("order {key} could not be kept: {error}", "订单 {key} 无法保存：{error}", error; key)
@@ -39,6 +30,15 @@ pub struct TroubleLine {
 }
 
 impl TroubleLine {
+    /// The journal is in quarantine, or failed.
+    pub const JOURNAL: &str = "journal";
+    /// The port is not open.
+    pub const LINE: &str = "line";
+    /// The broker is away, or does not let us do what we must.
+    pub const BROKER: &str = "broker";
+    /// One of the clouds did not answer.
+    pub const CLOUD: &str = "cloud";
+
     fn of(of: &str, why: &Said) -> TroubleLine {
         TroubleLine { of: of.to_owned(), why: why.en.clone(), why_zh: why.zh.clone() }
     }
@@ -72,9 +72,13 @@ impl Troubles {
 
     pub(super) fn lines(&self) -> Vec<TroubleLine> {
         let cloud = |(host, why): (&String, &Said)| {
-            TroubleLine::of(CLOUD, &said!("the cloud {host}: {why}", "平台 {host}：{why}", why; host))
+            TroubleLine::of(TroubleLine::CLOUD, &said!("the cloud {host}: {why}", "平台 {host}：{why}", why; host))
         };
-        let single = [(JOURNAL, &self.journal), (LINE, &self.line), (BROKER, &self.broker)];
+        let single = [
+            (TroubleLine::JOURNAL, &self.journal),
+            (TroubleLine::LINE, &self.line),
+            (TroubleLine::BROKER, &self.broker),
+        ];
         let single = single.into_iter().filter_map(|(of, why)| Some(TroubleLine::of(of, why.as_ref()?)));
         single.chain(self.clouds.iter().map(cloud)).collect()
     }

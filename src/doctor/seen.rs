@@ -4,7 +4,7 @@ use super::check::Check;
 use crate::config::Config;
 use crate::config::problem::{Both, Complaint, ConfigError};
 use crate::core::words::About;
-use crate::core::{LineQuality, SlotLine, Status, TroubleLine, Waiting};
+use crate::core::{LineQuality, SlotLine, Status, Waiting};
 use crate::order::said::Said;
 use crate::order::stock::Condition;
 use std::path::PathBuf;
@@ -435,8 +435,7 @@ impl Seen {
     /// What the daemon says is in the way of its journal, line, broker or cloud, if anything is.
     #[must_use]
     pub fn trouble(&self, of: &str) -> Option<Said> {
-        let troubles = &self.daemon()?.status.troubles;
-        troubles.iter().find(|line| line.of == of).map(TroubleLine::said)
+        self.daemon()?.status.trouble(of)
     }
 
     /// The line's quality, by the daemon's word.

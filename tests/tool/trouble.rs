@@ -4,19 +4,18 @@ use crate::chinese::assert_chinese;
 use crate::support::{Machine, board, run, vend, wait_for};
 use std::fs;
 
-/// The rows of the status with what is in the way.
-fn troubles(machine: &Machine, lang: &str, key: &str) -> Vec<String> {
+/// A row of the status.
+fn row(machine: &Machine, lang: &str, key: &str) -> String {
     let shown = machine.tool(&["--lang", lang, "status", "--plain"]);
-    let rows = shown.out.lines().filter_map(|row| row.strip_prefix(key));
-    rows.map(|row| row.trim().to_owned()).collect()
+    let row = shown.out.lines().find_map(|row| row.strip_prefix(key)?.strip_prefix('\t'));
+    row.unwrap_or_else(|| panic!("no {key} in:\n{}", shown.out)).to_owned()
 }
 
-fn in_chinese(machine: &Machine) -> Vec<String> {
-    let rows = troubles(machine, "zh", "故障");
-    for row in &rows {
-        assert_chinese(row);
-    }
-    rows
+/// The same of a Chinese one, which must be Chinese.
+fn in_chinese(machine: &Machine, key: &str) -> String {
+    let row = row(machine, "zh", key);
+    assert_chinese(&row);
+    row
 }
 
 /// What is in the way by the words of JSON.
@@ -31,15 +30,15 @@ fn a_port_and_a_broker_that_are_away_are_told_with_their_reasons_until_they_are_
     let machine = Machine::new();
     let _daemon = machine.daemon();
     wait_for("both are away", || (of(&machine) == ["line", "broker"]).then_some(()));
-    let rows = in_chinese(&machine);
-    assert!(rows[0].contains("port 不存在") && rows[0].contains("适配器"), "{rows:?}");
-    assert!(rows[1].contains("无法连接消息服务器") && rows[1].contains("连接被拒绝 (os error 111)"), "{rows:?}");
-    let rows = troubles(&machine, "en", "TROUBLE");
-    assert!(rows[0].contains("is the board's adapter plugged in?"), "{rows:?}");
-    assert!(rows[1].contains("broker not reachable (Connection refused (os error 111))"), "{rows:?}");
+    let (line, broker) = (in_chinese(&machine, "串口线"), in_chinese(&machine, "消息服务器"));
+    assert!(line.contains("port 不存在") && line.contains("适配器"), "{line}");
+    assert!(broker.contains("无法连接消息服务器") && broker.contains("连接被拒绝 (os error 111)"), "{broker}");
+    let (line, broker) = (row(&machine, "en", "line"), row(&machine, "en", "broker"));
+    assert!(line.contains("is the board's adapter plugged in?"), "{line}");
+    assert!(broker.contains("away; broker not reachable (Connection refused (os error 111))"), "{broker}");
     let _board = board(&machine, &[]);
     wait_for("the port is back", || (of(&machine) == ["broker"]).then_some(()));
-    assert_eq!(in_chinese(&machine).len(), 1);
+    assert!(!in_chinese(&machine, "串口线").contains("不存在"));
 }
 
 #[test]
@@ -53,8 +52,8 @@ fn a_quarantine_says_why_in_both_languages_in_this_life_and_in_the_next() {
     ] {
         let mut daemon = machine.daemon();
         assert_eq!(of(&machine)[0], "journal");
-        assert_eq!(in_chinese(&machine)[0], zh);
-        assert!(troubles(&machine, "en", "TROUBLE")[0].contains(en));
+        assert!(in_chinese(&machine, "阶段").ends_with(zh));
+        assert!(row(&machine, "en", "phase").contains(en));
         let mut doctor = vend(["--lang", "zh", "doctor", "--plain", "--only", "D6,S8"]);
         doctor.args(machine.place());
         let told = run(doctor);

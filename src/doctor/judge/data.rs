@@ -3,6 +3,7 @@
 use super::super::seen::{Disk, Fact, Journal, Lock, Seen};
 use super::super::{Check, Verdict};
 use super::{Judged, known, mib};
+use crate::core::TroubleLine;
 use crate::order::record;
 use crate::order::said::Said;
 
@@ -123,10 +124,12 @@ pub(super) fn journal_sound(seen: &Seen) -> Judged {
         return Ok(match daemon.status.phase.as_str() {
             "quarantine" => {
                 let what = Said::new("QUARANTINE: it is damaged, nothing is sold", "隔离：日志已损坏，停止出货");
-                Verdict::failed_by_daemon(seen, "journal", what)
+                Verdict::failed_by_daemon(seen, TroubleLine::JOURNAL, what)
             }
-            "failed" => Verdict::failed_by_daemon(seen, "journal", Said::new("it cannot be written", "日志无法写入"))
-                .fix("see D2, D3 and D4; the daemon starts again by itself", "请看 D2、D3、D4；守护进程会自行重启"),
+            "failed" => {
+                Verdict::failed_by_daemon(seen, TroubleLine::JOURNAL, Said::new("it cannot be written", "日志无法写入"))
+                    .fix("see D2, D3 and D4; the daemon starts again by itself", "请看 D2、D3、D4；守护进程会自行重启")
+            }
             _ => Verdict::ok("by the daemon's word", "守护进程确认"),
         });
     }

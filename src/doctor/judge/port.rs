@@ -4,7 +4,7 @@ use super::super::seen::{Port, Rights, Seen, UsbDriver};
 use super::super::{Check, Verdict};
 use super::{Judged, known};
 use crate::board::driver::LineState;
-use crate::core::LineCounts;
+use crate::core::{LineCounts, TroubleLine};
 use crate::order::said::Said;
 
 /// The hours that speak of the line as it is now.
@@ -135,7 +135,7 @@ pub(super) fn opens(seen: &Seen) -> Judged {
             Verdict::ok("the daemon has it open", "守护进程已打开")
         } else {
             let what = Said::new("the daemon cannot open it", "守护进程无法打开串口");
-            Verdict::failed_by_daemon(seen, "line", what)
+            Verdict::failed_by_daemon(seen, TroubleLine::LINE, what)
                 .fix("journalctl -u vend -g line -n 5 says why", "原因见：journalctl -u vend -g line -n 5")
         });
     }

@@ -4,6 +4,7 @@ use super::super::seen::{Journal, Lock, NoDaemon, Rights, Seen, Unit};
 use super::super::{Check, State, Verdict};
 use super::{Judged, known};
 use crate::config::problem::Both;
+use crate::core::TroubleLine;
 use crate::order::said::Said;
 
 /// So many restarts by systemd, the last of them within [`CALM_AFTER_S`], are a loop and no accident.
@@ -185,7 +186,7 @@ pub(super) fn daemon_serves(seen: &Seen) -> Judged {
                 // Of a newer daemon.
                 other => other,
             };
-            Verdict::failed_by_daemon(seen, "journal", Said::new(format!("it is in {other}"), zh))
+            Verdict::failed_by_daemon(seen, TroubleLine::JOURNAL, Said::new(format!("it is in {other}"), zh))
         }
     })
 }
