@@ -333,7 +333,7 @@ fn record_key(key: &[u8]) -> Result<Vec<u8>, CommitError> {
     Ok([&[RECORD_PREFIX], key].concat())
 }
 
-fn checked<'a>(what: Part, bytes: &'a [u8], limit_bytes: usize) -> Result<&'a [u8], CommitError> {
+fn checked(what: Part, bytes: &[u8], limit_bytes: usize) -> Result<&[u8], CommitError> {
     if bytes.len() > limit_bytes {
         return Err(CommitError::TooLarge { what, found_bytes: bytes.len(), limit_bytes });
     }
