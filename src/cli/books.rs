@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::lang::Lang;
 use super::output::{Output, OutputArgs};
 use super::status::SocketArgs;
+use crate::cli::usage::Misread;
 use crate::control::{Ask, check_why};
 use crate::core::words::About;
 use crate::core::{Books, BooksAct, CallLine, DifferenceLine};
@@ -97,8 +98,8 @@ pub struct AcceptArgs {
     pub list: ListArgs,
 }
 
-fn read_reason(text: &str) -> Result<String, String> {
-    check_why(text.trim()).map(|()| text.trim().to_owned())
+pub(super) fn read_reason(text: &str) -> Result<String, Misread> {
+    check_why(text.trim()).map(|()| text.trim().to_owned()).map_err(Misread)
 }
 
 impl CallCommand {

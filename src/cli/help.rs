@@ -1,4 +1,4 @@
-//! The help in Chinese. clap's own words in error messages (exit 2) stay English.
+//! The help in Chinese; mistakes (exit 2) are said by [`super::usage`].
 
 use clap::{Arg, Command};
 

@@ -4,8 +4,10 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Output, OutputArgs};
 use super::status::SocketArgs;
+use crate::cli::usage::Misread;
 use crate::control::{Ask, LOUDER_S_MAX, LogLevel, Loudness};
 use crate::io::control_client;
+use crate::order::said::said;
 use clap::Args;
 
 /// Arguments of `vend log-level`.
@@ -26,8 +28,11 @@ pub struct LogLevelArgs {
 }
 
 /// Reads `90s`, `10m` or `2h`.
-pub(super) fn read_time(text: &str) -> Result<u64, String> {
-    let wrong = || format!("90s, 10m or 2h are times, up to {}h", LOUDER_S_MAX / 3_600);
+pub(super) fn read_time(text: &str) -> Result<u64, Misread> {
+    let hours = LOUDER_S_MAX / 3_600;
+    let wrong = || {
+        Misread(said!("90s, 10m or 2h are times, up to {hours}h", "时间应写作 90s、10m 或 2h，至多 {hours}h"; hours))
+    };
     let unit = text.chars().next_back().ok_or_else(wrong)?;
     let seconds = match unit {
         's' => 1,

@@ -45,6 +45,7 @@ pub mod slot;
 pub mod slot_test;
 pub mod status;
 pub mod support;
+mod usage;
 mod watch;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum as _};
@@ -190,8 +191,11 @@ pub fn main() -> ExitCode {
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
-            // Help into a closed pipe is not a failure, and there is nobody left to tell.
-            let _ = error.print();
+            match lang.say(None, usage::in_chinese(&error)) {
+                Some(text) => warn(&text, "错误："),
+                // Help into a closed pipe is not a failure, and there is nobody left to tell.
+                None => drop(error.print()),
+            }
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };

@@ -1,13 +1,14 @@
 //! `vend order resolve`: a person says what became of an order in doubt.
 
 use super::ask_person::{ask, can_ask};
+use super::books::read_reason;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::order::table;
 use super::output::{Output, OutputArgs};
 use super::status::SocketArgs;
 use crate::control::Ask;
-use crate::core::{Decision, OrderLine, Verdict, WHY_BYTES_MAX};
+use crate::core::{Decision, OrderLine, Verdict};
 use crate::io::control_client;
 use crate::order::key::Key;
 use crate::order::said::Said;
@@ -55,16 +56,6 @@ impl Word {
             Word::Failed => Verdict::Failed,
             Word::Unknown => Verdict::Unknown,
         }
-    }
-}
-
-fn read_reason(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("a reason is wanted".to_owned()),
-        text if text.len() > WHY_BYTES_MAX => {
-            Err(format!("{} bytes, and at most {WHY_BYTES_MAX} are kept", text.len()))
-        }
-        text => Ok(text.to_owned()),
     }
 }
 

@@ -9,6 +9,7 @@ use super::service::address;
 use super::status::SocketArgs;
 use super::warn;
 use crate::board::driver::{Address, Slot};
+use crate::cli::usage::Misread;
 use crate::control::{Ask, CurrentSale, Sales};
 use crate::core::{SaleChoice, SaleCode, SaleView, Settle};
 use crate::io::control_client;
@@ -48,7 +49,7 @@ pub struct StartArgs {
     #[arg(long)]
     pub slot: Option<u16>,
     /// What is printed at the slot, like A3, instead of its number
-    #[arg(long = "code", value_name = "CODE", value_parser = Label::parse)]
+    #[arg(long = "code", value_name = "CODE", value_parser = label)]
     pub printed: Option<Label>,
     /// The driver board, from 1; with --slot the first one where none is named
     #[arg(long, value_name = "N", value_parser = address)]
@@ -101,6 +102,10 @@ impl SaleCommand {
             SaleCommand::Settle(args) => args.output,
         }
     }
+}
+
+fn label(text: &str) -> Result<Label, Misread> {
+    Ok(Label::parse(text)?)
 }
 
 /// Runs `vend sale …`.

@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::output::{Output, OutputArgs};
 use super::sign;
 use crate::agent;
+use crate::cli::usage::Misread;
 use crate::cloud::{device, envelope};
 use crate::config::Config;
 use crate::config::credentials::Credentials;
@@ -14,7 +15,7 @@ use crate::io::broker::{self, BrokerConfig};
 use crate::io::clock::Clock;
 use crate::io::http::authorities::Authorities;
 use crate::order::command::QUANTITY_MAX;
-use crate::order::key::{Id, IdError, Key};
+use crate::order::key::{Id, Key};
 use crate::order::said::{InChinese as _, Said};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -73,17 +74,21 @@ pub struct BrokerArgs {
     pub password_file: Option<PathBuf>,
 }
 
-fn id(text: &str) -> Result<Id, IdError> {
-    Id::parse(text)
+fn id(text: &str) -> Result<Id, Misread> {
+    Ok(Id::parse(text)?)
 }
 
 /// A broker's URL. Plain text over a network is nothing to type by the way.
-fn endpoint(text: &str) -> Result<Endpoint, String> {
-    let endpoint = Endpoint::parse(text, &MQTT).map_err(|_| "write mqtts://HOST:PORT".to_owned())?;
+fn endpoint(text: &str) -> Result<Endpoint, Misread> {
+    let no_url = |_| Misread(Said::new("write mqtts://HOST:PORT", "应写作 mqtts://HOST:PORT"));
+    let endpoint = Endpoint::parse(text, &MQTT).map_err(no_url)?;
     if endpoint.tls || endpoint.host.is_this_machine() {
         return Ok(endpoint);
     }
-    Err("mqtt:// is for loopback; write mqtts://, or use a configuration with allow_plaintext = true".to_owned())
+    Err(Misread(Said::new(
+        "mqtt:// is for loopback; write mqtts://, or use a configuration with allow_plaintext = true",
+        "mqtt:// 仅用于本机；请写 mqtts://，或使用含 allow_plaintext = true 的配置",
+    )))
 }
 
 impl SendCommand {

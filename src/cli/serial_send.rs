@@ -13,6 +13,7 @@ use crate::board::frame::hex;
 use crate::board::meaning::{Reader, reader_for};
 use crate::board::profile::Profile;
 use crate::board::seal::sealed;
+use crate::cli::usage::Misread;
 use crate::config::Config;
 use crate::control::FrameLine;
 use crate::core::{AtTheLine, may_use_the_line};
@@ -64,8 +65,9 @@ pub struct SendArgs {
     pub output: OutputArgs,
 }
 
-fn read_quiet(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{} to {} ms are possible", QUIET_MS.start(), QUIET_MS.end());
+fn read_quiet(text: &str) -> Result<u64, Misread> {
+    let (least, most) = (QUIET_MS.start(), QUIET_MS.end());
+    let wrong = || Misread(said!("{least} to {most} ms are possible", "可为 {least} 至 {most} 毫秒"; least, most));
     text.parse().ok().filter(|ms| QUIET_MS.contains(ms)).ok_or_else(wrong)
 }
 

@@ -9,8 +9,10 @@ use crate::board::driver::{Address, Slot};
 use crate::board::driver_for;
 use crate::board::profile::Profile;
 use crate::board::service::{ClimateMode, Device, HOLD_C, Reading, Service, tenths};
+use crate::cli::usage::Misread;
 use crate::control::Ask;
 use crate::io::control_client;
+use crate::order::said::said;
 use clap::{Args, Subcommand, ValueEnum};
 
 /// Whom to ask, and how to tell.
@@ -102,14 +104,16 @@ pub enum Mode {
     Off,
 }
 
-pub(super) fn address(text: &str) -> Result<Address, String> {
+pub(super) fn address(text: &str) -> Result<Address, Misread> {
     let number = text.parse().ok().and_then(Address::new);
-    number.ok_or_else(|| format!("an address is 1 to {}", Address::MAX))
+    let max = Address::MAX;
+    number.ok_or_else(|| Misread(said!("an address is 1 to {max}", "地址为 1 至 {max}"; max)))
 }
 
-fn device(text: &str) -> Result<Device, String> {
+fn device(text: &str) -> Result<Device, Misread> {
     let known = Device::ALL.into_iter().find(|device| device.as_str() == text);
-    known.ok_or_else(|| format!("it is one of {}", Device::ALL.map(Device::as_str).join(", ")))
+    let names = Device::ALL.map(Device::as_str).join(", ");
+    known.ok_or_else(|| Misread(said!("it is one of {names}", "应为下列之一：{names}"; names)))
 }
 
 impl Question {

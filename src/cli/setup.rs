@@ -8,6 +8,7 @@ use super::doctor;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Output, OutputArgs};
+use crate::cli::usage::Misread;
 use crate::config::credentials::{Credential, CredentialError, Secret, read_secret};
 use crate::config::file::STATE_DIRECTORY_DEFAULT;
 use crate::config::{Config, edit};
@@ -82,9 +83,10 @@ pub struct SetupArgs {
 }
 
 /// `NAME=FILE`.
-fn secret_file(text: &str) -> Result<(Credential, PathBuf), String> {
-    let (name, file) = text.split_once('=').ok_or("NAME=FILE is wanted")?;
-    Ok((credential_of(name).ok_or_else(|| no_such_secret().en)?, PathBuf::from(file)))
+fn secret_file(text: &str) -> Result<(Credential, PathBuf), Misread> {
+    let no_pair = || Misread(Said::new("NAME=FILE is wanted", "应写作 NAME=FILE"));
+    let (name, file) = text.split_once('=').ok_or_else(no_pair)?;
+    Ok((credential_of(name).ok_or_else(|| Misread(no_such_secret()))?, PathBuf::from(file)))
 }
 
 fn credential_of(name: &str) -> Option<Credential> {

@@ -4,7 +4,8 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Output;
 use crate::board::profile::Profile;
-use crate::order::said::said;
+use crate::cli::usage::Misread;
+use crate::order::said::{Said, said};
 use crate::sim::board::emulator_for;
 use crate::sim::board::fault::{Fault, Faults};
 use crate::sim::pty::{PtyBoard, PtyCommand, turn_line};
@@ -54,12 +55,13 @@ pub struct Key {
     after_s: u32,
 }
 
-fn key(text: &str) -> Result<Key, String> {
+fn key(text: &str) -> Result<Key, Misread> {
     let read = || {
         let (slot, after_s) = text.split_once('@')?;
         Some(Key { slot: slot.parse().ok()?, after_s: after_s.parse().ok()? })
     };
-    read().ok_or_else(|| "write it like 12@5: slot 12, 5 s after the start".to_owned())
+    let like = || Said::new("write it like 12@5: slot 12, 5 s after the start", "应写作 12@5：启动 5 秒后的货道 12");
+    read().ok_or_else(|| Misread(like()))
 }
 
 /// Writes where the board is, as one line, and then is the board until SIGINT (exit 130) or SIGTERM (exit 0).

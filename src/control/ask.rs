@@ -6,6 +6,7 @@ use crate::core::{BooksAct, Callback, Decision, SaleChoice, SaleCode, Settle, Sl
 use crate::order::key::{Id, Key};
 use crate::order::payment::Paid;
 use crate::order::pickup::Digits;
+use crate::order::said::{Said, said};
 use crate::order::stock::COUNT_MAX;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -409,7 +410,7 @@ fn read_settle(body: &[u8]) -> Result<Settle, String> {
 fn read_books_act(body: &[u8]) -> Result<BooksAct, String> {
     let act: BooksAct = serde_json::from_slice(body).map_err(|e| format!("the body is no act at the books: {e}"))?;
     match act.reason() {
-        Some(reason) => check_why(reason).map(|()| act.clone()),
+        Some(reason) => check_why(reason).map(|()| act.clone()).map_err(|why| why.en),
         None => Ok(act),
     }
 }
@@ -418,13 +419,17 @@ fn read_books_act(body: &[u8]) -> Result<BooksAct, String> {
 ///
 /// # Errors
 /// What is wrong with it, for people.
-pub fn check_why(reason: &str) -> Result<(), String> {
+pub fn check_why(reason: &str) -> Result<(), Said> {
     match reason {
-        reason if reason.trim().is_empty() => Err("a reason is wanted".to_owned()),
-        reason if reason.len() > WHY_BYTES_MAX => {
-            Err(format!("the reason has {} bytes, and at most {WHY_BYTES_MAX} are kept", reason.len()))
+        reason if reason.trim().is_empty() => Err(Said::new("a reason is wanted", "请写明原因")),
+        reason if reason.len() > WHY_BYTES_MAX => Err(said!(
+            "the reason has {bytes} bytes, and at most {most} are kept",
+            "原因有 {bytes} 字节，至多保存 {most} 字节";
+            bytes = reason.len(), most = WHY_BYTES_MAX
+        )),
+        reason if reason.chars().any(char::is_control) => {
+            Err(Said::new("the reason holds a control character", "原因中含有控制字符"))
         }
-        reason if reason.chars().any(char::is_control) => Err("the reason holds a control character".to_owned()),
         _ => Ok(()),
     }
 }
@@ -457,7 +462,7 @@ fn read_key(query: Option<&str>) -> Result<Key, String> {
 fn read_decision(body: &[u8]) -> Result<Decision, String> {
     let decision: Decision = serde_json::from_slice(body).map_err(|e| format!("the body is no decision: {e}"))?;
     match &decision {
-        Decision::Resolve { reason, .. } => check_why(reason).map(|()| decision.clone()),
+        Decision::Resolve { reason, .. } => check_why(reason).map(|()| decision.clone()).map_err(|why| why.en),
         _ => Ok(decision),
     }
 }

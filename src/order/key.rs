@@ -250,12 +250,37 @@ impl fmt::Display for Key {
     }
 }
 
+/// Why a text names no order.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Nothing parts the two ids.
+    #[error("ORDER_ID:RECORD_ID is wanted")]
+    NoPair,
+    /// One of them is none.
+    #[error("{text:?} {error}")]
+    BadId {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        error: IdError,
+    },
+}
+
+impl InChinese for KeyError {
+    fn zh(&self) -> String {
+        match self {
+            KeyError::NoPair => "应写作 ORDER_ID:RECORD_ID".to_owned(),
+            KeyError::BadId { text, error } => format!("{text:?} {}", error.zh()),
+        }
+    }
+}
+
 impl FromStr for Key {
-    type Err = String;
+    type Err = KeyError;
     /// Reads what is shown of a key: `ORDER_ID:RECORD_ID`, of an order of the machine's own too.
-    fn from_str(text: &str) -> Result<Key, String> {
-        let (order_id, record_id) = text.split_once(':').ok_or("ORDER_ID:RECORD_ID is wanted")?;
-        let id = |text: &str| Id::read(text).map_err(|error| format!("{text:?} {error}"));
+    fn from_str(text: &str) -> Result<Key, KeyError> {
+        let (order_id, record_id) = text.split_once(':').ok_or(KeyError::NoPair)?;
+        let id = |text: &str| Id::read(text).map_err(|error| KeyError::BadId { text: text.to_owned(), error });
         Ok(Key { order_id: id(order_id)?, record_id: id(record_id)? })
     }
 }

@@ -32,6 +32,40 @@ fn fails_there(machine: &Machine, arguments: &[&str], code: i32, wanted: &[&str]
 }
 
 #[test]
+fn a_command_line_that_is_wrong_is_told_in_chinese() {
+    for (arguments, wanted) in [
+        (vec!["statsu"], vec!["未知命令\"statsu\"", "\"status\""]),
+        (vec!["status", "--jsn"], vec!["未知参数\"--jsn\"", "是否想写：\"--json\"", "用法：vend status"]),
+        (vec!["order", "resolve", "60:1"], vec!["缺少参数", "--as <OUTCOME>", "--reason <TEXT>"]),
+        (vec!["order", "resolve", "60:1", "--as", "gone", "--reason", "x"], vec!["的值\"gone\"无效", "dispensed"]),
+        (vec!["order", "resolve", "60:1", "--as", "failed", "--reason", " "], vec!["请写明原因"]),
+        (vec!["order", "resolve", "60:1", "--as"], vec!["\"--as <OUTCOME>\"需要一个值"]),
+        (vec!["status", "--json", "--json"], vec!["只能写一次"]),
+        (vec!["status", "--json", "--plain"], vec!["\"--json\"不能与\"--plain\"同用"]),
+        (vec!["doctor", "--only", "Z9"], vec!["没有此编号的检查", "vend doctor --list"]),
+        (vec!["log-level", "debug", "--for", "3d"], vec!["90s、10m 或 2h", "24h"]),
+        (vec!["mqtt", "ping", "--count", "0"], vec!["不在 1..=1000 之内"]),
+        (vec!["mqtt", "ping", "--count", "many"], vec!["应为整数"]),
+        (vec!["slot", "test", "5", "--address", "99"], vec!["地址为 1 至"]),
+        (vec!["cloud", "order", "show", "a b"], vec!["的值\"a b\"无效", "只能用 0-9 A-Z a-z"]),
+        (vec!["order", "resolve", "a", "--as", "failed", "--reason", "x"], vec!["应写作 ORDER_ID:RECORD_ID"]),
+        (vec!["order", "show", "a:b c"], vec!["只能用 0-9 A-Z a-z"]),
+        (vec!["cloud", "simulate", "--listen", "here"], vec!["应写作 IP:PORT"]),
+        (vec!["setup", "--secret", "key"], vec!["应写作 NAME=FILE"]),
+        (vec!["sale", "start", "--code", "A 3!"], vec!["的值\"A 3!\"无效"]),
+        (vec!["serial", "send", "00", "--quiet", "1"], vec!["毫秒"]),
+    ] {
+        let ended = chinese(&arguments);
+        fails(&ended, 2, &wanted);
+        let english = run(vend(arguments));
+        assert_eq!(english.code, Some(2));
+        assert!(english.err.starts_with("error: "), "{}", english.err);
+    }
+    let help = chinese(&["status", "--help"]);
+    assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn a_configuration_that_cannot_be_used_is_told_in_chinese() {
     let machine = Machine::new();
     let (file, text) = (machine.text("vend.toml"), fs::read_to_string(machine.path("vend.toml")).unwrap());

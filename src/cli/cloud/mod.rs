@@ -11,11 +11,13 @@ use super::ConfigArgs;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{Output, OutputArgs};
+use crate::cli::usage::Misread;
 use crate::cloud::open_platform::{
-    BadNumber, BadPickup, Cabinet, CategoryId, CodeLength, PickupCode, PickupCodeId, Place, PlatformTime, ProductId,
+    Cabinet, CategoryId, CodeLength, PickupCode, PickupCodeId, Place, PlatformTime, ProductId,
 };
-use crate::order::key::{Id, IdError};
+use crate::order::key::Id;
 use crate::order::motor::Address;
+use crate::order::said::{Said, said};
 use caller::Caller;
 use clap::{Args, Subcommand};
 
@@ -329,33 +331,39 @@ pub struct RestockArgs {
     pub change: ChangeArgs,
 }
 
-fn id(text: &str) -> Result<Id, IdError> {
-    Id::parse(text)
+fn id(text: &str) -> Result<Id, Misread> {
+    Ok(Id::parse(text)?)
 }
 
 /// clap would repeat a wrong code in its message.
-fn pickup_code(text: &str) -> Result<PickupCode, BadPickup> {
-    text.parse()
+fn pickup_code(text: &str) -> Result<PickupCode, Misread> {
+    Ok(text.parse::<PickupCode>()?)
 }
 
-fn cabinet(text: &str) -> Result<Cabinet, &'static str> {
+fn cabinet(text: &str) -> Result<Cabinet, Misread> {
     let mut letters = text.chars();
     let cabinet = letters.next().and_then(Cabinet::new);
-    cabinet.filter(|_| letters.next().is_none()).ok_or("a cabinet is a letter, A to Z")
+    cabinet
+        .filter(|_| letters.next().is_none())
+        .ok_or_else(|| Misread(Said::new("a cabinet is a letter, A to Z", "货柜为一个字母，A 至 Z")))
 }
 
-fn board(text: &str) -> Result<Address, String> {
-    text.parse()
-        .ok()
-        .and_then(Address::new)
-        .ok_or_else(|| format!("driver boards are counted from 1 to {}", Address::MAX))
+fn board(text: &str) -> Result<Address, Misread> {
+    text.parse().ok().and_then(Address::new).ok_or_else(|| {
+        let max = Address::MAX;
+        Misread(said!("driver boards are counted from 1 to {max}", "驱动板编号为 1 至 {max}"; max))
+    })
 }
 
 /// `121` or `121=2`.
-fn line(text: &str) -> Result<(ProductId, u32), String> {
+fn line(text: &str) -> Result<(ProductId, u32), Misread> {
     let (product, quantity) = text.split_once('=').unwrap_or((text, "1"));
-    let quantity = quantity.parse().ok().filter(|&n| n > 0).ok_or("behind = stands how many units, from 1")?;
-    Ok((product.parse().map_err(|e: BadNumber| e.to_string())?, quantity))
+    let quantity = quantity
+        .parse()
+        .ok()
+        .filter(|&n| n > 0)
+        .ok_or_else(|| Misread(Said::new("behind = stands how many units, from 1", "= 之后为件数，至少 1")))?;
+    Ok((product.parse::<ProductId>()?, quantity))
 }
 
 impl Call {

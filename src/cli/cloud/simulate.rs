@@ -7,6 +7,7 @@ use super::super::failure::Failure;
 use super::super::output::Output;
 use super::super::send::{BrokerArgs, apply};
 use crate::agent;
+use crate::cli::usage::Misread;
 use crate::cloud::device;
 use crate::cloud::open_platform::{Account, AppSecret, Fen};
 use crate::cloud::orders::songshu::NoticeSecret;
@@ -127,10 +128,11 @@ pub enum Digits {
     Five,
 }
 
-fn sold(text: &str) -> Result<(u16, Fen), String> {
+fn sold(text: &str) -> Result<(u16, Fen), Misread> {
     let (code, price) =
         text.split_once('=').map_or((text, Ok(PRICE_DEFAULT)), |(code, price)| (code, Fen::parse(price)));
-    Ok((code.parse().map_err(|_| "a slot is a number".to_owned())?, price.map_err(|e| e.to_string())?))
+    let no_number = |_| Misread(Said::new("a slot is a number", "货道应为数字"));
+    Ok((code.parse().map_err(no_number)?, price?))
 }
 
 /// Writes its url, as one line, and then is the platform until SIGINT (exit 130) or SIGTERM (exit 0). What it is

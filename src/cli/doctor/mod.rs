@@ -8,7 +8,9 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::lang::Lang;
 use super::output::{Output, OutputArgs};
+use crate::cli::usage::Misread;
 use crate::doctor::{self, Check, Finding, Report, State};
+use crate::order::said::Said;
 use clap::Args;
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
@@ -40,8 +42,14 @@ pub struct DoctorArgs {
     pub output: OutputArgs,
 }
 
-fn check(id: &str) -> Result<Check, String> {
-    Check::by_id(id).ok_or_else(|| "no check has this id; vend doctor --list shows them".to_owned())
+fn check(id: &str) -> Result<Check, Misread> {
+    let no_such = || {
+        Said::new(
+            "no check has this id; vend doctor --list shows them",
+            "没有此编号的检查；vend doctor --list 列出全部",
+        )
+    };
+    Check::by_id(id).ok_or_else(|| Misread(no_such()))
 }
 
 /// Runs `vend doctor`. Healthy, or only warnings: [`Exit::Done`]; something of the configuration failed:

@@ -1,5 +1,6 @@
 //! Faults on demand: `KIND[:SLOT][@NTH]`, e.g. `jam:12`, `no-drop`, `power-loss:7`, `late@2`.
 
+use crate::order::said::InChinese;
 use std::str::FromStr;
 
 /// What goes wrong.
@@ -50,6 +51,16 @@ pub struct Fault {
      restart, power-loss, refuse"
 )]
 pub struct FaultError(pub String);
+
+impl InChinese for FaultError {
+    fn zh(&self) -> String {
+        format!(
+            "{:?} 不是故障；应写作 KIND[:SLOT][@NTH]，其中 KIND 为 jam, no-drop, open-motor, silence, garble, late, restart, \
+             power-loss, refuse 之一",
+            self.0
+        )
+    }
+}
 
 impl FromStr for Fault {
     type Err = FaultError;

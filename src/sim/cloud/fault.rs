@@ -1,6 +1,7 @@
 //! Faults on demand: answers that are not a cloud's best. The same for every stand-in.
 
 use super::stand_in::{Dialect, Told};
+use crate::order::said::InChinese;
 use std::collections::VecDeque;
 use std::str::FromStr;
 
@@ -77,6 +78,16 @@ pub struct Fault {
     "{0:?} is no fault; write KIND[:VALUE][@TIMES]: code:40006, code-zero, status:503, html, half-body, slow:3, down, wrong-date:-86400, unauthorized, busy:30, answer-lost, and @all for every call"
 )]
 pub struct BadFault(String);
+
+impl InChinese for BadFault {
+    fn zh(&self) -> String {
+        format!(
+            "{:?} 不是故障；应写作 KIND[:VALUE][@TIMES]：code:40006, code-zero, status:503, html, half-body, slow:3, down, \
+             wrong-date:-86400, unauthorized, busy:30, answer-lost；@all 为每次请求",
+            self.0
+        )
+    }
+}
 
 impl FromStr for Fault {
     type Err = BadFault;
