@@ -2,11 +2,11 @@
 //! it and no English word.
 
 use crate::chinese::{assert_chinese, english_words};
+use crate::cloud::open;
 use crate::mosquitto::Mosquitto;
-use crate::support::{Ended, Machine, Process, board, run, vend, wait_for};
+use crate::support::{Ended, Machine, board, run, vend, wait_for};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::Stdio;
 
 /// A command of a technician who reads Chinese.
 fn chinese(arguments: &[&str]) -> Ended {
@@ -237,26 +237,6 @@ fn a_line_a_file_or_a_network_that_is_not_there_is_told_in_chinese() {
     );
 }
 
-/// A cloud that does what a test wants, and the machine that calls it.
-fn shop(arguments: &[&str]) -> (Machine, Process) {
-    let machine = Machine::new();
-    let file = machine.path("vend.toml");
-    let text = fs::read_to_string(&file).unwrap();
-    let write = |url: &str| {
-        let cloud = format!("[cloud]\nurl = \"{url}\"\napp_id = \"ds069ed4223ac1660f\"\nverify_orders = \"never\"\n");
-        fs::write(&file, text.replace("[cloud]\nverify_orders = \"never\"\n", &cloud)).unwrap();
-    };
-    write("http://127.0.0.1:1");
-    fs::write(machine.path("app_secret"), "hush\n").unwrap();
-    let mut command = vend(["cloud", "simulate", "--listen", "127.0.0.1:0"]);
-    command.args(machine.place()).args(arguments).stdout(Stdio::piped());
-    let mut platform = Process::spawn(command, machine.path("platform"));
-    let mut url = String::new();
-    BufReader::new(platform.take_stdout()).read_line(&mut url).unwrap();
-    write(url.trim());
-    (machine, platform)
-}
-
 #[test]
 fn a_cloud_that_answers_wrongly_is_told_in_chinese() {
     let machine = Machine::new();
@@ -270,8 +250,9 @@ fn a_cloud_that_answers_wrongly_is_told_in_chinese() {
     for (fault, code, wanted) in
         [("html", 8, "不是平台的 JSON"), ("status:502", 8, "HTTP 502"), ("half-body", 8, "不是平台的 JSON")]
     {
-        let (machine, _platform) = shop(&["--fault", &format!("{fault}@all")]);
-        fails_there(&machine, &["cloud", "machine"], code, &[wanted]);
+        let shop = open(Machine::new(), &["--fault", &format!("{fault}@all")]);
+        let machine = &shop.machine;
+        fails_there(machine, &["cloud", "machine"], code, &[wanted]);
     }
     // What the platform itself says is quoted as it says it, behind the meaning of its code.
     for (fault, code, wanted) in [
@@ -279,19 +260,21 @@ fn a_cloud_that_answers_wrongly_is_told_in_chinese() {
         ("code:6042", 5, "云端拒绝，代码 6042（订单已过期）："),
         ("code:6025", 8, "云端拒绝，代码 6025（平台认为机器离线）："),
     ] {
-        let (machine, _platform) = shop(&["--fault", &format!("{fault}@all")]);
+        let shop = open(Machine::new(), &["--fault", &format!("{fault}@all")]);
+        let machine = &shop.machine;
         let place = machine.place();
         let place: Vec<&str> = place.iter().map(String::as_str).collect();
         let ended = chinese(&[&["cloud", "machine"][..], &place].concat());
         assert_eq!(ended.code, Some(code), "{}", ended.err);
         assert!(ended.err.contains(wanted), "{}", ended.err);
     }
-    let (machine, _platform) = shop(&[]);
+    let shop = open(Machine::new(), &[]);
+    let machine = &shop.machine;
     let create = ["cloud", "order", "create", "--yes", "--notify-url", "ftp://x", "--product", "121"];
-    fails_there(&machine, &create, 2, &["notify_url", "https://"]);
+    fails_there(machine, &create, 2, &["notify_url", "https://"]);
     let create = ["cloud", "order", "create", "--notify-url", "http://127.0.0.1:1/n", "--product", "121"];
-    fails_there(&machine, &create, 9, &["--yes"]);
-    fails_there(&machine, &["cloud", "order", "show", "1"], 6, &["没有此记录"]);
+    fails_there(machine, &create, 9, &["--yes"]);
+    fails_there(machine, &["cloud", "order", "show", "1"], 6, &["没有此记录"]);
 }
 
 #[test]

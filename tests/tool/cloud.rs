@@ -16,14 +16,14 @@ use vend::io::http::server::{self, Answer, Request};
 const NOBODY: &str = "http://127.0.0.1:1/n";
 
 /// A machine, and its platform.
-struct Shop {
-    machine: Machine,
+pub struct Shop {
+    pub machine: Machine,
     platform: Process,
     url: String,
 }
 
 /// Starts `vend cloud simulate` on a free port and points the machine's configuration at it.
-fn open(machine: Machine, arguments: &[&str]) -> Shop {
+pub fn open(machine: Machine, arguments: &[&str]) -> Shop {
     let config = fs::read_to_string(machine.path("vend.toml")).unwrap();
     let write = |cloud: &str| {
         let cloud = format!("[cloud]\n{cloud}\napp_id = \"ds069ed4223ac1660f\"\nverify_orders = \"never\"\n");
@@ -281,6 +281,35 @@ fn the_stand_in_speaks_tls_and_nobody_else_is_believed() {
     assert!(refused.code == Some(8) && refused.err.contains("TLS"), "{}", refused.err);
     shop.platform.signal(Signal::INT);
     assert_eq!(shop.platform.wait(), Some(130));
+}
+
+#[test]
+fn without_a_ca_file_the_authorities_of_the_system_are_believed_and_their_absence_is_told() {
+    let machine = Machine::new();
+    let ca = Ca::new(machine.directory.path(), "ca");
+    let (certificate, key) = ca.server_files(machine.directory.path());
+    let (certificate, key) = (certificate.to_str().unwrap().to_owned(), key.to_str().unwrap().to_owned());
+    let shop = open(machine, &["--tls-certificate", &certificate, "--tls-key", &key]);
+    let file = shop.machine.path("vend.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("ca_file = \"ca.pem\"\n", "")).unwrap();
+    let nothing = shop.machine.path("nothing");
+    fs::create_dir(&nothing).unwrap();
+    let ping = |lang: &str, authorities: &std::path::Path| {
+        let mut command = vend(["--lang", lang, "cloud", "ping"]);
+        command.args(shop.machine.place()).env("SSL_CERT_FILE", authorities).env("SSL_CERT_DIR", &nothing);
+        run(command)
+    };
+    let believed = ping("en", &ca.file);
+    assert_eq!(believed.code, Some(0), "{}", believed.err);
+    // What is there is nobody's certificate, or is not there.
+    for lacking in ["nothing.pem", "vend.toml"] {
+        let ended = ping("en", &shop.machine.path(lacking));
+        assert_eq!(ended.code, Some(8), "{}", ended.err);
+        assert!(ended.err.contains("install ca-certificates, or set ca_file"), "{}", ended.err);
+        let ended = ping("zh", &shop.machine.path(lacking));
+        assert!(ended.err.contains("系统没有受信任的证书"), "{}", ended.err);
+    }
 }
 
 /// What was POSTed to a merchant.

@@ -7,8 +7,8 @@ use rustls_native_certs::CertificateResult;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The system's authorities. To read them takes longer than all else of a start, and a copy for each client a third of a
-/// megabyte; a machine whose cloud and merchants are reached without TLS needs none.
+/// The system's authorities: some hundred certificates to be read and kept, which would be the work of each start and the
+/// memory of each client. A machine whose cloud and merchants are reached without TLS needs none.
 #[derive(Debug, Clone, Default)]
 pub struct Authorities(Arc<Mutex<Option<Arc<RootCertStore>>>>);
 
