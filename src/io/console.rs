@@ -3,6 +3,7 @@
 
 use super::clock::boot_now;
 use super::line::{self, LineConfig, LineTrouble};
+use super::port::Port;
 use crate::order::time::BootMs;
 use std::io;
 use std::time::Duration;
@@ -11,7 +12,6 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use tokio_serial::SerialStream;
 
 /// Bytes of one read: more than the longest frame of any board.
 const READ_BYTES_MAX: usize = 512;
@@ -46,7 +46,7 @@ pub enum ConsoleError {
 /// An open port, and Ctrl-C.
 pub struct Console {
     runtime: Runtime,
-    stream: SerialStream,
+    stream: Port,
     interrupt: Signal,
 }
 

@@ -4,13 +4,13 @@
 use super::clock::boot_now;
 use super::journal::{self, InspectError};
 use super::line::{self, LineConfig, LineTrouble};
+use super::port::Port;
 use crate::board::detect::{Detection, Detector, Step};
 use crate::board::profile::Parity;
 use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
-use tokio_serial::SerialStream;
 
 /// Bytes of one read: more than any frame.
 const READ_BYTES_MAX: usize = 512;
@@ -35,7 +35,7 @@ pub enum DetectError {
 /// [`DetectError`]: the port or the machine is in use.
 pub async fn detect(port: &Path, state_dir: &Path, mut detector: Detector) -> Result<Detection, DetectError> {
     let _nobody_else = journal::hold_unused(state_dir)?;
-    let mut open: Option<SerialStream> = None;
+    let mut open: Option<Port> = None;
     let mut buffer = [0; READ_BYTES_MAX];
     loop {
         match (detector.step(boot_now()), &mut open) {
@@ -63,6 +63,6 @@ pub async fn detect(port: &Path, state_dir: &Path, mut detector: Detector) -> Re
     }
 }
 
-fn first_open(port: &Path, baud: u32, parity: Parity) -> Result<SerialStream, LineTrouble> {
+fn first_open(port: &Path, baud: u32, parity: Parity) -> Result<Port, LineTrouble> {
     line::open(&LineConfig { port: port.to_owned(), baud, parity })
 }

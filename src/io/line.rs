@@ -15,6 +15,7 @@ use crate::board::driver::Written;
 use crate::board::profile::Parity;
 use crate::io::clock::boot_now;
 use crate::io::mark::MotorMark;
+use crate::io::port::Port;
 use crate::order::backoff::full_jitter;
 use crate::order::time::BootMs;
 use std::collections::VecDeque;
@@ -27,7 +28,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
-use tokio_serial::{ClearBuffer, DataBits, FlowControl, SerialPort, SerialStream, StopBits};
 
 /// Which port, and how it is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,27 +178,17 @@ pub async fn run(
 ///
 /// # Errors
 /// [`LineTrouble`]: it is not there, in use, not for us, or does not take the settings.
-pub fn open(config: &LineConfig) -> Result<SerialStream, LineTrouble> {
+pub fn open(config: &LineConfig) -> Result<Port, LineTrouble> {
     let LineConfig { port, baud, parity } = config;
-    let builder = tokio_serial::new(port.to_string_lossy(), *baud)
-        .data_bits(DataBits::Eight)
-        .stop_bits(StopBits::One)
-        .flow_control(FlowControl::None)
-        .parity(in_serial(*parity));
-    let trouble = |error: tokio_serial::Error| trouble_opening(port, &error);
-    // An open port is exclusive by default: TIOCEXCL, and a lock that also holds against root.
-    let stream = SerialStream::open(&builder).map_err(trouble)?;
-    stream.clear(ClearBuffer::Input).map_err(trouble)?;
-    Ok(stream)
+    Port::open(&port.to_string_lossy(), *baud, in_serial(*parity)).map_err(|error| trouble_opening(port, &error))
 }
 
 /// Sets an open port anew, and throws away what was received at the old speed.
 ///
 /// # Errors
 /// [`LineTrouble`]: it does not take the settings, or went away.
-pub fn set(stream: &mut SerialStream, port: &Path, baud: u32, parity: Parity) -> Result<(), LineTrouble> {
-    let set = stream.set_baud_rate(baud).and_then(|()| stream.set_parity(in_serial(parity)));
-    set.and_then(|()| stream.clear(ClearBuffer::Input)).map_err(|error| trouble_opening(port, &error))
+pub fn set(open: &mut Port, port: &Path, baud: u32, parity: Parity) -> Result<(), LineTrouble> {
+    open.set(baud, in_serial(parity)).map_err(|error| trouble_opening(port, &error))
 }
 
 const fn in_serial(parity: Parity) -> tokio_serial::Parity {
@@ -298,7 +288,7 @@ struct Line {
 
 impl Line {
     /// Moves bytes until the port fails, and says why; nothing when it is time to end.
-    async fn serve(&mut self, mut stream: SerialStream) -> Option<LineTrouble> {
+    async fn serve(&mut self, mut stream: Port) -> Option<LineTrouble> {
         let Line { config, mark, to, from, outbox } = self;
         let mut buffer = [0; READ_BYTES_MAX];
         let mut writing: Option<Writing> = None;
@@ -355,7 +345,7 @@ impl Line {
         if let Some(cut_short) = writing {
             outbox.push_back(FromLine::Written { id: cut_short.id, written: cut_short.written() });
             // Closing waits, with the whole runtime, until the wire has taken what the kernel holds.
-            let _ = stream.clear(ClearBuffer::Output);
+            let _ = stream.clear_output();
         }
         Some(why)
     }
@@ -384,7 +374,7 @@ impl Line {
 
 /// Waits until the port takes or gives bytes, whatever comes first. Dropped, it has moved nothing.
 async fn transfer(
-    stream: &mut SerialStream,
+    stream: &mut Port,
     unwritten: Option<&[u8]>,
     mut buffer: Option<&mut [u8; READ_BYTES_MAX]>,
 ) -> Result<Moved, LineTrouble> {

@@ -16,6 +16,7 @@ pub mod line;
 pub mod log;
 pub mod machine;
 pub mod mark;
+pub mod port;
 pub mod ports;
 pub mod systemd;
 pub mod web;
