@@ -96,9 +96,12 @@ impl Running {
     }
 
     fn marking(port: &Path, parity: Parity, capacity: usize, mark: Option<Arc<MotorMark>>) -> Self {
+        Running::of(LineConfig { port: port.to_owned(), baud: BAUD, parity }, capacity, mark)
+    }
+
+    fn of(config: LineConfig, capacity: usize, mark: Option<Arc<MotorMark>>) -> Self {
         let (to, commands) = mpsc::channel(capacity);
         let (events, from) = mpsc::channel(capacity);
-        let config = LineConfig { port: port.to_owned(), baud: BAUD, parity };
         Running { to, from, task: tokio::spawn(run(config, mark, commands, events)) }
     }
 
@@ -315,6 +318,64 @@ async fn a_write_that_finds_no_room_until_its_time_has_passed_is_dropped_and_the
     assert_eq!(line.next().await, FromLine::Written { id: 1, written: Written::Nothing });
     plug.send(b"open");
     assert_eq!(line.bytes(4).await, b"open");
+    line.stop().await;
+}
+
+#[tokio::test]
+async fn a_write_that_finds_no_room_goes_out_whole_and_once_when_there_is_room_again() {
+    const FRAME: [u8; 1_000] = [0xAA; 1_000];
+    let (_directory, link) = place();
+    let plug = Plug::into(&link);
+    let slave = plug.slave();
+    // So slow that the write has 18 s.
+    let mut line = Running::of(LineConfig { port: link.clone(), baud: 1_200, parity: Parity::None }, 64, None);
+    assert_eq!(line.next().await, FromLine::Opened);
+    stuff(&plug, &slave);
+    line.write(1, &FRAME, None).await;
+    plug.send(b"still heard");
+    assert_eq!(line.bytes(11).await, b"still heard", "the write was tried, and waits");
+    let drain = tokio::task::spawn_blocking(move || {
+        let mut frame = Vec::new();
+        while frame.len() < FRAME.len() {
+            frame.extend(plug.receive(1).into_iter().filter(|byte| *byte != 0x55));
+        }
+        frame
+    });
+    assert_eq!(line.next().await, FromLine::Written { id: 1, written: Written::All });
+    assert_eq!(timeout(DEADLINE, drain).await.expect("it comes").unwrap(), FRAME);
+    line.stop().await;
+}
+
+/// Each frame that left would wake the daemon once more, only to find that there is room.
+#[tokio::test]
+async fn the_kernel_is_asked_for_bytes_and_not_for_room() {
+    const BYTES_CAME: u64 = 0x1;
+    const THERE_IS_ROOM: u64 = 0x4;
+    let (_directory, link) = place();
+    let plug = Plug::into(&link);
+    let mut line = Running::start(&link);
+    assert_eq!(line.next().await, FromLine::Opened);
+    let descriptors: Vec<String> = std::fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .flatten()
+        .filter(|entry| std::fs::read_link(entry.path()).is_ok_and(|to| to == plug.slave))
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    // What each epoll set of this process asks for, lines like `tfd:       17 events: 80002001 data: …`.
+    let asked: Vec<u64> = std::fs::read_dir("/proc/self/fdinfo")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| std::fs::read_to_string(entry.path()).ok())
+        .flat_map(|set| set.lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter_map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["tfd:", descriptor, "events:", events, ..] if descriptors.iter().any(|ours| ours == descriptor) => {
+                Some(u64::from_str_radix(events, 16).unwrap())
+            }
+            _ => None,
+        })
+        .collect();
+    assert!(!asked.is_empty(), "the port is waited for");
+    assert!(asked.iter().all(|events| events & BYTES_CAME != 0 && events & THERE_IS_ROOM == 0), "{asked:x?}");
     line.stop().await;
 }
 
