@@ -351,6 +351,10 @@ async fn serve(
                 other => hands.carry_out(now, other),
             }
         }
+        // The line's task puts a motor frame on the line now, before the log and all else.
+        if hands.motor_write.is_some() {
+            tokio::task::yield_now().await;
+        }
         // Last: the disk writes the commit while the log is written.
         for note in notes.drain(..) {
             hands.notes.write(now.boot, &note);

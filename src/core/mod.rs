@@ -416,7 +416,11 @@ impl Core {
             self.tell_of_the_machine(now);
             self.send_the_batch(now);
             self.log_in_if_due(now);
-            self.send_what_is_due(now);
+            // A motor frame first: reports are worded while it is on its way. The line answers for it at once
+            // ([`Event::MotorWritten`]); and what is due has a deadline, should it not.
+            if !self.effects.iter().any(|effect| matches!(effect, Effect::LineWrite { intent: Some(_), .. })) {
+                self.send_what_is_due(now);
+            }
             self.forget_the_old(now);
         }
         self.mind_the_certificates(now);

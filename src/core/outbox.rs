@@ -265,14 +265,12 @@ impl Core {
         for copy in copies {
             self.enter(now, Parcel::Report(copy));
         }
-        self.send_what_is_due(now);
     }
 
     /// The call is durable: it may leave.
     pub(super) fn offer_call(&mut self, now: Now, number: u64) {
         if !self.waits_for_its_batch(now, number) {
             self.enter_call(now, number);
-            self.send_what_is_due(now);
         }
     }
 

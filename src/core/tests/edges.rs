@@ -1,7 +1,7 @@
 //! Edges that only a changed program showed to be untested: limits met exactly, retries, words for people.
 
 use super::world::{DISPENSED, OPEN, Put, T0_S, World, settings};
-use crate::board::driver::{Address, Finding, LineState};
+use crate::board::driver::{Address, Finding, LineState, Written};
 use crate::core::VerifyOrders;
 use crate::core::event::{Ending, Epoch, Event, HttpAnswer, Tag};
 use crate::order::record::{self, RecordError};
@@ -445,4 +445,30 @@ fn rule_28_time_from_the_platform_is_taken_from_any_answer() {
     assert!(w.core.status(w.now).time_trusted);
     w.pass_s(3_600);
     assert!(w.requests.is_empty(), "and then nobody is asked again");
+}
+
+/// The board would wait meanwhile; and should the line be silent about the frame, the report leaves all the same.
+#[test]
+fn the_next_motor_frame_leaves_before_the_report_about_the_last_one_is_worded() {
+    for line_answers in [true, false] {
+        let mut w = World::new();
+        w.deliver(&w.put("1", "1").with("notify_url", URL));
+        w.deliver(&w.put("2", "1"));
+        w.pass_ms(1_000);
+        w.disk_is_quick = false;
+        // A board that holds no result: the next intent joins the outcome's commit.
+        w.script.lock().unwrap().state = LineState::Idle;
+        w.board_says(Finding::Outcome(DISPENSED));
+        w.script.lock().unwrap().writes = true;
+        let before = w.story.len();
+        w.commit();
+        assert_eq!(w.story[before..], ["write", "drive"], "the outcome of the one and the intent of the other");
+        w.disk_is_quick = true;
+        match line_answers {
+            true => w.step(Event::MotorWritten(Written::All)),
+            false => w.pass_ms(0),
+        }
+        assert_eq!(w.count_said("device.delivery.response"), 1, "{:?}", w.story);
+        assert_eq!(w.requests.len(), 1, "{:?}", w.story);
+    }
 }

@@ -1,6 +1,6 @@
 //! A world for one core: a scripted driver, a model journal, lists of what was said.
 
-use crate::board::driver::{Driver, Finding, LineState, MotorCommand, Output, Reference, Tally, Written};
+use crate::board::driver::{Driver, Finding, LineState, MotorCommand, Output, Reference, Tally, Write, Written};
 use crate::board::profile::Profile;
 use crate::board::service::Service;
 use crate::cloud::envelope;
@@ -39,6 +39,8 @@ pub(super) struct Script {
     pub(super) closed: usize,
     /// The board can tell how warm it is.
     pub(super) has_climate: bool,
+    /// It puts a frame on the line when it is driven.
+    pub(super) writes: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -73,6 +75,9 @@ impl Driver for Scripted {
         assert_eq!(script.state, LineState::Idle, "driven while not idle");
         script.driven.push(*command);
         script.state = LineState::Busy;
+        if script.writes {
+            script.outputs.push_back(Output::Write(Write { bytes: vec![1], motor: true, not_after: None }));
+        }
     }
     fn resume(&mut self, _: BootMs, command: &MotorCommand, reference: &Reference) {
         self.script().resumed.push((*command, reference.clone()));
@@ -182,6 +187,7 @@ fn script() -> Arc<Mutex<Script>> {
         opened: 0,
         closed: 0,
         has_climate: false,
+        writes: false,
         outputs: VecDeque::new(),
     }))
 }
