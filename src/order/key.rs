@@ -2,9 +2,10 @@
 
 use super::said::InChinese;
 use crate::sabotage::{self, Clause};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Longest order_id or record_id, in characters (contract, section 2).
 pub const ID_CHARS_MAX: usize = 64;
@@ -13,10 +14,10 @@ pub const ID_CHARS_MAX: usize = 64;
 const OWN: char = '~';
 
 /// An order_id or record_id: 1–64 of `0-9 A-Z a-z _ . -`, kept as text ("060" is not 60). One that the machine made
-/// begins with `~`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Id(Box<str>);
+/// begins with `~`. Shared between its copies: the key of an order is kept in many places at once.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Id(Arc<str>);
 
 /// Why a text is not an [`Id`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,9 +107,9 @@ impl TryFrom<String> for Id {
     }
 }
 
-impl From<Id> for String {
-    fn from(id: Id) -> String {
-        id.0.into()
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -184,7 +185,7 @@ impl Key {
     /// of its own: it has no line.
     #[must_use]
     pub fn lowest_of(order_id: &Id) -> Key {
-        Key { order_id: order_id.clone(), record_id: Id(Box::default()) }
+        Key { order_id: order_id.clone(), record_id: Id(Arc::default()) }
     }
 
     /// Not above any key of a test vend, and above all others: what the machine makes itself comes last, and of that
@@ -286,8 +287,8 @@ impl FromStr for Key {
 }
 
 /// The machine's number: exactly 8 digits, kept as text because of leading zeros.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct MachineNo(Box<str>);
 
 /// Why a text is not a [`MachineNo`].
@@ -332,9 +333,9 @@ impl TryFrom<String> for MachineNo {
     }
 }
 
-impl From<MachineNo> for String {
-    fn from(no: MachineNo) -> String {
-        no.0.into()
+impl Serialize for MachineNo {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

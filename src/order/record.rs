@@ -17,6 +17,7 @@ use super::sale::Sale;
 use super::stock::SlotRecord;
 use super::time::{BootId, BootMs, UnixMs};
 use crate::order::motor::{Address, Reference, Slot};
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -358,8 +359,35 @@ fn stumbled(error: postcard::Error) -> Said {
     Said::new(error.to_string(), zh)
 }
 
+/// Room that a record begins with: enough for most, so that it need not be moved while it grows.
+const RECORD_BYTES_USUAL: usize = 512;
+
+/// A record that is being written. postcard's own writers begin without room, or write texts byte by byte.
+struct Growing(Vec<u8>);
+
+impl Flavor for Growing {
+    type Output = Vec<u8>;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
+}
+
 fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, RecordError> {
-    let bytes = postcard::to_extend(value, vec![FORMAT]).map_err(|e| RecordError::Content(stumbled(e)))?;
+    let mut begun = Vec::with_capacity(RECORD_BYTES_USUAL);
+    begun.push(FORMAT);
+    let bytes =
+        postcard::serialize_with_flavor(value, Growing(begun)).map_err(|e| RecordError::Content(stumbled(e)))?;
     if bytes.len() > RECORD_BYTES_MAX { Err(RecordError::TooLarge { bytes: bytes.len() }) } else { Ok(bytes) }
 }
 
