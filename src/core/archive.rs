@@ -25,6 +25,8 @@ pub(super) struct Archive {
     dead: BTreeSet<Key>,
     /// Those of which nobody knows what became of them, each with when it was issued, in Unix s.
     doubtful: BTreeMap<Key, u64>,
+    /// The tombstone that came last, if none was changed since: it is looked at again at once, and need not be read.
+    newest: Option<Order>,
 }
 
 #[derive(Debug)]
@@ -64,7 +66,13 @@ impl Archive {
         let issued_at_s = order.issued_at_s.min(latest_s);
         let drive_until_s = order.drive_until_s.min(latest_s.saturating_add(DRIVE_WITHIN_S));
         self.by_arrival.insert(order.arrival_number, Tombstone { record, issued_at_s, drive_until_s });
+        self.newest = None;
         Ok(())
+    }
+
+    /// This is the order that was kept just now.
+    pub(super) fn remember(&mut self, newest: Order) {
+        self.newest = Some(newest);
     }
 
     /// The keys of all tombstones that are not below this one, in their order.
@@ -89,12 +97,14 @@ impl Archive {
 
     /// The order of a tombstone.
     pub(super) fn get(&self, key: &Key) -> Option<Order> {
-        record::read_order(self.record(key)?).ok()
+        let newest = self.newest.as_ref().filter(|order| order.key == *key);
+        newest.cloned().or_else(|| record::read_order(self.record(key)?).ok())
     }
 
     /// Takes an order out, because late evidence or a person brings it back to life.
     pub(super) fn take(&mut self, key: &Key) -> Option<Order> {
         let order = self.get(key)?;
+        self.newest = None;
         self.by_arrival.remove(&order.arrival_number);
         self.by_key.remove(key);
         self.dead.remove(key);
@@ -117,6 +127,7 @@ impl Archive {
         }
         let issued_at_s = oldest.issued_at_s;
         let key = record::read_order(&oldest.record).ok()?.key;
+        self.newest = None;
         self.by_key.remove(&key);
         self.dead.remove(&key);
         self.doubtful.remove(&key);

@@ -507,7 +507,7 @@ impl Core {
         if self.arrivals.repeats.get(key).is_some_and(|&last| now.boot.since_ms(last) < REPEAT_PAUSE_MS) {
             return;
         }
-        let order = self.orders.get(key).cloned().or_else(|| self.archive.get(key));
+        let order = self.known_order(key);
         let Some((order, report)) = order.as_ref().and_then(|o| Some((o, o.reports.last()?))) else { return };
         if report.mqtt.is_open() {
             return; // It is on its way up for the first time; and it may not be durable yet.

@@ -218,9 +218,8 @@ impl Core {
 
     /// What became of an intent stands in its order, and is not *unknown*.
     fn is_known(&self, intent: &LastIntent) -> bool {
-        let kept = self.archive.get(&intent.key);
-        let order = self.orders.get(&intent.key).or(kept.as_ref());
-        let outcome = order.and_then(|o| o.units.get(usize::from(intent.unit))).and_then(Unit::outcome);
+        let order = self.known_order(&intent.key);
+        let outcome = order.and_then(|o| o.units.get(usize::from(intent.unit)).and_then(Unit::outcome));
         outcome.is_some_and(|outcome| outcome != UnitOutcome::Unknown)
     }
 

@@ -110,8 +110,7 @@ impl Core {
     /// Every copy of an order's reports, and what they say.
     #[must_use]
     pub fn letters_of_order(&self, now: Now, key: &Key) -> Option<Letters> {
-        let archived = if self.orders.contains_key(key) { None } else { self.archive.get(key) };
-        let order = self.orders.get(key).or(archived.as_ref())?;
+        let order = &*self.known_order(key)?;
         let waits = self.outbox.waits(now.boot);
         let mut letters: Vec<Letter> = letters_of(order, &waits).collect();
         for letter in &mut letters {

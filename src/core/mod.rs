@@ -130,6 +130,7 @@ use crate::order::said::Said;
 use crate::order::time::{BootId, BootMs, Now, TimeKeeper};
 use crate::sabotage::{self, Clause};
 use event::{Effect, Ending, Event, Level, Note, Token};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How long reports that are already durable may still leave after the journal failed, in ms, before the process
@@ -497,6 +498,12 @@ impl Core {
             self.note(Level::Error, "journal_failed", why.en.clone());
             self.troubles.journal = Some(why);
         }
+    }
+
+    /// An order that is open or archived.
+    fn known_order(&self, key: &Key) -> Option<Cow<'_, Order>> {
+        let open = self.orders.get(key).map(Cow::Borrowed);
+        open.or_else(|| self.archive.get(key).map(Cow::Owned))
     }
 
     fn next_token(&mut self) -> Token {

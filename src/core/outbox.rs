@@ -538,7 +538,9 @@ impl Core {
         let Some(order) = self.orders.get(key).filter(|o| o.state() == State::Tombstone) else { return };
         match self.archive.keep(order) {
             Ok(()) => {
-                self.orders.remove(key);
+                if let Some(order) = self.orders.remove(key) {
+                    self.archive.remember(order);
+                }
             }
             Err(error) => self.journal_failed(now, not_archived(key, &error)),
         }

@@ -23,7 +23,7 @@ pub const DOUBT_TOLD_FOR_S: u64 = 7 * 86_400;
 /// Nobody knows what became of a unit, and no person has said that this is so for good.
 #[must_use]
 pub fn is_in_doubt(order: &Order) -> bool {
-    let is_unknown = order.outcomes().contains(&UnitOutcome::Unknown);
+    let is_unknown = order.units.iter().any(|unit| unit.outcome() == Some(UnitOutcome::Unknown));
     is_unknown && !order.resolved_by_person && !order.key.is_test()
 }
 
@@ -222,12 +222,10 @@ impl Core {
         key: &Key,
         check: impl FnOnce(&Order) -> Result<(), DecisionError>,
     ) -> Result<(), DecisionError> {
-        let archived = self.archive.get(key);
-        let order = self.orders.get(key).or(archived.as_ref()).filter(|_| !key.is_test());
-        match order {
+        match self.known_order(key).filter(|_| !key.is_test()) {
             None => Err(DecisionError::NoSuchOrder),
             Some(order) if !order.is_final() => Err(DecisionError::NotEnded),
-            Some(order) => check(order),
+            Some(order) => check(&order),
         }
     }
 

@@ -423,8 +423,7 @@ impl Core {
 
     fn order_of_code(&self, id: &Id) -> Option<OrderLine> {
         let key = Key::of_pickup(id).ok()?;
-        let kept = self.archive.get(&key);
-        self.orders.get(&key).or(kept.as_ref()).map(OrderLine::of)
+        self.known_order(&key).map(|order| OrderLine::of(&order))
     }
 
     /// Every code, by id, without its digits.

@@ -17,6 +17,7 @@ use crate::order::outcome::OrderOutcome;
 use crate::order::sync::{Difference, Sync};
 use crate::order::time::{BootMs, Now};
 use crate::sabotage::{self, Clause};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The first question comes so long after the platform took the report, in ms: it books within seconds.
@@ -182,10 +183,6 @@ impl Core {
         self.save_lazily(now, key);
     }
 
-    fn known_order(&self, key: &Key) -> Option<Order> {
-        self.orders.get(key).cloned().or_else(|| self.archive.get(key))
-    }
-
     /// Asks about the results whose time has come, as many as may be asked now.
     pub(super) fn ask_about_results(&mut self, now: Now) {
         while self.results_deadline().is_some_and(|at| at <= now.boot) && self.has_room_to_ask() {
@@ -221,7 +218,7 @@ impl Core {
         let random = self.random.u64(..);
         self.outbox.answered(&host, matches!(meaning, Meaning::Nothing), now.boot, random);
         // The order may have gone, or been corrected, while the question was under way.
-        let Some(order) = self.known_order(key) else { return self.results.end(key) };
+        let Some(order) = self.known_order(key).map(Cow::into_owned) else { return self.results.end(key) };
         let Sync::Asking { answers } = order.sync else { return self.results.end(key) };
         let agreement = match meaning {
             Meaning::Nothing => {
@@ -285,19 +282,20 @@ impl Core {
     }
 
     /// All that this machine knows of the platform's order of this key.
-    fn family_of(&self, key: &Key) -> impl Iterator<Item = Order> {
-        let is_of_it = |other: &&Key| other.order_id == key.order_id;
-        let open = self.orders.range(Key::lowest_of(&key.order_id)..).map(|(other, _)| other).take_while(is_of_it);
-        let kept = self.archive.keys_from(Key::lowest_of(&key.order_id)).take_while(is_of_it);
-        let family: Vec<Order> = open.chain(kept).filter_map(|other| self.known_order(other)).collect();
-        family.into_iter()
+    fn family_of(&self, key: &Key) -> impl Iterator<Item = Cow<'_, Order>> {
+        let lowest = Key::lowest_of(&key.order_id);
+        let is_of_it = |other: &Key| other.order_id == key.order_id;
+        let open =
+            self.orders.range(lowest.clone()..).map(|(_, order)| order).take_while(move |order| is_of_it(&order.key));
+        let kept = self.archive.keys_from(lowest).take_while(move |other| is_of_it(other));
+        open.map(Cow::Borrowed).chain(kept.filter_map(|other| self.archive.get(other)).map(Cow::Owned))
     }
 
     /// May the platform be asked to give the money of this order back? PUT speaks of the whole order, so every record of
     /// it that came here must have ended, and nothing of any may have left the machine (rules 25, 48).
     pub(super) fn may_refund(&self, key: &Key) -> bool {
         let is_alone = sabotage::is_out(Clause::R48WholeOrder);
-        let counts = |order: &Order| !is_alone || order.key == *key;
-        self.family_of(key).filter(counts).all(|order| order.is_final() && OrderOutcome::may_refund(&order.outcomes()))
+        let mut family = self.family_of(key).filter(|order| !is_alone || order.key == *key);
+        family.all(|order| order.is_final() && OrderOutcome::may_refund(&order.outcomes()))
     }
 }

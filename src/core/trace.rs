@@ -19,7 +19,7 @@ use crate::order::record::RecordKey;
 use crate::order::said::Said;
 use crate::order::time::{BootMs, Now, UnixMs};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 pub(super) use step::Message;
 use step::{Became, Change, Try, What, report_written, unit_number};
 
@@ -42,11 +42,10 @@ const ANSWER_BYTES_MAX: usize = 256;
 /// The courses of the orders of this life.
 #[derive(Debug, Default)]
 pub(super) struct Trace {
-    stories: BTreeMap<Key, Story>,
-    /// Whose course began first.
-    began: VecDeque<Key>,
+    /// That which began first stands first. Most steps are about the newest, so they are looked through from there.
+    stories: VecDeque<(Key, Story)>,
     /// Saved in this step.
-    touched: BTreeSet<Key>,
+    touched: Vec<Key>,
     /// The highest arrival number that was seen: what is above it is new.
     newest: u64,
     /// What was last on the line, while its outcome is being kept safe.
@@ -132,18 +131,26 @@ impl Trace {
     }
 
     pub(super) fn touch(&mut self, key: &Key) {
-        self.touched.insert(key.clone());
+        self.touched.push(key.clone());
+    }
+
+    fn place(&self, key: &Key) -> Option<usize> {
+        self.stories.iter().rposition(|(of, _)| of == key)
+    }
+
+    fn known(&self, key: &Key) -> Option<&Story> {
+        self.place(key).map(|place| &self.stories[place].1)
     }
 
     fn story(&mut self, key: &Key) -> &mut Story {
-        if !self.stories.contains_key(key) {
-            while self.began.len() >= TRACED_ORDERS_MAX {
-                let Some(first) = self.began.pop_front() else { break };
-                self.stories.remove(&first);
+        let place = self.place(key).unwrap_or_else(|| {
+            if self.stories.len() >= TRACED_ORDERS_MAX {
+                self.stories.pop_front();
             }
-            self.began.push_back(key.clone());
-        }
-        self.stories.entry(key.clone()).or_default()
+            self.stories.push_back((key.clone(), Story::default()));
+            self.stories.len() - 1
+        });
+        &mut self.stories[place].1
     }
 
     fn push(&mut self, boot: BootMs, trusted: Option<UnixMs>, key: &Key, what: What) {
@@ -345,13 +352,15 @@ impl Core {
     }
 
     fn trace_changes(&mut self, boot: BootMs, trusted: Option<UnixMs>) {
-        let (touched, before) = (std::mem::take(&mut self.trace.touched), self.trace.newest);
+        let (mut touched, before) = (std::mem::take(&mut self.trace.touched), self.trace.newest);
+        touched.sort_unstable();
+        touched.dedup();
         for key in touched {
-            let archived = if self.orders.contains_key(&key) { None } else { self.archive.get(&key) };
-            let Some(order) = self.orders.get(&key).or(archived.as_ref()) else { continue };
-            let now = Standing::of(order);
-            let is_new = order.arrival_number > before;
-            self.trace.newest = self.trace.newest.max(order.arrival_number);
+            let Some(order) = self.known_order(&key) else { continue };
+            let now = Standing::of(&order);
+            let number = order.arrival_number;
+            let is_new = number > before;
+            self.trace.newest = self.trace.newest.max(number);
             let story = self.trace.story(&key);
             let changes = match &story.seen {
                 Some(seen) => Change::between(seen, &now),
@@ -371,8 +380,8 @@ impl Core {
     /// still known.
     #[must_use]
     pub fn settled_orders(&self) -> Vec<OrderLine> {
-        let settled = self.trace.began.iter().rev().filter(|key| !self.orders.contains_key(key));
-        let lines = settled.filter_map(|key| Some(self.trace.stories.get(key)?.seen.as_ref()?.line(key)));
+        let settled = self.trace.stories.iter().rev().filter(|(key, _)| !self.orders.contains_key(key));
+        let lines = settled.filter_map(|(key, story)| Some(story.seen.as_ref()?.line(key)));
         // What the cloud's books do not agree with is among those to look after.
         lines.filter(|line| line.difference.is_none()).take(SETTLED_SHOWN_MAX).collect()
     }
@@ -380,9 +389,8 @@ impl Core {
     /// An order with its course, as far as it is known.
     #[must_use]
     pub fn order_story(&self, key: &Key) -> Option<OrderStory> {
-        let archived = if self.orders.contains_key(key) { None } else { self.archive.get(key) };
-        let order = self.orders.get(key).or(archived.as_ref())?;
-        let story = self.trace.stories.get(key);
+        let order = &*self.known_order(key)?;
+        let story = self.trace.known(key);
         let whole = story.is_some_and(|story| story.is_whole && story.left_out == 0);
         let mut steps = if whole { Vec::new() } else { self.steps_of_the_journal(order) };
         if !whole {
@@ -509,7 +517,7 @@ mod tests {
 
         /// Each frame with how often it passed and what it means.
         fn told(&self, profile: &Profile, turn: &MotorCommand) -> Vec<(u32, String)> {
-            let story = &self.0.stories[&key()];
+            let story = self.0.known(&key()).unwrap();
             let meanings = story.meanings(profile, Some(turn));
             story.steps.iter().map(|step| (step.times, meanings[&step.number].en.clone())).collect()
         }
@@ -566,7 +574,7 @@ mod tests {
         for _ in 0..100 {
             line.hears(1, &[0x77; 100]);
         }
-        let longest = line.0.stories[&key()].steps.iter().map(|step| match &step.what {
+        let longest = line.0.known(&key()).unwrap().steps.iter().map(|step| match &step.what {
             What::In { bytes, .. } => bytes.len(),
             _ => 0,
         });
