@@ -411,7 +411,7 @@ impl Core {
         }
         let (key, number, look_at) = (order.key.clone(), order.arrival_number, self.look_at(&order, now));
         let is_final = order.is_final();
-        self.orders.insert(key.clone(), order);
+        self.orders.insert(order);
         if !is_final {
             self.queue.push(number, key.clone(), look_at);
             // The intent, if the line is free, joins this very commit and goes first (order-life, section 1).

@@ -672,7 +672,7 @@ impl Core {
         if let Some(last) = last {
             let archived = self.archive.take(&last.key);
             if let Some(order) = archived {
-                self.orders.insert(last.key.clone(), order);
+                self.orders.insert(order);
             }
             let corrected = match self.orders.get_mut(&last.key) {
                 Some(order) => order.late_evidence(usize::from(last.unit), evidence),

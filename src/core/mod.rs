@@ -11,6 +11,7 @@
 //! | `gate` | may this order be driven now? The one place that decides it |
 //! | `deeds` | what persons do at the machine, and the audit of it |
 //! | `drive` | the line: one unit at a time, from intent to outcome |
+//! | `orders` | all orders that are not settled |
 //! | `outbox` | reports and calls until they are taken |
 //! | `books` | what a person does about calls that were refused and books that differ |
 //! | `calls` | what the platform must be told: durable first, in order, at least once |
@@ -60,6 +61,7 @@ mod instructions;
 mod letters;
 mod notify;
 mod offline;
+mod orders;
 mod outbox;
 mod own;
 mod pace;
@@ -131,7 +133,7 @@ use crate::order::time::{BootId, BootMs, Now, TimeKeeper};
 use crate::sabotage::{self, Clause};
 use event::{Effect, Ending, Event, Level, Note, Token};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 /// How long reports that are already durable may still leave after the journal failed, in ms, before the process
 /// ends and starts anew.
@@ -295,8 +297,7 @@ pub struct Core {
     time: TimeKeeper,
     time_was_trusted: bool,
     ledger: Ledger,
-    /// All orders that are not settled, whole.
-    orders: BTreeMap<Key, Order>,
+    orders: orders::Orders,
     archive: archive::Archive,
     arrivals: arrivals::Arrivals,
     queue: gate::Queue,

@@ -121,7 +121,7 @@ impl Core {
         let order = Order::new(&put, self.ledger.arrivals, arrival);
         let (number, look_at) = (order.arrival_number, self.look_at(&order, now));
         self.note_at(&key, Some(turns.slot), Level::Info, "own_order", format!("order {key}"));
-        self.orders.insert(key.clone(), order);
+        self.orders.insert(order);
         self.queue.push(number, key.clone(), look_at);
         // The intent, if the line is free, joins this very commit, as for any other order.
         self.start_next(now);
@@ -299,6 +299,6 @@ impl Core {
 
     /// Test vends that are not settled: one at most, found without a look at all orders.
     fn tests_kept(&self) -> impl Iterator<Item = &Order> {
-        self.orders.range(Key::lowest_of_tests()..).map(|(_, order)| order)
+        self.orders.values_from(Key::lowest_of_tests())
     }
 }

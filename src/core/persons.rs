@@ -233,7 +233,7 @@ impl Core {
     fn bring_back(&mut self, key: &Key) {
         if let Some(order) = self.archive.take(key) {
             debug_assert!(order.state() == State::Tombstone, "only tombstones lie in the archive");
-            self.orders.insert(key.clone(), order);
+            self.orders.insert(order);
         }
     }
 }

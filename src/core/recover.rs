@@ -12,6 +12,7 @@ use super::event::{Effect, Level};
 use super::gate::Queue;
 use super::instructions::Instructions;
 use super::notify::Notices;
+use super::orders::Orders;
 use super::outbox::Outbox;
 use super::own::Tests;
 use super::pace::Pace;
@@ -35,7 +36,7 @@ use crate::order::record::{Birth, Ledger, Records};
 use crate::order::said::Said;
 use crate::order::time::{BootId, Now, TimeKeeper};
 use crate::sabotage::{self, Clause};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// What the journal held.
 #[derive(Debug, Clone)]
@@ -77,7 +78,7 @@ impl Core {
             time: TimeKeeper::new(settings.trust_system_clock, ledger.highest_time),
             time_was_trusted: false,
             ledger,
-            orders: BTreeMap::new(),
+            orders: Orders::default(),
             archive: Archive::default(),
             arrivals: Arrivals::default(),
             queue: Queue::default(),
@@ -185,7 +186,7 @@ impl Core {
             if !order.is_final() {
                 self.queue.push(order.arrival_number, key.clone(), self.look_at(&order, now));
             }
-            self.orders.insert(key.clone(), order);
+            self.orders.insert(order);
             if !sabotage::is_out(Clause::R01WrittenAgain) {
                 self.save(&key, None);
             }
