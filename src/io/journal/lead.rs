@@ -35,6 +35,8 @@ const SECTOR_BYTES: usize = 512;
 const KEY: &[u8] = b"lead";
 /// Bytes before the sealed part.
 const LENGTH_BYTES: usize = 4;
+/// Room that the digest and the changes of most commits need.
+const BODY_BYTES_USUAL: usize = 2 * SECTOR_BYTES;
 const PUT: u8 = 1;
 const GOES: u8 = 0;
 
@@ -149,7 +151,7 @@ fn field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// An entry, filled up to whole sectors; nothing when it has no place in any lead, be it empty.
 #[must_use]
 pub fn encode(digest: &Digest, changes: &BTreeMap<Vec<u8>, Option<&[u8]>>) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(BODY_BYTES_USUAL);
     body.extend_from_slice(&digest.entries.to_le_bytes());
     body.extend_from_slice(&digest.xor.to_le_bytes());
     for (key, put) in changes {
@@ -160,9 +162,11 @@ pub fn encode(digest: &Digest, changes: &BTreeMap<Vec<u8>, Option<&[u8]>>) -> Op
         }
     }
     let sealed = value::seal(KEY, digest.counter, &body);
-    let mut entry = u32::try_from(sealed.len()).ok()?.to_le_bytes().to_vec();
+    let entry_bytes = LENGTH_BYTES.saturating_add(sealed.len()).next_multiple_of(SECTOR_BYTES);
+    let mut entry = Vec::with_capacity(entry_bytes);
+    entry.extend_from_slice(&u32::try_from(sealed.len()).ok()?.to_le_bytes());
     entry.extend_from_slice(&sealed);
-    entry.resize(entry.len().next_multiple_of(SECTOR_BYTES), 0);
+    entry.resize(entry_bytes, 0);
     (entry.len() <= LEAD_BYTES).then_some(entry)
 }
 
