@@ -388,7 +388,11 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, RecordError> {
     begun.push(FORMAT);
     let bytes =
         postcard::serialize_with_flavor(value, Growing(begun)).map_err(|e| RecordError::Content(stumbled(e)))?;
-    if bytes.len() > RECORD_BYTES_MAX { Err(RecordError::TooLarge { bytes: bytes.len() }) } else { Ok(bytes) }
+    if bytes.len() > RECORD_BYTES_MAX {
+        return Err(RecordError::TooLarge { bytes: bytes.len() });
+    }
+    // Without the room that it did not need: a batch may have thousands.
+    Ok(bytes.to_vec())
 }
 
 /// Reads what has the same bytes in every format.
