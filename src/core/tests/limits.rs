@@ -105,3 +105,23 @@ fn rule_12_nor_does_one_that_came_before_the_time_was_known() {
     let latest_s = T0_S + crate::core::gate::FUTURE_MAX_S;
     assert_eq!(forgotten.map(|(_, issued_at_s)| issued_at_s), Some(latest_s));
 }
+
+#[test]
+fn what_settled_last_is_what_the_archive_has_of_it_however_it_changes_after() {
+    let settled = refused(1, T0_S, T0_S);
+    let mut archive = Archive::default();
+    archive.keep(&settled).unwrap();
+    archive.remember(settled.clone());
+    assert_eq!(archive.get(&settled.key).as_ref(), Some(&settled));
+    assert_eq!(archive.get(&refused(2, T0_S, T0_S).key), None, "of no other");
+    let changed = Order { issued_at_s: T0_S + 1, ..settled.clone() };
+    archive.keep(&changed).unwrap();
+    assert_eq!(archive.get(&settled.key).as_ref(), Some(&changed));
+    archive.remember(changed.clone());
+    assert_eq!(archive.take(&settled.key), Some(changed.clone()));
+    assert_eq!(archive.get(&settled.key), None, "it is an open order again");
+    archive.keep(&changed).unwrap();
+    archive.remember(changed);
+    archive.forget_one(0, u64::MAX, 0).unwrap();
+    assert_eq!(archive.get(&settled.key), None, "forgotten");
+}
