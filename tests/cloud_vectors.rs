@@ -125,7 +125,7 @@ fn every_published_message_opens_and_verifies_after_being_sealed() {
 #[test]
 fn the_published_payload_is_reproduced_to_the_byte() {
     let fields: [(&str, Value); 3] =
-        [("machine_no", "16327129".into()), ("status", Value::Integer(2)), ("timestamp", "1714128358".into())];
+        [("machine_no", "16327129".into()), ("status", Value::from(2)), ("timestamp", "1714128358".into())];
     assert_eq!(String::from_utf8(envelope::seal(fields, &key("kva"))).unwrap(), UPDATE_PAYLOAD);
 }
 

@@ -73,7 +73,7 @@ fn signed(input: impl Read, key: &SigningKey) -> Result<String, Said> {
             }
         }
     }
-    let signature = sign(fields, key);
+    let signature = sign(fields.iter().map(|(name, text)| (*name, text.as_str())), key);
     object.insert(SIGN_FIELD.to_owned(), signature.as_str().into());
     serde_json::to_string(&object).map_err(|e| Said::word(e.to_string()))
 }

@@ -6,11 +6,10 @@ use super::open_platform::{self, Account, ApiRequest, NewStatus};
 use super::orders::interface::{Failure, Unfit, Verb};
 use super::orders::row::Hears;
 use super::orders::songshu;
-use super::sign::{self, SIGN_FIELD, SigningKey};
+use super::sign::SigningKey;
 use super::up::common;
 use crate::order::call::Operation;
 use crate::order::key::{Id, MachineNo};
-use std::collections::BTreeMap;
 
 /// The request for a refund. The same `timestamp_s` gives the same bytes.
 #[must_use]
@@ -37,14 +36,8 @@ pub fn read(operation: &Operation, hears: Option<Hears>, status: u16, body: &[u8
 /// covers everything that is not empty (cloud 1.1). The same `timestamp_s` gives the same bytes.
 #[must_use]
 pub fn told(fields: &[(Box<str>, Box<str>)], timestamp_s: u64, signing: &SigningKey) -> Vec<u8> {
-    let timestamp_s = timestamp_s.to_string();
-    let all = || fields.iter().map(|(name, text)| (&**name, &**text)).chain([("timestamp", timestamp_s.as_str())]);
-    let signature = sign::sign(all(), signing);
-    let mut body: BTreeMap<&str, &str> = BTreeMap::new();
-    for (name, text) in all().chain([(SIGN_FIELD, signature.as_str())]) {
-        body.insert(name, text);
-    }
-    envelope::to_json(&body)
+    let fields = own(fields).chain([("timestamp", timestamp_s.to_string().into())]);
+    envelope::signed_json(fields.collect(), signing)
 }
 
 /// The payload of a message up: the platform's common fields and these, signed. The same `timestamp_s` gives the same
@@ -57,12 +50,9 @@ pub fn message(
     timestamp_s: u64,
     signing: &SigningKey,
 ) -> Vec<u8> {
-    let mut all: BTreeMap<&str, Value<'_>> = BTreeMap::new();
-    for (name, value) in common(method, machine_no, None, timestamp_s) {
-        all.insert(name, value);
-    }
-    for (name, value) in fields {
-        all.insert(name, Value::from(&**value));
-    }
-    envelope::seal(all, signing)
+    envelope::seal(common(method, machine_no, None, timestamp_s).chain(own(fields)), signing)
+}
+
+fn own(fields: &[(Box<str>, Box<str>)]) -> impl Iterator<Item = (&str, Value<'_>)> {
+    fields.iter().map(|(name, text)| (&**name, Value::from(&**text)))
 }

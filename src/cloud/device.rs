@@ -265,11 +265,11 @@ mod tests {
     fn numbers_that_came_as_json_integers_are_their_texts() {
         let fields = [
             ("method", PUT_METHOD.into()),
-            ("timestamp", Value::Integer(NOW_S)),
-            ("client_id", Value::Integer(16_327_129)),
-            ("order_id", Value::Integer(60)),
-            ("record_id", Value::Integer(78)),
-            ("code", Value::Integer(20)),
+            ("timestamp", Value::from(NOW_S)),
+            ("client_id", Value::from(16_327_129)),
+            ("order_id", Value::from(60)),
+            ("record_id", Value::from(78)),
+            ("code", Value::from(20)),
         ];
         let decoded = decode(&envelope::seal(fields, &key()), &machine(), &key(), &profile(false));
         assert_eq!(decoded, Ok(Inbound::Put(put_of(&[], &profile(false)))));

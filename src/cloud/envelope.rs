@@ -5,16 +5,15 @@
 //! object and nothing behind it, values that are texts or whole numbers. A nested value is refused where it begins,
 //! so no depth of nesting costs stack: the contract's eight levels are never reached.
 
+use super::json;
 use super::sign::{self, SIGN_FIELD, SigningKey};
 use crate::order::key::IdError;
 use crate::order::said::InChinese;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use base64::{DecodeError, Engine as _};
+use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Serialize, Serializer};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 
 /// Longest payload, in bytes of Base64: far above any command, far below what the MQTT client takes (1 MiB), so that
@@ -24,6 +23,8 @@ pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 pub const FIELDS_MAX: usize = 64;
 /// Longest name and longest value, in bytes: what is kept of a message stays small (contract, section 5).
 pub const FIELD_BYTES_MAX: usize = 4 * 1024;
+/// Fields for which there is room from the beginning: a dispense command with all that is documented has fewer.
+const FIELDS_USUAL: usize = 24;
 /// How much of a foreign text an error shows, in characters.
 const SHOWN_CHARS_MAX: usize = 64;
 
@@ -169,19 +170,41 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 /// The fields of one message by name, without the empty ones. `sign` is among them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fields(BTreeMap<String, String>);
+#[derive(Clone)]
+pub struct Fields {
+    /// Every name with its value behind it: one piece of memory for a whole message.
+    text: String,
+    /// Where they stand in it, sorted by name.
+    places: Vec<Place>,
+}
+
+/// Where a field stands in [`Fields::text`], in bytes.
+#[derive(Clone, Copy)]
+struct Place {
+    name_at: usize,
+    value_at: usize,
+    end: usize,
+}
 
 impl Fields {
     /// The value; never empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        let place = self.places[self.search(name).ok()?];
+        Some(&self.text[place.value_at..place.end])
     }
 
     /// All of them, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.places
+            .iter()
+            .map(|place| (&self.text[place.name_at..place.value_at], &self.text[place.value_at..place.end]))
+    }
+
+    /// Where among the places the name is, or would be.
+    fn search(&self, name: &str) -> Result<usize, usize> {
+        let text = self.text.as_bytes();
+        self.places.binary_search_by(|place| text[place.name_at..place.value_at].cmp(name.as_bytes()))
     }
 
     /// Reads a flat JSON object: what stands inside the Base64.
@@ -191,16 +214,34 @@ impl Fields {
     pub fn from_json(json: &[u8]) -> Result<Fields, Rejected> {
         let mut reader = serde_json::Deserializer::from_slice(json);
         let mut refused = None;
-        let fields = FlatObject(&mut refused).deserialize(&mut reader).and_then(|fields| reader.end().map(|()| fields));
+        // No text is longer than its JSON.
+        let fields = Fields { text: String::with_capacity(json.len()), places: Vec::with_capacity(FIELDS_USUAL) };
+        let seed = FlatObject { fields, refused: &mut refused };
+        let fields = seed.deserialize(&mut reader).and_then(|fields| reader.end().map(|()| fields));
         match (fields, refused) {
             (_, Some(rejected)) => Err(rejected),
             (Ok(mut fields), None) => {
-                fields.retain(|_, value| !value.is_empty());
-                Ok(Fields(fields))
+                fields.places.retain(|place| place.value_at < place.end);
+                Ok(fields)
             }
             (Err(e), None) if e.is_data() => Err(Rejected::NotAnObject),
             (Err(e), None) => Err(Rejected::NotJson { line: e.line(), column: e.column() }),
         }
+    }
+}
+
+/// Whatever their order was in the JSON.
+impl PartialEq for Fields {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Fields {}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 
@@ -240,17 +281,16 @@ pub fn verify(fields: &Fields, key: &SigningKey) -> Result<(), Rejected> {
 pub enum Value<'a> {
     /// A JSON string.
     Text(Cow<'a, str>),
-    /// A JSON number; signed as its decimal digits.
-    Integer(u64),
+    /// JSON as it is: the digits of a whole number, which is signed as them, or a list.
+    Json(Cow<'a, str>),
 }
 
 impl Value<'_> {
     /// What enters the signature.
     #[must_use]
-    pub fn to_text(&self) -> Cow<'_, str> {
+    pub fn as_str(&self) -> &str {
         match self {
-            Value::Text(text) => Cow::Borrowed(text),
-            Value::Integer(n) => Cow::Owned(n.to_string()),
+            Value::Text(text) | Value::Json(text) => text,
         }
     }
 }
@@ -267,36 +307,40 @@ impl From<String> for Value<'_> {
     }
 }
 
-impl Serialize for Value<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Value::Text(text) => serializer.serialize_str(text),
-            Value::Integer(n) => serializer.serialize_u64(*n),
-        }
+impl From<u64> for Value<'_> {
+    fn from(n: u64) -> Self {
+        Value::Json(Cow::Owned(n.to_string()))
     }
 }
 
-/// Signs and wraps a message: Base64 of compact JSON, names sorted. Empty values are written, but do not sign.
+/// Signs and wraps a message: Base64 of [`signed_json`].
 #[must_use]
 pub fn seal<'n, 'v>(fields: impl IntoIterator<Item = (&'n str, Value<'v>)>, key: &SigningKey) -> Vec<u8> {
-    // One after the other: `collect` would bring a sort of its own for each kind of fields.
-    let mut sorted = BTreeMap::new();
-    for (name, value) in fields {
-        sorted.insert(name, value);
+    BASE64.encode(signed_json(fields.into_iter().collect(), key)).into_bytes()
+}
+
+/// Compact JSON with its signature, names sorted. Of fields with the same name the last counts. Empty values are
+/// written, but do not sign.
+pub(super) fn signed_json(mut fields: Vec<(&str, Value<'_>)>, key: &SigningKey) -> Vec<u8> {
+    fields.sort_by_key(|(name, _)| *name);
+    fields.dedup_by(|later, kept| {
+        let is_same = later.0 == kept.0;
+        if is_same {
+            std::mem::swap(later, kept);
+        }
+        is_same
+    });
+    let signature = (SIGN_FIELD, sign::sign(texts(&fields), key).into_string().into());
+    match fields.binary_search_by_key(&SIGN_FIELD, |(name, _)| name) {
+        Ok(at) => fields[at] = signature,
+        Err(at) => fields.insert(at, signature),
     }
-    seal_sorted(sorted, key)
+    json::object(&fields)
 }
 
-fn seal_sorted(mut fields: BTreeMap<&str, Value<'_>>, key: &SigningKey) -> Vec<u8> {
-    let signature = sign::sign(fields.iter().map(|(name, value)| (name, value.to_text())), key);
-    fields.insert(SIGN_FIELD, signature.as_str().to_owned().into());
-    BASE64.encode(to_json(&fields)).into_bytes()
-}
-
-/// Compact JSON of what this module's neighbours build.
-#[allow(clippy::expect_used, reason = "texts, whole numbers, lists and maps with text keys always have a JSON form")]
-pub(super) fn to_json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("has a JSON form")
+/// What enters the signature of each field.
+pub(super) fn texts<'f>(fields: &'f [(&str, Value<'_>)]) -> impl Iterator<Item = (&'f str, &'f str)> {
+    fields.iter().map(|(name, value)| (*name, value.as_str()))
 }
 
 /// Leaves the reason where [`Fields::from_json`] finds it; serde's own errors carry only text.
@@ -305,107 +349,119 @@ fn refuse<E: de::Error>(refused: &mut Option<Rejected>, why: Rejected) -> E {
     E::custom("refused")
 }
 
-struct FlatObject<'a>(&'a mut Option<Rejected>);
+/// Fills `fields`, which come empty, the empty values among them.
+struct FlatObject<'a> {
+    fields: Fields,
+    refused: &'a mut Option<Rejected>,
+}
+
+/// A name; borrowed from the JSON unless something in it is escaped.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de> DeserializeSeed<'de> for FlatObject<'_> {
-    type Value = BTreeMap<String, String>;
+    type Value = Fields;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for FlatObject<'_> {
-    type Value = BTreeMap<String, String>;
+    type Value = Fields;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a flat JSON object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = BTreeMap::new();
-        while let Some(name) = map.next_key::<String>()? {
+        let FlatObject { mut fields, refused } = self;
+        while let Some(Name(name)) = map.next_key()? {
             if name.len() > FIELD_BYTES_MAX {
-                return Err(refuse(self.0, Rejected::FieldTooLong { name: shown(&name), bytes: name.len() }));
+                return Err(refuse(refused, Rejected::FieldTooLong { name: shown(&name), bytes: name.len() }));
             }
-            if fields.len() == FIELDS_MAX {
-                return Err(refuse(self.0, Rejected::TooManyFields));
+            if fields.places.len() == FIELDS_MAX {
+                return Err(refuse(refused, Rejected::TooManyFields));
             }
-            let vacant = match fields.entry(name) {
-                Entry::Vacant(vacant) => vacant,
-                Entry::Occupied(first) => {
-                    return Err(refuse(self.0, Rejected::DuplicateField { name: shown(first.key()) }));
-                }
+            let Err(at) = fields.search(&name) else {
+                return Err(refuse(refused, Rejected::DuplicateField { name: shown(&name) }));
             };
-            let value = map.next_value_seed(FlatValue { name: vacant.key(), refused: self.0 })?;
-            vacant.insert(value);
+            let name_at = fields.text.len();
+            fields.text.push_str(&name);
+            let value_at = fields.text.len();
+            map.next_value_seed(FlatValue { name: &name, text: &mut fields.text, refused })?;
+            fields.places.insert(at, Place { name_at, value_at, end: fields.text.len() });
         }
         Ok(fields)
     }
 }
 
-/// The text of one value; empty for null.
+/// Writes the text of one value behind `text`; nothing for null.
 struct FlatValue<'a> {
     name: &'a str,
+    text: &'a mut String,
     refused: &'a mut Option<Rejected>,
 }
 
 impl<'de> DeserializeSeed<'de> for FlatValue<'_> {
-    type Value = String;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl FlatValue<'_> {
-    fn not_text<E: de::Error>(self) -> Result<String, E> {
+    fn not_text<E: de::Error>(self) -> Result<(), E> {
         Err(refuse(self.refused, Rejected::NotText { name: shown(self.name) }))
     }
 
-    fn nested<E: de::Error>(self) -> Result<String, E> {
+    fn nested<E: de::Error>(self) -> Result<(), E> {
         Err(refuse(self.refused, Rejected::Nested { name: shown(self.name) }))
     }
 }
 
 impl<'de> Visitor<'de> for FlatValue<'_> {
-    type Value = String;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text or a whole number")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
         if text.len() > FIELD_BYTES_MAX {
             let name = shown(self.name);
             return Err(refuse(self.refused, Rejected::FieldTooLong { name, bytes: text.len() }));
         }
-        Ok(text.to_owned())
+        self.text.push_str(text);
+        Ok(())
     }
 
-    fn visit_u64<E: de::Error>(self, n: u64) -> Result<String, E> {
-        Ok(n.to_string())
+    fn visit_u64<E: de::Error>(self, n: u64) -> Result<(), E> {
+        self.text.push_str(&n.to_string());
+        Ok(())
     }
 
-    fn visit_i64<E: de::Error>(self, n: i64) -> Result<String, E> {
-        Ok(n.to_string())
+    fn visit_i64<E: de::Error>(self, n: i64) -> Result<(), E> {
+        self.text.push_str(&n.to_string());
+        Ok(())
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<String, E> {
-        Ok(String::new())
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<String, E> {
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<(), E> {
         self.not_text()
     }
 
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<String, E> {
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<(), E> {
         self.not_text()
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<String, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
         self.nested()
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<String, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
         self.nested()
     }
 }
@@ -442,7 +498,9 @@ pub(super) fn ambiguous_beside<'f>(fields: &'f Fields, more: &[&str]) -> Option<
     let hides_a_field = |part: &str| part.split_once('=').is_some_and(|(name, _)| is_known(name));
     fields
         .iter()
-        .find(|(name, value)| name.contains(['&', '=']) || value.split('&').skip(1).any(hides_a_field))
+        .find(|(name, value)| {
+            name.bytes().any(|b| matches!(b, b'&' | b'=')) || value.split('&').skip(1).any(hides_a_field)
+        })
         .map(|(name, _)| name)
 }
 
@@ -450,6 +508,7 @@ pub(super) fn ambiguous_beside<'f>(fields: &'f Fields, more: &[&str]) -> Option<
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     fn key() -> SigningKey {
         SigningKey::new("kva").unwrap()
@@ -546,7 +605,7 @@ mod tests {
         assert_eq!(verify(&fields, &key()), Ok(()));
         assert_eq!(verify(&fields, &SigningKey::new("kvb").unwrap()), Err(Rejected::WrongSignature));
         let mut fewer = fields.clone();
-        fewer.0.remove("anything");
+        fewer.places.remove(fewer.search("anything").unwrap());
         assert_eq!(verify(&fewer, &key()), Err(Rejected::WrongSignature));
         assert_eq!(verify(&Fields::from_json(b"{\"a\":\"1\"}").unwrap(), &key()), Err(Rejected::NoSignature));
     }
@@ -586,14 +645,17 @@ mod tests {
             (which, place, other) in (any::<proptest::sample::Index>(), any::<proptest::sample::Index>(), 0x20u8..0x7f),
         ) {
             prop_assume!(!fields.contains_key(SIGN_FIELD));
-            let mut opened = open(&seal(fields.iter().map(|(n, v)| (n.as_str(), v.as_str().into())), &key())).unwrap();
+            let opened = open(&seal(fields.iter().map(|(n, v)| (n.as_str(), v.as_str().into())), &key())).unwrap();
             let name = which.get(&fields.keys().cloned().collect::<Vec<_>>()).clone();
             let mut value = fields[&name].clone().into_bytes();
             let at = place.index(value.len());
             prop_assume!(value[at] != other);
             value[at] = other;
-            opened.0.insert(name, String::from_utf8(value).unwrap());
-            prop_assert_eq!(verify(&opened, &key()), Err(Rejected::WrongSignature));
+            let mut changed: BTreeMap<_, _> = opened.iter().collect();
+            let value = String::from_utf8(value).unwrap();
+            changed.insert(&name, &value);
+            let changed = Fields::from_json(&json::to_json(&changed)).unwrap();
+            prop_assert_eq!(verify(&changed, &key()), Err(Rejected::WrongSignature));
         }
     }
 }

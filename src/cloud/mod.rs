@@ -15,6 +15,7 @@ pub mod device;
 pub mod envelope;
 pub mod inbound;
 pub mod instruction;
+mod json;
 pub mod open_platform;
 pub mod orders;
 pub mod pickup;

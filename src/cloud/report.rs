@@ -1,16 +1,21 @@
 //! The report of an order: the body for `notify_url` and its copy over MQTT (contract, section 3).
 
-use super::envelope::{self, Value, to_json};
+use super::envelope::{self, Value, texts};
+use super::json::{self, to_json};
 use super::sign::{self, SIGN_FIELD, SigningKey};
 use super::up::common;
 use crate::order::command::Echo;
 use crate::order::key::{Id, Key, MachineNo};
 use crate::order::outcome::{OrderOutcome, UnitOutcome};
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 /// The platform's word for the result of a dispense command (cloud 1.6).
 pub const REPORT_METHOD: &str = "device.delivery.response";
+
+/// The list of what became of each unit.
+const UNITS: &str = "units";
+/// Most fields of a report.
+const FIELDS_MAX: usize = 20;
 
 /// What became of an order, as the merchant hears it. Body and timestamp are frozen at the first sending: whoever
 /// sends again passes the same values.
@@ -34,25 +39,24 @@ impl Report<'_> {
     /// Names this report for ever: `Idempotency-Key` and `event_id`.
     #[must_use]
     pub fn event_id(&self) -> String {
-        format!("{}:{}:{}", self.machine_no, self.key, self.sequence)
+        let Key { order_id, record_id } = self.key;
+        [self.machine_no.as_str(), order_id.as_str(), record_id.as_str(), &self.sequence.to_string()].join(":")
     }
 
     /// The JSON body for `notify_url`: documented fields first, ours after them, `sign` last. `sign` covers
     /// everything but the list `units`; empty fields are in the body and not in the signature (cloud 1.1).
     #[must_use]
     pub fn http_body(&self, signing: &SigningKey) -> Vec<u8> {
-        let mut fields = vec![("method", REPORT_METHOD.into())];
-        fields.extend(self.result(|id| id.as_canonical_integer().map_or(id.as_str().into(), Value::Integer)));
-        let sequence = Value::Integer(self.sequence.into());
-        fields.extend(self.ours(sequence));
-        let timestamp = ("timestamp", Value::from(self.timestamp_s.to_string()));
-        let signed = fields.iter().chain([&timestamp]).map(|(name, value)| (name, value.to_text()));
-        let signature = sign::sign(signed, signing);
-        to_json(&HttpBody {
-            fields: &fields,
-            units: self.unit_lines(),
-            end: [timestamp, (SIGN_FIELD, signature.as_str().into())],
-        })
+        let mut fields = Vec::with_capacity(FIELDS_MAX);
+        fields.push(("method", REPORT_METHOD.into()));
+        fields.extend(self.result(|id| id.as_canonical_integer().map_or(id.as_str().into(), Value::from)));
+        fields.extend(self.ours(u64::from(self.sequence).into()));
+        let units_at = fields.len();
+        fields.push(("timestamp", self.timestamp_s.to_string().into()));
+        let signature = sign::sign(texts(&fields), signing);
+        fields.insert(units_at, (UNITS, Value::Json(self.units().into())));
+        fields.push((SIGN_FIELD, signature.as_str().into()));
+        json::object(&fields)
     }
 
     /// The payload of the copy over MQTT: flat, all texts, with the platform's common fields. `units` is the JSON
@@ -65,10 +69,9 @@ impl Report<'_> {
 
     /// The result as flat texts.
     pub(super) fn flat(&self) -> impl Iterator<Item = (&'static str, Value<'_>)> {
-        let units = String::from_utf8_lossy(&to_json(&self.unit_lines())).into_owned();
         self.result(|id| id.as_str().into())
             .chain(self.ours(self.sequence.to_string().into()))
-            .chain([("units", units.into())])
+            .chain([(UNITS, self.units().into())])
     }
 
     /// The fields that the platform documents.
@@ -105,7 +108,8 @@ impl Report<'_> {
         fields.into_iter().filter_map(|(name, value)| value.map(|value| (name, value)))
     }
 
-    fn unit_lines(&self) -> Vec<UnitLine> {
+    /// The JSON list of what became of each unit.
+    fn units(&self) -> String {
         let line = |(unit, outcome): (usize, &UnitOutcome)| UnitLine {
             unit,
             outcome: outcome.as_str(),
@@ -116,7 +120,8 @@ impl Report<'_> {
                 _ => None,
             },
         };
-        (1..).zip(self.units).map(line).collect()
+        let lines: Vec<UnitLine> = (1..).zip(self.units).map(line).collect();
+        String::from_utf8_lossy(&to_json(&lines)).into_owned()
     }
 }
 
@@ -130,27 +135,6 @@ struct UnitLine {
     drop_sensor: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
-}
-
-/// The body in the contract's order, which a sorted map would lose.
-struct HttpBody<'a> {
-    fields: &'a [(&'static str, Value<'a>)],
-    units: Vec<UnitLine>,
-    end: [(&'static str, Value<'a>); 2],
-}
-
-impl Serialize for HttpBody<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (name, value) in self.fields {
-            map.serialize_entry(name, value)?;
-        }
-        map.serialize_entry("units", &self.units)?;
-        for (name, value) in &self.end {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
 }
 
 #[cfg(test)]

@@ -71,6 +71,12 @@ impl Signature {
         &self.0
     }
 
+    /// The digits, to be kept.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
     /// Whether `claimed` is this signature, digit for digit and in upper case as documented. Takes the same time
     /// wherever they differ, so that nobody finds a signature digit by digit.
     #[must_use]
@@ -81,12 +87,8 @@ impl Signature {
 
 /// The bytes that are hashed. They end in the key: for tests and for [`sign`], never for a log.
 #[must_use]
-pub fn signed_bytes<N: AsRef<str>, V: AsRef<str>>(
-    fields: impl IntoIterator<Item = (N, V)>,
-    key: &SigningKey,
-) -> Vec<u8> {
-    let fields: Vec<(N, V)> = fields.into_iter().collect();
-    bytes_of(fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect(), key)
+pub fn signed_bytes<'f>(fields: impl IntoIterator<Item = (&'f str, &'f str)>, key: &SigningKey) -> Vec<u8> {
+    bytes_of(fields.into_iter().collect(), key)
 }
 
 /// Apart from [`signed_bytes`], so that it exists once and not for each kind of fields.
@@ -97,9 +99,10 @@ fn bytes_of(mut fields: Vec<(&str, &str)>, key: &SigningKey) -> Vec<u8> {
     let fields_bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
     let mut bytes = Vec::with_capacity(fields_bytes + "key=".len() + key.0.len());
     for (name, value) in fields {
-        for part in [name, "=", value, "&"] {
-            bytes.extend_from_slice(part.as_bytes());
-        }
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(b'=');
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.push(b'&');
     }
     bytes.extend_from_slice(b"key=");
     bytes.extend_from_slice(key.0.as_bytes());
@@ -108,20 +111,9 @@ fn bytes_of(mut fields: Vec<(&str, &str)>, key: &SigningKey) -> Vec<u8> {
 
 /// Signs fields, each a name and its text. Empty values and a field called `sign` do not count.
 #[must_use]
-pub fn sign<N: AsRef<str>, V: AsRef<str>>(fields: impl IntoIterator<Item = (N, V)>, key: &SigningKey) -> Signature {
-    signature_of(&signed_bytes(fields, key))
-}
-
-fn signature_of(bytes: &[u8]) -> Signature {
-    const HEX: [u8; 16] = *b"0123456789ABCDEF";
-    let hash = Md5::digest(bytes);
-    let mut digits = String::with_capacity(2 * hash.len());
-    for byte in hash {
-        for nibble in [byte >> 4, byte & 0x0f] {
-            digits.push(char::from(HEX[usize::from(nibble)]));
-        }
-    }
-    Signature(digits)
+pub fn sign<'f>(fields: impl IntoIterator<Item = (&'f str, &'f str)>, key: &SigningKey) -> Signature {
+    let hash: [u8; 16] = Md5::digest(signed_bytes(fields, key)).into();
+    Signature(format!("{:032X}", u128::from_be_bytes(hash)))
 }
 
 #[cfg(test)]

@@ -41,13 +41,13 @@ words! {
 }
 
 /// The platform's common fields (cloud 1.9).
-pub(super) fn common<'a>(
+pub(super) fn common<'n, 'a>(
     method: &'a str,
     machine_no: &'a MachineNo,
     machine_id: Option<&'a str>,
     timestamp_s: u64,
-) -> impl Iterator<Item = (&'static str, Value<'a>)> {
-    let always = [
+) -> impl Iterator<Item = (&'n str, Value<'a>)> {
+    let always: [(&'n str, _); 4] = [
         ("method", method.into()),
         ("client_id", machine_no.as_str().into()),
         ("status", "0".into()),

@@ -95,8 +95,9 @@ impl Id {
     /// The id as a JSON number when it is a canonical integer below 2^53 (contract, section 3).
     #[must_use]
     pub fn as_canonical_integer(&self) -> Option<u64> {
-        let n: u64 = self.0.parse().ok()?;
-        (n < 1 << 53 && n.to_string() == *self.0).then_some(n)
+        let is_canonical = &*self.0 == "0" || !self.0.starts_with('0');
+        // Of signs `parse` takes `+` alone, which no id has.
+        self.0.parse().ok().filter(|n| is_canonical && *n < 1 << 53)
     }
 }
 

@@ -117,6 +117,7 @@ pub fn envelope(json: &[u8]) -> Vec<u8> {
 }
 
 fn signature(fields: &BTreeMap<String, String>, key: &str) -> String {
+    let fields = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     sign(fields, &SigningKey::new(key).expect("a key")).as_str().to_owned()
 }
 

@@ -202,7 +202,8 @@ pub fn device_message(data: &[u8]) {
 
 /// How many fields with a meaning the signed bytes could hold beyond those that came.
 fn hidden_fields(fields: &BTreeMap<String, String>) -> usize {
-    let signed = String::from_utf8(signed_bytes(fields.iter(), &KEY)).expect("texts and &, =");
+    let signed = String::from_utf8(signed_bytes(fields.iter().map(|(n, v)| (n.as_str(), v.as_str())), &KEY))
+        .expect("texts and &, =");
     let could_be =
         signed.split('&').filter(|part| part.split_once('=').is_some_and(|(name, _)| NAMES.contains(&name))).count();
     let came = fields.iter().filter(|(name, value)| NAMES.contains(&name.as_str()) && !value.is_empty()).count();

@@ -1,7 +1,8 @@
 //! Who asks: the merchant's credentials, and the frame of every call (cloud 1.2, 1.3).
 
 use super::answer::{Answer, ApiError};
-use crate::cloud::envelope::{Value as Field, seal, to_json};
+use crate::cloud::envelope::{Value as Field, seal};
+use crate::cloud::json::to_json;
 use crate::cloud::sign::SigningKey;
 use crate::order::constant_time;
 use crate::order::key::MachineNo;

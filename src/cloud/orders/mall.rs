@@ -10,7 +10,7 @@ use super::json::{Object, Stamp};
 use super::request::{Session, escape, request};
 use super::row::{Cloud, Door, Sells};
 use super::session::LogInWay;
-use crate::cloud::envelope::to_json;
+use crate::cloud::json::to_json;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::key::Id;
 use crate::order::time::UnixMs;

@@ -9,7 +9,7 @@ use super::interface::{Ask, Failure, OrderCloud, Said, Unfit, Verb};
 use super::json::TEXT_CHARS_MAX;
 use super::request::{escape, request};
 use super::row::Cloud;
-use crate::cloud::envelope::to_json;
+use crate::cloud::json::to_json;
 use crate::cloud::open_platform::{ApiRequest, Fen};
 use crate::order::civil::{Civil, Zone};
 use crate::order::key::{Id, Key};

@@ -75,9 +75,10 @@ impl Post {
             return Post { body, ..Post::default() };
         };
         // The signature covers texts and numbers, and so everything but the list of units.
-        let flat = fields.iter().filter_map(|(name, value)| Some((name, text(value)?)));
+        let flat: Vec<(&str, String)> =
+            fields.iter().filter_map(|(name, value)| Some((&**name, text(value)?))).collect();
         let claimed = fields.get(SIGN_FIELD).and_then(Value::as_str).unwrap_or_default();
-        let is_signed = sign::sign(flat, signing).matches(claimed);
+        let is_signed = sign::sign(flat.iter().map(|(name, value)| (*name, value.as_str())), signing).matches(claimed);
         let of = |name: &str| fields.get(name).and_then(text).unwrap_or_default();
         let units = fields.get("units").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         Post {
