@@ -34,16 +34,26 @@ pub(super) fn object(fields: &[(&str, Value<'_>)]) -> Vec<u8> {
     json
 }
 
-/// A JSON string.
+/// A JSON string, escaped as serde_json does it.
 fn text(json: &mut Vec<u8>, text: &str) {
-    let is_escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    if text.bytes().any(is_escaped) {
-        json.extend_from_slice(&to_json(&text));
-    } else {
-        json.push(b'"');
-        json.extend_from_slice(text.as_bytes());
-        json.push(b'"');
+    json.push(b'"');
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|&byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        json.extend_from_slice(&rest[..at]);
+        json.push(b'\\');
+        match rest[at] {
+            0x08 => json.push(b'b'),
+            b'\t' => json.push(b't'),
+            b'\n' => json.push(b'n'),
+            0x0c => json.push(b'f'),
+            b'\r' => json.push(b'r'),
+            control @ ..b' ' => json.extend_from_slice(format!("u{control:04x}").as_bytes()),
+            itself => json.push(itself),
+        }
+        rest = &rest[at + 1..];
     }
+    json.extend_from_slice(rest);
+    json.push(b'"');
 }
 
 #[cfg(test)]

@@ -1,19 +1,20 @@
 //! The report of an order: the body for `notify_url` and its copy over MQTT (contract, section 3).
 
 use super::envelope::{self, Value, texts};
-use super::json::{self, to_json};
+use super::json;
 use super::sign::{self, SIGN_FIELD, SigningKey};
 use super::up::common;
 use crate::order::command::Echo;
 use crate::order::key::{Id, Key, MachineNo};
 use crate::order::outcome::{OrderOutcome, UnitOutcome};
-use serde::Serialize;
 
 /// The platform's word for the result of a dispense command (cloud 1.6).
 pub const REPORT_METHOD: &str = "device.delivery.response";
 
 /// The list of what became of each unit.
 const UNITS: &str = "units";
+/// Room for one entry of the list, in bytes: refusals may need more.
+const UNIT_LINE_BYTES: usize = 96;
 /// Most fields of a report.
 const FIELDS_MAX: usize = 20;
 
@@ -108,33 +109,26 @@ impl Report<'_> {
         fields.into_iter().filter_map(|(name, value)| value.map(|value| (name, value)))
     }
 
-    /// The JSON list of what became of each unit.
+    /// The JSON list of what became of each unit, which are counted from 1. Our words hold nothing that is escaped.
     fn units(&self) -> String {
-        let line = |(unit, outcome): (usize, &UnitOutcome)| UnitLine {
-            unit,
-            outcome: outcome.as_str(),
-            motor: outcome.motor(),
-            drop_sensor: outcome.drop_sensor(),
-            reason: match outcome {
-                UnitOutcome::Refused(reason) => Some(reason.as_str()),
-                _ => None,
-            },
-        };
-        let lines: Vec<UnitLine> = (1..).zip(self.units).map(line).collect();
-        String::from_utf8_lossy(&to_json(&lines)).into_owned()
+        let mut list = String::with_capacity(UNIT_LINE_BYTES * self.units.len());
+        list.push('[');
+        for (unit, outcome) in (1..).zip(self.units) {
+            if unit > 1 {
+                list.push(',');
+            }
+            let (word, motor, drop_sensor) = (outcome.as_str(), outcome.motor(), outcome.drop_sensor());
+            list.push_str(&format!(
+                r#"{{"unit":{unit},"outcome":"{word}","motor":"{motor}","drop_sensor":"{drop_sensor}""#
+            ));
+            if let UnitOutcome::Refused(reason) = outcome {
+                list.push_str(&format!(r#","reason":"{}""#, reason.as_str()));
+            }
+            list.push('}');
+        }
+        list.push(']');
+        list
     }
-}
-
-/// One entry of `units`.
-#[derive(Serialize)]
-struct UnitLine {
-    /// Counted from 1.
-    unit: usize,
-    outcome: &'static str,
-    motor: &'static str,
-    drop_sensor: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
 }
 
 #[cfg(test)]

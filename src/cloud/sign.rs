@@ -12,6 +12,8 @@ use std::fmt;
 
 /// The name under which the signature travels; it never signs itself.
 pub const SIGN_FIELD: &str = "sign";
+/// Room for what is hashed, from the beginning, in bytes: commands and reports seldom have more.
+const SIGNED_BYTES_USUAL: usize = 512;
 
 /// A merchant's key that ends the signed text (AppKey, or AppId where `[signing]` says so). Never shown.
 #[derive(Clone)]
@@ -54,11 +56,11 @@ impl fmt::Debug for SigningKey {
 
 /// 32 upper-case hex digits.
 #[derive(Debug, Clone)]
-pub struct Signature(String);
+pub struct Signature([u8; 32]);
 
 impl PartialEq for Signature {
     fn eq(&self, other: &Self) -> bool {
-        constant_time::equal(self.0.as_bytes(), other.0.as_bytes())
+        constant_time::equal(&self.0, &other.0)
     }
 }
 
@@ -68,41 +70,39 @@ impl Signature {
     /// The digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The digits, to be kept.
-    #[must_use]
-    pub fn into_string(self) -> String {
-        self.0
+        // Always UTF-8: nothing but digits enters.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// Whether `claimed` is this signature, digit for digit and in upper case as documented. Takes the same time
     /// wherever they differ, so that nobody finds a signature digit by digit.
     #[must_use]
     pub fn matches(&self, claimed: &str) -> bool {
-        constant_time::equal(self.0.as_bytes(), claimed.as_bytes())
+        constant_time::equal(&self.0, claimed.as_bytes())
     }
 }
 
 /// The bytes that are hashed. They end in the key: for tests and for [`sign`], never for a log.
 #[must_use]
 pub fn signed_bytes<'f>(fields: impl IntoIterator<Item = (&'f str, &'f str)>, key: &SigningKey) -> Vec<u8> {
-    bytes_of(fields.into_iter().collect(), key)
+    bytes_of_sorted(sorted(fields.into_iter().collect()), key)
 }
 
 /// Apart from [`signed_bytes`], so that it exists once and not for each kind of fields.
-fn bytes_of(mut fields: Vec<(&str, &str)>, key: &SigningKey) -> Vec<u8> {
-    fields.retain(|(name, value)| *name != SIGN_FIELD && !value.is_empty());
+fn sorted<'f>(mut fields: Vec<(&'f str, &'f str)>) -> Vec<(&'f str, &'f str)> {
     fields.sort_by_key(|(name, _)| *name);
-    // Each with its `=` and its `&`.
-    let fields_bytes: usize = fields.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
-    let mut bytes = Vec::with_capacity(fields_bytes + "key=".len() + key.0.len());
+    fields
+}
+
+fn bytes_of_sorted<'f>(fields: impl IntoIterator<Item = (&'f str, &'f str)>, key: &SigningKey) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(SIGNED_BYTES_USUAL);
     for (name, value) in fields {
-        bytes.extend_from_slice(name.as_bytes());
-        bytes.push(b'=');
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.push(b'&');
+        if name != SIGN_FIELD && !value.is_empty() {
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.push(b'=');
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.push(b'&');
+        }
     }
     bytes.extend_from_slice(b"key=");
     bytes.extend_from_slice(key.0.as_bytes());
@@ -112,8 +112,22 @@ fn bytes_of(mut fields: Vec<(&str, &str)>, key: &SigningKey) -> Vec<u8> {
 /// Signs fields, each a name and its text. Empty values and a field called `sign` do not count.
 #[must_use]
 pub fn sign<'f>(fields: impl IntoIterator<Item = (&'f str, &'f str)>, key: &SigningKey) -> Signature {
-    let hash: [u8; 16] = Md5::digest(signed_bytes(fields, key)).into();
-    Signature(format!("{:032X}", u128::from_be_bytes(hash)))
+    signature_of(&signed_bytes(fields, key))
+}
+
+/// [`sign`] for fields that are sorted by name.
+pub(super) fn sign_sorted<'f>(fields: impl IntoIterator<Item = (&'f str, &'f str)>, key: &SigningKey) -> Signature {
+    signature_of(&bytes_of_sorted(fields, key))
+}
+
+fn signature_of(bytes: &[u8]) -> Signature {
+    const HEX: [u8; 16] = *b"0123456789ABCDEF";
+    let mut digits = [0; 32];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(Md5::digest(bytes)) {
+        pair[0] = HEX[usize::from(byte >> 4)];
+        pair[1] = HEX[usize::from(byte & 0x0f)];
+    }
+    Signature(digits)
 }
 
 #[cfg(test)]
