@@ -316,7 +316,8 @@ impl From<u64> for Value<'_> {
     }
 }
 
-/// Signs and wraps a message: Base64 of [`signed_json`].
+/// Signs and wraps a message: Base64 of compact JSON, names sorted. Of fields with the same name the last counts. Empty
+/// values are written, but do not sign.
 #[must_use]
 pub fn seal<'n, 'v>(fields: impl IntoIterator<Item = (&'n str, Value<'v>)>, key: &SigningKey) -> Vec<u8> {
     let mut all = Vec::with_capacity(FIELDS_USUAL);
@@ -324,8 +325,7 @@ pub fn seal<'n, 'v>(fields: impl IntoIterator<Item = (&'n str, Value<'v>)>, key:
     BASE64.encode(signed_json(all, key)).into_bytes()
 }
 
-/// Compact JSON with its signature, names sorted. Of fields with the same name the last counts. Empty values are
-/// written, but do not sign.
+/// What [`seal`] wraps.
 pub(super) fn signed_json(mut fields: Vec<(&str, Value<'_>)>, key: &SigningKey) -> Vec<u8> {
     fields.sort_by_key(|(name, _)| *name);
     fields.dedup_by(|later, kept| {
