@@ -171,7 +171,7 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 /// The fields of one message by name, without the empty ones. `sign` is among them.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Fields {
     /// Every name with its value behind it: one piece of memory for a whole message.
     text: String,
