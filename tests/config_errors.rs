@@ -87,6 +87,9 @@ fn a_file_from_windows_is_read_and_its_mistakes_keep_their_place() {
     assert!(stderr.starts_with("error: /etc/vend/vend.toml:1:14: machine_no is a number"), "{stderr}");
     assert!(!stderr.contains('\r'), "{stderr:?}");
     assert_eq!(code, Some(78));
+    let joined = |text: &str| format!("\u{feff}{}", windows(text));
+    let (_, stderr) = check_in(directory.path(), &joined(&GOOD.replace("\"16327129\"", "16327129")), "en");
+    assert!(stderr.starts_with("error: /etc/vend/vend.toml:1:14: machine_no is a number"), "two marks: {stderr}");
 }
 
 #[test]

@@ -286,8 +286,8 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
         let path = std::path::absolute(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source: source.into() })?;
-        // Notepad writes a byte order mark, which would shift the first line's columns.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // Notepad writes a byte order mark, which would shift the first line's columns; each program that joins files, one more.
+        let text = text.trim_start_matches('\u{feff}');
         let source = Source { path: &path, text };
         let file = File::parse(&source)?;
         resolve::resolve(&source, file)
