@@ -1,8 +1,9 @@
 //! A journal as its users see it, and the recipe that makes a commit durable.
 //!
 //! sled's `flush()` only starts write-back; it survives no power cut on Linux. A commit is therefore one write into the
-//! lead ([`super::lead`]) and one `fdatasync` of it. The commit that finds no room there is one atomic batch of sled with
-//! all that the lead holds, `flush()`, and one `fdatasync` of sled's file on a handle of our own.
+//! lead ([`super::lead`]) and one `fdatasync` of it. The commit that finds no room there, or of whose keys there would be too
+//! many, is one atomic batch of sled with all that the lead holds, `flush()`, and one `fdatasync` of sled's file on a handle
+//! of our own.
 
 use super::damage::{CommitError, Damage, OpenError};
 use super::database::{Contents, DataFile, Database, META_KEY, RECORD_PREFIX, Refusal};
@@ -223,7 +224,8 @@ impl Store {
         let changes = changes_of(batch)?;
         let digest = held.digest_after(&changes)?;
         let room = LEAD_BYTES.saturating_sub(self.lead_at);
-        match lead::encode(&digest, &changes).filter(|entry| entry.len() <= room) {
+        let entry = if held.has_room_for(&changes) { lead::encode(&digest, &changes) } else { None };
+        match entry.filter(|entry| entry.len() <= room) {
             Some(entry) => {
                 self.lead.write(&entry, self.lead_at).map_err(CommitError::io(Doing::WriteJournal))?;
                 self.lead.sync_in_place()?;

@@ -5,6 +5,7 @@ mod damaged;
 mod threaded;
 mod worlds;
 
+use super::held::KEYS_AHEAD_MAX;
 use super::*;
 use std::collections::BTreeMap;
 use std::fs;
@@ -100,6 +101,31 @@ fn what_was_committed_is_there_after_a_kill() {
             assert!(records.contains(&put(&format!("order {}", n % 50), &n.to_string())));
         }
     }
+}
+
+#[test]
+fn a_burst_of_many_records_goes_to_sled_before_it_is_too_large_a_batch() {
+    let dir = tempfile::tempdir().unwrap();
+    let alive = dir.path().join("alive");
+    let (mut store, ..) = sound(&alive);
+    let mut expected = BTreeMap::new();
+    let mut rounds = Vec::new();
+    for burst in 0..60 {
+        let records: Vec<_> = (0..16).map(|n| (format!("order {burst:02} {n:02}"), "accepted")).collect();
+        let before = store.lead_at;
+        store.commit(&puts(&records.iter().map(|(k, v)| (k.as_str(), *v)).collect::<Vec<_>>())).unwrap();
+        assert!(before < lead::LEAD_BYTES / 4, "the lead is far from full");
+        rounds.extend((store.lead_at < before).then_some(expected.len()));
+        expected.extend(records.into_iter().map(|(k, v)| (k.into_bytes(), v.as_bytes().to_vec())));
+    }
+    assert_eq!(
+        rounds,
+        [KEYS_AHEAD_MAX, 2 * KEYS_AHEAD_MAX + 16],
+        "each round takes as many, and the commit that is too much"
+    );
+    let killed = dir.path().join("killed");
+    copy(&alive, &killed);
+    assert_eq!(sound(&killed).1, expected.into_iter().collect::<Vec<_>>());
 }
 
 #[test]
