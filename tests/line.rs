@@ -327,8 +327,8 @@ async fn a_write_that_finds_no_room_goes_out_whole_and_once_when_there_is_room_a
     let (_directory, link) = place();
     let plug = Plug::into(&link);
     let slave = plug.slave();
-    // So slow that the write has 18 s.
-    let mut line = Running::of(LineConfig { port: link.clone(), baud: 1_200, parity: Parity::None }, 64, None);
+    // So slow that the write would have 73 s, far more than the deadline here.
+    let mut line = Running::of(LineConfig { port: link.clone(), baud: 300, parity: Parity::None }, 64, None);
     assert_eq!(line.next().await, FromLine::Opened);
     stuff(&plug, &slave);
     line.write(1, &FRAME, None).await;
