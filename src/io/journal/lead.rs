@@ -1,5 +1,5 @@
 //! The lead: the newest commits, one behind the other in a file of fixed length. A commit is one write here and one
-//! `fdatasync`; when the file is full, or too many keys would be in it ([`super::held::KEYS_AHEAD_MAX`]), all of them go to
+//! `fdatasync`; when the file is full, or too many keys would be in it (`held::KEYS_AHEAD_MAX`), all of them go to
 //! sled in one batch, and the file is written from its beginning again. sled alone would need two writes a commit, by seven threads that all wake for each of them, and never syncs
 //! what it wrote; and most of what a commit changes is changed again by the next.
 //!
