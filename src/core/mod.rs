@@ -446,6 +446,7 @@ impl Core {
             self.line.deadline().filter(|_| at_work),
             self.queue.deadline().filter(|_| at_work),
             self.outbox.deadline().filter(|_| running),
+            self.outbox.publish_deadline(self.arrivals.has_room_to_publish()).filter(|_| running),
             self.notices.deadline().filter(|_| running),
             self.log_in_deadline().filter(|_| running),
             self.platform.deadline().filter(|_| running),

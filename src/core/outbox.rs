@@ -96,6 +96,11 @@ impl Outbox {
         self.due.first().map(|(at, _)| *at).into_iter().chain(probes).min()
     }
 
+    /// At once, while something waits for a broker that takes more: a step with a motor frame has left it.
+    pub(super) fn publish_deadline(&self, has_room_to_publish: bool) -> Option<BootMs> {
+        (has_room_to_publish && !self.for_broker.is_empty()).then_some(BootMs(0))
+    }
+
     /// Copies of reports that are not yet taken.
     pub(super) const fn reports(&self) -> usize {
         self.reports
