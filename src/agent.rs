@@ -63,6 +63,7 @@ use notes::NoteLog;
 use requests::Requests;
 use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
+use std::future::ready;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -250,11 +251,11 @@ async fn serve(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
-    // The journal: its own thread.
+    // The journal: its own thread, and a hand here for commits that are done in a moment.
     let (to_journal, batches) = mpsc::channel(BATCHES_MAX);
     let (committed, mut from_journal) = mpsc::channel(JOURNAL_EVENTS_MAX);
     let quarantined = store.is_none();
-    let journal = store.map(|store| journal::spawn(store, batches, committed)).transpose()?;
+    let (journal, here) = store.map(|store| journal::spawn(store, batches, committed)).transpose()?.unzip();
 
     // Certificates: each connection looks at their files. The system's authorities are for all connections.
     let authorities = Authorities::default();
@@ -302,6 +303,8 @@ async fn serve(
     };
     let mut hands = Hands {
         to_journal,
+        here,
+        committed_here: None,
         to_broker,
         for_broker: VecDeque::new(),
         to_line,
@@ -351,13 +354,17 @@ async fn serve(
                 other => hands.carry_out(now, other),
             }
         }
-        // The line's task puts a motor frame on the line now, before the log and all else.
-        if hands.motor_write.is_some() {
+        // The line's task puts a motor frame on the line now, before the log and all else; and what came from the board
+        // while the disk was waited for is heard before what the commit lets go.
+        if hands.motor_write.is_some() || hands.committed_here.is_some() {
             tokio::task::yield_now().await;
         }
-        // Last: the disk writes the commit while the log is written.
-        for note in notes.drain(..) {
-            hands.notes.write(now.boot, &note);
+        // Last: what is durable goes first, and the disk writes a commit of the thread's meanwhile.
+        if hands.committed_here.is_none() || ending.is_some() {
+            for note in notes.drain(..) {
+                hands.notes.write(now.boot, &note);
+            }
+            hands.leave_the_rest();
         }
         if let Some(ended) = ending {
             break 'life ended;
@@ -382,6 +389,9 @@ async fn serve(
                     Some(told) => if let Some(event) = hands.told_by_line(&mut clock, told) { break event },
                     None => break 'life died("line"),
                 },
+                () = ready(()), if hands.committed_here.is_some() => {
+                    if let Some(told) = hands.committed_here.take() { break told_by_journal(told) }
+                }
                 Some(told) = from_journal.recv() => break told_by_journal(told),
                 Ok(room) = broker_room.reserve(), if !hands.for_broker.is_empty() => {
                     if let Some(command) = hands.for_broker.pop_front() {
@@ -457,6 +467,10 @@ async fn sleep_until(alarm: &mut Alarm, deadline: Option<BootMs>) {
 /// What the core's effects need, and what gives events back their meaning.
 struct Hands {
     to_journal: mpsc::Sender<(u64, journal::Batch)>,
+    /// For commits while nobody on the line waits for us. None in quarantine.
+    here: Option<journal::Here>,
+    /// What became of the last commit made here.
+    committed_here: Option<JournalEvent>,
     to_broker: mpsc::Sender<ToBroker>,
     /// What the broker task has no room for yet, oldest first.
     for_broker: VecDeque<ToBroker>,
@@ -474,9 +488,15 @@ struct Hands {
 impl Hands {
     fn carry_out(&mut self, now: Now, effect: Effect) {
         match effect {
-            Effect::Commit { id, batch } => {
+            Effect::Commit { id, batch, line_waits } => {
                 let batch = journal::Batch { puts: batch.puts, removes: batch.removes, meta: Some(batch.ledger) };
-                self.hand_over("journal", self.to_journal.try_send((id, batch)).is_ok());
+                self.committed_here = match &mut self.here {
+                    Some(here) if !line_waits => here.commit(id, &batch),
+                    _ => None,
+                };
+                if self.committed_here.is_none() {
+                    self.hand_over("journal", self.to_journal.try_send((id, batch)).is_ok());
+                }
             }
             Effect::Ack(tag) => self.for_broker.push_back(ToBroker::Ack(tag)),
             Effect::RenewBrokerTls => self.for_broker.push_back(ToBroker::RenewTls),
@@ -501,6 +521,13 @@ impl Hands {
             | Effect::Mark(_)
             | Effect::Machine(_)
             | Effect::End(_) => {}
+        }
+    }
+
+    /// What commits made here left to the journal's thread.
+    fn leave_the_rest(&mut self) {
+        if let Some(here) = &mut self.here {
+            here.leave_the_rest();
         }
     }
 
@@ -699,12 +726,13 @@ impl Services {
 
 /// The last words: what was handed over is sent, the journal closes.
 async fn end(hands: Hands, broker: JoinHandle<()>, journal: Option<std::thread::JoinHandle<()>>) {
-    let Hands { to_journal, to_broker, for_broker, .. } = hands;
+    let Hands { to_journal, here, to_broker, for_broker, .. } = hands;
     for command in for_broker.into_iter().chain([ToBroker::Stop]) {
         let _ = to_broker.send_timeout(command, LAST_WORDS).await;
     }
     let _ = tokio::time::timeout(LAST_WORDS, broker).await;
-    drop(to_journal);
+    // The thread closes the store, once nobody else has it.
+    drop((to_journal, here));
     if let Some(journal) = journal {
         let joined = tokio::task::spawn_blocking(move || journal.join());
         let _ = tokio::time::timeout(LAST_WORDS, joined).await;

@@ -612,6 +612,10 @@ impl<W: Words> Driver for Asked<W> {
         }
     }
 
+    fn is_silent(&self) -> bool {
+        matches!(self.state(), LineState::Idle | LineState::Held) && self.talk.exchange.is_none()
+    }
+
     fn reference(&self, command: &MotorCommand) -> Reference {
         let heard = self
             .turn_of(command)

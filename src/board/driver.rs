@@ -195,6 +195,12 @@ pub trait Driver: Send {
     /// Whether a motor command may go out now.
     fn state(&self) -> LineState;
 
+    /// Nothing is under way on the line, and no board on it ever waits for a word of ours: if nobody listened for some
+    /// time, nothing would be answered late and nothing missed. Never true of a family whose boards poll.
+    fn is_silent(&self) -> bool {
+        false
+    }
+
     /// The reference to keep with the next intent for this command. Called in [`LineState::Idle`] only.
     fn reference(&self, command: &MotorCommand) -> Reference;
 

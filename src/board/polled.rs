@@ -558,6 +558,10 @@ impl<P: Protocol> Driver for Polled<P> {
         }
     }
 
+    fn is_silent(&self) -> bool {
+        matches!(self.state(), LineState::Idle | LineState::Held) && self.talk.exchange.is_none()
+    }
+
     fn reference(&self, command: &MotorCommand) -> Reference {
         let station = self.station_of(command.address).and_then(|index| self.stations.get(index));
         let heard = station.is_some_and(|s| s.standing == Standing::Idle);

@@ -413,6 +413,10 @@ impl Driver for Tcn00ff {
         }
     }
 
+    fn is_silent(&self) -> bool {
+        self.state() == LineState::Idle
+    }
+
     /// Empty: the protocol has no sequence number and the board nothing to say before a vend.
     fn reference(&self, _command: &MotorCommand) -> Reference {
         Reference::default()

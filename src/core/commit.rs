@@ -199,7 +199,9 @@ impl Core {
                 let id = self.commits.last_id;
                 let answer_due = now.boot.plus_ms(COMMIT_ANSWER_MS);
                 self.commits.flying = Some(Flying { id, answer_due, keys, after });
-                self.effects.push(Effect::Commit { id, batch });
+                let is_written_to = self.effects.iter().any(|effect| matches!(effect, Effect::LineWrite { .. }));
+                let line_waits = is_written_to || !self.line.is_silent();
+                self.effects.push(Effect::Commit { id, batch, line_waits });
             }
             Err(error) => {
                 let why = said!("a record could not be written: {error}", "记录无法写入：{error}", error);

@@ -107,6 +107,11 @@ impl Line {
         self.driver.state()
     }
 
+    /// See [`Driver::is_silent`].
+    pub(super) fn is_silent(&self) -> bool {
+        self.driver.is_silent()
+    }
+
     pub(super) fn identity(&self) -> Option<&str> {
         self.identity.as_deref()
     }

@@ -477,6 +477,8 @@ pub enum Effect {
         id: u64,
         /// What.
         batch: Batch,
+        /// Somebody on the line may wait for us meanwhile, and must not wait for the disk (order-life, rule 22).
+        line_waits: bool,
     },
     /// Acknowledge a message. In the order of receipt, on its own connection.
     Ack(Tag),

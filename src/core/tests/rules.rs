@@ -373,6 +373,25 @@ fn rule_21_recovery_ends_in_unknown_and_later_evidence_corrects_it() {
 }
 
 #[test]
+fn rule_22_a_commit_says_when_somebody_on_the_line_may_wait_for_us() {
+    let mut w = World::new();
+    w.disk_is_quick = false;
+    w.deliver(&w.put("1", "1").with("notify_url", URL));
+    assert!(!w.line_waits, "nothing is under way: the intent may be waited for");
+    w.commit();
+    w.deliver(&w.put("2", "1"));
+    w.pass_ms(ARRIVAL_COMMIT_MS);
+    assert!(w.line_waits, "a motor turns");
+    w.commit();
+    w.board_ends(DISPENSED);
+    assert!(!w.line_waits, "it stands still");
+    w.script.lock().unwrap().polls = true;
+    w.commit();
+    assert!(w.pending.is_some(), "the next intent");
+    assert!(w.line_waits, "a board that polls gives us 100 ms at any time");
+}
+
+#[test]
 fn rule_23_units_go_one_by_one_and_the_rest_is_refused_after_the_first_that_fails() {
     let mut w = World::new();
     w.deliver(&w.put("1", "1").with("quantity", "3"));

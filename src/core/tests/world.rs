@@ -41,6 +41,8 @@ pub(super) struct Script {
     pub(super) has_climate: bool,
     /// It puts a frame on the line when it is driven.
     pub(super) writes: bool,
+    /// The board asks, and waits for an answer.
+    pub(super) polls: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -66,6 +68,9 @@ impl Driver for Scripted {
     }
     fn state(&self) -> LineState {
         self.script().state
+    }
+    fn is_silent(&self) -> bool {
+        !self.script().polls && self.script().state != LineState::Busy
     }
     fn reference(&self, _: &MotorCommand) -> Reference {
         Reference(vec![self.script().driven.len().try_into().unwrap()])
@@ -120,6 +125,8 @@ pub(super) struct World {
     /// The commit under way.
     pub(super) pending: Option<u64>,
     batch: crate::core::event::Batch,
+    /// The last commit was made while somebody on the line may wait.
+    pub(super) line_waits: bool,
     /// Commits succeed at once.
     pub(super) disk_is_quick: bool,
     /// The broker acknowledges publishes at once.
@@ -188,6 +195,7 @@ fn script() -> Arc<Mutex<Script>> {
         closed: 0,
         has_climate: false,
         writes: false,
+        polls: false,
         outputs: VecDeque::new(),
     }))
 }
@@ -217,6 +225,7 @@ impl World {
             disk: BTreeMap::new(),
             ledger: None,
             pending: None,
+            line_waits: true,
             batch: crate::core::event::Batch::default(),
             disk_is_quick: true,
             broker_is_quick: true,
@@ -299,8 +308,9 @@ impl World {
 
     fn carry_out(&mut self, effect: Effect, todo: &mut VecDeque<Event>) {
         match effect {
-            Effect::Commit { id, batch } => {
+            Effect::Commit { id, batch, line_waits } => {
                 assert_eq!(self.pending, None, "two commits at once");
+                self.line_waits = line_waits;
                 self.pending = Some(id);
                 self.batch = batch;
                 self.story.push("commit".to_owned());

@@ -14,6 +14,7 @@
 mod damage;
 mod database;
 mod digest;
+mod disk;
 mod doing;
 mod held;
 mod home;
@@ -43,5 +44,5 @@ pub use lock::StateLock;
 pub use loss::{AcceptError, accept_loss, accept_move};
 pub use outside::{Outside, lock_holder};
 pub use store::{Batch, FREE_BYTES_MIN, KEY_BYTES_MAX, Opened, Store, VALUE_BYTES_MAX};
-pub use thread::{JournalEvent, spawn};
+pub use thread::{Here, JournalEvent, spawn};
 pub use value::{FORMAT, Unreadable};

@@ -7,6 +7,7 @@
 
 use super::damage::{CommitError, Damage, OpenError};
 use super::database::{Contents, DataFile, Database, META_KEY, RECORD_PREFIX, Refusal};
+use super::disk::Disk;
 use super::doing::{Doing, Part};
 use super::held::{Changes, Held};
 use super::home::Home;
@@ -17,6 +18,7 @@ use super::note;
 use super::opening::{self, Sound};
 use super::second_file::SecondFile;
 use super::value::HEADER_BYTES;
+use crate::io::clock::boot_now;
 use crate::order::said::{InChinese as _, Said};
 use crate::sabotage::{self, Clause};
 use std::io;
@@ -80,6 +82,15 @@ pub enum Opened {
     },
 }
 
+/// How far a commit may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// One write into the lead, or nothing.
+    Lead,
+    /// To sled, where the lead has no room.
+    Sled,
+}
+
 /// An open journal that was sound. One process per state directory.
 #[derive(Debug)]
 pub struct Store {
@@ -93,6 +104,7 @@ pub struct Store {
     /// The second file does not know the newest commit yet.
     second_is_behind: bool,
     poison: Option<CommitError>,
+    disk: Disk,
     /// What is to be written down of its place after the first commit.
     arrived: Option<Home>,
     state_dir: PathBuf,
@@ -138,6 +150,7 @@ impl Store {
                     second,
                     second_is_behind: false,
                     poison: None,
+                    disk: Disk::default(),
                     arrived,
                     state_dir: layout.state_dir,
                     _lock: lock,
@@ -180,26 +193,39 @@ impl Store {
         self.commit_and_tell(batch, || {})
     }
 
+    /// Makes a batch durable if that is one write into the lead. False when sled would have to take it: then nothing has
+    /// happened.
+    ///
+    /// # Errors
+    /// As of [`Self::commit`].
+    pub(super) fn commit_in_lead(&mut self, batch: &Batch) -> Result<bool, CommitError> {
+        self.commit_within(Reach::Lead, batch, || {})
+    }
+
     /// The same, and `durable` is called as soon as it is, before the store remembers what it wrote: a vend waits for the
     /// one and not for the other.
     ///
     /// # Errors
     /// As of [`Self::commit`]; then `durable` was not called.
     pub(super) fn commit_and_tell(&mut self, batch: &Batch, durable: impl FnOnce()) -> Result<(), CommitError> {
+        self.commit_within(Reach::Sled, batch, durable).map(|_| ())
+    }
+
+    fn commit_within(&mut self, reach: Reach, batch: &Batch, durable: impl FnOnce()) -> Result<bool, CommitError> {
         if let Some(error) = self.poison.as_ref().filter(|_| !sabotage::is_out(Clause::R07NotTriedAgain)) {
             return Err(error.clone());
         }
         if batch.is_empty() {
             durable();
-            return Ok(());
+            return Ok(true);
         }
-        let committed = self.try_commit(batch, durable);
-        match committed {
-            Ok(()) => {
+        match self.try_commit(reach, batch, durable) {
+            Ok(true) => {
                 self.second_is_behind = true;
                 self.has_arrived();
-                Ok(())
+                Ok(true)
             }
+            Ok(false) => Ok(false),
             Err(error) if sabotage::is_out(Clause::R07NotTriedAgain) => Err(error),
             Err(error) => Err(self.poison(error)),
         }
@@ -213,7 +239,7 @@ impl Store {
         }
     }
 
-    fn try_commit(&mut self, batch: &Batch, durable: impl FnOnce()) -> Result<(), CommitError> {
+    fn try_commit(&mut self, reach: Reach, batch: &Batch, durable: impl FnOnce()) -> Result<bool, CommitError> {
         // Only a poisoned store has none, and the caller looked.
         let Some(held) = &mut self.held else {
             return Err(CommitError::Failed {
@@ -227,13 +253,16 @@ impl Store {
         let entry = if held.has_room_for(&changes) { lead::encode(&digest, &changes) } else { None };
         match entry.filter(|entry| entry.len() <= room) {
             Some(entry) => {
+                let began = boot_now();
                 self.lead.write(&entry, self.lead_at).map_err(CommitError::io(Doing::WriteJournal))?;
                 self.lead.sync_in_place()?;
                 durable();
+                self.disk.took(boot_now().since_ms(began));
                 self.lead_at = self.lead_at.saturating_add(entry.len());
                 held.take(changes, digest);
-                Ok(())
+                Ok(true)
             }
+            None if reach == Reach::Lead => Ok(false),
             None => {
                 held.give_to_sled(changes, digest).map_err(CommitError::io(Doing::WriteJournal))?;
                 self.data_file.sync_in_place()?;
@@ -241,12 +270,17 @@ impl Store {
                 match held.database.blob().map_err(CommitError::io(Doing::LookForBlobFiles))? {
                     None => {
                         durable();
-                        Ok(())
+                        Ok(true)
                     }
                     Some(name) => Err(CommitError::BlobFile { name }),
                 }
             }
         }
+    }
+
+    /// A commit in the lead can be waited for: the last ones were all done in a moment.
+    pub(super) const fn is_quick(&self) -> bool {
+        self.disk.is_quick()
     }
 
     /// The second file lags behind the journal.
@@ -290,6 +324,12 @@ impl Store {
     #[cfg(test)]
     pub(super) fn fill_the_lead(&mut self) {
         self.lead_at = LEAD_BYTES;
+    }
+
+    /// The disk was so quick.
+    #[cfg(test)]
+    pub(super) fn take_the_disk_for(&mut self, disk: Disk) {
+        self.disk = disk;
     }
 
     /// Makes syncs fail, or succeed again.

@@ -1,13 +1,16 @@
-//! The thread that commits: batches in, in order; events out. It never waits for the core between a batch and its
-//! sync, and on an idle machine it sleeps without a timer.
+//! Who commits: a thread of its own, which waits for the disk, and beside it, while the disk is quick, whoever has nothing
+//! better to do meanwhile ([`Here`]). The thread never waits for the core between a batch and its sync, and on an idle
+//! machine it sleeps without a timer.
 
 use super::damage::CommitError;
 use super::store::{Batch, FREE_BYTES_MIN, Store};
 use std::future::pending;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::{Sleep, sleep};
 
@@ -17,7 +20,7 @@ const SECOND_FILE_LAG: Duration = Duration::from_millis(500);
 /// How often the space is looked at while it is low. While there is enough, commits look.
 const LOW_SPACE_PAUSE: Duration = Duration::from_secs(5);
 
-/// What the journal's thread tells the core.
+/// What the journal tells the core.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JournalEvent {
     /// The batch with this number is durable.
@@ -38,23 +41,96 @@ pub enum JournalEvent {
     },
 }
 
-/// Starts the thread. It ends when either channel is closed, and closes the store.
+/// Starts the thread. It ends when either channel is closed, and closes the store when nobody can commit beside it either.
 ///
 /// # Errors
 /// When the system has no thread or timer for us.
-pub fn spawn(store: Store, batches: Receiver<(u64, Batch)>, done: Sender<JournalEvent>) -> io::Result<JoinHandle<()>> {
+pub fn spawn(
+    store: Store,
+    batches: Receiver<(u64, Batch)>,
+    done: Sender<JournalEvent>,
+) -> io::Result<(JoinHandle<()>, Here)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
+    let shared = Arc::new(Shared { desk: Mutex::new(Desk { store, is_minded: false }), left: Notify::new() });
+    let here = Here { shared: Arc::clone(&shared), has_left_something: false };
+    let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
         // The core left: there is nobody to tell.
-        let _ = runtime.block_on(Committer { store, done, low: None, lag: None }.run(batches));
-    })
+        let _ = runtime.block_on(Committer { shared, done, low: None, lag: None }.run(batches));
+    })?;
+    Ok((thread, here))
 }
 
-/// The core left.
+/// What both commit to. One commit is under way at a time, so nobody waits long for the desk: the thread for a commit
+/// beside it, and that one for nothing.
+#[derive(Debug)]
+struct Shared {
+    desk: Mutex<Desk>,
+    /// A commit beside the thread left something to it.
+    left: Notify,
+}
+
+#[derive(Debug)]
+struct Desk {
+    store: Store,
+    /// The thread knows that the second file is behind.
+    is_minded: bool,
+}
+
+impl Desk {
+    /// Whether the second file is behind, for the thread, which knows it from now on.
+    fn mind_the_second(&mut self) -> bool {
+        self.is_minded = self.store.second_is_behind();
+        self.is_minded
+    }
+
+    fn write_second(&mut self) -> Result<(), CommitError> {
+        self.is_minded = false;
+        self.store.write_second()
+    }
+}
+
+/// Commits on the caller's own thread: two changes of threads less on the way of a vend, and a caller that does nothing
+/// else until the disk has answered.
+#[derive(Debug)]
+pub struct Here {
+    shared: Arc<Shared>,
+    has_left_something: bool,
+}
+
+impl Here {
+    /// Makes a batch durable, and says what the thread would have said. None when it is the thread's: while the disk is
+    /// not known to be quick, when sled must have the batch, or when the thread is at it with the second file.
+    pub fn commit(&mut self, id: u64, batch: &Batch) -> Option<JournalEvent> {
+        let mut desk = self.shared.desk.try_lock().ok()?;
+        if !desk.store.is_quick() {
+            return None;
+        }
+        match desk.store.commit_in_lead(batch) {
+            Ok(true) => {
+                self.has_left_something |= !desk.is_minded;
+                desk.is_minded = true;
+                tracing::trace!(what = "durable", id);
+                Some(JournalEvent::Committed(id))
+            }
+            Ok(false) => None,
+            Err(error) => Some(JournalEvent::Failed { id: Some(id), error }),
+        }
+    }
+
+    /// Wakes the thread for what a commit here left to it, if it does not know yet: the second file, and how much space is
+    /// left. It costs a moment, so it comes after what the commit was for.
+    pub fn leave_the_rest(&mut self) {
+        if std::mem::take(&mut self.has_left_something) {
+            self.shared.left.notify_one();
+        }
+    }
+}
+
+/// The core left, or died with the desk in its hands.
 struct Gone;
 
 struct Committer {
-    store: Store,
+    shared: Arc<Shared>,
     done: Sender<JournalEvent>,
     /// What was told about the space.
     low: Option<bool>,
@@ -65,6 +141,7 @@ struct Committer {
 impl Committer {
     async fn run(mut self, mut batches: Receiver<(u64, Batch)>) -> Result<(), Gone> {
         self.look_at_space().await?;
+        let shared = Arc::clone(&self.shared);
         loop {
             let low = self.low == Some(true);
             tokio::select! {
@@ -75,6 +152,7 @@ impl Committer {
                     Some((id, batch)) => self.commit(id, &batch).await?,
                     None => return Ok(()),
                 },
+                () = shared.left.notified() => self.mind_the_rest().await?,
                 () = sleep(LOW_SPACE_PAUSE), if low => self.look_at_space().await?,
             }
         }
@@ -87,10 +165,16 @@ impl Committer {
             room.send(JournalEvent::Committed(id));
             tracing::trace!(what = "durable", id);
         };
-        if let Err(error) = self.store.commit_and_tell(batch, durable) {
+        let committed = self.desk()?.store.commit_and_tell(batch, durable);
+        if let Err(error) = committed {
             self.tell(JournalEvent::Failed { id: Some(id), error }).await?;
         }
-        if self.lag.is_none() && self.store.second_is_behind() {
+        self.mind_the_rest().await
+    }
+
+    /// What a commit leaves to do, wherever it was made.
+    async fn mind_the_rest(&mut self) -> Result<(), Gone> {
+        if self.desk()?.mind_the_second() && self.lag.is_none() {
             self.lag = Some(Box::pin(sleep(SECOND_FILE_LAG)));
         }
         self.look_at_space().await
@@ -98,14 +182,15 @@ impl Committer {
 
     async fn write_second(&mut self) -> Result<(), Gone> {
         self.lag = None;
-        match self.store.write_second() {
+        let written = self.desk()?.write_second();
+        match written {
             Ok(()) => Ok(()),
             Err(error) => self.tell(JournalEvent::Failed { id: None, error }).await,
         }
     }
 
     async fn look_at_space(&mut self) -> Result<(), Gone> {
-        let free_bytes = self.store.free_bytes().unwrap_or_else(|e| {
+        let free_bytes = self.desk()?.store.free_bytes().unwrap_or_else(|e| {
             tracing::warn!("cannot tell how much space is free: {e}");
             0
         });
@@ -114,6 +199,10 @@ impl Committer {
             return Ok(());
         }
         self.tell(JournalEvent::Space { enough: !low, free_bytes }).await
+    }
+
+    fn desk(&self) -> Result<MutexGuard<'_, Desk>, Gone> {
+        self.shared.desk.lock().map_err(|_| Gone)
     }
 
     async fn tell(&self, event: JournalEvent) -> Result<(), Gone> {

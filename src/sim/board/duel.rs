@@ -169,6 +169,46 @@ impl<E: Emulator> Duel<E> {
         self.restart_agent();
     }
 
+    /// The host waits for its disk, and neither hears nor says anything; the board goes on.
+    pub(super) fn wait_for_the_disk(&mut self, ms: u64) {
+        let until = self.now.plus_ms(ms);
+        loop {
+            let at = [self.board.deadline(), self.to_board.front().map(|(at, _)| *at)];
+            let Some(at) = at.into_iter().flatten().min().filter(|&at| at < until) else { break };
+            self.now = at.max(self.now);
+            match self.to_board.pop_front_if(|(at, _)| *at <= self.now) {
+                Some((_, bytes)) => self.board.received(self.now, &bytes),
+                None => self.board.wake(self.now),
+            }
+            while let Some(bytes) = self.board.next_output() {
+                self.to_driver.push_back((self.now.plus_ms(WIRE_MS), bytes));
+            }
+        }
+        self.now = until;
+        while let Some((_, bytes)) = self.to_driver.pop_front_if(|(at, _)| *at <= until) {
+            self.driver.received(until, until, &bytes);
+            self.pump();
+        }
+        if self.release_at.take_if(|at| *at <= until).is_some() {
+            self.made_durable();
+        }
+        self.driver.wake(until);
+        self.pump();
+    }
+
+    /// Nothing will ever happen again.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.driver.deadline().is_none()
+            && self.board.deadline().is_none()
+            && self.to_driver.is_empty()
+            && self.to_board.is_empty()
+            && self.release_at.is_none()
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.driver.is_silent()
+    }
+
     /// What passed over the line in this life.
     pub(super) fn tally(&self) -> Tally {
         self.driver.tally()
@@ -305,12 +345,7 @@ impl<E: Emulator> Duel<E> {
         let limit = self.now.plus_ms(ms);
         while !done(self) {
             assert!(self.now < limit, "{what}: not within {ms} ms; {:?}, {:?}", self.state(), self.findings);
-            if self.driver.deadline().is_none()
-                && self.board.deadline().is_none()
-                && self.to_driver.is_empty()
-                && self.to_board.is_empty()
-                && self.release_at.is_none()
-            {
+            if self.is_at_rest() {
                 panic!("{what}: nothing will ever happen; {:?}, {:?}", self.state(), self.findings);
             }
             self.tick();
@@ -321,8 +356,7 @@ impl<E: Emulator> Duel<E> {
     pub(super) fn run_for(&mut self, ms: u64) {
         let limit = self.now.plus_ms(ms);
         while self.now < limit {
-            let next = [self.driver.deadline(), self.board.deadline()].into_iter().flatten().min();
-            if next.is_none() && self.to_driver.is_empty() && self.to_board.is_empty() && self.release_at.is_none() {
+            if self.is_at_rest() {
                 self.now = limit;
                 break;
             }

@@ -5,7 +5,7 @@ use super::duel::Duel;
 use super::fault::Faults;
 use super::{Emulator, emulator_for};
 use crate::board::driver::{MotorCommand, Slot};
-use crate::board::profile::Profile;
+use crate::board::profile::{Family, Profile};
 use crate::cloud::device::{PUT_METHOD, decode};
 use crate::cloud::envelope;
 use crate::cloud::inbound::Inbound;
@@ -41,22 +41,26 @@ fn put(profile: &Profile, code: u16, address: u8) -> Put {
     }
 }
 
-/// Vends once; gives back the slot that turned and what the board said.
-fn vend(profile: &Profile, code: u16, address: u8) -> (Slot, Evidence) {
+fn motor_command(profile: &Profile, code: u16, address: u8) -> MotorCommand {
     let turns = put(profile, code, address).turns.unwrap_or_else(|reason| panic!("code {code}: {reason:?}"));
-    let command = MotorCommand {
+    MotorCommand {
         address: turns.address,
         slot: turns.slot,
         floor_type: turns.floor_type,
         lift: turns.lift,
         drop_check: turns.drop_check,
-    };
+    }
+}
+
+/// Vends once; gives back the slot that turned and what the board said.
+fn vend(profile: &Profile, code: u16, address: u8) -> (Slot, Evidence) {
+    let command = motor_command(profile, code, address);
     let mut duel = Duel::new(profile, emulator_for(profile, TURN_MS, Faults::default()));
     duel.drive_this(&command);
     // Where only the end of the longest vend proves anything, the outcome comes then, and is journaled.
     duel.until(profile.timing.longest_vend_ms + 1_000, "the end of a vend", |d| d.intents[0].is_resolved());
     let [turn] = duel.board.turns() else { panic!("{}: {:?}", profile.name, duel.board.turns()) };
-    assert_eq!(turn.wire_address, profile.wire_address(turns.address), "{}", profile.name);
+    assert_eq!(turn.wire_address, profile.wire_address(command.address), "{}", profile.name);
     let evidence = duel.intents[0].outcome.unwrap_or_else(|| panic!("{}: {:?}", profile.name, duel.findings));
     (Slot(turn.slot), evidence)
 }
@@ -76,6 +80,46 @@ fn every_profile_dispenses_its_first_and_its_last_slot_at_its_first_and_its_last
             let is_seen = evidence.drop_sensor == DropSensor::Seen;
             assert!(is_seen || !profile.defaults.drop_check, "{}: {evidence:?}", profile.name);
         }
+    }
+}
+
+/// How long the disk takes: longer than most boards wait for an answer.
+const DISK_MS: u64 = 900;
+
+/// Rests, vends, rests. Wherever the driver calls the line silent, the host waits for its disk, if it does. Gives back how
+/// often that was.
+fn rest_vend_rest(profile: &Profile, waits_for_the_disk: bool) -> (Duel<Box<dyn Emulator>>, u32) {
+    let slot = profile.slots.all().next().unwrap();
+    let command = motor_command(profile, profile.slots.code_of(slot).unwrap(), 1);
+    let mut duel = Duel::new(profile, emulator_for(profile, TURN_MS, Faults::default()));
+    let mut silences = 0;
+    for is_vend in [false, true] {
+        if is_vend {
+            duel.drive_this(&command);
+        }
+        let until = duel.now.plus_ms(profile.timing.longest_vend_ms + 10_000);
+        while duel.now < until {
+            match duel.is_silent() {
+                true if waits_for_the_disk => duel.wait_for_the_disk(DISK_MS),
+                _ if duel.is_at_rest() => break,
+                _ => duel.tick(),
+            }
+            silences += u32::from(duel.is_silent());
+        }
+    }
+    (duel, silences)
+}
+
+#[test]
+fn rule_22_while_the_line_is_silent_the_disk_may_be_waited_for_and_no_board_that_polls_is_ever_silent() {
+    for profile in profiles() {
+        let (undisturbed, _) = rest_vend_rest(&profile, false);
+        let (duel, silences) = rest_vend_rest(&profile, true);
+        assert_eq!(duel.findings, undisturbed.findings, "{}", profile.name);
+        assert!(duel.intents[0].outcome.is_some(), "{}: {:?}", profile.name, duel.findings);
+        assert_eq!(duel.board.turns().len(), 1, "{}", profile.name);
+        let polls = matches!(profile.family, Family::XyV3 | Family::UboxE7);
+        assert_eq!(silences == 0, polls, "{}: silent {silences} times", profile.name);
     }
 }
 

@@ -168,7 +168,7 @@ impl Machine {
             self.core.step(self.now, event, &mut effects);
             for effect in effects.drain(..) {
                 match effect {
-                    Effect::Commit { id, batch } => {
+                    Effect::Commit { id, batch, line_waits: _ } => {
                         for key in batch.removes {
                             self.journal.remove(&key);
                         }

@@ -11,7 +11,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 fn started(store: Store) -> (Sender<(u64, Batch)>, Receiver<JournalEvent>, std::thread::JoinHandle<()>) {
     let (batches, from_core) = channel(8);
     let (done, events) = channel(8);
-    let thread = spawn(store, from_core, done).unwrap();
+    let (thread, _) = spawn(store, from_core, done).unwrap();
     (batches, events, thread)
 }
 
@@ -21,6 +21,17 @@ pub(super) fn block_on<F: Future>(f: F) -> F::Output {
 
 pub(super) async fn next(events: &mut Receiver<JournalEvent>) -> Option<JournalEvent> {
     timeout(DEADLINE, events.recv()).await.expect("no event in time")
+}
+
+/// The second file is written while the journal is idle.
+async fn until_changed(second: &Path, before: &[u8]) {
+    timeout(DEADLINE, async {
+        while fs::read(second).unwrap() == before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("the second file was not written");
 }
 
 #[test]
@@ -38,13 +49,7 @@ fn batches_are_committed_in_order_and_the_second_file_follows() {
         for id in 10..15 {
             assert_eq!(next(&mut events).await, Some(JournalEvent::Committed(id)));
         }
-        timeout(DEADLINE, async {
-            while fs::read(&second).unwrap() == at_birth {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        })
-        .await
-        .expect("the second file was not written while the journal was idle");
+        until_changed(&second, &at_birth).await;
         drop(batches);
         assert_eq!(next(&mut events).await, None);
     });
@@ -88,4 +93,99 @@ fn the_thread_ends_and_gives_the_directory_back_when_the_core_stops_listening() 
     });
     thread.join().unwrap();
     sound(dir.path());
+}
+
+/// A commit that is waited for, beside the thread.
+mod here {
+    use super::*;
+    use crate::io::journal::disk::Disk;
+
+    /// A thread with nothing to do, and a hand beside it.
+    struct Desk {
+        batches: Sender<(u64, Batch)>,
+        events: Receiver<JournalEvent>,
+        thread: std::thread::JoinHandle<()>,
+        here: Here,
+    }
+
+    fn desk(store: Store) -> Desk {
+        let (batches, from_core) = channel(8);
+        let (done, mut events) = channel(8);
+        let (thread, here) = spawn(store, from_core, done).unwrap();
+        assert!(matches!(block_on(next(&mut events)), Some(JournalEvent::Space { enough: true, .. })));
+        Desk { batches, events, thread, here }
+    }
+
+    impl Desk {
+        fn end(self) {
+            drop((self.batches, self.here));
+            self.thread.join().unwrap();
+        }
+    }
+
+    fn on_a_quick_disk(dir: &Path) -> Store {
+        let (mut store, ..) = sound(dir);
+        store.take_the_disk_for(Disk::known_to_be_quick());
+        store
+    }
+
+    #[test]
+    fn a_commit_is_made_here_and_the_thread_tells_the_second_file_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let second = dir.path().join("journal.second");
+        let mut desk = desk(on_a_quick_disk(dir.path()));
+        let at_birth = fs::read(&second).unwrap();
+        assert_eq!(desk.here.commit(7, &puts(&[("a", "1")])), Some(JournalEvent::Committed(7)));
+        assert_eq!(desk.here.commit(8, &puts(&[("a", "2")])), Some(JournalEvent::Committed(8)));
+        desk.here.leave_the_rest();
+        block_on(until_changed(&second, &at_birth));
+        // And once more: the thread has to be told of what comes after that, too.
+        let once = fs::read(&second).unwrap();
+        assert_eq!(desk.here.commit(9, &puts(&[("a", "3")])), Some(JournalEvent::Committed(9)));
+        desk.here.leave_the_rest();
+        block_on(until_changed(&second, &once));
+        desk.end();
+        assert_eq!(sound(dir.path()).1, [put("a", "3")]);
+    }
+
+    #[test]
+    fn a_disk_that_is_not_known_to_be_quick_is_the_threads() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, ..) = sound(dir.path());
+        let mut desk = desk(store);
+        assert_eq!(desk.here.commit(1, &puts(&[("a", "1")])), None);
+        desk.end();
+        assert_eq!(sound(dir.path()).1, [], "nothing happened");
+    }
+
+    #[test]
+    fn what_sled_must_have_is_the_threads_and_goes_with_all_that_was_committed_here() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut desk = desk(on_a_quick_disk(dir.path()));
+        assert_eq!(desk.here.commit(1, &puts(&[("a", "1")])), Some(JournalEvent::Committed(1)));
+        assert_eq!(desk.here.commit(2, &larger_than_the_lead()), None);
+        block_on(async {
+            desk.batches.send((2, larger_than_the_lead())).await.unwrap();
+            assert_eq!(next(&mut desk.events).await, Some(JournalEvent::Committed(2)));
+        });
+        desk.end();
+        let records = sound(dir.path()).1;
+        assert_eq!(records.len(), larger_than_the_lead().puts.len() + 1);
+    }
+
+    #[test]
+    fn a_failure_here_fails_every_batch_after_it_on_the_thread_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = on_a_quick_disk(dir.path());
+        store.fail_syncs(Some(ErrorKind::Other));
+        let mut desk = desk(store);
+        let Some(JournalEvent::Failed { id: Some(1), error }) = desk.here.commit(1, &puts(&[("a", "1")])) else {
+            panic!("no failure")
+        };
+        block_on(async {
+            desk.batches.send((2, puts(&[("a", "2")]))).await.unwrap();
+            assert_eq!(next(&mut desk.events).await, Some(JournalEvent::Failed { id: Some(2), error }));
+        });
+        desk.end();
+    }
 }

@@ -61,7 +61,7 @@ impl Stage<'_> {
     pub(super) fn carry_out(&mut self, effect: Effect) -> Result<(), Broken> {
         let life = self.life;
         match effect {
-            Effect::Commit { id, batch } => {
+            Effect::Commit { id, batch, line_waits: _ } => {
                 self.story.tell(self.now_ms, || format!("commit {id}, {} records", batch.puts.len()));
                 if self.disk.is_damaged() {
                     return Err(Broken::QuarantineBroken("a commit"));
