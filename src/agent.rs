@@ -327,11 +327,13 @@ async fn serve(
         let now = clock.now();
         core.step(now, event, &mut effects);
         let mut ending = None;
+        let mut leaves_now = false;
         for effect in effects.drain(..) {
             match effect {
                 Effect::Note(note) => notes.push(note),
                 Effect::Http { token, request } => {
                     requests.begin(token, clients.send(request));
+                    leaves_now = true;
                 }
                 Effect::Mark(written) => {
                     if let Some(Err(error)) = motor_mark.as_ref().map(|mark| mark.set(written)) {
@@ -354,12 +356,12 @@ async fn serve(
                 other => hands.carry_out(now, other),
             }
         }
-        // The line's task puts a motor frame on the line now, before the log and all else; and what came from the board
-        // while the disk was waited for is heard before what the commit lets go.
-        if hands.motor_write.is_some() || hands.committed_here.is_some() {
+        // A motor frame and a request leave now, before the log and all else; and what came from the board while the disk
+        // was waited for is heard before what the commit lets go.
+        if hands.motor_write.is_some() || hands.committed_here.is_some() || leaves_now {
             tokio::task::yield_now().await;
         }
-        // Last: what is durable goes first, and the disk writes a commit of the thread's meanwhile.
+        // Last, and after what is durable now has left. The thread's disk writes meanwhile.
         if hands.committed_here.is_none() || ending.is_some() {
             for note in notes.drain(..) {
                 hands.notes.write(now.boot, &note);
