@@ -1,15 +1,15 @@
 //! The wiring: every task, every channel and its bound, in reading order. Nothing is decided here.
 //!
 //! ```text
-//!   io/broker ──► core ──► io/journal (its own thread: it waits for the disk)
+//!   io/broker ──► core ──► io/journal (its own thread: it waits for the disk; and a hand here, while that is quick)
 //!       ▲          │ ▲
 //!       └──────────┤ └───── io/line ◄─► the board
 //!                  ├──────► io/http  ──► merchants, the cloud
 //!                  └──────► io/control ◄ vend status, vend board ask; io/web ◄ the pages
 //! ```
 //!
-//! The core runs in this task alone. It takes one event at a time and never waits, so that a board that polls is
-//! answered while the disk syncs.
+//! The core runs in this task alone. It takes one event at a time and waits for nothing, so that a board that polls is
+//! answered while the disk syncs. Where the line is silent and the disk quick, it waits for a commit (order-life, rule 22).
 
 mod clients;
 mod clouds;
