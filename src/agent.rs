@@ -37,7 +37,8 @@ use crate::control::{
 };
 use crate::core::event::{Effect, Ending, Epoch, Event, Level, MachineRequest, MachineTold, Note, Token};
 use crate::core::{
-    CloudSettings, Core, DecisionError, Limits, Recovered, Reply, Settings, Start, TelemetrySettings, VerifyOrders,
+    CloudSettings, Core, DecisionError, Limits, Recovered, Reply, Settings, Start, Stock, TelemetrySettings,
+    VerifyOrders,
 };
 use crate::io::broker::{self, BrokerFault, FromBroker, ToBroker};
 use crate::io::clock::{self, Alarm, Clock};
@@ -53,7 +54,7 @@ use crate::io::systemd::Notifier;
 use crate::io::web::{self, Findings};
 use crate::order::instruction::Kind;
 use crate::order::mark::Mark;
-use crate::order::record::{self, Birth, RecordError, Records};
+use crate::order::record::{self, Birth, RecordError};
 use crate::order::said::{InChinese, Said};
 use crate::order::time::{BootId, BootMs, Now};
 use crate::web::access::Access;
@@ -189,13 +190,13 @@ fn settings(config: &Config, credentials: &Credentials) -> Result<Settings, Star
 
 /// What the journal held, in the core's words. A record that does not read is damage that the store could not see.
 fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<Store>), StartError> {
-    let (store, records, meta, moved) = match opened {
+    let (store, records, only_seen, meta, moved) = match opened {
         Opened::Quarantined { lock, damage } => {
             // The lock lives as long as the process: nobody else may touch the damaged journal meanwhile.
             std::mem::forget(lock);
             return Ok((Recovered::Quarantine { why: damage.said() }, None));
         }
-        Opened::Sound { store, records, meta, fresh: _, moved } => (store, records, meta, moved),
+        Opened::Sound { store, records, only_seen, meta, fresh: _, moved } => (store, records, only_seen, meta, moved),
     };
     let ledger = meta.as_deref().map(record::decode_ledger).transpose();
     let held = !records.is_empty();
@@ -203,7 +204,7 @@ fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<S
     if let Some(found) = ledger.as_ref().err().and_then(RecordError::newer) {
         return Err(journal::OpenError::Newer { found, known: record::FORMAT }.into());
     }
-    match (ledger, Records::read(records)) {
+    match (ledger, Stock::read(records, only_seen)) {
         (Ok(Some(ledger)), Ok(_)) if ledger.machine_no != settings.machine_no => {
             let (theirs, ours) = (&ledger.machine_no, &settings.machine_no);
             Err(StartError::configuration(
@@ -218,11 +219,11 @@ fn recovered(opened: Opened, settings: &Settings) -> Result<(Recovered, Option<S
             let why = Said::new("the journal has records and no ledger", "日志有记录而没有总账");
             Ok((quarantined(store, why), None))
         }
-        (Ok(mut ledger), Ok(records)) => {
+        (Ok(mut ledger), Ok(stock)) => {
             if let Some(ledger) = ledger.as_mut().filter(|_| moved) {
                 ledger.birth = Birth::Untimed { boot_id: settings.boot_id, boot: clock::boot_now() };
             }
-            Ok((Recovered::Journal { ledger: ledger.map(Box::new), records }, Some(store)))
+            Ok((Recovered::Journal { ledger: ledger.map(Box::new), stock }, Some(store)))
         }
         (Err(error), _) | (_, Err(error)) => Ok((quarantined(store, error.said()), None)),
     }

@@ -76,7 +76,7 @@ clauses! {
     0 R00ActAskedWhenDurable,
     /// An act that may have left in an earlier life is not asked for again.
     0 R00ActOnce,
-    /// What was seen after a restart is written again.
+    /// What was only seen after a restart is written again.
     1 R01WrittenAgain,
     /// Nothing follows from it before it is durable.
     1 R01NothingBefore,

@@ -3,7 +3,7 @@
 use super::gate::FUTURE_MAX_S;
 use super::persons::is_in_doubt;
 use crate::cloud::device::DRIVE_WITHIN_S;
-use crate::order::key::Key;
+use crate::order::key::{Id, Key};
 use crate::order::life::Order;
 use crate::order::outcome::{Reason, UnitOutcome};
 use crate::order::record;
@@ -16,11 +16,13 @@ pub const TOMBSTONES_KEPT: usize = 20_000;
 /// No tombstone younger than this goes, in s: 30 days.
 pub const TOMBSTONE_AGE_MIN_S: u64 = 30 * 86_400;
 
-/// Tombstones by key, and by the order of their arrival.
-#[derive(Debug, Default)]
+/// Tombstones in the order of their arrival, and by the platform's order.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Archive {
-    by_key: BTreeMap<Key, u64>,
     by_arrival: BTreeMap<u64, Tombstone>,
+    /// A check sum of each order_id, and the arrival of the tombstone. The ids themselves stand in the records: once more,
+    /// in a tree, they would need more room than those.
+    by_order_id: BTreeSet<(u32, u64)>,
     /// Those with a report in the dead letters.
     dead: BTreeSet<Key>,
     /// Those of which nobody knows what became of them, each with when it was issued, in Unix s.
@@ -29,16 +31,21 @@ pub(super) struct Archive {
     newest: Option<Order>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Tombstone {
     record: Box<[u8]>,
     issued_at_s: u64,
     drive_until_s: u64,
 }
 
+/// What stands for an order_id in the index. Others may have the same: who finds a tombstone by it looks into its record.
+fn sum_of(order_id: &Id) -> u32 {
+    crc32fast::hash(order_id.as_str().as_bytes())
+}
+
 impl Archive {
     pub(super) fn len(&self) -> usize {
-        self.by_key.len()
+        self.by_arrival.len()
     }
 
     /// How many have a report in the dead letters.
@@ -48,8 +55,13 @@ impl Archive {
 
     /// Keeps a shrunk order.
     pub(super) fn keep(&mut self, order: &Order) -> Result<(), record::RecordError> {
-        let record = record::encode_order(order)?.into_boxed_slice();
-        self.by_key.insert(order.key.clone(), order.arrival_number);
+        self.keep_record(order, record::encode_order(order)?.into_boxed_slice());
+        Ok(())
+    }
+
+    /// Keeps a shrunk order, as the record that it was read from.
+    pub(super) fn keep_record(&mut self, order: &Order, record: Box<[u8]>) {
+        self.by_order_id.insert((sum_of(&order.key.order_id), order.arrival_number));
         if order.has_dead_copy() {
             self.dead.insert(order.key.clone());
         }
@@ -67,7 +79,11 @@ impl Archive {
         let drive_until_s = order.drive_until_s.min(latest_s.saturating_add(DRIVE_WITHIN_S));
         self.by_arrival.insert(order.arrival_number, Tombstone { record, issued_at_s, drive_until_s });
         self.newest = None;
-        Ok(())
+    }
+
+    /// The highest arrival among them.
+    pub(super) fn last_arrival(&self) -> Option<u64> {
+        self.by_arrival.last_key_value().map(|(&arrival, _)| arrival)
     }
 
     /// This is the order that was kept just now.
@@ -75,9 +91,20 @@ impl Archive {
         self.newest = Some(newest);
     }
 
-    /// The keys of all tombstones that are not below this one, in their order.
-    pub(super) fn keys_from(&self, lowest: Key) -> impl Iterator<Item = &Key> {
-        self.by_key.range(lowest..).map(|(key, _)| key)
+    /// The tombstones of a platform's order, each with the record_id in its record.
+    fn records_of(&self, order_id: &Id) -> impl Iterator<Item = (&str, &[u8])> {
+        let sum = sum_of(order_id);
+        let arrivals = self.by_order_id.range((sum, 0)..=(sum, u64::MAX));
+        let records = arrivals.filter_map(|(_, arrival)| self.by_arrival.get(arrival)).map(|t| &*t.record);
+        records.filter_map(move |record| {
+            let (of, record_id) = record::ids_of_order(record)?;
+            (of == order_id.as_str()).then_some((record_id, record))
+        })
+    }
+
+    /// The tombstones of a platform's order.
+    pub(super) fn orders_of(&self, order_id: &Id) -> impl Iterator<Item = Order> {
+        self.records_of(order_id).filter_map(|(_, record)| record::read_order(record).ok())
     }
 
     /// The keys of those with a report in the dead letters, in their order.
@@ -92,7 +119,7 @@ impl Archive {
 
     /// The record of a tombstone.
     pub(super) fn record(&self, key: &Key) -> Option<&[u8]> {
-        self.by_arrival.get(self.by_key.get(key)?).map(|t| &*t.record)
+        self.records_of(&key.order_id).find(|(record_id, _)| *record_id == key.record_id.as_str()).map(|(_, r)| r)
     }
 
     /// The order of a tombstone.
@@ -104,11 +131,7 @@ impl Archive {
     /// Takes an order out, because late evidence or a person brings it back to life.
     pub(super) fn take(&mut self, key: &Key) -> Option<Order> {
         let order = self.get(key)?;
-        self.newest = None;
-        self.by_arrival.remove(&order.arrival_number);
-        self.by_key.remove(key);
-        self.dead.remove(key);
-        self.doubtful.remove(key);
+        self.remove(key, order.arrival_number);
         Some(order)
     }
 
@@ -116,7 +139,7 @@ impl Archive {
     /// the broker keeps a session, and past its deadline. Returns its key and issue time.
     pub(super) fn forget_one(&mut self, kept: usize, now_s: u64, session_expiry_s: u64) -> Option<(Key, u64)> {
         let at_once = sabotage::is_out(Clause::R12KeptLongEnough);
-        if self.by_key.len() <= kept && !at_once {
+        if self.by_arrival.len() <= kept && !at_once {
             return None;
         }
         let (&arrival, oldest) = self.by_arrival.first_key_value()?;
@@ -127,11 +150,15 @@ impl Archive {
         }
         let issued_at_s = oldest.issued_at_s;
         let key = record::read_order(&oldest.record).ok()?.key;
-        self.newest = None;
-        self.by_key.remove(&key);
-        self.dead.remove(&key);
-        self.doubtful.remove(&key);
-        self.by_arrival.remove(&arrival);
+        self.remove(&key, arrival);
         Some((key, issued_at_s))
+    }
+
+    fn remove(&mut self, key: &Key, arrival: u64) {
+        self.newest = None;
+        self.by_arrival.remove(&arrival);
+        self.by_order_id.remove(&(sum_of(&key.order_id), arrival));
+        self.dead.remove(key);
+        self.doubtful.remove(key);
     }
 }

@@ -102,7 +102,7 @@ pub use payments::{Callback, FaultLine, FaultLines, PayWord, PaymentHeard, Payme
 pub use persons::{DOUBT_TOLD_FOR_S, Decision, DecisionError, Verdict, is_in_doubt};
 pub use pickup::{CODES_MAX, CodeLine, Entry, WRONG_FORGOTTEN_MS, WRONG_FREE, WRONG_PAUSE_MAX_MS, WRONG_PAUSE_MS};
 pub use quality::{LineCounts, LineHour, LineQuality};
-pub use recover::Recovered;
+pub use recover::{Recovered, Stock};
 pub use sale::{
     Goods, KEY_NOTED_EVERY_MS, REFUND_LATE_S, SALE_METHOD, SALES_KEPT, SALES_OPEN_MAX, SaleChoice, SaleCode,
     SaleCounts, SaleRefusal, SaleSettings, SaleView, Settle, WATCH_FOR_MS,

@@ -30,10 +30,11 @@ use crate::cloud::orders::session::Sessions;
 use crate::cloud::up::ReceivedState;
 use crate::order::fault::FaultLog;
 use crate::order::key::Key;
-use crate::order::life::{Refund, State};
+use crate::order::life::{Order, Refund, State};
 use crate::order::outcome::{Reason, UnitOutcome};
-use crate::order::record::{Birth, Ledger, Records};
+use crate::order::record::{Birth, Ledger, OnlySeen, RecordError, RecordKey, Records};
 use crate::order::said::Said;
+use crate::order::sync::Sync;
 use crate::order::time::{BootId, Now, TimeKeeper};
 use crate::sabotage::{self, Clause};
 use std::collections::VecDeque;
@@ -47,13 +48,56 @@ pub enum Recovered {
         /// The ledger.
         ledger: Option<Box<Ledger>>,
         /// Everything beside it.
-        records: Records,
+        stock: Stock,
     },
     /// A journal that cannot be trusted (rule 5).
     Quarantine {
         /// For people.
         why: Said,
     },
+}
+
+/// What a life begins with: everything that a journal held beside its ledger.
+#[derive(Debug, Clone, Default)]
+pub struct Stock {
+    records: Records,
+    /// Tombstones of which nothing is to be done.
+    archive: Archive,
+    /// Which of all these were only seen.
+    only_seen: OnlySeen,
+}
+
+impl From<Records> for Stock {
+    fn from(records: Records) -> Stock {
+        Stock { records, ..Stock::default() }
+    }
+}
+
+impl Stock {
+    /// Reads all records of a journal. A tombstone stays the record that it is: thousands of them as orders, beside the
+    /// records, would be the most memory that a life ever needs.
+    ///
+    /// # Errors
+    /// When one of them is not of a known kind and format, or lies under the wrong key.
+    pub fn read(
+        records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+        only_seen: OnlySeen,
+    ) -> Result<Stock, RecordError> {
+        let mut stock = Stock { only_seen, ..Stock::default() };
+        for (key, bytes) in records {
+            stock.records.take(&key, &bytes)?;
+            if let Some(order) = stock.records.orders.pop_if(|order| is_at_rest(order)) {
+                stock.archive.keep_record(&order, bytes.into_boxed_slice());
+            }
+        }
+        Ok(stock)
+    }
+}
+
+/// A tombstone that a new life leaves as it is.
+fn is_at_rest(order: &Order) -> bool {
+    let is_asked_about = matches!(order.sync, Sync::Asking { .. } | Sync::Differs(_));
+    order.state() == State::Tombstone && !is_asked_about && order.refund != Refund::Owed && !order.key.is_test()
 }
 
 impl Core {
@@ -63,9 +107,9 @@ impl Core {
     pub fn new(start: Start, recovered: Recovered, now: Now) -> Core {
         let Start { settings, driver, mark } = start;
         let born = |boot_id: BootId| Birth::Untimed { boot_id, boot: now.boot };
-        let (phase, ledger, records, why) = match recovered {
-            Recovered::Journal { ledger, records } => (Phase::Opening, ledger.map(|ledger| *ledger), records, None),
-            Recovered::Quarantine { why } => (Phase::Quarantine, None, Records::default(), Some(why)),
+        let (phase, ledger, stock, why) = match recovered {
+            Recovered::Journal { ledger, stock } => (Phase::Opening, ledger.map(|ledger| *ledger), stock, None),
+            Recovered::Quarantine { why } => (Phase::Quarantine, None, Stock::default(), Some(why)),
         };
         let fresh = ledger.is_none();
         let mut ledger = ledger.unwrap_or_else(|| Ledger::new(settings.machine_no.clone(), born(settings.boot_id)));
@@ -120,7 +164,7 @@ impl Core {
         if fresh {
             core.note(Level::Warn, "journal_new", "a new journal begins; older commands are not driven".to_owned());
         }
-        core.take_stock(now, records, written);
+        core.take_stock(now, stock, written);
         core.trace.of_former_lives(core.ledger.arrivals);
         if mark.is_some() && written.is_none() && !sabotage::is_out(Clause::R00MarkBeginsHigh) {
             // From now on this mark counts: it must not call an older intent unwritten.
@@ -130,7 +174,10 @@ impl Core {
     }
 
     /// `written`: of no intent above it a byte was written, if the motor mark says so.
-    fn take_stock(&mut self, now: Now, mut records: Records, written: Option<u64>) {
+    fn take_stock(&mut self, now: Now, stock: Stock, written: Option<u64>) {
+        let Stock { mut records, archive, only_seen } = stock;
+        self.ledger.arrivals = self.ledger.arrivals.max(archive.last_arrival().unwrap_or_default());
+        self.archive = archive;
         self.take_stock_of_instructions(now, &mut records);
         self.recover_slots(std::mem::take(&mut records.slots));
         let mut on_line: Vec<(u64, Key, usize)> = Vec::new();
@@ -140,7 +187,8 @@ impl Core {
         for mut order in records.orders {
             let key = order.key.clone();
             self.ledger.arrivals = self.ledger.arrivals.max(order.arrival_number);
-            if order.refund == Refund::Owed {
+            let owes_refund = order.refund == Refund::Owed;
+            if owes_refund {
                 order.refund = Refund::Asked;
                 self.refund(now, &key);
             }
@@ -187,8 +235,9 @@ impl Core {
                 self.queue.push(order.arrival_number, key.clone(), self.look_at(&order, now));
             }
             self.orders.insert(order);
-            if !sabotage::is_out(Clause::R01WrittenAgain) {
-                self.save(&key, None);
+            let key = RecordKey::Order(key);
+            if owes_refund || only_seen.has(&key) && !sabotage::is_out(Clause::R01WrittenAgain) {
+                self.save_record(key, None);
             }
         }
         // Only one motor command can have been under way; an older one without outcome has nothing left to prove it.
@@ -242,6 +291,7 @@ impl Core {
         if let Err(error) = order.not_taken(Reason::BoardOffline, true) {
             self.forbidden(key, error);
         }
+        self.save(key, None);
         self.queue.look_again();
     }
 

@@ -285,9 +285,8 @@ impl Core {
     fn family_of(&self, key: &Key) -> impl Iterator<Item = Cow<'_, Order>> {
         let lowest = Key::lowest_of(&key.order_id);
         let is_of_it = |other: &Key| other.order_id == key.order_id;
-        let open = self.orders.values_from(lowest.clone()).take_while(move |order| is_of_it(&order.key));
-        let kept = self.archive.keys_from(lowest).take_while(move |other| is_of_it(other));
-        open.map(Cow::Borrowed).chain(kept.filter_map(|other| self.archive.get(other)).map(Cow::Owned))
+        let open = self.orders.values_from(lowest).take_while(move |order| is_of_it(&order.key));
+        open.map(Cow::Borrowed).chain(self.archive.orders_of(&key.order_id).map(Cow::Owned))
     }
 
     /// May the platform be asked to give the money of this order back? PUT speaks of the whole order, so every record of

@@ -1,5 +1,5 @@
 //! Orders as format 1 of the journal had them, so that a machine keeps its journal over an update. They are only read:
-//! what is open is written anew at the start, in the format of today.
+//! what changes is written in the format of today.
 
 use super::command::{BodyDigest, Echo, Turns};
 use super::key::Key;

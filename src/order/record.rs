@@ -190,6 +190,27 @@ pub struct Records {
     pub faults: Vec<Fault>,
 }
 
+/// Which records of a journal were only seen: no sync is known to have ended well after they were written (rule 1).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum OnlySeen {
+    /// All of them may be.
+    #[default]
+    All,
+    /// Those that lie under these keys.
+    Keys(BTreeSet<Vec<u8>>),
+}
+
+impl OnlySeen {
+    /// Whether the record under this key is one.
+    #[must_use]
+    pub fn has(&self, key: &RecordKey) -> bool {
+        match self {
+            OnlySeen::All => true,
+            OnlySeen::Keys(keys) => !keys.is_empty() && keys.contains(&key.to_bytes()),
+        }
+    }
+}
+
 impl Records {
     /// Reads all records of a journal.
     ///
@@ -431,6 +452,13 @@ pub fn read_order(bytes: &[u8]) -> Result<Order, RecordError> {
     }
 }
 
+/// order_id and record_id in the bytes of an order, without the rest: in every format they come first.
+#[must_use]
+pub fn ids_of_order(bytes: &[u8]) -> Option<(&str, &str)> {
+    let (_, rest) = bytes.split_first()?;
+    postcard::take_from_bytes(rest).ok().map(|(ids, _)| ids)
+}
+
 /// An order from the bytes that lie under `key`.
 ///
 /// # Errors
@@ -609,6 +637,7 @@ mod tests {
             let order = read_order(&bytes).unwrap();
             assert_eq!((order.state(), order.refund, bytes[0]), (state, refund, FORMAT_1));
             assert_eq!(order.key.to_bytes(), key);
+            assert_eq!(ids_of_order(&bytes), Some((order.key.order_id.as_str(), order.key.record_id.as_str())));
             assert_eq!(order.echo.delivery_id.as_deref(), Some("5121763043809673"));
             let anew = encode_order(&order).unwrap();
             assert_eq!((anew[0], read_order(&anew)), (FORMAT, Ok(order)));
@@ -628,6 +657,7 @@ mod tests {
         for order in records.orders {
             assert_eq!(order.amount, None);
             let bytes = encode_order(&order).unwrap();
+            assert_eq!(ids_of_order(&bytes), Some((order.key.order_id.as_str(), order.key.record_id.as_str())));
             assert_eq!((bytes[0], read_order(&bytes)), (FORMAT, Ok(order)));
             let cut_short = [&[FORMAT_2], &bytes[1..bytes.len() - 2]].concat();
             assert!(read_order(&cut_short).is_err(), "{cut_short:?}");

@@ -37,7 +37,7 @@ pub fn judge(root: &Path, told: &Told) -> Result<Found, String> {
     }
     match Store::open(&root.join("state")).map_err(|e| format!("the journal does not open: {e}"))? {
         Opened::Quarantined { damage, .. } => Err(format!("quarantine after a mere cut: {damage}")),
-        Opened::Sound { store, records, meta, fresh, moved: _ } => {
+        Opened::Sound { store, records, only_seen: _, meta, fresh, moved: _ } => {
             drop(store);
             compare(&records, meta.as_deref(), told)?;
             Ok(if fresh { Found::BegunAnew } else { Found::Sound })

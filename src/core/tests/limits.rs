@@ -107,6 +107,25 @@ fn rule_12_nor_does_one_that_came_before_the_time_was_known() {
 }
 
 #[test]
+fn order_ids_with_one_check_sum_are_two_orders() {
+    let of = |order_id: &str, number| {
+        let mut order = refused(number, T0_S, T0_S);
+        order.key.order_id = Id::parse(order_id).unwrap();
+        order
+    };
+    let (first, second) = (of("plumless", 1), of("buckeroo", 2));
+    assert_eq!(crc32fast::hash(b"plumless"), crc32fast::hash(b"buckeroo"));
+    let mut archive = Archive::default();
+    archive.keep(&first).unwrap();
+    assert_eq!(archive.get(&second.key), None);
+    archive.keep(&second).unwrap();
+    assert_eq!((archive.get(&first.key), archive.get(&second.key)), (Some(first.clone()), Some(second.clone())));
+    assert_eq!(archive.orders_of(&first.key.order_id).collect::<Vec<_>>(), std::slice::from_ref(&first));
+    assert_eq!(archive.take(&first.key), Some(first));
+    assert_eq!(archive.get(&second.key), Some(second));
+}
+
+#[test]
 fn what_settled_last_is_what_the_archive_has_of_it_however_it_changes_after() {
     let settled = refused(1, T0_S, T0_S);
     let mut archive = Archive::default();

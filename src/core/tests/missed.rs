@@ -40,7 +40,7 @@ fn rule_12_a_key_that_was_forgotten_is_stale_when_it_comes_again() {
         order
     };
     let records = Records { orders: (0..=TOMBSTONES_KEPT).map(tombstone).collect(), ..Records::default() };
-    w.live_again(Recovered::Journal { ledger: Some(Box::new(ledger)), records }, true);
+    w.live_again(Recovered::Journal { ledger: Some(Box::new(ledger)), stock: records.into() }, true);
     w.deliver(&Put::new("0", "1", issued_at_s));
     assert_eq!(w.received_states().last().unwrap(), "refused stale");
 }

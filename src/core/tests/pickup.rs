@@ -143,7 +143,7 @@ fn rule_31_a_use_that_was_only_seen_is_written_again() {
     // The process dies; its successor sees the batch, but the disk does not have it yet.
     let seen = Recovered::Journal {
         ledger: w.ledger.as_deref().map(|bytes| crate::order::record::decode_ledger(bytes).unwrap()).map(Box::new),
-        records: Records::read(&w.disk).unwrap(),
+        stock: Records::read(&w.disk).unwrap().into(),
     };
     (w.disk, w.ledger) = before;
     w.live_again(seen, true);
@@ -403,7 +403,7 @@ fn rule_01_what_is_said_again_of_a_code_is_written_again_before_it_is_acknowledg
     // The process dies; its successor sees the newer word, but the disk does not have it yet.
     let seen = Recovered::Journal {
         ledger: w.ledger.as_deref().map(|bytes| crate::order::record::decode_ledger(bytes).unwrap()).map(Box::new),
-        records: Records::read(&w.disk).unwrap(),
+        stock: Records::read(&w.disk).unwrap().into(),
     };
     (w.disk, w.ledger) = before;
     w.acks.clear();

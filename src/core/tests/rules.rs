@@ -5,8 +5,10 @@ use super::world::{DISPENSED, OPEN, Put, T0_S, World, settings};
 use crate::board::driver::{Finding, LineState};
 use crate::core::commit::ARRIVAL_COMMIT_MS;
 use crate::core::event::{Ending, Event, FailureKind};
-use crate::core::{ORDERS_OPEN_MAX, Recovered, VerifyOrders};
+use crate::core::{ORDERS_OPEN_MAX, Recovered, Stock, VerifyOrders};
+use crate::order::mark::{Mark, MarkId};
 use crate::order::outcome::Reason;
+use crate::order::record::{self, OnlySeen};
 use crate::order::said::Said;
 use crate::order::time::{BootMs, Now, UnixMs};
 
@@ -50,6 +52,28 @@ fn rule_01_what_is_seen_after_a_restart_is_written_again_before_anything_follows
     w.commit();
     assert_eq!(w.script.lock().unwrap().opened, 1);
     assert!(w.story.iter().any(|s| s == "say device.delivery.received"));
+}
+
+#[test]
+fn rule_01_what_a_sync_vouches_for_is_not_written_again_unless_the_new_life_changes_it() {
+    let mut w = World::new();
+    w.mark = Some(Mark { id: MarkId([9; 16]), boot_id: w.settings.boot_id, written: 0 });
+    w.restart();
+    w.broker_is_quick = false;
+    for order_id in ["told", "seen"] {
+        w.deliver(&w.put(order_id, "1").with("notify_url", URL));
+        w.board_ends(DISPENSED);
+    }
+    // Its intent is durable, and the mark says that nothing of it left.
+    w.deliver(&w.put("begun", "1"));
+    w.disk_is_quick = false;
+    let seen = OnlySeen::Keys([b"seen\x001".to_vec()].into());
+    let ledger = record::decode_ledger(w.ledger.as_ref().unwrap()).unwrap();
+    let stock = Stock::read(std::mem::take(&mut w.disk), seen).unwrap();
+    w.live_again(Recovered::Journal { ledger: Some(Box::new(ledger)), stock }, true);
+    w.commit();
+    let state = |order_id: &str| w.on_disk(order_id, "1").map(|line| line.state);
+    assert_eq!(["told", "seen", "begun"].map(state), [None, Some("outcome".to_owned()), Some("accepted".to_owned())]);
 }
 
 #[test]

@@ -12,11 +12,10 @@ use crate::cloud::orders::seller::Seller;
 use crate::cloud::orders::table::SellingCloud;
 use crate::core::event::{Event, FailureKind, HttpAnswer, HttpFailure, Request, Token};
 use crate::core::{
-    Goods, REFUND_LATE_S, Recovered, Reply, SaleChoice, SaleRefusal, SaleSettings, SaleView, Settle, SlotAct,
+    Goods, REFUND_LATE_S, Recovered, Reply, SaleChoice, SaleRefusal, SaleSettings, SaleView, Settle, SlotAct, Stock,
     WATCH_FOR_MS,
 };
 use crate::order::motor::{Address, Slot};
-use crate::order::record::Records;
 use crate::order::said::Said;
 use crate::order::sale::State;
 use crate::order::stock::Fen;
@@ -698,7 +697,7 @@ fn a_new_journal_knows_no_sales_and_names_its_own_anew() {
     let first = w.choose(5).unwrap().trade_no;
     w.pass_s(2);
     w.disk.clear();
-    w.live_again(Recovered::Journal { ledger: None, records: Records::default() }, true);
+    w.live_again(Recovered::Journal { ledger: None, stock: Stock::default() }, true);
     assert_eq!(w.core.current_sale(w.now), None);
     let again = w.choose(5).unwrap();
     assert_eq!(again.sale, 1);

@@ -166,7 +166,7 @@ fn rule_01_the_end_of_a_test_that_was_only_seen_is_written_again() {
     w.commit();
     let seen = Recovered::Journal {
         ledger: w.ledger.as_deref().map(|bytes| Box::new(decode_ledger(bytes).unwrap())),
-        records: Records::read(&w.disk).unwrap(),
+        stock: Records::read(&w.disk).unwrap().into(),
     };
     (w.disk, w.ledger) = before;
     w.live_again(seen, true);

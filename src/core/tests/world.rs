@@ -10,13 +10,13 @@ use crate::core::event::{
     Effect, Ending, Epoch, Event, FailureKind, HttpAnswer, HttpFailure, Note, Request, Tag, Token,
 };
 use crate::core::{
-    CloudSettings, Core, Limits, OrderLine, Recovered, Reply, Settings, Start, TelemetrySettings, VerifyOrders,
+    CloudSettings, Core, Limits, OrderLine, Recovered, Reply, Settings, Start, Stock, TelemetrySettings, VerifyOrders,
 };
 use crate::order::host::Host;
 use crate::order::key::MachineNo;
 use crate::order::mark::Mark;
 use crate::order::outcome::{DropSensor, Evidence, Motor};
-use crate::order::record::{self, Records};
+use crate::order::record::{self, OnlySeen};
 use crate::order::said::Said;
 use crate::order::time::{BootId, BootMs, Now, UnixMs};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -215,7 +215,7 @@ impl World {
 
     pub(super) fn unborn(settings: Settings, now: Now) -> World {
         let script = script();
-        let recovered = Recovered::Journal { ledger: None, records: Records::default() };
+        let recovered = Recovered::Journal { ledger: None, stock: Stock::default() };
         let start = Start { settings: settings.clone(), driver: Box::new(Scripted(script.clone())), mark: None };
         let mut world = World {
             now,
@@ -254,10 +254,10 @@ impl World {
 
     pub(super) fn restart_with_session(&mut self, session_present: bool) {
         let recovered = match &self.ledger {
-            None => Recovered::Journal { ledger: None, records: Records::default() },
+            None => Recovered::Journal { ledger: None, stock: Stock::default() },
             Some(bytes) => Recovered::Journal {
                 ledger: Some(Box::new(record::decode_ledger(bytes).unwrap())),
-                records: Records::read(&self.disk).unwrap(),
+                stock: Stock::read(self.disk.clone(), OnlySeen::All).unwrap(),
             },
         };
         self.live_again(recovered, session_present);

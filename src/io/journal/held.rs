@@ -7,6 +7,7 @@ use super::doing::Doing;
 use super::layout::Layout;
 use super::lead::{self, Broken, LEAD_BYTES};
 use super::value;
+use crate::order::record::OnlySeen;
 use crate::order::said::InChinese as _;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -92,6 +93,21 @@ impl Held {
                 stored.as_deref().map(version).transpose()
             }
         }
+    }
+
+    /// Which records are not among the first commits, so many that each was synced. The second file counts them, which is
+    /// written after the journal's own sync.
+    pub(super) fn only_seen(&self, contents: &Contents, synced: u64) -> OnlySeen {
+        // sled's batch moves records of others too.
+        if !matches!(contents.digest, Some(Ok(of_sled)) if of_sled.counter <= synced) {
+            return OnlySeen::All;
+        }
+        let is_newer = |(key, sealed): &(&Vec<u8>, &Option<Vec<u8>>)| {
+            let value = sealed.as_deref().map(|sealed| value::unseal(key, sealed));
+            value.is_some_and(|value| value.map_or(true, |value| value.counter > synced))
+        };
+        let record_key = |(key, _): (&Vec<u8>, _)| key.strip_prefix(&[RECORD_PREFIX]).map(<[u8]>::to_vec);
+        OnlySeen::Keys(self.ahead.iter().filter(is_newer).filter_map(record_key).collect())
     }
 
     /// Sled need not have them now.

@@ -126,7 +126,7 @@ fn judge(layout: &Layout, digest: &Digest, records: usize) -> Result<(), Refusal
         };
     }
     match File::open(&layout.second).and_then(|file| second_file::read(&file)) {
-        Ok(seen) => compare(digest, seen),
+        Ok(seen) => compare(digest, seen).map(|_| ()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Refusal::Damage(Damage::SecondFileMissing)),
         Err(e) => Err(OpenError::io(Doing::Read, &layout.second)(e).into()),
     }

@@ -45,6 +45,8 @@ pub(super) fn lock_state(layout: &Layout) -> Result<StateLock, OpenError> {
 pub(super) struct Sound {
     pub(super) held: Held,
     pub(super) contents: Contents,
+    /// So many commits are known to be durable.
+    pub(super) synced: u64,
     pub(super) second: SecondFile,
     /// Where the lead goes on.
     pub(super) lead_at: usize,
@@ -73,15 +75,15 @@ pub(super) fn open_sound(layout: &Layout) -> Result<Sound, Refusal> {
     }
     let (held, contents, verdict) = Held::read(layout, Database::open(&layout.journal)?);
     let examined = verdict.and_then(|lead_at| {
-        let second = examine_second(layout, &held.digest)?;
+        let (second, synced) = examine_second(layout, &held.digest)?;
         let lead_at = match lead_at {
             Some(at) => at,
             None => give_lead(layout, &held)?,
         };
-        Ok((second, lead_at))
+        Ok((second, synced, lead_at))
     });
     match examined {
-        Ok((second, lead_at)) => Ok(Sound { held, contents, second, lead_at }),
+        Ok((second, synced, lead_at)) => Ok(Sound { held, contents, synced, second, lead_at }),
         Err(refusal) => {
             // What it says is known already.
             let _ = held.database.close();
@@ -117,27 +119,27 @@ pub(super) fn settle_in(layout: &Layout) -> Result<Option<Home>, OpenError> {
     }
 }
 
-/// The second file, when it does not say that commits are lost.
-fn examine_second(layout: &Layout, digest: &Digest) -> Result<SecondFile, Refusal> {
+/// The second file, when it does not say that commits are lost, and how many of them it knows.
+fn examine_second(layout: &Layout, digest: &Digest) -> Result<(SecondFile, u64), Refusal> {
     let (second, seen) = match SecondFile::open(&layout.second) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(Refusal::Damage(Damage::SecondFileMissing)),
         other => other.map_err(OpenError::io(Doing::Open, &layout.second))?,
     };
-    compare(digest, seen)?;
-    Ok(second)
+    let synced = compare(digest, seen)?;
+    Ok((second, synced))
 }
 
-/// The second file may be behind: it is written up to a second late. It must not be ahead.
-pub(super) fn compare(journal: &Digest, seen: Seen) -> Result<(), Refusal> {
+/// How many commits the second file knows. It may be behind: it is written up to a second late. It must not be ahead.
+pub(super) fn compare(journal: &Digest, seen: Seen) -> Result<u64, Refusal> {
     let second = match seen {
         Seen::Digest(second, _) => second,
         Seen::Nothing => return Err(Refusal::Damage(Damage::SecondFileUnreadable)),
         Seen::Newer(found) => return Err(database::newer(found).into()),
     };
     match second.counter.cmp(&journal.counter) {
-        std::cmp::Ordering::Less => Ok(()),
-        std::cmp::Ordering::Greater if sabotage::is_out(Clause::R03SecondFileAhead) => Ok(()),
-        std::cmp::Ordering::Equal if second == *journal => Ok(()),
+        std::cmp::Ordering::Less => Ok(second.counter),
+        std::cmp::Ordering::Greater if sabotage::is_out(Clause::R03SecondFileAhead) => Ok(second.counter),
+        std::cmp::Ordering::Equal if second == *journal => Ok(second.counter),
         std::cmp::Ordering::Equal => Err(Refusal::Damage(Damage::SecondFileDiffers { journal: *journal, second })),
         std::cmp::Ordering::Greater => {
             Err(Refusal::Damage(Damage::SecondFileAhead { journal: journal.counter, second: second.counter }))

@@ -19,6 +19,7 @@ use super::opening::{self, Sound};
 use super::second_file::SecondFile;
 use super::value::HEADER_BYTES;
 use crate::io::clock::boot_now;
+use crate::order::record::OnlySeen;
 use crate::order::said::{InChinese as _, Said};
 use crate::sabotage::{self, Clause};
 use std::io;
@@ -63,6 +64,8 @@ pub enum Opened {
         store: Store,
         /// All records: keys and values, sorted by key.
         records: Vec<(Vec<u8>, Vec<u8>)>,
+        /// Which of them are *seen* and perhaps not *durable*.
+        only_seen: OnlySeen,
         /// The core's own small record.
         meta: Option<Vec<u8>>,
         /// Nothing was ever committed to this journal: it was born now, or by a start that was cut before its first
@@ -116,8 +119,8 @@ impl Store {
     /// Opens the journal of a state directory, making both when there are none.
     ///
     /// What is *seen* here is not yet *durable*: it may come from the page cache of a process that was killed before
-    /// its sync. Whoever opens must commit all records that are not settled again before anything is acknowledged,
-    /// driven, released on a board or reported (order-life, rule 1).
+    /// its sync. Whoever opens must commit again what is not settled of it before anything is acknowledged, driven,
+    /// released on a board or reported (order-life, rule 1).
     ///
     /// # Errors
     /// [`OpenError`] when the journal may be sound and cannot be opened now: in use, of a newer format, no space, no
@@ -127,7 +130,7 @@ impl Store {
         opening::make_state_dir(state_dir)?;
         let lock = opening::lock_state(&layout)?;
         match opening::open_sound(&layout) {
-            Ok(Sound { held, contents, second, lead_at }) => {
+            Ok(Sound { held, contents, synced, second, lead_at }) => {
                 let data_file = DataFile::of_sled(&layout.journal)?;
                 let lead = DataFile::of_lead(&layout.lead)?;
                 // Seen may be newer than durable, in both. Sled's part first: the lead is written over from here on. And
@@ -142,6 +145,8 @@ impl Store {
                 let arrived = opening::settle_in(&layout)?;
                 let moved = arrived.is_some();
                 let fresh = held.digest.counter == 0;
+                // Of a journal that lay elsewhere, it was synced there.
+                let only_seen = if moved { OnlySeen::All } else { held.only_seen(&contents, synced) };
                 let store = Store {
                     held: Some(held),
                     data_file,
@@ -156,7 +161,7 @@ impl Store {
                     _lock: lock,
                 };
                 let Contents { records, meta, .. } = contents;
-                Ok(Opened::Sound { store, records, meta, fresh, moved })
+                Ok(Opened::Sound { store, records, only_seen, meta, fresh, moved })
             }
             Err(Refusal::Environment(e)) => Err(e),
             Err(Refusal::Damage(damage)) => {

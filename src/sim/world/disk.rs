@@ -6,12 +6,12 @@
 //! after a failed sync, it may come from the page cache, and the next loss of power takes it.
 
 use super::plan::Damage;
-use crate::core::Recovered;
 use crate::core::event::Batch;
+use crate::core::{Recovered, Stock};
 use crate::order::call::CallRecord;
 use crate::order::instruction::{AuditEntry, Became, Kind};
 use crate::order::life::Order;
-use crate::order::record::{self, Ledger, RecordError, Records};
+use crate::order::record::{self, Ledger, OnlySeen, RecordError, Records};
 use crate::order::said::Said;
 use crate::order::sale::Sale;
 use std::collections::BTreeMap;
@@ -131,7 +131,14 @@ impl Disk {
             return Ok(Recovered::Quarantine { why: Said::word(format!("{damage:?}")) });
         }
         let ledger = self.seen.ledger.as_deref().map(record::decode_ledger).transpose()?;
-        Ok(Recovered::Journal { ledger: ledger.map(Box::new), records: Records::read(&self.seen.records)? })
+        let stock = Stock::read(self.seen.records.clone(), self.only_seen())?;
+        Ok(Recovered::Journal { ledger: ledger.map(Box::new), stock })
+    }
+
+    /// No more than what the next loss of power may take: the store, which knows less, tells of more.
+    fn only_seen(&self) -> OnlySeen {
+        let seen = self.seen.records.iter().filter(|(key, value)| self.durable.records.get(*key) != Some(*value));
+        OnlySeen::Keys(seen.map(|(key, _)| key.clone()).collect())
     }
 
     /// The ledger that no loss of power can take any more.

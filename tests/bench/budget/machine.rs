@@ -125,7 +125,7 @@ impl Machine {
         let now = Now { boot: BootMs(3_600_000), wall: UnixMs::from_seconds(now_s()), synchronised: true };
         let board = emulator_for(&settings.profile, 100, Faults::default());
         let start = Start { driver: driver_for(&settings.profile), settings, mark: None };
-        let core = Core::new(start, Recovered::Journal { ledger: ledger.map(Box::new), records }, now);
+        let core = Core::new(start, Recovered::Journal { ledger: ledger.map(Box::new), stock: records.into() }, now);
         let (journal, ledger) = (BTreeMap::new(), Vec::new());
         let mut machine = Machine { now, core, board, has_line, journal, ledger, messages: 0, reports_taken: 0 };
         machine.step(Event::Wake);

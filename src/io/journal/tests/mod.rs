@@ -7,6 +7,7 @@ mod worlds;
 
 use super::held::KEYS_AHEAD_MAX;
 use super::*;
+use crate::order::record::OnlySeen;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -32,7 +33,7 @@ pub(super) fn larger_than_the_lead() -> Batch {
 /// Opens a journal that must be sound.
 pub(super) fn sound(dir: &Path) -> (Store, Records, Option<Vec<u8>>, bool) {
     match Store::open(dir).unwrap() {
-        Opened::Sound { store, records, meta, fresh, moved: _ } => (store, records, meta, fresh),
+        Opened::Sound { store, records, meta, fresh, .. } => (store, records, meta, fresh),
         Opened::Quarantined { damage, .. } => panic!("quarantined: {damage}"),
     }
 }
@@ -101,6 +102,32 @@ fn what_was_committed_is_there_after_a_kill() {
             assert!(records.contains(&put(&format!("order {}", n % 50), &n.to_string())));
         }
     }
+}
+
+#[test]
+fn rule_01_only_what_the_second_file_does_not_know_was_only_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let alive = dir.path().join("alive");
+    let (mut store, ..) = sound(&alive);
+    let only_seen = |name: &str| {
+        let killed = dir.path().join(name);
+        copy(&alive, &killed);
+        match Store::open(&killed).unwrap() {
+            Opened::Sound { only_seen, .. } => only_seen,
+            Opened::Quarantined { damage, .. } => panic!("quarantined: {damage}"),
+        }
+    };
+    let keys = |keys: &[&str]| OnlySeen::Keys(keys.iter().map(|key| key.as_bytes().to_vec()).collect());
+    store.commit(&puts(&[("a", "1"), ("b", "1")])).unwrap();
+    assert_eq!(only_seen("behind"), keys(&["a", "b"]));
+    store.write_second().unwrap();
+    assert_eq!(only_seen("level"), keys(&[]));
+    store.commit(&Batch { removes: vec![b"b".to_vec()], ..puts(&[("c", "1")]) }).unwrap();
+    assert_eq!(only_seen("behind again"), keys(&["c"]));
+    store.commit(&larger_than_the_lead()).unwrap();
+    assert_eq!(only_seen("in sled"), OnlySeen::All, "its batch moves what lay there before");
+    store.write_second().unwrap();
+    assert_eq!(only_seen("in sled and level"), keys(&[]));
 }
 
 #[test]
