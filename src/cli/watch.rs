@@ -8,11 +8,10 @@ use super::output::{COLUMNS_DEFAULT, Output, ROWS_DEFAULT, Screen};
 use super::status::{line, phase};
 use crate::control::{Ask, Orders, Slots};
 use crate::core::words::About;
-use crate::core::{Letters, OrderLine, SlotLine, Status};
+use crate::core::{OrderLine, SlotLine, Status};
 use crate::io::clock::Clock;
 use crate::io::control_client::{self, AskError};
 use crate::order::local_time::show_date_time;
-use crate::order::report::CopyState;
 use crate::order::said::Said;
 use std::path::Path;
 use std::time::Duration;
@@ -37,8 +36,6 @@ pub(super) struct Look {
     status: Status,
     slots: Vec<SlotLine>,
     orders: Vec<OrderLine>,
-    /// When the oldest report that is not taken was written, in Unix s.
-    oldest_report_s: Option<u64>,
     now_s: u64,
 }
 
@@ -85,11 +82,8 @@ fn look(socket: &Path) -> Result<Look, AskError> {
     let status = control_client::ask(socket, Ask::Status)?;
     let Slots { slots } = control_client::ask(socket, Ask::Slots)?;
     let Orders { orders, .. } = control_client::ask(socket, Ask::Orders)?;
-    let Letters { letters, .. } = control_client::ask(socket, Ask::Reports)?;
-    let pending = letters.iter().filter(|letter| letter.state == CopyState::Pending.as_str());
-    let oldest_report_s = pending.map(|letter| letter.written_at_s).min();
     let now_s = Clock::new().now().wall.seconds();
-    Ok(Look { status, slots, orders, oldest_report_s, now_s })
+    Ok(Look { status, slots, orders, now_s })
 }
 
 /// In place on a terminal, one under the other elsewhere.
@@ -179,7 +173,7 @@ fn quality(look: &Look, lang: Lang) -> String {
 
 fn reports(look: &Look, lang: Lang) -> String {
     let Look { status, .. } = look;
-    let oldest = look.oldest_report_s.map(|s| lang.pick(Said::duration(look.now_s.saturating_sub(s))));
+    let oldest = status.oldest_unsent_s.map(|s| lang.pick(Said::duration(s)));
     let oldest = oldest.unwrap_or_else(|| "-".to_owned());
     lang.say(
         format!(
@@ -341,7 +335,7 @@ mod tests {
         let status = serde_json::from_value(json!({
             "version": "0.1.0", "machine_no": "16327129", "phase": "running", "broker_connected": false,
             "board": "tcn-00ff", "board_identity": null, "line": "idle", "line_quality": quality,
-            "time_trusted": true, "orders_open": orders, "reports_open": 2, "calls_open": 0, "calls_dead": 0,
+            "time_trusted": true, "orders_open": orders, "reports_open": 2, "oldest_unsent_s": 600, "calls_open": 0, "calls_dead": 0,
             "dead_calls": [], "results_open": 0, "differences": 0, "differing": [], "orders_settled": 1,
             "has_space": true, "verifies_orders": false, "counters": crate::core::Counters::default(),
             "rejected": [], "recent": recent,
@@ -358,8 +352,7 @@ mod tests {
             status: status.unwrap(),
             slots: (1..=slots).map(slot_line).collect(),
             orders: (0..orders).map(order).collect(),
-            oldest_report_s: Some(1_714_373_690),
-            now_s: 1_714_373_690 + 600,
+            now_s: 1_714_373_690,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Settled orders: kept small, to answer duplicates, until they are old enough to be forgotten (rule 12).
 
 use super::gate::FUTURE_MAX_S;
-use super::persons::is_in_doubt;
+use super::persons::{Doubts, is_in_doubt};
 use crate::cloud::device::DRIVE_WITHIN_S;
 use crate::order::key::{Id, Key};
 use crate::order::life::Order;
@@ -25,8 +25,8 @@ pub(super) struct Archive {
     by_order_id: BTreeSet<(u32, u64)>,
     /// Those with a report in the dead letters.
     dead: BTreeSet<Key>,
-    /// Those of which nobody knows what became of them, each with when it was issued, in Unix s.
-    doubtful: BTreeMap<Key, u64>,
+    /// Those of which nobody knows what became of them.
+    doubts: Doubts,
     /// The tombstone that came last, if none was changed since: it is looked at again at once, and need not be read.
     newest: Option<Order>,
 }
@@ -66,7 +66,7 @@ impl Archive {
             self.dead.insert(order.key.clone());
         }
         if is_in_doubt(order) {
-            self.doubtful.insert(order.key.clone(), order.issued_at_s);
+            self.doubts.insert(order);
         }
         // A command "from the future" (a timestamp in milliseconds, say) was refused for that: it must not keep itself
         // and all after it for ever, nor make honest keys stale when it goes. It is never driven: while its time has
@@ -112,9 +112,9 @@ impl Archive {
         self.dead.iter()
     }
 
-    /// The keys of those of which nobody knows what became of them, and that were issued since, in their order.
-    pub(super) fn doubtful_since(&self, issued_at_s: u64) -> impl Iterator<Item = &Key> {
-        self.doubtful.iter().filter(move |(_, issued)| **issued >= issued_at_s).map(|(key, _)| key)
+    /// Those of which nobody knows what became of them.
+    pub(super) const fn doubts(&self) -> &Doubts {
+        &self.doubts
     }
 
     /// The record of a tombstone.
@@ -131,7 +131,7 @@ impl Archive {
     /// Takes an order out, because late evidence or a person brings it back to life.
     pub(super) fn take(&mut self, key: &Key) -> Option<Order> {
         let order = self.get(key)?;
-        self.remove(key, order.arrival_number);
+        self.remove(&order);
         Some(order)
     }
 
@@ -149,16 +149,18 @@ impl Archive {
             return None;
         }
         let issued_at_s = oldest.issued_at_s;
-        let key = record::read_order(&oldest.record).ok()?.key;
-        self.remove(&key, arrival);
-        Some((key, issued_at_s))
+        let order = record::read_order(&oldest.record).ok()?;
+        self.remove(&order);
+        Some((order.key, issued_at_s))
     }
 
-    fn remove(&mut self, key: &Key, arrival: u64) {
+    fn remove(&mut self, order: &Order) {
         self.newest = None;
-        self.by_arrival.remove(&arrival);
-        self.by_order_id.remove(&(sum_of(&key.order_id), arrival));
-        self.dead.remove(key);
-        self.doubtful.remove(key);
+        self.by_arrival.remove(&order.arrival_number);
+        self.by_order_id.remove(&(sum_of(&order.key.order_id), order.arrival_number));
+        self.dead.remove(&order.key);
+        if is_in_doubt(order) {
+            self.doubts.remove(order);
+        }
     }
 }

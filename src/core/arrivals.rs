@@ -311,10 +311,8 @@ impl Core {
 
     fn on_known_key(&mut self, now: Now, tag: Tag, put: &Put, same_body: bool, is_final: bool) {
         if !same_body && !sabotage::is_out(Clause::R10OtherBodyConflicts) {
-            if sabotage::is_out(Clause::R10FirstBodyStays)
-                && let Some(order) = self.orders.get_mut(&put.key)
-            {
-                order.turns = put.turns.ok();
+            if sabotage::is_out(Clause::R10FirstBodyStays) {
+                self.orders.change(&put.key, |order| order.turns = put.turns.ok());
             }
             if sabotage::is_out(Clause::R10ConflictWithoutResult) {
                 self.repeat_result(now, &put.key);
@@ -328,15 +326,11 @@ impl Core {
             self.when_durable(now, &put.key, After::Received(said));
             return;
         }
-        if sabotage::is_out(Clause::R10FirstUrlStays)
-            && let Some(order) = self.orders.get_mut(&put.key)
-        {
-            order.notify_url.clone_from(&put.notify_url);
+        if sabotage::is_out(Clause::R10FirstUrlStays) {
+            self.orders.change(&put.key, |order| order.notify_url.clone_from(&put.notify_url));
         }
-        if sabotage::is_out(Clause::R10FirstDeadlineStays)
-            && let Some(order) = self.orders.get_mut(&put.key)
-        {
-            order.drive_until_s = put.drive_until_s;
+        if sabotage::is_out(Clause::R10FirstDeadlineStays) {
+            self.orders.change(&put.key, |order| order.drive_until_s = put.drive_until_s);
         }
         self.counters.duplicates += 1;
         self.trace_message(now, &put.key, Message::Again);

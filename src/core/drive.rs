@@ -287,8 +287,8 @@ impl Core {
         self.ledger.intents += 1;
         let sequence = self.ledger.intents;
         let intent = Intent { sequence, boot_id: self.settings.boot_id, reference: reference.clone() };
-        let Some(order) = self.orders.get_mut(&key) else { return };
-        match order.intend(intent) {
+        let Some(intended) = self.orders.change(&key, |order| order.intend(intent)) else { return };
+        match intended {
             Ok(unit) => {
                 let last = LastIntent {
                     sequence,
@@ -375,8 +375,9 @@ impl Core {
             return;
         }
         let Some(active) = self.line.active.take() else { return };
-        let Some(order) = self.orders.get_mut(&active.key) else { return };
-        match order.not_taken(Reason::BoardOffline, true) {
+        let waits = self.orders.change(&active.key, |order| order.not_taken(Reason::BoardOffline, true));
+        let Some(waits) = waits else { return };
+        match waits {
             Ok(()) => {
                 self.take_back_intent(active.former);
                 self.save(&active.key, None);
@@ -529,8 +530,8 @@ impl Core {
             self.line.driver.release(now.boot);
             return;
         };
-        let Some(order) = self.orders.get_mut(&active.key) else { return };
-        match order.board_outcome(evidence) {
+        let Some(ended) = self.orders.change(&active.key, |order| order.board_outcome(evidence)) else { return };
+        match ended {
             Ok(outcome) => {
                 self.tell_unit(&active, outcome);
                 self.count_unit(now, self.slot_of_order(&active.key), None, outcome);
@@ -546,11 +547,11 @@ impl Core {
 
     fn on_not_taken(&mut self, now: Now, reason: Reason) {
         let Some(active) = self.line.active.take() else { return };
-        let Some(order) = self.orders.get_mut(&active.key) else { return };
         // After a restart it may wait again; a test vend ends with the life that began it (rule 35).
         let ends = active.key.is_test() && !sabotage::is_out(Clause::R35EndsWithItsLife);
         let waits_again = active.stage == Stage::Recovering && !ends;
-        match order.not_taken(reason, waits_again) {
+        let Some(done) = self.orders.change(&active.key, |order| order.not_taken(reason, waits_again)) else { return };
+        match done {
             Ok(()) => {
                 self.take_back_intent(active.former);
                 self.note_of(&active.key, Warn, "not_taken", format!("order {}: {}", active.key, reason.as_str()));
@@ -563,12 +564,12 @@ impl Core {
     /// The unit on the line ends without an outcome from the board.
     fn end_unit(&mut self, now: Now, why: &str, end: impl FnOnce(&mut Order) -> Result<(), Forbidden>) {
         let Some(active) = self.line.active.take() else { return };
-        let Some(order) = self.orders.get_mut(&active.key) else { return };
-        match end(order) {
-            Ok(()) => {
+        let Some(ended) = self.orders.change(&active.key, |order| end(order).map(|()| order.turns)) else { return };
+        match ended {
+            Ok(turns) => {
                 if self.settings.lock_slot_after_unknown
                     && !active.key.is_test()
-                    && let Some(turns) = order.turns
+                    && let Some(turns) = turns
                 {
                     self.lock_slot(now, turns.address, turns.slot);
                 }
@@ -620,8 +621,8 @@ impl Core {
             let former = self.line.active.take().and_then(|active| active.former);
             self.take_back_intent(former);
         }
-        let Some(order) = self.orders.get_mut(key) else { return };
-        match order.refuse(reason) {
+        let Some(refused) = self.orders.change(key, |order| order.refuse(reason)) else { return };
+        match refused {
             Ok(()) => {
                 self.counters.refused += 1;
                 self.note_of(key, Warn, "refused", format!("order {key}: {}", reason.as_str()));
@@ -654,8 +655,8 @@ impl Core {
 
     /// The birth barrier: *unknown* without a turn (rule 6).
     pub(super) fn end_undriven(&mut self, now: Now, key: &Key) {
-        let Some(order) = self.orders.get_mut(key) else { return };
-        match order.never_drive() {
+        let Some(ended) = self.orders.change(key, Order::never_drive) else { return };
+        match ended {
             Ok(()) => {
                 self.note_of(
                     key,
@@ -679,11 +680,9 @@ impl Core {
             if let Some(order) = archived {
                 self.orders.insert(order);
             }
-            let corrected = match self.orders.get_mut(&last.key) {
-                Some(order) => order.late_evidence(usize::from(last.unit), evidence),
-                None => Ok(false),
-            };
-            match corrected {
+            let unit = usize::from(last.unit);
+            let corrected = self.orders.change(&last.key, |order| order.late_evidence(unit, evidence));
+            match corrected.unwrap_or(Ok(false)) {
                 Ok(true) => {
                     self.note_of(&last.key, Warn, "correction", format!("order {}: {evidence:?}", last.key));
                     let now_is = UnitOutcome::from_evidence(evidence);

@@ -40,6 +40,7 @@
 //! | `sale` | sales at the machine: from the choice of a slot to goods or money |
 //! | `slots` | what lies in the slots |
 //! | `status` | what a person may see |
+//! | `tally` | what is counted of the orders as they change |
 //! | `trace` | the course of each order, step by step |
 //! | `troubles` | what stands in the way now |
 
@@ -76,6 +77,7 @@ mod sale;
 mod slots;
 mod status;
 mod sync;
+mod tally;
 mod telemetry;
 #[cfg(test)]
 mod tests;

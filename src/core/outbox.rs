@@ -213,9 +213,35 @@ impl Outbox {
 /// The host of a URL, as the breaker counts and persons read it; good enough to tell hosts apart, the target rules check
 /// it. Without the user before it, which may hold a password.
 pub(super) fn host_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    scheme_and_host(url).map_or_else(|| host_in(url), |(_, host)| host)
+}
+
+/// The same with the scheme before it, where there is one. Each report has it done, so it looks at bytes.
+pub(super) fn scheme_and_host(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = url.split_once(':')?;
+    Some((scheme, host_in(rest.strip_prefix("//")?)))
+}
+
+fn host_in(rest: &str) -> &str {
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+    let authority = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
+/// What an answer does to a copy; nothing when it was not waited for.
+fn hear(order: &mut Order, id: &CopyId, answer: Answer) -> Option<Next> {
+    let report = order.reports.iter_mut().find(|report| report.sequence == id.sequence)?;
+    let copy: &mut Copy = match id.channel {
+        Channel::Http => &mut report.http,
+        Channel::Mqtt => &mut report.mqtt,
+    };
+    let next = copy.is_open().then(|| copy.after(answer))?;
+    if sabotage::is_out(Clause::R24BodyFrozen)
+        && let Some(report) = order.reports.last_mut()
+    {
+        report.timestamp_s += 1;
+    }
+    Some(next)
 }
 
 impl Core {
@@ -235,8 +261,7 @@ impl Core {
         }
         // Nobody paid the machine for an order of its own.
         let refunds = self.settings.cloud.refund_failed && !key.is_own();
-        let Some(order) = self.orders.get_mut(key) else { return };
-        let up_to = order.write_report(timestamp_s);
+        let Some(up_to) = self.orders.change(key, |order| order.write_report(timestamp_s)) else { return };
         if refunds && self.owes_refund(key) {
             self.refund(now, key);
         }
@@ -248,9 +273,7 @@ impl Core {
 
     /// The platform is to give the money back (rule 25).
     pub(super) fn refund(&mut self, now: Now, key: &Key) {
-        if let Some(order) = self.orders.get_mut(key) {
-            order.refund = Refund::Asked;
-        }
+        self.orders.change(key, |order| order.refund = Refund::Asked);
         let order_id = key.order_id.clone();
         let subject = Subject::new(SubjectKind::Order, &order_id);
         self.call(now, Call { subject, way: Way::Http(Operation::Refund { order_id }), newest_wins: false });
@@ -495,30 +518,19 @@ impl Core {
 
     /// What an answer does to the copy and to its order.
     fn on_copy_answered(&mut self, now: Now, id: &CopyId, answer: Answer) {
-        let Some(order) = self.orders.get_mut(&id.key) else { return };
-        let Some(report) = order.reports.iter_mut().find(|r| r.sequence == id.sequence) else { return };
-        let copy: &mut Copy = match id.channel {
-            Channel::Http => &mut report.http,
-            Channel::Mqtt => &mut report.mqtt,
-        };
-        if !copy.is_open() {
-            return;
-        }
-        let next = copy.after(answer);
+        let heard = self.orders.change(&id.key, |order| {
+            let next = hear(order, id, answer)?;
+            let is_last = order.reports.last().is_some_and(|last| last.sequence == id.sequence);
+            Some((next, !order.has_open_copy() && order.is_final(), is_last))
+        });
+        let Some((next, settled, is_last)) = heard.flatten() else { return };
         if next == Next::Done {
             self.outbox.forget(&Parcel::Report(id.clone()));
             for parcel in self.outbox.parked_of(&id.key) {
                 self.outbox.unpark(now.boot, parcel);
             }
         }
-        if sabotage::is_out(Clause::R24BodyFrozen)
-            && let Some(report) = order.reports.last_mut()
-        {
-            report.timestamp_s += 1;
-        }
-        let settled = !order.has_open_copy() && order.is_final();
         self.counters.reports_settled += u64::from(answer == Answer::Taken);
-        let is_last = order.reports.last().is_some_and(|last| last.sequence == id.sequence);
         if id.channel == Channel::Mqtt && answer == Answer::Taken && is_last {
             self.begin_sync(now, &id.key);
         }
@@ -531,10 +543,10 @@ impl Core {
 
     /// The order is settled: shrunk, kept to answer duplicates, written with the next commit.
     pub(super) fn settle(&mut self, now: Now, key: &Key) {
-        let Some(order) = self.orders.get_mut(key) else { return };
-        match order.shrink() {
-            Ok(()) => self.put_back(now, key),
-            Err(error) => self.forbidden(key, error),
+        match self.orders.change(key, Order::shrink) {
+            None => {}
+            Some(Ok(())) => self.put_back(now, key),
+            Some(Err(error)) => self.forbidden(key, error),
         }
     }
 

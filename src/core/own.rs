@@ -225,9 +225,7 @@ impl Core {
     pub(super) fn end_test(&mut self, now: Now, key: &Key) {
         self.audit_ended_test(key);
         // Late evidence may have brought it back.
-        if let Some(order) = self.orders.get_mut(key) {
-            order.shrunk = false;
-        }
+        self.orders.change(key, |order| order.shrunk = false);
         self.settle(now, key);
         if let Some(former) = self.tests.last.replace(key.clone()).filter(|former| former != key) {
             self.forget_test(&former);

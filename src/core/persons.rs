@@ -15,16 +15,43 @@ use crate::order::said::InChinese;
 use crate::order::time::Now;
 use crate::sabotage::{self, Clause};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// So long after it was issued an order in doubt is told to whoever looks after the machine, in s: a week. By then
 /// somebody has looked into its slot, or nobody can any more.
 pub const DOUBT_TOLD_FOR_S: u64 = 7 * 86_400;
+
+/// So many of them are counted: a machine with more is out of order, and nobody reads how much.
+const DOUBTS_COUNTED_MAX: usize = 1_000;
 
 /// Nobody knows what became of a unit, and no person has said that this is so for good.
 #[must_use]
 pub fn is_in_doubt(order: &Order) -> bool {
     let is_unknown = order.units.iter().any(|unit| unit.outcome() == Some(UnitOutcome::Unknown));
     is_unknown && !order.resolved_by_person && !order.key.is_test()
+}
+
+/// Orders in doubt, by when they were issued, in Unix s.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Doubts(BTreeSet<(u64, Key)>);
+
+impl Doubts {
+    pub(super) const fn new() -> Doubts {
+        Doubts(BTreeSet::new())
+    }
+
+    pub(super) fn insert(&mut self, order: &Order) {
+        self.0.insert((order.issued_at_s, order.key.clone()));
+    }
+
+    pub(super) fn remove(&mut self, order: &Order) {
+        self.0.remove(&(order.issued_at_s, order.key.clone()));
+    }
+
+    /// The keys of those that were issued since, newest first.
+    pub(super) fn since(&self, issued_at_s: u64) -> impl Iterator<Item = &Key> {
+        self.0.iter().rev().take_while(move |(issued, _)| *issued >= issued_at_s).map(|(_, key)| key)
+    }
 }
 
 /// What became of an order in doubt, in a person's words.
@@ -136,11 +163,11 @@ impl InChinese for DecisionError {
 }
 
 impl Core {
-    /// The orders of the last days that a person may resolve, in the order of their keys.
+    /// The orders of the last days that a person may resolve: those with reports on their way first, each newest first.
     pub(super) fn orders_in_doubt(&self, now: Now) -> Vec<&Key> {
         let since_s = self.told_time_s(now).saturating_sub(DOUBT_TOLD_FOR_S);
-        let open = self.orders.values().filter(|order| is_in_doubt(order) && order.issued_at_s >= since_s);
-        open.map(|order| &order.key).chain(self.archive.doubtful_since(since_s)).collect()
+        let doubts = [self.orders.tally().doubts(), self.archive.doubts()];
+        doubts.into_iter().flat_map(|doubts| doubts.since(since_s)).take(DOUBTS_COUNTED_MAX).collect()
     }
 
     /// A person decides. The answer leaves when it is durable.
@@ -173,8 +200,7 @@ impl Core {
         }
         self.bring_back(key);
         let outcome = verdict.outcome();
-        let Some(order) = self.orders.get_mut(key) else { return Err(DecisionError::NoSuchOrder) };
-        match order.resolve(outcome) {
+        match self.orders.change(key, |order| order.resolve(outcome)).ok_or(DecisionError::NoSuchOrder)? {
             Ok(units) => {
                 for _ in units.iter().filter(|_| verdict != Verdict::Unknown) {
                     self.count_unit(now, self.slot_of_order(key), Some(UnitOutcome::Unknown), outcome);
@@ -198,10 +224,10 @@ impl Core {
             return Err(DecisionError::BeingWritten);
         }
         self.bring_back(key);
-        let Some(order) = self.orders.get_mut(key) else { return Err(DecisionError::NoSuchOrder) };
-        match order.retry() {
+        match self.orders.change(key, Order::retry).ok_or(DecisionError::NoSuchOrder)? {
             Ok(copies) => {
-                let up_to = order.reports.last().map_or(0, |report| report.sequence);
+                let order = self.orders.get(key);
+                let up_to = order.and_then(|order| order.reports.last()).map_or(0, |report| report.sequence);
                 self.audit_person(now, uid, Kind::ReportRetried, format!("order {key}: {copies} dead letters"));
                 self.save(key, [After::Offer { key: key.clone(), up_to }]);
                 if sabotage::is_out(Clause::R61RetriedWhenDurable) {

@@ -122,7 +122,7 @@ impl Core {
             time: TimeKeeper::new(settings.trust_system_clock, ledger.highest_time),
             time_was_trusted: false,
             ledger,
-            orders: Orders::default(),
+            orders: Orders::new(settings.boot_id),
             archive: Archive::default(),
             arrivals: Arrivals::default(),
             queue: Queue::default(),
@@ -246,8 +246,7 @@ impl Core {
         // another, and what it says is of other vends.
         let last = if matches!(self.ledger.birth, Birth::Untimed { .. }) { None } else { on_line.pop() };
         for (_, key, _) in on_line {
-            if let Some(order) = self.orders.get_mut(&key) {
-                let ended = order.unproven();
+            if let Some(ended) = self.orders.change(&key, Order::unproven) {
                 if let Err(error) = ended {
                     self.forbidden(&key, error);
                 }
@@ -287,8 +286,8 @@ impl Core {
             "not_written",
             format!("order {key} unit {}: nothing of it was written", unit + 1),
         );
-        let Some(order) = self.orders.get_mut(key) else { return };
-        if let Err(error) = order.not_taken(Reason::BoardOffline, true) {
+        let waits = self.orders.change(key, |order| order.not_taken(Reason::BoardOffline, true));
+        if let Some(Err(error)) = waits {
             self.forbidden(key, error);
         }
         self.save(key, None);

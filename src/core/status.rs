@@ -47,6 +47,9 @@ pub struct Status {
     pub time_trusted: bool,
     /// Orders not final.
     pub orders_open: usize,
+    /// Orders that are kept, by their state: see `order::life::State`. States without any are left out.
+    #[serde(default)]
+    pub orders_by_state: BTreeMap<String, usize>,
     /// How long orders and reports wait.
     #[serde(default)]
     pub waiting: Waiting,
@@ -76,10 +79,10 @@ pub struct Status {
     /// Sales at the machine, by where they stand.
     #[serde(default)]
     pub sales: SaleCounts,
-    /// Orders of the last week of which nobody knows what became of them: a person may say it.
+    /// Orders of the last week of which nobody knows what became of them: a person may say it. 1,000 stands for more.
     #[serde(default)]
     pub orders_in_doubt: usize,
-    /// The first of them, at most 32.
+    /// At most 32 of them: those with reports on their way, then the others, each the newest first.
     #[serde(default)]
     pub in_doubt: Vec<String>,
     /// Orders kept to answer duplicates.
@@ -297,6 +300,7 @@ impl Core {
             vend_hours: self.vends.report(now.boot),
             time_trusted: self.time.trusted(now).is_some(),
             orders_open: self.orders_open(),
+            orders_by_state: self.orders_by_state(),
             waiting: self.waiting(now),
             reports_open: self.outbox.reports(),
             oldest_unsent_s: self.oldest_unsent_s(now),
@@ -329,16 +333,28 @@ impl Core {
         }
     }
 
+    fn orders_by_state(&self) -> BTreeMap<String, usize> {
+        let archived = (State::Tombstone, self.archive.len());
+        let mut by_state = BTreeMap::new();
+        for (state, count) in self.orders.tally().states().chain([archived]).filter(|(_, count)| *count > 0) {
+            *by_state.entry(state.as_str().to_owned()).or_default() += count;
+        }
+        by_state
+    }
+
     fn waiting(&self, now: Now) -> Waiting {
-        let orders = self.orders.values().filter(|order| !order.key.is_test());
-        let waiting = Waiting::of(orders, now, self.settings.boot_id);
+        let waiting = self.orders.tally().waiting(now);
         Waiting { orders_dead: waiting.orders_dead + self.archive.dead(), ..waiting }
     }
 
     fn oldest_unsent_s(&self, now: Now) -> Option<u64> {
-        let reports = self.orders.values().flat_map(|order| &order.reports);
-        let unsent = reports.filter(|report| report.http.is_open() || report.mqtt.is_open());
-        Some(self.told_time_s(now).saturating_sub(unsent.map(|report| report.timestamp_s).min()?))
+        Some(self.told_time_s(now).saturating_sub(self.orders.tally().oldest_unsent_at_s()?))
+    }
+
+    /// What is counted of the orders is what a look at all of them finds. The simulation asks with each step.
+    #[must_use]
+    pub fn is_tallied(&self) -> bool {
+        self.orders.are_tallied()
     }
 
     /// Every order that is not settled, oldest first.

@@ -172,9 +172,9 @@ impl Core {
         } else {
             self.results.differences.remove(key);
         }
-        if let Some(order) = self.orders.get_mut(key) {
-            order.sync = sync;
-        } else if let Some(mut order) = self.archive.take(key) {
+        if self.orders.change(key, |order| order.sync = sync).is_none()
+            && let Some(mut order) = self.archive.take(key)
+        {
             order.sync = sync;
             if let Err(error) = self.archive.keep(&order) {
                 self.journal_failed(now, not_archived(key, &error));

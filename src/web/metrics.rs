@@ -1,7 +1,7 @@
 //! What monitors read: text for Prometheus, and one word for those that only ask whether all is well.
 
 use crate::board::driver::LineState;
-use crate::core::{Counters, OrderLine, Status};
+use crate::core::{Counters, Status};
 use crate::order::life::State;
 use crate::order::sale::State as SaleState;
 use std::fmt::Write as _;
@@ -93,7 +93,7 @@ fn many(count: usize) -> u64 {
 
 /// The whole page.
 #[must_use]
-pub fn text(status: &Status, orders: &[OrderLine]) -> String {
+pub fn text(status: &Status) -> String {
     let mut page = Page(String::new());
     let about = [("version", &status.version), ("machine_no", &status.machine_no), ("board", &status.board)];
     let labels: Vec<String> = about.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
@@ -111,7 +111,7 @@ pub fn text(status: &Status, orders: &[OrderLine]) -> String {
     page.gauge("vend_broker_connected", "1 while the broker is connected.", u64::from(status.broker_connected));
     page.gauge("vend_time_trusted", "1 while the time of day can be trusted.", u64::from(status.time_trusted));
     page.gauge("vend_disk_has_room", "1 while there is room on the disk for new orders.", u64::from(status.has_space));
-    journal(&mut page, status, orders);
+    journal(&mut page, status);
     sales(&mut page, status);
     line(&mut page, status);
     counters(&mut page, &status.counters);
@@ -128,19 +128,11 @@ fn sales(page: &mut Page, status: &Status) {
     page.gauge("vend_sales_oldest_refund_seconds", "How long the oldest of these waits; 0 without one.", oldest_s);
 }
 
-fn journal(page: &mut Page, status: &Status, orders: &[OrderLine]) {
+fn journal(page: &mut Page, status: &Status) {
     let family = ("vend_orders", "gauge", "Orders in the journal, by state of their life.");
-    let states = State::ALL.iter().map(ToString::to_string);
-    let counted: Vec<(String, u64)> = states
-        .filter(|state| state != "unseen")
-        .map(|state| {
-            let listed = orders.iter().filter(|order| order.state == state).count();
-            // What is settled and well is not listed, only counted.
-            let count = if state == "tombstone" { listed.max(status.orders_settled) } else { listed };
-            (state, many(count))
-        })
-        .collect();
-    page.labelled(family, "state", counted.iter().map(|(state, count)| (state.as_str(), *count)));
+    let states = State::ALL.into_iter().filter(|state| *state != State::Unseen).map(State::as_str);
+    let count = |state| many(status.orders_by_state.get(state).copied().unwrap_or(0));
+    page.labelled(family, "state", states.map(|state| (state, count(state))));
     page.gauge("vend_orders_open", "Orders that are not final.", many(status.orders_open));
     page.gauge("vend_reports_unsent", "Copies of reports that no receiver has taken yet.", many(status.reports_open));
     let oldest_s = status.oldest_unsent_s.unwrap_or(0);

@@ -13,7 +13,7 @@ pub mod screen;
 pub mod texts;
 
 use crate::config::host::Host;
-use crate::control::{self, Ask, CurrentSale, DocumentAnswer, Orders, Refusal, Slots, Versioned};
+use crate::control::{self, Ask, CurrentSale, DocumentAnswer, Refusal, Slots, Versioned};
 use crate::core::{DecisionError, Status};
 use crate::order::said::{InChinese as _, said};
 use access::{Access, Audience};
@@ -138,7 +138,7 @@ static PLACES: [Place; 22] = [
     technicians("/api/frames", Method::GET, What::Frames),
     technicians("/api/doctor", Method::GET, What::Findings),
     technicians("/api/doctor", Method::POST, What::Look),
-    core("/metrics", Audience::Technician, &[Ask::Status, Ask::Orders], Rendering::Metrics),
+    core("/metrics", Audience::Technician, &[Ask::Status], Rendering::Metrics),
     core("/healthz", Audience::Anyone, &[Ask::Status], Rendering::Health),
 ];
 
@@ -231,11 +231,9 @@ impl Rendering {
                     _ => unreadable(),
                 }
             }
-            Rendering::Metrics => match (read::<Status>(&next()), read::<Orders>(&next())) {
-                (Some(status), Some(orders)) => {
-                    response(StatusCode::OK, PROMETHEUS, metrics::text(&status, &orders.orders).into_bytes())
-                }
-                _ => unreadable(),
+            Rendering::Metrics => match read::<Status>(&next()) {
+                Some(status) => response(StatusCode::OK, PROMETHEUS, metrics::text(&status).into_bytes()),
+                None => unreadable(),
             },
             Rendering::Health => match read::<Status>(&next()) {
                 Some(status) => {

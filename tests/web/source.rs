@@ -188,7 +188,8 @@ pub fn status() -> Value {
             .filter(|h| h % 5 != 4)
             .map(|h| json!({ "hours_ago": h, "counts": { "dispensed": h % 7, "failed": u64::from(h == 6), "unknown": u64::from(h == 3) } }))
             .collect::<Vec<_>>(),
-        "oldest_unsent_s": 4_000, "time_trusted": true, "orders_open": 1, "reports_open": 1, "calls_open": 0, "calls_dead": 0,
+        "oldest_unsent_s": 4_000, "time_trusted": true, "orders_open": 1,
+        "orders_by_state": { "reported": 1, "tombstone": 12 }, "reports_open": 1, "calls_open": 0, "calls_dead": 0,
         "dead_calls": [], "results_open": 0, "differences": 0, "differing": [],
         "orders_in_doubt": 1, "in_doubt": ["80001:1"], "orders_settled": 12,
         "has_space": true, "verifies_orders": true, "certificates": [], "schedule": [], "settings": {},

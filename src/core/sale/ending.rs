@@ -135,9 +135,7 @@ impl Core {
             self.sale_outcome(now, number, outcome);
         }
         // Nobody else is told of it.
-        if let Some(order) = self.orders.get_mut(key) {
-            order.shrunk = false;
-        }
+        self.orders.change(key, |order| order.shrunk = false);
         self.settle(now, key);
         self.save(key, None);
     }

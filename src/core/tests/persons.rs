@@ -11,6 +11,7 @@ use crate::order::key::{Id, Key};
 use crate::order::record::Records;
 use crate::order::said::Said;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 const URL: &str = "https://shop.example/notify";
 const UID: u32 = 1_000;
@@ -91,6 +92,19 @@ fn rule_60_a_persons_word_ends_the_doubt_with_the_next_report_and_turns_nothing(
         assert_eq!((w.outcome_on_disk("1", "1"), w.driven(), w.requests.len()), (vec![outcome.to_owned()], 1, 0));
         assert!(w.story("1").resolved_by_person);
     }
+}
+
+#[test]
+fn orders_are_counted_by_where_they_stand_while_they_are_open_and_when_they_are_settled() {
+    let by_state = |w: &World| w.core.status(w.now).orders_by_state;
+    let one = |state: &str| BTreeMap::from([(state.to_owned(), 1)]);
+    let mut w = World::in_doubt(LineState::Idle);
+    assert_eq!(by_state(&w), one("tombstone"));
+    w.resolve("1", Verdict::Failed);
+    assert_eq!(by_state(&w), one("reported"));
+    w.answer(200, "");
+    w.pass_s(31);
+    assert_eq!(by_state(&w), one("tombstone"));
 }
 
 #[test]

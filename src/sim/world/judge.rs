@@ -250,6 +250,9 @@ pub enum Broken {
         /// How many may be.
         limit: usize,
     },
+    /// What is counted of the orders is not what a look at them finds.
+    #[error("what the status counts is not what a look at all finds")]
+    NotTallied,
     /// songshu never heard of an order, and no dead letter says so.
     #[error("order {0} was acknowledged, and songshu never heard of it")]
     NotNoticed(Key),

@@ -23,6 +23,9 @@ impl Stage<'_> {
         let Some(core) = &mut self.core else { return Ok(0) };
         let mut effects = Vec::new();
         core.step(now, event, &mut effects);
+        if !core.is_tallied() {
+            return Err(Broken::NotTallied);
+        }
         let count = effects.iter().filter(|e| !matches!(e, Effect::Note(_))).count();
         for effect in effects {
             let beat = match &effect {
