@@ -8,6 +8,7 @@
 //! | `codes` | slots that are chosen by what is printed at them |
 //! | `asking` | what the cloud is asked, and what its answers do |
 //! | `counts` | sales by where they stand |
+//! | `kept` | all sales that are kept, and what is counted of them |
 //! | `keys` | slots that are chosen at the board's own keys |
 //! | `ending` | payment, the own order's outcome, refund, report, and what a new life finds |
 
@@ -15,6 +16,7 @@ mod asking;
 mod codes;
 mod counts;
 mod ending;
+mod kept;
 mod keys;
 
 use super::commit::After;
@@ -39,6 +41,7 @@ use asking::Asking;
 pub use codes::SaleCode;
 pub use counts::{REFUND_LATE_S, SaleCounts};
 pub use ending::SALE_METHOD;
+use kept::Kept;
 pub use keys::KEY_NOTED_EVERY_MS;
 use keys::Keys;
 use serde::{Deserialize, Serialize};
@@ -230,7 +233,7 @@ pub struct SaleView {
 
 #[derive(Debug, Default)]
 pub(super) struct Sales {
-    all: BTreeMap<u64, Sale>,
+    all: Kept,
     asking: BTreeMap<u64, Asking>,
     questions: BTreeMap<Token, asking::Question>,
     last: u64,
@@ -239,12 +242,13 @@ pub(super) struct Sales {
 }
 
 impl Sales {
-    pub(super) fn record(&self, number: u64) -> Result<Option<Vec<u8>>, RecordError> {
-        self.all.get(&number).map(record::encode_sale).transpose()
+    /// A look at all of them counts the same.
+    pub(super) fn are_tallied(&self) -> bool {
+        self.all.are_tallied()
     }
 
-    fn open(&self) -> impl Iterator<Item = &Sale> {
-        self.all.values().filter(|sale| !sale.state.is_ended())
+    pub(super) fn record(&self, number: u64) -> Result<Option<Vec<u8>>, RecordError> {
+        self.all.get(number).map(record::encode_sale).transpose()
     }
 }
 
@@ -301,7 +305,7 @@ impl Core {
         self.note(Level::Info, "sale", format!("sale {number}: slot {} of board {}", at.1.0, at.0.get()));
         self.sales.last = number;
         self.sales.progress = None;
-        self.sales.all.insert(number, sale);
+        self.sales.all.insert(sale);
         self.forget_old_sales();
         self.ask_from(now, number, asking::What::Create);
         self.save_sale(number);
@@ -310,7 +314,7 @@ impl Core {
 
     /// Whoever asked sees the sale as it is then, once what was done is durable.
     fn reply_when_durable(&mut self, now: Now, token: Token, number: u64) {
-        let view = self.sales.all.get(&number).map(|sale| Box::new(self.sale_view(sale, now)));
+        let view = self.sales.all.get(number).map(|sale| Box::new(self.sale_view(sale, now)));
         let reply = Reply::Sale(view.ok_or(SaleRefusal::NoSuchSale));
         self.after_next_commit(After::Reply { token, reply });
     }
@@ -323,10 +327,10 @@ impl Core {
         if !is_ready || self.arrivals.lacks_space() {
             return Err(SaleRefusal::Unavailable);
         }
-        if self.sales.open().any(|sale| sale.state.is_attended()) {
+        if self.sales.all.open().any(|sale| sale.state.is_attended()) {
             return Err(SaleRefusal::Open);
         }
-        if !self.has_room_for_orders() || self.sales.open().count() >= SALES_OPEN_MAX {
+        if !self.has_room_for_orders() || self.sales.all.open().count() >= SALES_OPEN_MAX {
             return Err(SaleRefusal::Busy);
         }
         let settles = self.line.state() == LineState::Settling && !by_key;
@@ -388,13 +392,11 @@ impl Core {
             return Err(SaleRefusal::Unavailable);
         }
         let is_open = |sale: &&Sale| matches!(sale.state, State::Chosen | State::Created | State::Waiting);
-        let open = self.sales.open().find(is_open).map(|sale| (sale.number, sale.state));
+        let open = self.sales.all.open().find(is_open).map(|sale| (sale.number, sale.state));
         let (number, state) = open.ok_or(SaleRefusal::NotOpen)?;
         if state == State::Chosen {
             // The question for an order may be under way: its answer tells what there is to be closed.
-            if let Some(sale) = self.sales.all.get_mut(&number) {
-                sale.why = Some(Why::Cancelled);
-            }
+            self.sales.all.change(number, |sale| sale.why = Some(Why::Cancelled));
             self.save_sale(number);
         } else {
             self.leave_sale(now, number, Why::Cancelled);
@@ -408,7 +410,7 @@ impl Core {
 
     /// A person has settled what the machine could not.
     pub(super) fn on_sale_settled(&mut self, now: Now, token: Token, settle: &Settle, uid: u32) {
-        let refusal = match self.sales.all.get(&settle.sale) {
+        let refusal = match self.sales.all.get(settle.sale) {
             _ if !self.may_change_sales() => SaleRefusal::Unavailable,
             None => SaleRefusal::NoSuchSale,
             Some(sale) if !sale.state.needs_person() => SaleRefusal::NothingOwed,
@@ -430,7 +432,7 @@ impl Core {
     /// The attended sale, or the last one.
     #[must_use]
     pub fn current_sale(&self, now: Now) -> Option<SaleView> {
-        let attended = self.sales.open().find(|sale| sale.state.is_attended());
+        let attended = self.sales.all.open().find(|sale| sale.state.is_attended());
         attended.or_else(|| self.sales.all.values().next_back()).map(|sale| self.sale_view(sale, now))
     }
 
@@ -443,7 +445,7 @@ impl Core {
     /// Sales that wait for a person.
     #[must_use]
     pub fn sales_for_people(&self) -> usize {
-        self.sales.open().filter(|sale| sale.state.needs_person()).count()
+        self.sales.all.open().filter(|sale| sale.state.needs_person()).count()
     }
 
     fn sale_view(&self, sale: &Sale, now: Now) -> SaleView {
@@ -478,13 +480,13 @@ impl Core {
         if let Some(asking) = self.sales.asking.get_mut(&number) {
             asking.is_durable = false;
         }
-        let state = self.sales.all.get(&number).map(|sale| (sale.state, sale.why));
+        let state = self.sales.all.get(number).map(|sale| (sale.state, sale.why));
         self.save_record(RecordKey::Sale(number), state.map(|state| After::Sale { number, state }));
     }
 
     /// The sale is durable as it was then.
     pub(super) fn sale_is_durable(&mut self, number: u64, state: (State, Option<Why>)) {
-        let is_now = self.sales.all.get(&number).is_some_and(|sale| (sale.state, sale.why) == state);
+        let is_now = self.sales.all.get(number).is_some_and(|sale| (sale.state, sale.why) == state);
         if let Some(asking) = self.sales.asking.get_mut(&number).filter(|_| is_now) {
             asking.is_durable = true;
         }
@@ -492,11 +494,11 @@ impl Core {
 
     /// Of those that have ended the oldest go, once whoever had to be told of them has been.
     fn forget_old_sales(&mut self) {
-        let ended: Vec<u64> = self.sales.all.values().filter(|sale| sale.state.is_ended()).map(|s| s.number).collect();
-        let too_many = ended.len().saturating_sub(SALES_KEPT);
-        for number in ended.into_iter().take(too_many) {
+        let too_many = self.sales.all.ended().saturating_sub(SALES_KEPT);
+        let ended = self.sales.all.values().filter(|sale| sale.state.is_ended()).map(|sale| sale.number);
+        for number in ended.take(too_many).collect::<Vec<u64>>() {
             if !self.calls.is_open(&ending::subject(number)) {
-                self.sales.all.remove(&number);
+                self.sales.all.remove(number);
                 self.save_record(RecordKey::Sale(number), None);
             }
         }

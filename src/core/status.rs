@@ -351,10 +351,10 @@ impl Core {
         Some(self.told_time_s(now).saturating_sub(self.orders.tally().oldest_unsent_at_s()?))
     }
 
-    /// What is counted of the orders is what a look at all of them finds. The simulation asks with each step.
+    /// What is counted of orders and sales is what a look at all of them finds. The simulation asks with each step.
     #[must_use]
     pub fn is_tallied(&self) -> bool {
-        self.orders.are_tallied()
+        self.orders.are_tallied() && self.sales.are_tallied()
     }
 
     /// Every order that is not settled, oldest first.

@@ -122,7 +122,7 @@ impl Core {
             return;
         }
         let time = self.time.trusted(now).unwrap_or(now.wall);
-        let request = self.settings.sale.as_ref().zip(self.sales.all.get(&number)).and_then(|(settings, sale)| {
+        let request = self.settings.sale.as_ref().zip(self.sales.all.get(number)).and_then(|(settings, sale)| {
             let ask = words(what, sale)?;
             match settings.cloud.with_session(self.sessions.current()).request(&ask, time) {
                 Ok(call) => Some(Request {
@@ -170,7 +170,7 @@ impl Core {
             return true;
         };
         asking.out = None;
-        let (Some(sale), Some(settings)) = (self.sales.all.get(&number), self.settings.sale.as_ref()) else {
+        let (Some(sale), Some(settings)) = (self.sales.all.get(number), self.settings.sale.as_ref()) else {
             return true;
         };
         let said = match (words(what, sale), answer) {
@@ -193,7 +193,7 @@ impl Core {
     }
 
     fn heed_answer(&mut self, now: Now, number: u64, what: What, said: Result<Said, Option<Failure>>) {
-        let Some(state) = self.sales.all.get(&number).map(|sale| sale.state) else { return };
+        let Some(state) = self.sales.all.get(number).map(|sale| sale.state) else { return };
         match (what, said, state) {
             (What::Create, Ok(Said::Created(order, seen)), State::Chosen) => self.order_made(now, number, order, seen),
             (What::Create, Ok(_), State::Chosen) => self.not_made(now, number, Why::AnswerLost),
@@ -228,7 +228,7 @@ impl Core {
 
     /// Somebody has stood there for less than they can be kept waiting for a pay code.
     fn is_young(&self, now: Now, number: u64) -> bool {
-        let sale = self.sales.all.get(&number);
+        let sale = self.sales.all.get(number);
         sale.and_then(|sale| self.ms_since(&sale.chosen, now)).is_some_and(|age_ms| age_ms < CREATE_FOR_MS)
     }
 
@@ -243,15 +243,17 @@ impl Core {
 
     fn order_made(&mut self, now: Now, number: u64, order: Id, seen: Option<Seen>) {
         let is_sold = self.is_sold_here(&order) && !sabotage::is_out(Clause::R52OrderOnce);
-        let Some(sale) = self.sales.all.get_mut(&number) else { return };
         if is_sold {
             // What was paid for once would be served twice.
             self.note(Level::Error, "sale_sold_before", format!("sale {number} was given order {order} again"));
             self.not_made(now, number, Why::SoldBefore);
             return;
         }
-        sale.order = Some(order);
-        let is_wanted = sale.why.is_none();
+        let made = self.sales.all.change(number, |sale| {
+            sale.order = Some(order);
+            sale.why.is_none()
+        });
+        let Some(is_wanted) = made else { return };
         self.change_sale(now, number, Event::Made, None);
         self.notify_of_sale(now, number, false);
         match seen {
@@ -264,12 +266,12 @@ impl Core {
 
     /// Another sale that is kept, or its order, has this order of the cloud.
     pub(in crate::core) fn is_sold_here(&self, order: &Id) -> bool {
-        self.sales.all.values().any(|sale| sale.order.as_ref() == Some(order))
+        self.sales.all.has_order(order)
     }
 
     fn order_not_made(&mut self, now: Now, number: u64, failure: Option<&Failure>) {
         let makes_once = self.settings.sale.as_ref().is_some_and(|sale| sale.cloud.makes_once());
-        let is_wanted = self.sales.all.get(&number).is_some_and(|sale| sale.why.is_none());
+        let is_wanted = self.sales.all.get(number).is_some_and(|sale| sale.why.is_none());
         match failure {
             Some(failure) if seller::exists_already(failure) => self.not_made(now, number, Why::AnswerLost),
             Some(failure) if failure.class() == RetryClass::Final => self.not_made(now, number, Why::Refused),
@@ -289,7 +291,7 @@ impl Core {
 
     /// What the cloud says of an order of which nobody has seen a pay code.
     fn judge_new_order(&mut self, now: Now, number: u64, seen: &Seen, is_answer_to_create: bool) {
-        let Some(sale) = self.sales.all.get(&number) else { return };
+        let Some(sale) = self.sales.all.get(number) else { return };
         let is_right = seen.amount == Some(sale.price) || sabotage::is_out(Clause::R53AmountsAgree);
         match seen.state {
             PayState::Unpaid if is_right => {
@@ -321,7 +323,7 @@ impl Core {
 
     fn show_pay_code(&mut self, now: Now, number: u64) {
         let pay_url = self.settings.sale.as_ref().and_then(|sale: &SaleSettings| sale.pay_url.as_deref());
-        let Some(sale) = self.sales.all.get(&number) else { return };
+        let Some(sale) = self.sales.all.get(number) else { return };
         match (pay_url, &sale.order) {
             (Some(pay_url), Some(order)) => {
                 let code = seller::pay_code(pay_url, order, &sale.trade_no, sale.price);
@@ -333,13 +335,11 @@ impl Core {
 
     fn pay_code_came(&mut self, now: Now, number: u64, code: &str) {
         let moment = self.moment(now);
-        let Some(sale) = self.sales.all.get_mut(&number) else { return };
         if code.len() > PAY_CODE_BYTES_MAX {
             self.leave_sale(now, number, Why::Refused);
             return;
         }
-        sale.pay_code = Some(code.into());
-        sale.heard = Some(moment);
+        self.sales.all.change(number, |sale| (sale.pay_code, sale.heard) = (Some(code.into()), Some(moment)));
         self.change_sale(now, number, Event::Shown, None);
         self.poll_sale(now, number);
         self.save_sale(number);
@@ -347,7 +347,7 @@ impl Core {
 
     /// Begins to ask each second whether it is paid.
     pub(super) fn poll_sale(&mut self, now: Now, number: u64) {
-        let age_ms = self.sales.all.get(&number).and_then(|sale| self.ms_since(&sale.chosen, now)).unwrap_or(u64::MAX);
+        let age_ms = self.sales.all.get(number).and_then(|sale| self.ms_since(&sale.chosen, now)).unwrap_or(u64::MAX);
         self.ask_from(now, number, What::Query);
         if let Some(asking) = self.sales.asking.get_mut(&number) {
             asking.poll = Some(Poll::begin(now.boot, age_ms));
@@ -356,7 +356,7 @@ impl Core {
 
     /// What the cloud says while the pay code is shown.
     fn judge_waiting(&mut self, now: Now, number: u64, seen: &Seen) {
-        let Some(sale) = self.sales.all.get(&number) else { return };
+        let Some(sale) = self.sales.all.get(number) else { return };
         let is_right =
             seen.amount.is_none_or(|amount| amount == sale.price) || sabotage::is_out(Clause::R53AmountsAgree);
         match seen.state {
@@ -374,7 +374,7 @@ impl Core {
 
     /// The buyer has not been left without a word for so long that nobody stands there any more.
     fn is_attended(&self, now: Now, number: u64) -> bool {
-        let (Some(sale), Some(settings)) = (self.sales.all.get(&number), self.settings.sale.as_ref()) else {
+        let (Some(sale), Some(settings)) = (self.sales.all.get(number), self.settings.sale.as_ref()) else {
             return false;
         };
         let deaf_ms = sale.heard.as_ref().and_then(|heard| self.ms_since(heard, now));
@@ -383,14 +383,12 @@ impl Core {
 
     fn heard_while_waiting(&mut self, now: Now, number: u64, heard: Result<(), Option<Failure>>) {
         let (moment, random) = (self.moment(now), self.random.u64(..));
-        let (Some(sale), Some(asking)) = (self.sales.all.get_mut(&number), self.sales.asking.get_mut(&number)) else {
-            return;
-        };
+        let Some(asking) = self.sales.asking.get_mut(&number) else { return };
         let Some(poll) = &mut asking.poll else { return };
         match &heard {
             Ok(()) => {
                 poll.heard(Heard::Unpaid, now.boot, random);
-                sale.heard = Some(moment);
+                self.sales.all.change(number, |sale| sale.heard = Some(moment));
                 if now.boot.since_ms(asking.heard_saved) >= HEARD_SAVED_EVERY_MS {
                     asking.heard_saved = now.boot;
                     self.save_record(RecordKey::Sale(number), None);
@@ -415,9 +413,7 @@ impl Core {
     /// It will not be served: its order is to be closed, if it is not paid.
     pub(super) fn leave_sale(&mut self, now: Now, number: u64, why: Why) {
         let moment = self.moment(now);
-        if let Some(sale) = self.sales.all.get_mut(&number) {
-            sale.left = Some(moment);
-        }
+        self.sales.all.change(number, |sale| sale.left = Some(moment));
         self.change_sale(now, number, Event::Left, Some(why));
         self.ask_from(now, number, What::Query);
         self.save_sale(number);
@@ -452,12 +448,11 @@ impl Core {
     /// For how long nobody has wanted it any more, in ms. What nobody can tell begins anew.
     fn left_ms(&mut self, now: Now, number: u64) -> u64 {
         let moment = self.moment(now);
-        let left = self.sales.all.get(&number).and_then(|sale| sale.left);
+        let left = self.sales.all.get(number).and_then(|sale| sale.left);
         if let Some(ms) = left.and_then(|left| self.ms_since(&left, now)) {
             return ms;
         }
-        if let Some(sale) = self.sales.all.get_mut(&number) {
-            sale.left = Some(moment);
+        if self.sales.all.change(number, |sale| sale.left = Some(moment)).is_some() {
             self.save_record(RecordKey::Sale(number), None);
         }
         0
@@ -482,7 +477,7 @@ impl Core {
             self.cannot_ask(now, number);
             return;
         }
-        let is_leaving = self.sales.all.get(&number).is_some_and(|sale| sale.state == State::Leaving);
+        let is_leaving = self.sales.all.get(number).is_some_and(|sale| sale.state == State::Leaving);
         let random = self.random.u64(..);
         if let Some(asking) = self.sales.asking.get_mut(&number) {
             asking.tries = asking.tries.saturating_add(1);
@@ -493,7 +488,7 @@ impl Core {
 
     /// Nobody tells how it stands: a person has to look, unless nobody can have paid.
     fn cannot_ask(&mut self, now: Now, number: u64) {
-        let state = self.sales.all.get(&number).map(|sale| sale.state);
+        let state = self.sales.all.get(number).map(|sale| sale.state);
         match state {
             Some(State::Chosen) => self.change_sale(now, number, Event::NotMade, Some(Why::NotAsked)),
             Some(State::Created | State::Waiting) => {

@@ -1,7 +1,7 @@
 //! Sales by where they stand, for whoever looks at the machine from afar.
 
 use crate::core::Core;
-use crate::order::sale::State;
+use crate::order::sale::{Sale, State};
 use crate::order::time::Now;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,16 +40,15 @@ impl SaleCounts {
 impl Core {
     /// Sales by where they stand.
     pub(in crate::core) fn sale_counts(&self, now: Now) -> SaleCounts {
-        let mut counts = SaleCounts::default();
-        for sale in self.sales.all.values() {
-            *counts.by_state.entry(sale.state.as_str().to_owned()).or_default() += 1;
-            counts.open += usize::from(!sale.state.is_ended());
-            if matches!(sale.state, State::Refunding | State::Owed) {
-                counts.refunds_due += 1;
-                let waits_s = sale.left.and_then(|left| self.ms_since(&left, now)).map(|ms| ms / 1_000);
-                counts.oldest_refund_s = counts.oldest_refund_s.max(waits_s);
-            }
+        let sales = &self.sales.all;
+        let by_state = sales.states().filter(|(_, count)| *count > 0);
+        let refunds = || sales.open().filter(|sale| matches!(sale.state, State::Refunding | State::Owed));
+        let waits_ms = |sale: &Sale| self.ms_since(sale.left.as_ref()?, now);
+        SaleCounts {
+            open: sales.open().count(),
+            by_state: by_state.map(|(state, count)| (state.as_str().to_owned(), count)).collect(),
+            refunds_due: refunds().count(),
+            oldest_refund_s: refunds().filter_map(waits_ms).max().map(|ms| ms / 1_000),
         }
-        counts
     }
 }

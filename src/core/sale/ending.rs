@@ -10,7 +10,7 @@ use crate::order::instruction::Kind;
 use crate::order::key::Key;
 use crate::order::outcome::UnitOutcome;
 use crate::order::payment::{Notice, Payment};
-use crate::order::sale::{Event, Sale, State, Why};
+use crate::order::sale::{Event, Forbidden, Sale, State, Why};
 use crate::order::stock::Fen;
 use crate::order::time::{Now, UnixMs};
 use crate::sabotage::{self, Clause};
@@ -27,22 +27,21 @@ impl Core {
     /// The event happens to the sale, if the table allows it. Whoever calls this saves the sale in the same step.
     pub(super) fn change_sale(&mut self, now: Now, number: u64, event: Event, why: Option<Why>) {
         let moment = self.moment(now);
-        let Some(sale) = self.sales.all.get_mut(&number) else { return };
-        match sale.take(event) {
-            Ok(state) => {
-                if matches!(event, Event::PaidInVain | Event::NotDispensed | Event::Unproven) {
-                    sale.left = Some(moment);
-                }
+        let changed = self.sales.all.change(number, |sale| {
+            let state = sale.take(event)?;
+            if matches!(event, Event::PaidInVain | Event::NotDispensed | Event::Unproven) {
+                (sale.left, sale.why) = (Some(moment), why);
+            } else {
                 // What came first is why.
-                sale.why = if matches!(event, Event::PaidInVain | Event::NotDispensed | Event::Unproven) {
-                    why
-                } else {
-                    sale.why.or(why)
-                };
-                let text = format!(
-                    "sale {number} is {state}{}",
-                    sale.why.map(|w| format!(" ({})", w.as_str())).unwrap_or_default()
-                );
+                sale.why = sale.why.or(why);
+            }
+            Ok::<_, Forbidden>((state, sale.why))
+        });
+        match changed {
+            None => {}
+            Some(Ok((state, why))) => {
+                let why = why.map(|why| format!(" ({})", why.as_str())).unwrap_or_default();
+                let text = format!("sale {number} is {state}{why}");
                 if !state.asks() {
                     self.sales.asking.remove(&number);
                 }
@@ -52,13 +51,13 @@ impl Core {
                     self.report_sale(now, number);
                 }
             }
-            Err(error) => self.note(Level::Error, "forbidden", format!("sale {number}: {error}")),
+            Some(Err(error)) => self.note(Level::Error, "forbidden", format!("sale {number}: {error}")),
         }
     }
 
     /// The cloud says that it is paid: sale and own order are one batch (rule 52).
     pub(super) fn serve_sale(&mut self, now: Now, number: u64) {
-        let Some(sale) = self.sales.all.get(&number) else { return };
+        let Some(sale) = self.sales.all.get(number) else { return };
         let defaults = self.settings.profile.defaults;
         let turns = Turns {
             address: sale.address,
@@ -79,9 +78,7 @@ impl Core {
 
     /// Paid, and it is not served: the money goes back.
     pub(super) fn paid_in_vain(&mut self, now: Now, number: u64, paid: Option<Fen>, why: Why) {
-        if let Some(sale) = self.sales.all.get_mut(&number) {
-            sale.paid = paid;
-        }
+        self.sales.all.change(number, |sale| sale.paid = paid);
         self.change_sale(now, number, Event::PaidInVain, Some(why));
         self.notify_of_sale(now, number, true);
         self.pay_back(now, number);
@@ -90,7 +87,7 @@ impl Core {
 
     /// songshu hears that an order was made, and that it was paid, in the batch that says so.
     pub(super) fn notify_of_sale(&mut self, now: Now, number: u64, is_paid: bool) {
-        let (Some(sale), Some(settings)) = (self.sales.all.get(&number), &self.settings.notify) else { return };
+        let (Some(sale), Some(settings)) = (self.sales.all.get(number), &self.settings.notify) else { return };
         let payment =
             if is_paid { Payment::PaidAt(UnixMs::from_seconds(self.told_time_s(now))) } else { Payment::Unpaid };
         let notice = Notice {
@@ -107,7 +104,7 @@ impl Core {
 
     /// The cloud is to give the money back, by a call in the batch of its reason; where it cannot, a person must.
     fn pay_back(&mut self, now: Now, number: u64) {
-        let Some(sale) = self.sales.all.get(&number).filter(|sale| sale.state == State::Refunding) else { return };
+        let Some(sale) = self.sales.all.get(number).filter(|sale| sale.state == State::Refunding) else { return };
         let refunds = self.settings.sale.as_ref().is_some_and(|sale| sale.cloud.refunds());
         match sale.order.clone().filter(|_| refunds) {
             Some(_) if sabotage::is_out(Clause::R54RefundAsked) => {}
@@ -123,7 +120,7 @@ impl Core {
     pub(in crate::core) fn sale_call_ended(&mut self, now: Now, record: &CallRecord, is_taken: bool) {
         let Way::Http(Operation::Refund { .. }) = &record.call.way else { return };
         let of_it = |sale: &&Sale| sale.state == State::Refunding && subject(sale.number) == record.call.subject;
-        let Some(number) = self.sales.all.values().find(of_it).map(|sale| sale.number) else { return };
+        let Some(number) = self.sales.all.open().find(of_it).map(|sale| sale.number) else { return };
         self.change_sale(now, number, if is_taken { Event::RefundTaken } else { Event::NoRefund }, None);
         self.save_sale(number);
     }
@@ -141,9 +138,11 @@ impl Core {
     }
 
     fn sale_outcome(&mut self, now: Now, number: u64, outcome: UnitOutcome) {
-        let Some(sale) = self.sales.all.get_mut(&number) else { return };
-        sale.outcome = Some(outcome);
-        let state = sale.state;
+        let heard = self.sales.all.change(number, |sale| {
+            sale.outcome = Some(outcome);
+            sale.state
+        });
+        let Some(state) = heard else { return };
         let refund_unknown = self.settings.sale.as_ref().is_some_and(|sale| sale.refund_unknown);
         let (event, why) = match outcome {
             UnitOutcome::Dispensed(_) | UnitOutcome::DispensedUnverified => (Event::Dispensed, None),
@@ -167,9 +166,7 @@ impl Core {
 
     /// A person says so.
     pub(super) fn settle_sale(&mut self, now: Now, number: u64, reason: &str, uid: u32) {
-        if let Some(sale) = self.sales.all.get_mut(&number) {
-            sale.settled = Some(reason.into());
-        }
+        self.sales.all.change(number, |sale| sale.settled = Some(reason.into()));
         self.audit_person(now, uid, Kind::SaleSettled, format!("sale {number}: {reason}"));
         self.change_sale(now, number, Event::Person, None);
         self.save_sale(number);
@@ -178,12 +175,14 @@ impl Core {
     /// The merchant is told how it stands at its end: by a call in the batch of its reason (rule 57).
     fn report_sale(&mut self, now: Now, number: u64) {
         let Some(url) = self.settings.sale.as_ref().and_then(|sale| sale.notify_url.clone()) else { return };
-        let Some(sale) = self.sales.all.get_mut(&number) else { return };
         if sabotage::is_out(Clause::R57Reported) {
             return;
         }
-        sale.told = sale.told.saturating_add(1);
-        let fields = report(sale, self.settings.machine_no.as_str());
+        let told = self.sales.all.change(number, |sale| {
+            sale.told = sale.told.saturating_add(1);
+            report(sale, self.settings.machine_no.as_str())
+        });
+        let Some(fields) = told else { return };
         let way = Way::Tell { url: url.into(), fields };
         self.call(now, Call { subject: subject(number), way, newest_wins: false });
     }
@@ -192,17 +191,15 @@ impl Core {
     pub(in crate::core) fn recover_sales(&mut self, now: Now, records: Vec<Sale>) {
         for sale in records {
             self.sales.last = self.sales.last.max(sale.number);
-            self.sales.all.insert(sale.number, sale);
+            self.sales.all.insert(sale);
         }
-        let open: Vec<(u64, State)> = self.sales.open().map(|sale| (sale.number, sale.state)).collect();
+        let open: Vec<(u64, State)> = self.sales.all.open().map(|sale| (sale.number, sale.state)).collect();
         for (number, state) in open {
             match state {
                 State::Chosen => self.change_sale(now, number, Event::PowerReturns, Some(Why::Restarted)),
                 State::Created => {
                     self.change_sale(now, number, Event::PowerReturns, Some(Why::Restarted));
-                    if let Some(sale) = self.sales.all.get_mut(&number) {
-                        sale.left = Some(sale.chosen);
-                    }
+                    self.sales.all.change(number, |sale| sale.left = Some(sale.chosen));
                     self.ask_from(now, number, What::Query);
                 }
                 State::Waiting => self.poll_sale(now, number),

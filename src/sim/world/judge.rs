@@ -250,7 +250,7 @@ pub enum Broken {
         /// How many may be.
         limit: usize,
     },
-    /// What is counted of the orders is not what a look at them finds.
+    /// What is counted of orders and sales is not what a look at them finds.
     #[error("what the status counts is not what a look at all finds")]
     NotTallied,
     /// songshu never heard of an order, and no dead letter says so.
