@@ -142,7 +142,7 @@ impl Archive {
         if self.by_arrival.len() <= kept && !at_once {
             return None;
         }
-        let (&arrival, oldest) = self.by_arrival.first_key_value()?;
+        let (_, oldest) = self.by_arrival.first_key_value()?;
         let keep_until_s =
             oldest.issued_at_s.saturating_add(TOMBSTONE_AGE_MIN_S.max(session_expiry_s)).max(oldest.drive_until_s);
         if now_s <= keep_until_s && !at_once {

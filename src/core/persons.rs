@@ -32,7 +32,7 @@ pub fn is_in_doubt(order: &Order) -> bool {
 }
 
 /// Orders in doubt, by when they were issued, in Unix s.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Doubts(BTreeSet<(u64, Key)>);
 
 impl Doubts {
