@@ -25,13 +25,12 @@ impl Orders {
         Orders { all: BTreeMap::new(), tally: Tally::new(boot_id) }
     }
 
+    /// In the place of one with the same key, if there is one.
     pub(super) fn insert(&mut self, order: Order) {
+        self.remove(&order.key);
         let signs = Signs::of(&order);
         self.tally.follow(&order, Signs::NONE, signs);
-        let former = self.all.insert(order.key.clone(), Box::new(Kept { order, signs }));
-        if let Some(Kept { order, signs }) = former.as_deref() {
-            self.tally.follow(order, *signs, Signs::NONE);
-        }
+        self.all.insert(order.key.clone(), Box::new(Kept { order, signs }));
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<&Order> {
