@@ -117,6 +117,12 @@ impl Here {
         }
     }
 
+    /// The thread has left the desk, and the disk is known to be so quick, whatever it was just now.
+    #[cfg(test)]
+    pub(super) fn take_the_disk_for(&self, disk: super::disk::Disk) {
+        self.shared.desk.lock().unwrap_or_else(std::sync::PoisonError::into_inner).store.take_the_disk_for(disk);
+    }
+
     /// Wakes the thread for what a commit here left to it, if it does not know yet: the second file, and how much space is
     /// left. It costs a moment, so it comes after what the commit was for.
     pub fn leave_the_rest(&mut self) {

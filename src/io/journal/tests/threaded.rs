@@ -117,31 +117,31 @@ mod here {
     }
 
     impl Desk {
+        /// On a quick disk, whatever this computer's is.
+        fn commit(&mut self, id: u64, batch: &Batch) -> Option<JournalEvent> {
+            self.here.take_the_disk_for(Disk::known_to_be_quick());
+            self.here.commit(id, batch)
+        }
+
         fn end(self) {
             drop((self.batches, self.here));
             self.thread.join().unwrap();
         }
     }
 
-    fn on_a_quick_disk(dir: &Path) -> Store {
-        let (mut store, ..) = sound(dir);
-        store.take_the_disk_for(Disk::known_to_be_quick());
-        store
-    }
-
     #[test]
     fn a_commit_is_made_here_and_the_thread_tells_the_second_file_of_it() {
         let dir = tempfile::tempdir().unwrap();
         let second = dir.path().join("journal.second");
-        let mut desk = desk(on_a_quick_disk(dir.path()));
+        let mut desk = desk(sound(dir.path()).0);
         let at_birth = fs::read(&second).unwrap();
-        assert_eq!(desk.here.commit(7, &puts(&[("a", "1")])), Some(JournalEvent::Committed(7)));
-        assert_eq!(desk.here.commit(8, &puts(&[("a", "2")])), Some(JournalEvent::Committed(8)));
+        assert_eq!(desk.commit(7, &puts(&[("a", "1")])), Some(JournalEvent::Committed(7)));
+        assert_eq!(desk.commit(8, &puts(&[("a", "2")])), Some(JournalEvent::Committed(8)));
         desk.here.leave_the_rest();
         block_on(until_changed(&second, &at_birth));
         // And once more: the thread has to be told of what comes after that, too.
         let once = fs::read(&second).unwrap();
-        assert_eq!(desk.here.commit(9, &puts(&[("a", "3")])), Some(JournalEvent::Committed(9)));
+        assert_eq!(desk.commit(9, &puts(&[("a", "3")])), Some(JournalEvent::Committed(9)));
         desk.here.leave_the_rest();
         block_on(until_changed(&second, &once));
         desk.end();
@@ -161,9 +161,9 @@ mod here {
     #[test]
     fn what_sled_must_have_is_the_threads_and_goes_with_all_that_was_committed_here() {
         let dir = tempfile::tempdir().unwrap();
-        let mut desk = desk(on_a_quick_disk(dir.path()));
-        assert_eq!(desk.here.commit(1, &puts(&[("a", "1")])), Some(JournalEvent::Committed(1)));
-        assert_eq!(desk.here.commit(2, &larger_than_the_lead()), None);
+        let mut desk = desk(sound(dir.path()).0);
+        assert_eq!(desk.commit(1, &puts(&[("a", "1")])), Some(JournalEvent::Committed(1)));
+        assert_eq!(desk.commit(2, &larger_than_the_lead()), None);
         block_on(async {
             desk.batches.send((2, larger_than_the_lead())).await.unwrap();
             assert_eq!(next(&mut desk.events).await, Some(JournalEvent::Committed(2)));
@@ -176,10 +176,10 @@ mod here {
     #[test]
     fn a_failure_here_fails_every_batch_after_it_on_the_thread_too() {
         let dir = tempfile::tempdir().unwrap();
-        let mut store = on_a_quick_disk(dir.path());
+        let (mut store, ..) = sound(dir.path());
         store.fail_syncs(Some(ErrorKind::Other));
         let mut desk = desk(store);
-        let Some(JournalEvent::Failed { id: Some(1), error }) = desk.here.commit(1, &puts(&[("a", "1")])) else {
+        let Some(JournalEvent::Failed { id: Some(1), error }) = desk.commit(1, &puts(&[("a", "1")])) else {
             panic!("no failure")
         };
         block_on(async {
