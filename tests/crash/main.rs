@@ -91,7 +91,8 @@ fn no_cut_at_any_call_loses_or_doubles_what_the_world_was_told() {
             let mut recording = one_life(seed, orders);
             tell(&format!("{} orders in {} events recorded", recording.cast.orders.len(), recording.events.len()));
             let (segments_used_again, rounds) = (recording.segments_used_again(), recording.rounds_of_the_lead());
-            let mut tally = Tally { segments_used_again, rounds, ..Tally::default() };
+            let of_the_core = recording.commits_of_the_core();
+            let mut tally = Tally { segments_used_again, rounds, of_the_core, ..Tally::default() };
             let (draws, restarts) = (usize_of((states * DRAWS).div_ceil(lives)), usize_of(restarts.div_ceil(lives)));
             let kept = Life::first(&recording, seed).explore(draws, restarts * KEPT, &mut random, &mut tally);
             tell(&format!("{} states judged", tally.judged.values().sum::<usize>()));

@@ -7,6 +7,7 @@ use crate::common::command::{Command, put};
 use crate::common::http_server::Answer;
 use crate::common::record::wait_until;
 use crate::common::world::World;
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use vend::board::profile::Profile;
@@ -63,6 +64,14 @@ impl Recording {
             }
         }
         count
+    }
+
+    /// Commits that the core waited for itself: by a thread that also speaks to the world.
+    pub fn commits_of_the_core(&self) -> usize {
+        let speaks = |event: &&Event| matches!(event.what, What::Sent { .. } | What::Line { .. });
+        let speakers: HashSet<u32> = self.events.iter().filter(speaks).map(|event| event.thread).collect();
+        let commits = |e: &&Event| matches!(&e.what, What::Write { path, .. } if path.ends_with("state/journal/lead"));
+        self.events.iter().filter(commits).filter(|event| speakers.contains(&event.thread)).count()
     }
 }
 

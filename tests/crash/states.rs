@@ -49,6 +49,8 @@ pub struct Tally {
     pub segments_used_again: usize,
     /// How often the lead was full, went to sled and was begun anew.
     pub rounds: usize,
+    /// Commits that the core waited for itself, the disk being quick.
+    pub of_the_core: usize,
     pub failures: Vec<String>,
 }
 
@@ -66,6 +68,7 @@ impl Tally {
         self.restarts += other.restarts;
         self.segments_used_again += other.segments_used_again;
         self.rounds += other.rounds;
+        self.of_the_core += other.of_the_core;
         self.failures.extend(other.failures);
     }
 
@@ -84,6 +87,7 @@ impl Tally {
             ("restarts of the daemon", self.restarts),
             ("segments used again", self.segments_used_again),
             ("rounds of the lead", self.rounds),
+            ("commits of the core", self.of_the_core),
             ("failures", self.failures.len()),
         ] {
             println!("{what:<24}{count:>8}");

@@ -17,6 +17,7 @@ pub struct Event {
     pub ended: usize,
     /// When it began, in µs since 1970.
     pub at_us: u64,
+    pub thread: u32,
     pub what: What,
 }
 
@@ -74,6 +75,7 @@ struct Call {
     began: usize,
     ended: usize,
     at_us: u64,
+    thread: u32,
     name: String,
     arguments: String,
     result: i64,
@@ -127,7 +129,8 @@ fn calls(text: &str, first_line: usize) -> Vec<Call> {
         let call = call.trim_end();
         let (name, arguments) = call.split_once('(').expect("arguments");
         let arguments = arguments.strip_suffix(')').expect("their end").to_owned();
-        calls.push(Call { began, ended: n, at_us, name: name.to_owned(), arguments, result, returned });
+        let thread = process.parse().expect("a thread's number");
+        calls.push(Call { began, ended: n, at_us, thread, name: name.to_owned(), arguments, result, returned });
     }
     calls
 }
@@ -197,7 +200,7 @@ fn event(call: Call, positions: &mut HashMap<String, u64>) -> Option<Event> {
         }
         other => panic!("{other} is not modelled: {}", call.arguments),
     };
-    Some(Event { began: call.began, ended: call.ended, at_us: call.at_us, what })
+    Some(Event { began: call.began, ended: call.ended, at_us: call.at_us, thread: call.thread, what })
 }
 
 fn is_log(path: &Path) -> bool {
