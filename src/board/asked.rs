@@ -613,7 +613,7 @@ impl<W: Words> Driver for Asked<W> {
     }
 
     fn is_silent(&self) -> bool {
-        matches!(self.state(), LineState::Idle | LineState::Held) && self.talk.exchange.is_none()
+        self.talk.is_silent(self.state())
     }
 
     fn reference(&self, command: &MotorCommand) -> Reference {

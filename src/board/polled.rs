@@ -559,7 +559,7 @@ impl<P: Protocol> Driver for Polled<P> {
     }
 
     fn is_silent(&self) -> bool {
-        matches!(self.state(), LineState::Idle | LineState::Held) && self.talk.exchange.is_none()
+        self.talk.is_silent(self.state())
     }
 
     fn reference(&self, command: &MotorCommand) -> Reference {

@@ -1,7 +1,7 @@
 //! One question at a time on a line, and what comes back in any shape: what every family whose host asks has to do,
 //! whatever it asks. [`Polled`](super::polled::Polled) and [`Asked`](super::asked::Asked) both speak through it.
 
-use super::driver::{Finding, LineFault, Output, Tally, Write};
+use super::driver::{Finding, LineFault, LineState, Output, Tally, Write};
 use super::protocol::Fit;
 use super::service::{Reading, Service};
 use crate::order::time::BootMs;
@@ -105,6 +105,11 @@ impl<Q> Talk<Q> {
     /// For a board that pushes what it will not say again.
     pub(super) fn keeping_halves(keeps_halves: bool) -> Self {
         Talk { keeps_halves, ..Talk::new() }
+    }
+
+    /// No answer is due, and no motor turns. These boards wait for nobody.
+    pub(super) fn is_silent(&self, state: LineState) -> bool {
+        self.exchange.is_none() && matches!(state, LineState::Idle | LineState::Held)
     }
 
     pub(super) fn find(&mut self, finding: Finding) {
