@@ -82,6 +82,8 @@ clauses! {
     1 R01NothingBefore,
     /// What is seen in the lead is durable before anything is written after it.
     1 R01LeadSynced,
+    /// The second file counts nothing that a batch of sled's under way may move.
+    1 R01BatchBeforeSecond,
     /// Fields too long for a small record are not kept, and the command is refused.
     2 R02LongFieldsLeftOut,
     /// A blob file is a failure.
@@ -92,6 +94,8 @@ clauses! {
     3 R03SecondFileAhead,
     /// A commit in the lead that cannot be reached is damage.
     3 R03HoleNoticed,
+    /// Half the lead is written over only when sled has what it held.
+    3 R03HalfKept,
     /// A used journal without its marker is damage.
     4 R04MarkerMissed,
     /// In quarantine no command is acknowledged.

@@ -60,6 +60,10 @@ const TABLE: &[(Clause, By)] = &[
         Clause::R01LeadSynced,
         Test("what_a_killed_process_wrote_and_did_not_sync_is_durable_before_anything_is_written_after_it"),
     ),
+    (
+        Clause::R01BatchBeforeSecond,
+        Test("rule_01_the_second_file_waits_for_sleds_batch_and_a_batch_that_was_only_seen_is_written_again"),
+    ),
     (Clause::R02LongFieldsLeftOut, Test("a_field_out_of_range_refuses_the_order_under_its_key")),
     (Clause::R02BlobFileFails, Test("a_blob_file_that_appears_is_a_failure_and_at_the_next_start_damage")),
     (Clause::R03DigestChecked, Test("rule_03_a_record_dropped_doubled_or_put_back_is_noticed")),
@@ -68,6 +72,7 @@ const TABLE: &[(Clause, By)] = &[
         Test("rule_03_a_second_file_ahead_of_the_journal_is_noticed_and_one_behind_is_normal"),
     ),
     (Clause::R03HoleNoticed, Test("a_commit_in_the_lead_that_is_not_whole_while_a_later_one_is_there_is_damage")),
+    (Clause::R03HalfKept, Test("a_half_that_sled_does_not_have_for_good_is_not_written_over")),
     (Clause::R04MarkerMissed, Test("rule_04_without_a_marker_a_used_journal_is_damage")),
     (Clause::R05NothingAcknowledged, Simulation),
     (Clause::R05LineLeftAlone, Simulation),

@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use vend::board::profile::Profile;
+use vend::io::journal::lead::HALF_BYTES;
 
 /// How long a motor turns: short, so that a life has many orders.
 const TURN_MS: u64 = 30;
@@ -53,14 +54,15 @@ impl Recording {
         count
     }
 
-    /// How often the lead was begun anew, since it was full.
-    pub fn rounds_of_the_lead(&self) -> usize {
+    /// How often a half of the lead was full, so that commits went on in the other.
+    pub fn turns_of_the_lead(&self) -> usize {
         let (mut before, mut count) = (0, 0);
         for event in &self.events {
             let What::Write { path, offset, .. } = &event.what else { continue };
             if path.ends_with("state/journal/lead") {
-                count += usize::from(*offset < before);
-                before = *offset;
+                let half = *offset / HALF_BYTES as u64;
+                count += usize::from(half != before);
+                before = half;
             }
         }
         count

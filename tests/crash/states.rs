@@ -47,8 +47,8 @@ pub struct Tally {
     pub restarts: usize,
     /// Writes into segments of the journal that had been passed before: cleaned and used again.
     pub segments_used_again: usize,
-    /// How often the lead was full, went to sled and was begun anew.
-    pub rounds: usize,
+    /// How often a half of the lead was full, and went to sled while commits went on in the other.
+    pub turns: usize,
     /// Commits that the core waited for itself, the disk being quick.
     pub of_the_core: usize,
     pub failures: Vec<String>,
@@ -67,7 +67,7 @@ impl Tally {
         self.set_aside += other.set_aside;
         self.restarts += other.restarts;
         self.segments_used_again += other.segments_used_again;
-        self.rounds += other.rounds;
+        self.turns += other.turns;
         self.of_the_core += other.of_the_core;
         self.failures.extend(other.failures);
     }
@@ -86,7 +86,7 @@ impl Tally {
             ("set aside", self.set_aside),
             ("restarts of the daemon", self.restarts),
             ("segments used again", self.segments_used_again),
-            ("rounds of the lead", self.rounds),
+            ("turns of the lead", self.turns),
             ("commits of the core", self.of_the_core),
             ("failures", self.failures.len()),
         ] {

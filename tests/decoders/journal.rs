@@ -3,7 +3,7 @@
 use super::{Script, one_byte_changed};
 use std::collections::BTreeMap;
 use vend::io::journal::Digest;
-use vend::io::journal::lead::{self, Broken};
+use vend::io::journal::lead::{self, Broken, LEAD_BYTES, Place};
 use vend::io::journal::second_file::{SLOT_KEYS, Seen, USED_BYTES, newest};
 use vend::io::journal::value::{FORMAT, HEADER_BYTES, Unreadable, Value, seal, unseal};
 use vend::order::life::Order;
@@ -189,11 +189,11 @@ fn second_file(digest: Digest, noise: &[u8], choice: &[u8]) {
     assert_eq!(newest([None, None]), Seen::Nothing);
 }
 
-/// Any bytes as a lead; and a lead that was written, of which a cut or a fault changes some bytes: what is read is what was
-/// committed, up to some commit, and only the newest may be missing without a word.
+/// Any bytes as a lead; and a lead that was written in one half and then in the other, of which a cut or a fault changes a
+/// byte: what is read is what was committed, up to some commit, and only the newest may be missing without a word.
 pub fn journal_lead(data: &[u8]) {
     let mut script = Script(data);
-    let known = u64::from(script.byte());
+    let known = u64::from(script.byte()) + 2;
     let _ = lead::read(script.0, known);
 
     let mut commits = Vec::new();
@@ -204,18 +204,22 @@ pub fn journal_lead(data: &[u8]) {
             .collect();
         commits.push((digest, changes));
     }
-    let mut bytes = Vec::new();
-    let mut ends = Vec::new();
-    for (digest, changes) in &commits {
+    let (turn, first) = (usize::from(script.byte() % 7), Place::START);
+    let mut bytes = vec![0; LEAD_BYTES];
+    let mut next = if script.byte() % 2 == 0 { first } else { first.other_half() };
+    let mut written = Vec::new();
+    for (n, (digest, changes)) in commits.iter().enumerate() {
         let changes = changes.iter().map(|(key, body)| (key.clone(), body.as_deref())).collect();
-        bytes.extend(lead::encode(digest, &changes).expect("pieces are short"));
-        ends.push(bytes.len());
+        let entry = lead::encode(digest, &changes).expect("pieces are short");
+        let place = if n == turn { next.other_half() } else { next };
+        next = place.after(entry.len());
+        written.push(place.offset()..next.offset());
+        bytes[place.offset()..next.offset()].copy_from_slice(&entry);
     }
-    let written = bytes.len();
     // What an earlier round left behind it: older commits, whole or not.
     let old = Digest { counter: known, entries: 1, xor: 1 };
-    bytes.extend(lead::encode(&old, &BTreeMap::new()).expect("it is short"));
-    bytes.extend([0xee; 512]);
+    let old = [lead::encode(&old, &BTreeMap::new()).expect("it is short"), vec![0xee; 512]].concat();
+    bytes[next.offset()..][..old.len()].copy_from_slice(&old);
     let same = |read: &[lead::Entry<'_>], count: usize| {
         assert_eq!(read.len(), count);
         for (entry, (digest, changes)) in read.iter().zip(&commits) {
@@ -224,32 +228,30 @@ pub fn journal_lead(data: &[u8]) {
             assert_eq!((entry.digest, &found), (*digest, changes));
         }
     };
-    let (entries, at) = lead::read(&bytes, known).expect("nothing is wrong with it");
+    let (entries, found) = lead::read(&bytes, known).expect("nothing is wrong with it");
     same(&entries, commits.len());
-    assert_eq!(at, written);
-    // sled has it all.
-    if let Some((last, _)) = commits.last() {
-        assert_eq!(lead::read(&bytes, last.counter), Ok((Vec::new(), 0)));
-        // sled has lost a commit.
-        if known > 0 {
-            assert_eq!(lead::read(&bytes, known - 1), Err(Broken::Hole { last: known - 1, beyond: known + 1 }));
-        }
-    }
-    if written == 0 {
+    // sled has lost commits.
+    assert_eq!(lead::read(&bytes, known - 2), Err(Broken::Hole { last: known - 2, beyond: known }));
+    let Some((newest, _)) = commits.last() else {
+        assert_eq!(found, Place::START);
         return;
-    }
-    let place = usize::from(script.u16()) % written;
-    bytes[place] ^= script.byte().max(1);
+    };
+    assert_eq!(found, next);
+    // sled has it all.
+    assert_eq!(lead::read(&bytes, newest.counter), Ok((Vec::new(), Place::START)));
+    let broken = usize::from(script.byte()) % commits.len();
+    let at = written[broken].start + usize::from(script.u16()) % written[broken].len();
+    bytes[at] ^= script.byte().max(1);
     match lead::read(&bytes, known) {
-        // In what fills the last sector of an entry, or in the newest.
-        Ok((entries, at)) if at == written => same(&entries, commits.len()),
-        Ok((entries, at)) => {
+        // In what fills the last sector of an entry.
+        Ok((entries, _)) if entries.len() == commits.len() => same(&entries, commits.len()),
+        Ok((entries, _)) => {
             same(&entries, commits.len() - 1);
-            assert!(place >= at && at == ends.iter().rev().nth(1).copied().unwrap_or_default());
+            assert_eq!(broken, commits.len() - 1, "only the newest may be missing");
         }
         Err(Broken::Hole { last, beyond }) => {
-            let lost = ends.iter().filter(|end| **end <= place).count() as u64;
-            assert_eq!((last, beyond), (known + lost, known + lost + 2));
+            assert!(broken < commits.len() - 1);
+            assert_eq!((last, beyond), (known + broken as u64, known + broken as u64 + 2));
         }
         Err(Broken::Newer(format)) => panic!("a check sum that is right by chance, of format {format}"),
     }

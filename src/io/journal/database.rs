@@ -10,7 +10,7 @@ use super::digest::Digest;
 use super::doing::Doing;
 use super::layout;
 use super::lock::{self, LockError};
-use super::value::{self, FORMAT, LEAD_FORMAT, Unreadable};
+use super::value::{self, FORMAT, HALVES_FORMAT, LEAD_FORMAT, Unreadable};
 use crate::order::said::Said;
 use crate::sabotage::{self, Clause};
 use std::fs::{self, File};
@@ -18,6 +18,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// sled's page cache, in bytes. Every record lives in the core's memory as well, and sled is only asked for a record
 /// when it is replaced, so the cache earns nothing. Less saves nothing either: with 20,000 records the process is as
@@ -31,8 +32,8 @@ pub(super) const META_KEY: &[u8] = b"m";
 /// First byte of a record's key.
 pub(super) const RECORD_PREFIX: u8 = b'r';
 
-/// sled, open.
-#[derive(Debug)]
+/// sled, open. A clone is another hand on the same: sled closes with the last.
+#[derive(Debug, Clone)]
 pub(super) struct Database {
     db: sled::Db,
     folder: PathBuf,
@@ -58,6 +59,8 @@ pub(super) struct Contents {
     pub(super) digest: Option<Result<Digest, Unreadable>>,
     /// The commits since then lie in the lead: the digest says so by its format.
     pub(super) has_lead: bool,
+    /// Likewise: the lead has halves.
+    pub(super) has_halves: bool,
     /// The digest of what is there.
     pub(super) found: Digest,
     /// Keys and bodies.
@@ -110,7 +113,8 @@ impl Contents {
     fn take(&mut self, key: &[u8], bytes: &[u8]) {
         if key == DIGEST_KEY {
             self.digest = Some(Digest::unseal(key, bytes));
-            self.has_lead = bytes.first().is_some_and(|&format| format >= LEAD_FORMAT);
+            let is_since = |first: u8| bytes.first().is_some_and(|&format| format >= first);
+            (self.has_lead, self.has_halves) = (is_since(LEAD_FORMAT), is_since(HALVES_FORMAT));
             return;
         }
         let record_key = match key {
@@ -281,10 +285,11 @@ fn delete_torn_snapshots(folder: &Path) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A file of the journal, by a handle of our own: sled's `db`, which sled syncs through no handle of its, or the lead.
-#[derive(Debug)]
+/// A file of the journal, by a handle of our own: sled's `db`, which sled syncs through no handle of its, or the lead. A
+/// clone is the same handle.
+#[derive(Debug, Clone)]
 pub(super) struct DataFile {
-    file: File,
+    file: Arc<File>,
     path: PathBuf,
     /// Device and inode when it was opened.
     identity: (u64, u64),
@@ -316,7 +321,7 @@ impl DataFile {
             Err(e) => return Err((path, e)),
         };
         Ok(DataFile {
-            file,
+            file: Arc::new(file),
             path,
             identity: identity(&meta),
             #[cfg(test)]

@@ -5,53 +5,88 @@ use super::database::{self, Contents, DIGEST_KEY, Database, META_KEY, RECORD_PRE
 use super::digest::Digest;
 use super::doing::Doing;
 use super::layout::Layout;
-use super::lead::{self, Broken, LEAD_BYTES};
+#[cfg(test)]
+use super::lead::HALF_BYTES;
+use super::lead::{self, Broken, LEAD_BYTES, Place};
 use super::value;
 use crate::order::record::OnlySeen;
 use crate::order::said::InChinese as _;
+use crate::sabotage::{self, Clause};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 /// Keys as sled has them, and what is to stand under each: a body, or nothing.
 pub(super) type Changes<'a> = BTreeMap<Vec<u8>, Option<&'a [u8]>>;
 
-/// So many keys may differ from what sled has. sled copies a whole page for each key of a batch and keeps the old ones until
-/// its end: of a full lead that came in a burst, some 800 keys, it had 2 MB. Of single vends no lead has more than 180.
+/// What sled is to have: sealed values, and keys that go.
+type Sealed = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// So many keys may half a lead hold. sled copies a whole page for each key of a batch and keeps the old ones until
+/// its end: of some 800 keys that came in a burst, it had 2 MB. Of single vends no half has more than 90.
 pub(super) const KEYS_AHEAD_MAX: usize = 384;
 
 /// A journal's state.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) database: Database,
-    /// What sled does not have: sealed values, and keys that went.
-    ahead: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// What the full half of the lead holds, until sled has it for good.
+    going: Option<Round>,
+    /// What the half that is written now holds, over it.
+    ahead: Sealed,
+    /// Where the next commit goes in the lead.
+    pub(super) next: Place,
     /// Of everything.
     pub(super) digest: Digest,
 }
 
+/// What a full half of the lead holds, on its way to sled.
+#[derive(Debug, Clone)]
+pub(super) struct Round {
+    changes: Arc<Sealed>,
+    /// Of everything, once sled has it.
+    digest: Digest,
+}
+
+impl Round {
+    /// Hands it to sled. Not durable yet.
+    pub(super) fn give(&self, database: &Database) -> Result<(), io::Error> {
+        let mut batch = sled::Batch::default();
+        for (key, sealed) in &*self.changes {
+            match sealed {
+                Some(sealed) => batch.insert(key.as_slice(), sealed.as_slice()),
+                None => batch.remove(key.as_slice()),
+            }
+        }
+        batch.insert(DIGEST_KEY, self.digest.seal(DIGEST_KEY));
+        database.apply(batch)
+    }
+}
+
 impl Held {
-    /// Reads a journal: its state, its contents as far as they can be read, and where its lead goes on; no place, when it
-    /// is of the format that had no lead.
-    pub(super) fn read(layout: &Layout, database: Database) -> (Held, Contents, Result<Option<usize>, Refusal>) {
+    /// Reads a journal: its state and its contents as far as they can be read. True when its lead is of this format.
+    pub(super) fn read(layout: &Layout, database: Database) -> (Held, Contents, Result<bool, Refusal>) {
         let mut contents = database.contents();
-        let mut held = Held { database, ahead: BTreeMap::new(), digest: Digest::default() };
+        let (going, ahead, next) = (None, BTreeMap::new(), Place::START);
+        let mut held = Held { database, going, ahead, next, digest: Digest::default() };
         let verdict = held.replay(layout, &contents);
-        contents.overlay(&held.ahead);
+        contents.overlay(&held.over_sled());
         (held, contents, verdict)
     }
 
     /// The commits that only the lead has, on top of what sled has.
-    fn replay(&mut self, layout: &Layout, contents: &Contents) -> Result<Option<usize>, Refusal> {
+    fn replay(&mut self, layout: &Layout, contents: &Contents) -> Result<bool, Refusal> {
         self.digest = sound_digest(&self.database, contents)?;
         if !contents.has_lead {
-            return Ok(None);
+            return Ok(false);
         }
         let bytes = lead_of(layout, self.digest.counter)?;
-        let (entries, at) = lead::read(&bytes, self.digest.counter).map_err(|broken| match broken {
+        let (entries, next) = lead::read(&bytes, self.digest.counter).map_err(|broken| match broken {
             Broken::Hole { last, beyond } => Refusal::Damage(Damage::Hole { last, beyond }),
             Broken::Newer(format) => database::newer(format).into(),
         })?;
+        self.next = entries.first().map_or(Place::START, |first| first.place);
         for entry in entries {
             let changes: Changes<'_> = entry.changes.into_iter().map(|(key, body)| (key.to_vec(), body)).collect();
             let found =
@@ -60,9 +95,13 @@ impl Held {
                 let counter = entry.digest.counter;
                 return Err(Refusal::Damage(Damage::Lead { counter, expected: entry.digest, found }));
             }
+            if entry.place.half != self.next.half {
+                self.turn_over();
+            }
             self.take(changes, found);
         }
-        Ok(Some(at))
+        self.next = next;
+        Ok(contents.has_halves)
     }
 
     /// The digest once one more commit has made these changes.
@@ -86,8 +125,9 @@ impl Held {
             Ok(value) => Ok(value.counter),
             Err(why) => Err(CommitError::Unreadable { key: key.to_vec(), why }),
         };
-        match self.ahead.get(key) {
-            Some(ahead) => ahead.as_deref().map(version).transpose(),
+        let going = || self.going.as_ref().and_then(|round| round.changes.get(key));
+        match self.ahead.get(key).or_else(going) {
+            Some(newer) => newer.as_deref().map(version).transpose(),
             None => {
                 let stored = self.database.get(key).map_err(CommitError::io(Doing::ReadJournal))?;
                 stored.as_deref().map(version).transpose()
@@ -95,24 +135,78 @@ impl Held {
         }
     }
 
-    /// Which records are not among the first commits, so many that each was synced. The second file counts them, which is
-    /// written after the journal's own sync.
-    pub(super) fn only_seen(&self, contents: &Contents, synced: u64) -> OnlySeen {
-        // sled's batch moves records of others too.
-        if !matches!(contents.digest, Some(Ok(of_sled)) if of_sled.counter <= synced) {
-            return OnlySeen::All;
-        }
-        let is_newer = |(key, sealed): &(&Vec<u8>, &Option<Vec<u8>>)| {
-            let value = sealed.as_deref().map(|sealed| value::unseal(key, sealed));
-            value.is_some_and(|value| value.map_or(true, |value| value.counter > synced))
-        };
-        let record_key = |(key, _): (&Vec<u8>, _)| key.strip_prefix(&[RECORD_PREFIX]).map(<[u8]>::to_vec);
-        OnlySeen::Keys(self.ahead.iter().filter(is_newer).filter_map(record_key).collect())
+    /// What sled does not have yet, or not for good.
+    fn over_sled(&self) -> BTreeMap<&[u8], Option<&[u8]>> {
+        let going = self.going.iter().flat_map(|round| &*round.changes);
+        going.chain(&self.ahead).map(|(key, sealed)| (key.as_slice(), sealed.as_deref())).collect()
     }
 
-    /// Sled need not have them now.
-    pub(super) fn has_room_for(&self, changes: &Changes<'_>) -> bool {
-        self.ahead.len().saturating_add(changes.len()) <= KEYS_AHEAD_MAX
+    /// Which records are not among the first commits, so many that each was synced. The second file counts them, which is
+    /// written after the journal's own sync, and after sled's when it has a batch.
+    pub(super) fn only_seen(&self, contents: &Contents, synced: u64) -> OnlySeen {
+        // sled's batch moves records of others too; and one that was under way may end with the commit that the second file
+        // knew before.
+        if !matches!(contents.digest, Some(Ok(of_sled)) if of_sled.counter < synced) {
+            return OnlySeen::All;
+        }
+        let is_newer = |(key, sealed): &(&[u8], Option<&[u8]>)| {
+            let value = sealed.map(|sealed| value::unseal(key, sealed));
+            value.is_some_and(|value| value.map_or(true, |value| value.counter > synced))
+        };
+        let record_key = |(key, _): (&[u8], _)| key.strip_prefix(&[RECORD_PREFIX]).map(<[u8]>::to_vec);
+        OnlySeen::Keys(self.over_sled().into_iter().filter(is_newer).filter_map(record_key).collect())
+    }
+
+    /// Where a commit of so many bytes and keys goes: in the half that is written now, or in the other when that is free.
+    pub(super) fn place_for(&self, entry_bytes: usize, keys: usize) -> Option<Place> {
+        let other = self.next.other_half();
+        if entry_bytes <= self.next.room_bytes() && self.ahead.len().saturating_add(keys) <= KEYS_AHEAD_MAX {
+            Some(self.next)
+        } else if self.other_is_free() && entry_bytes <= other.room_bytes() && keys <= KEYS_AHEAD_MAX {
+            Some(other)
+        } else {
+            None
+        }
+    }
+
+    /// sled has for good what the half that is not written holds.
+    fn other_is_free(&self) -> bool {
+        self.going.is_none() || sabotage::is_out(Clause::R03HalfKept)
+    }
+
+    /// A commit is durable at a place of the lead, and takes so many bytes.
+    pub(super) fn take_at(&mut self, place: Place, entry_bytes: usize, changes: Changes<'_>, digest: Digest) {
+        if place.half != self.next.half {
+            self.turn_over();
+        }
+        self.next = place.after(entry_bytes);
+        self.take(changes, digest);
+    }
+
+    /// The half that was written is full: what it holds goes to sled.
+    fn turn_over(&mut self) {
+        let changes = Arc::new(std::mem::take(&mut self.ahead));
+        self.going = Some(Round { changes, digest: self.digest });
+        self.next = self.next.other_half();
+    }
+
+    /// What a full half holds, if sled does not have it for good.
+    pub(super) fn going(&self) -> Option<&Round> {
+        self.going.as_ref()
+    }
+
+    /// sled has it for good.
+    pub(super) fn gone(&mut self) {
+        self.going = None;
+    }
+
+    /// Neither half has room.
+    #[cfg(test)]
+    pub(super) fn fill_the_lead(&mut self) {
+        if self.going.is_none() {
+            self.turn_over();
+        }
+        self.next.at = HALF_BYTES;
     }
 
     /// These changes are in the lead.
@@ -124,18 +218,18 @@ impl Held {
         }
     }
 
-    /// Hands sled all that it does not have, with one more commit. Not durable yet.
+    /// Hands sled all that it does not have, with one more commit. Not durable yet; when it is, both halves are free.
     pub(super) fn give_to_sled(&mut self, changes: Changes<'_>, digest: Digest) -> Result<(), io::Error> {
         self.take(changes, digest);
-        let mut batch = sled::Batch::default();
-        for (key, sealed) in std::mem::take(&mut self.ahead) {
-            match sealed {
-                Some(sealed) => batch.insert(key, sealed),
-                None => batch.remove(key),
-            }
-        }
-        batch.insert(DIGEST_KEY, digest.seal(DIGEST_KEY));
-        self.database.apply(batch)
+        self.give_all_to_sled()
+    }
+
+    /// The same without one more commit.
+    pub(super) fn give_all_to_sled(&mut self) -> Result<(), io::Error> {
+        let mut all = self.going.take().map(|round| Arc::unwrap_or_clone(round.changes)).unwrap_or_default();
+        all.append(&mut self.ahead);
+        self.next = Place::START;
+        Round { changes: Arc::new(all), digest: self.digest }.give(&self.database)
     }
 }
 
@@ -166,15 +260,15 @@ fn sound_digest(database: &Database, contents: &Contents) -> Result<Digest, Refu
 
 impl Contents {
     /// What stands under the same keys now, over what sled has.
-    fn overlay(&mut self, ahead: &BTreeMap<Vec<u8>, Option<Vec<u8>>>) {
+    fn overlay(&mut self, newer: &BTreeMap<&[u8], Option<&[u8]>>) {
         let body = |key: &[u8], sealed: &[u8]| value::unseal(key, sealed).map(|value| value.body.to_vec()).ok();
         let mut over: BTreeMap<&[u8], Option<Vec<u8>>> = BTreeMap::new();
-        for (key, sealed) in ahead {
-            let now = sealed.as_deref().and_then(|sealed| body(key, sealed));
-            match key.as_slice() {
+        for (&key, sealed) in newer {
+            let now = sealed.and_then(|sealed| body(key, sealed));
+            match key {
                 [RECORD_PREFIX, rest @ ..] => drop(over.insert(rest, now)),
                 META_KEY => self.meta = now,
-                _ => self.foreign = Some(key.clone()),
+                _ => self.foreign = Some(key.to_vec()),
             }
         }
         self.records.retain(|(key, _)| !over.contains_key(key.as_slice()));

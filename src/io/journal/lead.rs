@@ -1,7 +1,9 @@
 //! The lead: the newest commits, one behind the other in a file of fixed length. A commit is one write here and one
-//! `fdatasync`; when the file is full, or too many keys would be in it (`held::KEYS_AHEAD_MAX`), all of them go to
-//! sled in one batch, and the file is written from its beginning again. sled alone would need two writes a commit, by seven threads that all wake for each of them, and never syncs
-//! what it wrote; and most of what a commit changes is changed again by the next.
+//! `fdatasync`. The file has two halves. When one is full, or too many keys would be in it (`held::KEYS_AHEAD_MAX`), commits
+//! go on in the other at once, and all that the full one holds goes to sled in one batch meanwhile; it is written over only
+//! when sled has that for good. So no commit waits for sled, unless sled needs longer for a batch than the other half lasts.
+//! sled alone would need two writes a commit, by seven threads that all wake for each of them, and never syncs what it wrote;
+//! and most of what a commit changes is changed again by the next.
 //!
 //! | bytes | of an entry, which begins at a sector |
 //! |---|---|
@@ -11,10 +13,9 @@
 //! | … | changes: `01`, key, body for what is put; `00`, key for what goes. Each of both after its length (2 bytes) |
 //!
 //! **Which entries count.** Counters rise by one from commit to commit, and sled's digest says up to which it has them
-//! all. What is read from the beginning on counts while it is whole and each counter follows the one before; what was left
-//! by an earlier round is older. A power cut tears the last entry at most, since the next is written only after its sync:
-//! so an entry that is newer and cannot be reached is damage. No entry shares a sector with another, so that none is
-//! written twice.
+//! all. What is newer counts, wherever it lies: an older round of the same half is not newer. A power cut tears the last
+//! entry at most, since the next is written only after its sync: so a commit that is missing before a newer one is damage.
+//! No entry shares a sector with another, so that none is written twice.
 
 use super::digest::Digest;
 use super::value::{self, Unreadable};
@@ -26,9 +27,11 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// Length of the file. Some 170 vends, whose two commits take three sectors: seldom enough that sled's batch is not seen
-/// in one vend of a hundred, and little enough that the changes fit in memory beside the records.
-pub(super) const LEAD_BYTES: usize = 256 << 10;
+/// Length of the file. Each half holds some 85 vends, whose two commits take three sectors: more than can come while sled
+/// takes a batch, and little enough that the changes fit in memory beside the records.
+pub const LEAD_BYTES: usize = 256 << 10;
+/// Length of a half, whole sectors.
+pub const HALF_BYTES: usize = LEAD_BYTES / 2;
 /// What a disk writes whole.
 const SECTOR_BYTES: usize = 512;
 /// What the check sums of entries are made with: a value from elsewhere is no entry.
@@ -43,9 +46,71 @@ const GOES: u8 = 0;
 /// What stands under a key from a commit on: a body, or nothing.
 pub(super) type Change<'a> = (&'a [u8], Option<&'a [u8]>);
 
+/// One half of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// It begins with the file.
+    First,
+    /// It ends with the file.
+    Second,
+}
+
+/// Where in the lead something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// In which half.
+    pub half: Half,
+    /// So many bytes behind the half's begin; at most [`HALF_BYTES`].
+    pub at: usize,
+}
+
+impl Place {
+    /// Where an empty lead begins.
+    pub const START: Place = Place { half: Half::First, at: 0 };
+
+    /// Where the other half begins.
+    #[must_use]
+    pub const fn other_half(self) -> Place {
+        match self.half {
+            Half::First => Place { half: Half::Second, at: 0 },
+            Half::Second => Place { half: Half::First, at: 0 },
+        }
+    }
+
+    /// Bytes until its half is full.
+    #[must_use]
+    pub const fn room_bytes(self) -> usize {
+        HALF_BYTES.saturating_sub(self.at)
+    }
+
+    /// The place behind so many bytes of the same half.
+    #[must_use]
+    pub const fn after(self, bytes: usize) -> Place {
+        Place { at: self.at.saturating_add(bytes), ..self }
+    }
+
+    /// Bytes from the file's begin.
+    #[must_use]
+    pub const fn offset(self) -> usize {
+        match self.half {
+            Half::First => self.at,
+            Half::Second => HALF_BYTES.saturating_add(self.at),
+        }
+    }
+
+    const fn of_offset(offset: usize) -> Place {
+        match offset.checked_sub(HALF_BYTES) {
+            Some(at) => Place { half: Half::Second, at },
+            None => Place { half: Half::First, at: offset },
+        }
+    }
+}
+
 /// A commit that was read from the lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<'a> {
+    /// Where it begins.
+    pub place: Place,
     /// What holds after it.
     pub digest: Digest,
     /// Keys and what stands under them.
@@ -66,45 +131,33 @@ pub enum Broken {
     Newer(u8),
 }
 
-/// The entries that sled does not have, from the bytes of the file, and where the next one goes. `known` is the counter of
-/// sled's digest.
+/// The entries that sled does not have, oldest first, and where the next one goes. `known` is the counter of sled's digest.
 ///
 /// # Errors
 /// [`Broken`]: commits were lost, or this program does not know the format.
-pub fn read(bytes: &[u8], known: u64) -> Result<(Vec<Entry<'_>>, usize), Broken> {
-    let (mut entries, mut at): (Vec<Entry<'_>>, usize) = (Vec::new(), 0);
-    while let Some((entry, length)) = entry_at(bytes, at)? {
-        let follows = match entries.last() {
-            Some(last) => last.digest.counter.checked_add(1) == Some(entry.digest.counter),
-            // The first of a round: of one that sled has already, or of the round after it.
-            None => true,
-        };
-        if !follows {
-            break;
+pub fn read(bytes: &[u8], known: u64) -> Result<(Vec<Entry<'_>>, Place), Broken> {
+    let mut newer: Vec<(Entry<'_>, usize)> = Vec::new();
+    let mut offset = 0;
+    while offset < bytes.len() {
+        let found = entry_at(bytes, offset)?;
+        let taken = found.as_ref().map_or(SECTOR_BYTES, |(_, length)| *length);
+        newer.extend(found.filter(|(entry, _)| entry.digest.counter > known));
+        offset = offset.saturating_add(taken);
+    }
+    newer.sort_by_key(|(entry, _)| entry.digest.counter);
+    let (mut entries, mut last, mut next): (Vec<Entry<'_>>, u64, Place) = (Vec::new(), known, Place::START);
+    for (entry, length) in newer {
+        let beyond = entry.digest.counter;
+        if last.checked_add(1) != Some(beyond) {
+            if sabotage::is_out(Clause::R03HoleNoticed) {
+                break;
+            }
+            return Err(Broken::Hole { last, beyond });
         }
+        (last, next) = (beyond, entry.place.after(length));
         entries.push(entry);
-        at = at.saturating_add(length);
     }
-    // sled took this round as a whole, with the commit that found no room in it.
-    if entries.last().is_none_or(|last| last.digest.counter <= known) {
-        (entries, at) = (Vec::new(), 0);
-    }
-    if sabotage::is_out(Clause::R03HoleNoticed) {
-        return Ok((entries, at));
-    }
-    let first = entries.first().map(|entry| entry.digest.counter);
-    if let Some(beyond) = first.filter(|&first| known.checked_add(1) != Some(first)) {
-        return Err(Broken::Hole { last: known, beyond });
-    }
-    let last = entries.last().map_or(known, |entry| entry.digest.counter);
-    for place in (at..bytes.len()).step_by(SECTOR_BYTES) {
-        if let Some((entry, _)) = entry_at(bytes, place)?
-            && entry.digest.counter > last
-        {
-            return Err(Broken::Hole { last, beyond: entry.digest.counter });
-        }
-    }
-    Ok((entries, at))
+    Ok((entries, next))
 }
 
 /// The whole entry at a place, with the bytes that it takes; nothing when there is none.
@@ -117,14 +170,14 @@ fn entry_at(bytes: &[u8], at: usize) -> Result<Option<(Entry<'_>, usize)>, Broke
     match value::unseal(KEY, sealed) {
         Ok(value) => {
             let taken = LENGTH_BYTES.saturating_add(sealed.len()).next_multiple_of(SECTOR_BYTES);
-            Ok(parse(value.counter, value.body).map(|entry| (entry, taken)))
+            Ok(parse(Place::of_offset(at), value.counter, value.body).map(|entry| (entry, taken)))
         }
         Err(Unreadable::Newer(format)) => Err(Broken::Newer(format)),
         Err(_) => Ok(None),
     }
 }
 
-fn parse(counter: u64, body: &[u8]) -> Option<Entry<'_>> {
+fn parse(place: Place, counter: u64, body: &[u8]) -> Option<Entry<'_>> {
     let (&entries, rest) = body.split_first_chunk::<8>()?;
     let (&xor, mut rest) = rest.split_first_chunk::<8>()?;
     let digest = Digest { counter, entries: u64::from_le_bytes(entries), xor: u64::from_le_bytes(xor) };
@@ -139,7 +192,7 @@ fn parse(counter: u64, body: &[u8]) -> Option<Entry<'_>> {
         changes.push((key, body));
         rest = tail;
     }
-    Some(Entry { digest, changes })
+    Some(Entry { place, digest, changes })
 }
 
 /// What stands after its length.
@@ -148,7 +201,7 @@ fn field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::from(u16::from_le_bytes(length)))
 }
 
-/// An entry, filled up to whole sectors; nothing when it has no place in any lead, be it empty.
+/// An entry, filled up to whole sectors; nothing when it has no place in half a lead, be it empty.
 #[must_use]
 pub fn encode(digest: &Digest, changes: &BTreeMap<Vec<u8>, Option<&[u8]>>) -> Option<Vec<u8>> {
     let mut body = Vec::with_capacity(BODY_BYTES_USUAL);
@@ -167,7 +220,7 @@ pub fn encode(digest: &Digest, changes: &BTreeMap<Vec<u8>, Option<&[u8]>>) -> Op
     entry.extend_from_slice(&u32::try_from(sealed.len()).ok()?.to_le_bytes());
     entry.extend_from_slice(&sealed);
     entry.resize(entry_bytes, 0);
-    (entry.len() <= LEAD_BYTES).then_some(entry)
+    (entry.len() <= HALF_BYTES).then_some(entry)
 }
 
 /// Makes the file, durable but for its name. Its room is taken, so that no commit needs any later.

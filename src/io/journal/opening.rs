@@ -48,8 +48,6 @@ pub(super) struct Sound {
     /// So many commits are known to be durable.
     pub(super) synced: u64,
     pub(super) second: SecondFile,
-    /// Where the lead goes on.
-    pub(super) lead_at: usize,
 }
 
 /// Opens a journal that is there and sound, or makes one where none was ever born.
@@ -73,17 +71,16 @@ pub(super) fn open_sound(layout: &Layout) -> Result<Sound, Refusal> {
         (false, false) if !exists(&layout.second)? => give_birth(layout)?,
         (false, _) => return Err(Refusal::Damage(Damage::JournalMissing)),
     }
-    let (held, contents, verdict) = Held::read(layout, Database::open(&layout.journal)?);
-    let examined = verdict.and_then(|lead_at| {
+    let (mut held, contents, verdict) = Held::read(layout, Database::open(&layout.journal)?);
+    let examined = verdict.and_then(|is_current| {
         let (second, synced) = examine_second(layout, &held.digest)?;
-        let lead_at = match lead_at {
-            Some(at) => at,
-            None => give_lead(layout, &held)?,
-        };
-        Ok((second, synced, lead_at))
+        if !is_current {
+            bring_up(layout, &mut held, &contents)?;
+        }
+        Ok((second, synced))
     });
     match examined {
-        Ok((second, synced, lead_at)) => Ok(Sound { held, contents, synced, second, lead_at }),
+        Ok((second, synced)) => Ok(Sound { held, contents, synced, second }),
         Err(refusal) => {
             // What it says is known already.
             let _ = held.database.close();
@@ -92,16 +89,15 @@ pub(super) fn open_sound(layout: &Layout) -> Result<Sound, Refusal> {
     }
 }
 
-/// A journal of the format before has no lead: it gets one, durable before its digest speaks of it. A cut between leaves
-/// a file that nobody reads. Says where the lead goes on.
-fn give_lead(layout: &Layout, held: &Held) -> Result<usize, OpenError> {
-    lead::create(&layout.lead).map_err(OpenError::io(Doing::Write, &layout.lead))?;
-    layout::sync_dir(&layout.journal).map_err(OpenError::io(Doing::Sync, &layout.journal))?;
-    let mut batch = sled::Batch::default();
-    batch.insert(DIGEST_KEY, held.digest.seal(DIGEST_KEY));
+/// A journal of an older format has no lead, or one without halves: it gets a lead, durable before its digest speaks of it,
+/// and sled all that the old one held. A cut between leaves a file that nobody reads, or the old one as it was.
+fn bring_up(layout: &Layout, held: &mut Held, contents: &Contents) -> Result<(), OpenError> {
+    if !contents.has_lead {
+        lead::create(&layout.lead).map_err(OpenError::io(Doing::Write, &layout.lead))?;
+        layout::sync_dir(&layout.journal).map_err(OpenError::io(Doing::Sync, &layout.journal))?;
+    }
     // Whoever opens syncs sled's files next, before anything is committed.
-    held.database.apply(batch).map_err(OpenError::io(Doing::Write, &layout.journal))?;
-    Ok(0)
+    held.give_all_to_sled().map_err(OpenError::io(Doing::Write, &layout.journal))
 }
 
 /// Writes down where the journal lies, as far as that is new. One that was moved has arrived with its first commit: then

@@ -1,18 +1,18 @@
 //! A journal as its users see it, and the recipe that makes a commit durable.
 //!
 //! sled's `flush()` only starts write-back; it survives no power cut on Linux. A commit is therefore one write into the
-//! lead ([`super::lead`]) and one `fdatasync` of it. The commit that finds no room there, or of whose keys there would be too
-//! many, is one atomic batch of sled with all that the lead holds, `flush()`, and one `fdatasync` of sled's file on a handle
-//! of our own.
+//! lead ([`super::lead`]) and one `fdatasync` of it. What a full half of the lead holds is one atomic batch of sled,
+//! `flush()`, and one `fdatasync` of sled's file on a handle of our own ([`Store::giving`]), while commits go on in the other
+//! half. Only a commit that finds no room in either waits for sled: it is such a batch itself, with all that the lead holds.
 
 use super::damage::{CommitError, Damage, OpenError};
 use super::database::{Contents, DataFile, Database, META_KEY, RECORD_PREFIX, Refusal};
 use super::disk::Disk;
 use super::doing::{Doing, Part};
-use super::held::{Changes, Held};
+use super::held::{Changes, Held, Round};
 use super::home::Home;
 use super::layout::Layout;
-use super::lead::{self, LEAD_BYTES};
+use super::lead;
 use super::lock::StateLock;
 use super::note;
 use super::opening::{self, Sound};
@@ -101,8 +101,6 @@ pub struct Store {
     held: Option<Held>,
     data_file: DataFile,
     lead: DataFile,
-    /// Where the next commit goes in the lead.
-    pub(super) lead_at: usize,
     second: SecondFile,
     /// The second file does not know the newest commit yet.
     second_is_behind: bool,
@@ -130,7 +128,7 @@ impl Store {
         opening::make_state_dir(state_dir)?;
         let lock = opening::lock_state(&layout)?;
         match opening::open_sound(&layout) {
-            Ok(Sound { held, contents, synced, second, lead_at }) => {
+            Ok(Sound { held, contents, synced, second }) => {
                 let data_file = DataFile::of_sled(&layout.journal)?;
                 let lead = DataFile::of_lead(&layout.lead)?;
                 // Seen may be newer than durable, in both. Sled's part first: the lead is written over from here on. And
@@ -151,7 +149,6 @@ impl Store {
                     held: Some(held),
                     data_file,
                     lead,
-                    lead_at,
                     second,
                     second_is_behind: false,
                     poison: None,
@@ -254,33 +251,55 @@ impl Store {
         };
         let changes = changes_of(batch)?;
         let digest = held.digest_after(&changes)?;
-        let room = LEAD_BYTES.saturating_sub(self.lead_at);
-        let entry = if held.has_room_for(&changes) { lead::encode(&digest, &changes) } else { None };
-        match entry.filter(|entry| entry.len() <= room) {
-            Some(entry) => {
+        let entry = lead::encode(&digest, &changes);
+        let placed = entry.and_then(|entry| Some((held.place_for(entry.len(), changes.len())?, entry)));
+        match placed {
+            Some((place, entry)) => {
                 let began = boot_now();
-                self.lead.write(&entry, self.lead_at).map_err(CommitError::io(Doing::WriteJournal))?;
+                self.lead.write(&entry, place.offset()).map_err(CommitError::io(Doing::WriteJournal))?;
                 self.lead.sync_in_place()?;
                 durable();
                 self.disk.took(boot_now().since_ms(began));
-                self.lead_at = self.lead_at.saturating_add(entry.len());
-                held.take(changes, digest);
+                held.take_at(place, entry.len(), changes, digest);
                 Ok(true)
             }
             None if reach == Reach::Lead => Ok(false),
             None => {
                 held.give_to_sled(changes, digest).map_err(CommitError::io(Doing::WriteJournal))?;
-                self.data_file.sync_in_place()?;
-                self.lead_at = 0;
-                match held.database.blob().map_err(CommitError::io(Doing::LookForBlobFiles))? {
-                    None => {
-                        durable();
-                        Ok(true)
-                    }
-                    Some(name) => Err(CommitError::BlobFile { name }),
-                }
+                make_durable(&held.database, &self.data_file)?;
+                durable();
+                Ok(true)
             }
         }
+    }
+
+    /// What a full half of the lead holds and sled has yet to get, for whoever has time for it: the thread. Commits may go on
+    /// meanwhile.
+    pub(super) fn giving(&self) -> Option<Giving> {
+        let held = self.held.as_ref()?;
+        let round = held.going()?.clone();
+        Some(Giving { round, database: held.database.clone(), data_file: self.data_file.clone() })
+    }
+
+    /// sled has it for good, and the half is free; or it could not be given, and nothing more is committed.
+    ///
+    /// # Errors
+    /// The same error.
+    pub(super) fn given(&mut self, given: Result<(), CommitError>) -> Result<(), CommitError> {
+        match (given, &mut self.held) {
+            (Ok(()), Some(held)) => {
+                held.gone();
+                Ok(())
+            }
+            // A commit failed meanwhile, and was told.
+            (_, None) => Ok(()),
+            (Err(error), Some(_)) => Err(self.poison(error)),
+        }
+    }
+
+    /// A half of the lead is full, and sled has yet to get what it holds.
+    pub(super) fn is_half_full(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.going().is_some())
     }
 
     /// A commit in the lead can be waited for: the last ones were all done in a moment.
@@ -293,10 +312,15 @@ impl Store {
         self.second_is_behind && self.poison.is_none()
     }
 
-    /// Tells the second file of the newest commit. One sync; not on the way of a vend.
+    /// Tells the second file of the newest commit. One sync; not on the way of a vend. What it counts is in sled for good or
+    /// will be when the lead's other half is full: a batch between would look durable at a start where it was only seen.
     pub(super) fn write_second(&mut self) -> Result<(), CommitError> {
         if !self.second_is_behind() {
             return Ok(());
+        }
+        if let Some(giving) = self.giving().filter(|_| !sabotage::is_out(Clause::R01BatchBeforeSecond)) {
+            let given = giving.run();
+            self.given(given)?;
         }
         // Only a poisoned store has none.
         let Some(held) = &self.held else { return Ok(()) };
@@ -325,10 +349,18 @@ impl Store {
         Ok(space.f_bavail.saturating_mul(space.f_frsize))
     }
 
-    /// The next commit finds no room in the lead.
+    /// Where the next commit goes in the lead.
+    #[cfg(test)]
+    pub(super) fn next_place(&self) -> Option<lead::Place> {
+        self.held.as_ref().map(|held| held.next)
+    }
+
+    /// The next commit finds no room in either half of the lead.
     #[cfg(test)]
     pub(super) fn fill_the_lead(&mut self) {
-        self.lead_at = LEAD_BYTES;
+        if let Some(held) = &mut self.held {
+            held.fill_the_lead();
+        }
     }
 
     /// The disk was so quick.
@@ -342,6 +374,34 @@ impl Store {
     pub(super) fn fail_syncs(&mut self, kind: Option<io::ErrorKind>) {
         self.data_file.failing = kind;
         self.lead.failing = kind;
+    }
+}
+
+/// A batch of sled's, apart from the store.
+#[derive(Debug)]
+pub(super) struct Giving {
+    round: Round,
+    database: Database,
+    data_file: DataFile,
+}
+
+impl Giving {
+    /// Gives it to sled, and waits until that is durable.
+    ///
+    /// # Errors
+    /// Nothing is known then about what reached the disk: see [`Store::commit`].
+    pub(super) fn run(&self) -> Result<(), CommitError> {
+        self.round.give(&self.database).map_err(CommitError::io(Doing::WriteJournal))?;
+        make_durable(&self.database, &self.data_file)
+    }
+}
+
+/// What sled was handed reaches the disk, whole.
+fn make_durable(database: &Database, data_file: &DataFile) -> Result<(), CommitError> {
+    data_file.sync_in_place()?;
+    match database.blob().map_err(CommitError::io(Doing::LookForBlobFiles))? {
+        None => Ok(()),
+        Some(name) => Err(CommitError::BlobFile { name }),
     }
 }
 

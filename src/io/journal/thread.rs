@@ -1,5 +1,6 @@
 //! Who commits: a thread of its own, which waits for the disk, and beside it, while the disk is quick, whoever has nothing
-//! better to do meanwhile ([`Here`]). The thread never waits for the core between a batch and its sync, and on an idle
+//! better to do meanwhile ([`Here`]). The thread also gives sled what a full half of the lead holds, and holds up nobody
+//! beside it with that. It never waits for the core between a batch and its sync, and on an idle
 //! machine it sleeps without a timer.
 
 use super::damage::CommitError;
@@ -60,8 +61,8 @@ pub fn spawn(
     Ok((thread, here))
 }
 
-/// What both commit to. One commit is under way at a time, so nobody waits long for the desk: the thread for a commit
-/// beside it, and that one for nothing.
+/// What both commit to. One commit is under way at a time, and a batch of sled's is made away from the desk, so nobody waits
+/// long for it: the thread for a commit beside it, and that one for nothing.
 #[derive(Debug)]
 struct Shared {
     desk: Mutex<Desk>,
@@ -107,7 +108,7 @@ impl Here {
         }
         match desk.store.commit_in_lead(batch) {
             Ok(true) => {
-                self.has_left_something |= !desk.is_minded;
+                self.has_left_something |= !desk.is_minded || desk.store.is_half_full();
                 desk.is_minded = true;
                 tracing::trace!(what = "durable", id);
                 Some(JournalEvent::Committed(id))
@@ -123,8 +124,14 @@ impl Here {
         self.shared.desk.lock().unwrap_or_else(std::sync::PoisonError::into_inner).store.take_the_disk_for(disk);
     }
 
-    /// Wakes the thread for what a commit here left to it, if it does not know yet: the second file, and how much space is
-    /// left. It costs a moment, so it comes after what the commit was for.
+    /// The thread has yet to give sled a half of the lead.
+    #[cfg(test)]
+    pub(super) fn is_half_full(&self) -> bool {
+        self.shared.desk.lock().unwrap_or_else(std::sync::PoisonError::into_inner).store.is_half_full()
+    }
+
+    /// Wakes the thread for what a commit here left to it, if it does not know yet: sled's batch, the second file, and how
+    /// much space is left. It costs a moment, so it comes after what the commit was for.
     pub fn leave_the_rest(&mut self) {
         if std::mem::take(&mut self.has_left_something) {
             self.shared.left.notify_one();
@@ -146,7 +153,8 @@ struct Committer {
 
 impl Committer {
     async fn run(mut self, mut batches: Receiver<(u64, Batch)>) -> Result<(), Gone> {
-        self.look_at_space().await?;
+        // The life before may have left something too.
+        self.mind_the_rest().await?;
         let shared = Arc::clone(&self.shared);
         loop {
             let low = self.low == Some(true);
@@ -180,14 +188,28 @@ impl Committer {
 
     /// What a commit leaves to do, wherever it was made.
     async fn mind_the_rest(&mut self) -> Result<(), Gone> {
+        self.give_what_is_full().await?;
         if self.desk()?.mind_the_second() && self.lag.is_none() {
             self.lag = Some(Box::pin(sleep(SECOND_FILE_LAG)));
         }
         self.look_at_space().await
     }
 
+    /// sled gets what a full half of the lead holds. Only this thread gives, and the desk is free meanwhile.
+    async fn give_what_is_full(&mut self) -> Result<(), Gone> {
+        let giving = self.desk()?.store.giving();
+        let Some(giving) = giving else { return Ok(()) };
+        let given = giving.run();
+        let settled = self.desk()?.store.given(given);
+        match settled {
+            Ok(()) => Ok(()),
+            Err(error) => self.tell(JournalEvent::Failed { id: None, error }).await,
+        }
+    }
+
     async fn write_second(&mut self) -> Result<(), Gone> {
         self.lag = None;
+        self.give_what_is_full().await?;
         let written = self.desk()?.write_second();
         match written {
             Ok(()) => Ok(()),

@@ -10,11 +10,14 @@
 //! The first five bytes mean the same in all formats to come, so that a value of a newer program can be told from
 //! a damaged one.
 
-/// The format this program writes, and the newest it can read. Values are the same in 1 and 2; a digest of format 2 says
-/// that the newest commits lie in the lead (`super::lead`), without which the journal would be an older one.
-pub const FORMAT: u8 = 2;
+/// The format this program writes, and the newest it can read. Values are the same in all; a digest of format 2 says that
+/// the newest commits lie in the lead (`super::lead`), without which the journal would be an older one, and of format 3 that
+/// the lead has halves, of which a vend of before would read one.
+pub const FORMAT: u8 = 3;
 /// The first format that has a lead.
 pub(super) const LEAD_FORMAT: u8 = 2;
+/// The first format whose lead has halves.
+pub(super) const HALVES_FORMAT: u8 = 3;
 /// Bytes before the body.
 pub const HEADER_BYTES: usize = 1 + 4 + 8;
 

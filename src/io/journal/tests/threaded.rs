@@ -95,6 +95,28 @@ fn the_thread_ends_and_gives_the_directory_back_when_the_core_stops_listening() 
     sound(dir.path());
 }
 
+#[test]
+fn a_batch_of_sleds_that_fails_beside_commits_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, ..) = sound(dir.path());
+    while store.giving().is_none() {
+        store.commit(&puts(&[("a", &"x".repeat(4_000))])).unwrap();
+    }
+    // As a life that was killed leaves it: the thread begins with the batch.
+    fs::write(dir.path().join("journal/blobs/-1"), "x").unwrap();
+    let (batches, mut events, thread) = started(store);
+    block_on(async {
+        let failed = next(&mut events).await;
+        let error = CommitError::BlobFile { name: "-1".to_owned() };
+        assert_eq!(failed, Some(JournalEvent::Failed { id: None, error: error.clone() }));
+        batches.send((1, puts(&[("b", "1")]))).await.unwrap();
+        let failed = JournalEvent::Failed { id: Some(1), error };
+        while next(&mut events).await.as_ref() != Some(&failed) {}
+        drop(batches);
+    });
+    thread.join().unwrap();
+}
+
 /// A commit that is waited for, beside the thread.
 mod here {
     use super::*;
@@ -171,6 +193,37 @@ mod here {
         desk.end();
         let records = sound(dir.path()).1;
         assert_eq!(records.len(), larger_than_the_lead().puts.len() + 1);
+    }
+
+    #[test]
+    fn half_after_half_is_filled_here_and_the_thread_gives_each_to_sled() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut desk = desk(sound(dir.path()).0);
+        let (mut id, mut halves) = (0, 0);
+        while halves < 4 {
+            id += 1;
+            let batch = puts(&[("a", &id.to_string()), (&format!("{}", id % 40), &"x".repeat(1_500))]);
+            assert_eq!(desk.commit(id, &batch), Some(JournalEvent::Committed(id)), "no commit waits for sled");
+            if desk.here.is_half_full() {
+                halves += 1;
+                desk.here.leave_the_rest();
+                block_on(async {
+                    timeout(DEADLINE, async {
+                        while desk.here.is_half_full() {
+                            tokio::time::sleep(Duration::from_millis(1)).await;
+                        }
+                    })
+                    .await
+                })
+                .expect("the thread does not give");
+            }
+        }
+        desk.end();
+        let db = sled::Config::new().path(dir.path().join("journal")).flush_every_ms(None).open().unwrap();
+        let newest = value::unseal(b"ra", &db.get(b"ra").unwrap().unwrap()).unwrap().counter;
+        assert!(newest + 1 >= id, "sled has {newest} of {id}");
+        drop(db);
+        assert!(sound(dir.path()).1.contains(&put("a", &id.to_string())));
     }
 
     #[test]

@@ -122,6 +122,17 @@ fn a_commit_costs_exactly_one_sync() {
 }
 
 #[test]
+fn half_a_lead_given_to_sled_costs_one_sync_of_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(between) = syncs_of("give_a_half", &dir.path().join("strace.log"), &dir.path().join("state")) else {
+        return;
+    };
+    let syncs = &between[1];
+    assert_eq!(syncs.len(), 1, "{syncs:?}");
+    assert!(syncs[0].contains("fdatasync(") && syncs[0].contains("/journal/db>"), "{syncs:?}");
+}
+
+#[test]
 fn every_name_of_a_new_journal_is_durable_before_its_first_commit() {
     let dir = tempfile::tempdir().unwrap();
     let Some(between) = syncs_of_a_birth_and_ten_commits(dir.path()) else { return };
@@ -206,6 +217,22 @@ fn open_once() {
     // Its end syncs too.
     mark();
     drop(opened);
+}
+
+#[test]
+#[ignore = "a helper of the tests that look at syncs"]
+fn give_a_half() {
+    let (mut store, ..) = sound(&state_dir());
+    let giving = loop {
+        store.commit(&puts(&[("a", &"x".repeat(4_000))])).unwrap();
+        if let Some(giving) = store.giving() {
+            break giving;
+        }
+    };
+    mark();
+    giving.run().unwrap();
+    mark();
+    store.given(Ok(())).unwrap();
 }
 
 #[test]
