@@ -20,8 +20,16 @@ use std::sync::Arc;
 /// Keys as sled has them, and what is to stand under each: a body, or nothing.
 pub(super) type Changes<'a> = BTreeMap<Vec<u8>, Option<&'a [u8]>>;
 
-/// What sled is to have: sealed values, and keys that go.
-type Sealed = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+/// What sled is to have: values, and keys that go. They are sealed when sled gets them: most change again before.
+type Newer = BTreeMap<Vec<u8>, Option<Version>>;
+
+/// What stands under a key since a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Version {
+    /// The commit's.
+    counter: u64,
+    body: Vec<u8>,
+}
 
 /// So many keys may half a lead hold. sled copies a whole page for each key of a batch and keeps the old ones until
 /// its end: of some 800 keys that came in a burst, it had 2 MB. Of single vends no half has more than 90.
@@ -34,7 +42,7 @@ pub(super) struct Held {
     /// What the full half of the lead holds, until sled has it for good.
     going: Option<Round>,
     /// What the half that is written now holds, over it.
-    ahead: Sealed,
+    ahead: Newer,
     /// Where the next commit goes in the lead.
     pub(super) next: Place,
     /// Of everything.
@@ -44,7 +52,7 @@ pub(super) struct Held {
 /// What a full half of the lead holds, on its way to sled.
 #[derive(Debug, Clone)]
 pub(super) struct Round {
-    changes: Arc<Sealed>,
+    changes: Arc<Newer>,
     /// Of everything, once sled has it.
     digest: Digest,
 }
@@ -53,9 +61,9 @@ impl Round {
     /// Hands it to sled. Not durable yet.
     pub(super) fn give(&self, database: &Database) -> Result<(), io::Error> {
         let mut batch = sled::Batch::default();
-        for (key, sealed) in &*self.changes {
-            match sealed {
-                Some(sealed) => batch.insert(key.as_slice(), sealed.as_slice()),
+        for (key, version) in &*self.changes {
+            match version {
+                Some(Version { counter, body }) => batch.insert(key.as_slice(), value::seal(key, *counter, body)),
                 None => batch.remove(key.as_slice()),
             }
         }
@@ -121,24 +129,21 @@ impl Held {
 
     /// The commit that wrote what stands under a key.
     fn version(&self, key: &[u8]) -> Result<Option<u64>, CommitError> {
-        let version = |sealed: &[u8]| match value::unseal(key, sealed) {
-            Ok(value) => Ok(value.counter),
-            Err(why) => Err(CommitError::Unreadable { key: key.to_vec(), why }),
-        };
         let going = || self.going.as_ref().and_then(|round| round.changes.get(key));
-        match self.ahead.get(key).or_else(going) {
-            Some(newer) => newer.as_deref().map(version).transpose(),
-            None => {
-                let stored = self.database.get(key).map_err(CommitError::io(Doing::ReadJournal))?;
-                stored.as_deref().map(version).transpose()
-            }
+        if let Some(newer) = self.ahead.get(key).or_else(going) {
+            return Ok(newer.as_ref().map(|version| version.counter));
+        }
+        let stored = self.database.get(key).map_err(CommitError::io(Doing::ReadJournal))?;
+        match stored.as_deref().map(|sealed| value::unseal(key, sealed)).transpose() {
+            Ok(value) => Ok(value.map(|value| value.counter)),
+            Err(why) => Err(CommitError::Unreadable { key: key.to_vec(), why }),
         }
     }
 
     /// What sled does not have yet, or not for good.
-    fn over_sled(&self) -> BTreeMap<&[u8], Option<&[u8]>> {
+    fn over_sled(&self) -> BTreeMap<&[u8], Option<&Version>> {
         let going = self.going.iter().flat_map(|round| &*round.changes);
-        going.chain(&self.ahead).map(|(key, sealed)| (key.as_slice(), sealed.as_deref())).collect()
+        going.chain(&self.ahead).map(|(key, version)| (key.as_slice(), version.as_ref())).collect()
     }
 
     /// Which records are not among the first commits, so many that each was synced. The second file counts them, which is
@@ -149,10 +154,7 @@ impl Held {
         if !matches!(contents.digest, Some(Ok(of_sled)) if of_sled.counter < synced) {
             return OnlySeen::All;
         }
-        let is_newer = |(key, sealed): &(&[u8], Option<&[u8]>)| {
-            let value = sealed.map(|sealed| value::unseal(key, sealed));
-            value.is_some_and(|value| value.map_or(true, |value| value.counter > synced))
-        };
+        let is_newer = |(_, version): &(&[u8], Option<&Version>)| version.is_some_and(|is| is.counter > synced);
         let record_key = |(key, _): (&[u8], _)| key.strip_prefix(&[RECORD_PREFIX]).map(<[u8]>::to_vec);
         OnlySeen::Keys(self.over_sled().into_iter().filter(is_newer).filter_map(record_key).collect())
     }
@@ -213,8 +215,8 @@ impl Held {
     pub(super) fn take(&mut self, changes: Changes<'_>, digest: Digest) {
         self.digest = digest;
         for (key, body) in changes {
-            let sealed = body.map(|body| value::seal(&key, digest.counter, body));
-            self.ahead.insert(key, sealed);
+            let version = body.map(|body| Version { counter: digest.counter, body: body.to_vec() });
+            self.ahead.insert(key, version);
         }
     }
 
@@ -260,11 +262,10 @@ fn sound_digest(database: &Database, contents: &Contents) -> Result<Digest, Refu
 
 impl Contents {
     /// What stands under the same keys now, over what sled has.
-    fn overlay(&mut self, newer: &BTreeMap<&[u8], Option<&[u8]>>) {
-        let body = |key: &[u8], sealed: &[u8]| value::unseal(key, sealed).map(|value| value.body.to_vec()).ok();
+    fn overlay(&mut self, newer: &BTreeMap<&[u8], Option<&Version>>) {
         let mut over: BTreeMap<&[u8], Option<Vec<u8>>> = BTreeMap::new();
-        for (&key, sealed) in newer {
-            let now = sealed.and_then(|sealed| body(key, sealed));
+        for (&key, version) in newer {
+            let now = version.map(|version| version.body.clone());
             match key {
                 [RECORD_PREFIX, rest @ ..] => drop(over.insert(rest, now)),
                 META_KEY => self.meta = now,
