@@ -111,11 +111,11 @@ pub enum Ended {
 /// [`StartError`] when it cannot start: the state directory in use, a certificate that does not read.
 pub fn run(
     config: Config,
-    credentials: &Credentials,
+    credentials: Credentials,
     doctor: Rc<Findings>,
     log: LogControl,
 ) -> Result<Ended, StartError> {
-    let settings = settings(&config, credentials)?;
+    let settings = settings(&config, &credentials)?;
     let journal = match journal::Store::open(&config.state_directory) {
         Ok(opened) => opened,
         Err(error @ journal::OpenError::InUse { .. }) => return Err(error.into()),
@@ -126,8 +126,14 @@ pub fn run(
     };
     let (recovered, store) = recovered(journal, &settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended =
-        LocalSet::new().block_on(&runtime, serve(&config, credentials, settings, recovered, store, (doctor, log)));
+    // A task like the others: what the set itself waits for is looked at whenever anything happens.
+    let tasks = LocalSet::new();
+    let serving = tasks.spawn_local(serve(config, credentials, settings, recovered, store, (doctor, log)));
+    let ended = tasks.block_on(&runtime, serving).unwrap_or_else(|died| match died.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Ok(Ended::Failed),
+    });
+    drop(tasks);
     // Dropped, the runtime would wait for the journal's thread, for ever if the disk hangs.
     runtime.shutdown_background();
     ended
@@ -240,8 +246,8 @@ fn quarantined(store: Store, why: Said) -> Recovered {
 }
 
 async fn serve(
-    config: &Config,
-    credentials: &Credentials,
+    config: Config,
+    credentials: Credentials,
     settings: Settings,
     recovered: Recovered,
     store: Option<Store>,
@@ -267,7 +273,7 @@ async fn serve(
     let (broker_events, mut from_broker) = mpsc::channel(FROM_BROKER_MAX);
     let now_s = clock.now().wall.seconds();
     let broker_config =
-        broker_config(config, credentials, &settings.mqtt_key, now_s, Some(&certificates), &authorities)?;
+        broker_config(&config, &credentials, &settings.mqtt_key, now_s, Some(&certificates), &authorities)?;
     let broker = tokio::task::spawn_local(broker::run(broker_config, broker_commands, broker_events));
 
     // The motor mark: written by the line, in memory that outlives this process.
@@ -284,7 +290,7 @@ async fn serve(
 
     // HTTP: one client for merchants, one for the cloud; each request is a task, the core bounds how many.
     let mut requests = Requests::default();
-    let clients = Clients::new(config, Some(&certificates), &authorities)?;
+    let clients = Clients::new(&config, Some(&certificates), &authorities)?;
 
     // The control socket, and the pages beside it.
     let (asks, mut from_control) = mpsc::channel(CONTROL_MAX);

@@ -22,7 +22,7 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode, Failure> {
     }
     let log = crate::io::log::start();
     let doctor = Findings::of(&args.config, args.credentials.as_deref());
-    Ok(match agent::run(config, &credentials, doctor, log)? {
+    Ok(match agent::run(config, credentials, doctor, log)? {
         Ended::Stopped => Exit::Done,
         Ended::Failed => Exit::Failed,
     }
