@@ -42,7 +42,7 @@ pub const REPEAT_PAUSE_MS: u64 = 60_000;
 const REJECTION_PAUSE_MS: u64 = 10_000;
 /// Keys whose last repeat is remembered; one that is dropped costs at most one repeat too many.
 const REPEATS_MAX: usize = 1_024;
-/// `received` messages that wait for a connection; the oldest goes first, since a restart says them again.
+/// Sayings that wait for a connection; the oldest goes first, since a restart says again what is `received`.
 const SAYINGS_MAX: usize = 256;
 /// Messages of ours that the broker has not yet taken, at once: above it results wait in the outbox.
 pub(super) const PUBLISH_WINDOW: usize = 64;
@@ -78,6 +78,29 @@ enum Wanted {
     Refresh,
 }
 
+/// A `received` message before it is worded: that is done when it leaves, so that no motor frame waits for it.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) key: Key,
+    pub(super) echo: Echo,
+    pub(super) state: ReceivedState,
+}
+
+impl Received {
+    fn of(put: &Put, state: ReceivedState) -> Received {
+        Received { key: put.key.clone(), echo: put.echo.clone(), state }
+    }
+}
+
+/// What is said once, and by itself. What is said until it is taken waits in the outbox.
+#[derive(Debug)]
+pub(super) enum Saying {
+    /// What became of a command or a question.
+    Received(Received),
+    /// A stored result again, in words.
+    Result(Vec<u8>),
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
     connection: Option<Epoch>,
@@ -89,7 +112,7 @@ pub(super) struct Arrivals {
     ring: VecDeque<RingEntry>,
     rejection_told: Option<BootMs>,
     repeats: BTreeMap<Key, BootMs>,
-    sayings: VecDeque<Vec<u8>>,
+    sayings: VecDeque<Saying>,
     in_flight: BTreeMap<Token, Option<Parcel>>,
 }
 
@@ -128,6 +151,11 @@ impl Arrivals {
     pub(super) fn has_room_to_publish(&self) -> bool {
         self.connection.is_some() && self.in_flight.len() < PUBLISH_WINDOW
     }
+
+    /// At once, while something is to be said to a broker that takes more: a step with a motor frame has left it.
+    pub(super) fn deadline(&self) -> Option<BootMs> {
+        (self.has_room_to_publish() && !self.sayings.is_empty()).then_some(BootMs(0))
+    }
 }
 
 impl Core {
@@ -143,10 +171,6 @@ impl Core {
         self.telemetry.connected(now.boot);
         self.troubles.broker = None;
         self.note(Level::Info, "broker_connected", format!("session present: {session_present}"));
-        if self.phase != Phase::Quarantine {
-            self.say_what_waits();
-            self.send_what_is_due(now);
-        }
     }
 
     pub(super) fn on_disconnected(&mut self) {
@@ -321,7 +345,7 @@ impl Core {
             self.keep_in_ring(now, 0, refused(&put.key, Reason::Conflict));
             // Until the first body is durable there is nothing that this one stands against.
             self.trace_message(now, &put.key, Message::Another);
-            let said = self.received(now, &put.key, &put.echo, ReceivedState::Refused(Reason::Conflict));
+            let said = Received::of(put, ReceivedState::Refused(Reason::Conflict));
             self.when_durable(now, &put.key, After::Ack(tag));
             self.when_durable(now, &put.key, After::Received(said));
             return;
@@ -334,7 +358,7 @@ impl Core {
         }
         self.counters.duplicates += 1;
         self.trace_message(now, &put.key, Message::Again);
-        let said = self.received(now, &put.key, &put.echo, ReceivedState::Duplicate);
+        let said = Received::of(put, ReceivedState::Duplicate);
         self.when_durable(now, &put.key, After::Ack(tag));
         self.when_durable(now, &put.key, After::Received(said));
         if is_final {
@@ -345,12 +369,11 @@ impl Core {
     /// `received`/refused and a local record, never a result report: the key's result belongs to somebody else.
     fn answer_refused(&mut self, now: Now, tag: Tag, put: &Put, reason: Reason) {
         self.keep_in_ring(now, 0, refused(&put.key, reason));
-        let said = self.received(now, &put.key, &put.echo, ReceivedState::Refused(reason));
-        self.say(said);
+        self.say(Saying::Received(Received::of(put, ReceivedState::Refused(reason))));
         self.ack_when_due(tag);
     }
 
-    fn on_new_key(&mut self, now: Now, tag: Tag, put: Put, redelivered: bool) {
+    fn on_new_key(&mut self, now: Now, tag: Tag, mut put: Put, redelivered: bool) {
         let trusted = self.time.trusted(now);
         let arrival = Arrival { wall: now.wall, boot: now.boot, boot_id: self.settings.boot_id, trusted };
         let limit = self.limit();
@@ -397,7 +420,8 @@ impl Core {
             self.note_at(&put.key, slot, Level::Info, "accepted", format!("order {}", put.key));
         }
         self.trace_message(now, &put.key, Message::Put(state));
-        let said = self.received(now, &put.key, &put.echo, state);
+        // The order has a copy of its own.
+        let said = Received { key: put.key.clone(), echo: std::mem::take(&mut put.echo), state };
         if sabotage::is_out(Clause::R00AckAfterDurable)
             || order.is_final() && sabotage::is_out(Clause::R09RefusalDurable)
         {
@@ -471,7 +495,7 @@ impl Core {
     }
 
     fn on_get(&mut self, now: Now, key: &Key) {
-        let echo = Echo::default();
+        let received = |state| Received { key: key.clone(), echo: Echo::default(), state };
         if self.orders.contains_key(key) || self.archive.record(key).is_some() {
             self.trace_message(now, key, Message::Get);
         }
@@ -482,8 +506,7 @@ impl Core {
                 self.repeat_result(now, key);
             } else {
                 // *Accepted* promises that it is durable.
-                let said = self.received(now, key, &echo, ReceivedState::Accepted);
-                self.when_durable(now, key, After::Received(said));
+                self.when_durable(now, key, After::Received(received(ReceivedState::Accepted)));
             }
             return;
         } else if self.archive.record(key).is_some() {
@@ -492,8 +515,7 @@ impl Core {
         } else {
             ReceivedState::NotFound
         };
-        let said = self.received(now, key, &echo, state);
-        self.say(said);
+        self.say(Saying::Received(received(state)));
     }
 
     /// The stored result goes up again, at most once a minute and key.
@@ -514,32 +536,30 @@ impl Core {
             }
         }
         self.arrivals.repeats.insert(key.clone(), now.boot);
-        self.say(payload);
+        self.say(Saying::Result(payload));
     }
 
-    /// The `received` message of an order.
-    pub(super) fn received(&self, now: Now, key: &Key, echo: &Echo, state: ReceivedState) -> Vec<u8> {
-        let settings = &self.settings;
-        up::received(&settings.machine_no, key, echo, state, self.told_time_s(now), &settings.mqtt_key)
+    /// It leaves with this step or the next ([`Core::say_what_waits`]), or when there is a connection and room.
+    pub(super) fn say(&mut self, saying: Saying) {
+        self.arrivals.sayings.push_back(saying);
     }
 
-    /// Publishes now, or when there is a connection and room.
-    pub(super) fn say(&mut self, payload: Vec<u8>) {
-        if self.arrivals.has_room_to_publish() {
-            self.publish(payload, None);
-        } else {
-            if self.arrivals.sayings.len() >= SAYINGS_MAX {
-                self.arrivals.sayings.pop_front();
-            }
-            self.arrivals.sayings.push_back(payload);
-        }
-    }
-
-    fn say_what_waits(&mut self) {
+    /// Words and publishes what is to be said, as far as it can leave now, and keeps of the rest what there is room for.
+    pub(super) fn say_what_waits(&mut self, now: Now) {
         while self.arrivals.has_room_to_publish()
-            && let Some(payload) = self.arrivals.sayings.pop_front()
+            && let Some(saying) = self.arrivals.sayings.pop_front()
         {
+            let payload = match saying {
+                Saying::Received(Received { key, echo, state }) => {
+                    let settings = &self.settings;
+                    up::received(&settings.machine_no, &key, &echo, state, self.told_time_s(now), &settings.mqtt_key)
+                }
+                Saying::Result(payload) => payload,
+            };
             self.publish(payload, None);
+        }
+        while self.arrivals.sayings.len() > SAYINGS_MAX {
+            self.arrivals.sayings.pop_front();
         }
     }
 
@@ -560,7 +580,6 @@ impl Core {
         if let Some(Some(parcel)) = self.arrivals.in_flight.remove(&token) {
             self.on_parcel_answered(now, &parcel, Answer::Taken);
         }
-        self.say_what_waits();
     }
 
     /// What the broker refused holds no place of the window: a report is tried again later, a saying is asked for again.
@@ -570,7 +589,6 @@ impl Core {
         if let Some(Some(parcel)) = self.arrivals.in_flight.remove(&token) {
             self.on_parcel_answered(now, &parcel, Answer::Later { retry_after_s: None });
         }
-        self.say_what_waits();
     }
 
     /// The message's acknowledgement may leave: it does, as soon as those of all earlier messages have.

@@ -2,6 +2,7 @@
 //! before the commit that carries its reason.
 
 use super::Core;
+use super::arrivals::{Received, Saying};
 use super::event::{Batch, Effect, Level, Tag, Token};
 use super::own::Reply;
 use crate::board::service::Service;
@@ -36,7 +37,7 @@ pub(super) enum After {
     /// Acknowledge a message.
     Ack(Tag),
     /// Say `received`.
-    Received(Vec<u8>),
+    Received(Received),
     /// The intent with this sequence is durable: send the motor command.
     Drive(u64),
     /// The outcome is durable: the board may forget it.
@@ -264,7 +265,7 @@ impl Core {
             After::Begin { .. } | After::Drive(_) | After::Release | After::Act(_) if self.failed.is_some() => {}
             After::Begin { recovered } => self.begin(now, recovered),
             After::Ack(tag) => self.ack_when_due(tag),
-            After::Received(payload) => self.say(payload),
+            After::Received(received) => self.say(Saying::Received(received)),
             After::Drive(sequence) => self.intent_is_durable(now, sequence),
             After::Release => self.release(now),
             After::Act(number) => self.act_is_durable(now, number),

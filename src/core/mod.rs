@@ -413,6 +413,14 @@ impl Core {
             self.mind_the_machine(now);
             self.start_next(now);
         }
+        // A motor frame first: what is told is worded while it is on its way. The line answers for it at once
+        // ([`Event::MotorWritten`]); and what waits has a deadline, should it not.
+        let has_motor_frame =
+            self.effects.iter().any(|effect| matches!(effect, Effect::LineWrite { intent: Some(_), .. }));
+        // Before reports: `received` goes before the result of the same order.
+        if !has_motor_frame {
+            self.say_what_waits(now);
+        }
         if self.phase == Phase::Running {
             self.ask_the_platform(now);
             self.ask_about_sales(now);
@@ -420,9 +428,7 @@ impl Core {
             self.tell_of_the_machine(now);
             self.send_the_batch(now);
             self.log_in_if_due(now);
-            // A motor frame first: reports are worded while it is on its way. The line answers for it at once
-            // ([`Event::MotorWritten`]); and what is due has a deadline, should it not.
-            if !self.effects.iter().any(|effect| matches!(effect, Effect::LineWrite { intent: Some(_), .. })) {
+            if !has_motor_frame {
                 self.send_what_is_due(now);
             }
             self.forget_the_old(now);
@@ -444,6 +450,7 @@ impl Core {
             self.failed,
             self.pace.deadline(self.settings.limits.messages_burst).filter(|_| self.failed.is_none()),
             self.certificates.deadline(),
+            self.arrivals.deadline(),
             self.commits.deadline().filter(|_| self.failed.is_none()),
             self.line.deadline().filter(|_| at_work),
             self.queue.deadline().filter(|_| at_work),

@@ -1,7 +1,7 @@
 //! What happens when power returns (order-life, section 1; rules 1, 5, 6, 14).
 
 use super::archive::Archive;
-use super::arrivals::Arrivals;
+use super::arrivals::{Arrivals, Received, Saying};
 use super::calls::Calls;
 use super::catalogue::Catalogue;
 use super::certificates::Certificates;
@@ -312,8 +312,8 @@ impl Core {
                 (Some(_), _) if sabotage::is_out(Clause::R00OutboxKept) => {}
                 (Some(up_to), _) => self.offer(now, &key, up_to),
                 (None, Some(order)) if !order.is_final() && !key.is_own() => {
-                    let said = self.received(now, &key, &order.echo, ReceivedState::Accepted);
-                    self.say(said);
+                    let (echo, state) = (order.echo.clone(), ReceivedState::Accepted);
+                    self.say(Saying::Received(Received { key, echo, state }));
                 }
                 (None, _) => {}
             }

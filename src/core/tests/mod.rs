@@ -21,6 +21,7 @@ mod pickup;
 mod review;
 mod rules;
 mod sale;
+mod sayings;
 mod security;
 mod service;
 mod slot_test;
