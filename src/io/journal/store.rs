@@ -204,8 +204,7 @@ impl Store {
         self.commit_within(Reach::Lead, batch, || {})
     }
 
-    /// The same, and `durable` is called as soon as it is, before the store remembers what it wrote: a vend waits for the
-    /// one and not for the other.
+    /// The same, and `durable` is called as soon as it is.
     ///
     /// # Errors
     /// As of [`Self::commit`]; then `durable` was not called.
@@ -257,10 +256,12 @@ impl Store {
             Some((place, entry)) => {
                 let began = boot_now();
                 self.lead.write(&entry, place.offset()).map_err(CommitError::io(Doing::WriteJournal))?;
+                // While the disk writes. Should the sync fail, nothing of it is ever looked at again.
+                self.lead.begin_write_out(place.offset(), entry.len());
+                held.take_at(place, entry.len(), changes, digest);
                 self.lead.sync_in_place()?;
                 durable();
                 self.disk.took(boot_now().since_ms(began));
-                held.take_at(place, entry.len(), changes, digest);
                 Ok(true)
             }
             None if reach == Reach::Lead => Ok(false),
