@@ -363,9 +363,9 @@ async fn serve(
                 other => hands.carry_out(now, other),
             }
         }
-        // A motor frame and a request leave now, before the log and all else; and what came from the board while the disk
-        // was waited for is heard before what the commit lets go.
-        if hands.motor_write.is_some() || hands.committed_here.is_some() || leaves_now {
+        // A motor frame and a request leave now, before the log and all else; and where the disk took its time, the board may
+        // have said something meanwhile, which is heard before what the commit lets go.
+        if hands.motor_write.is_some() || hands.committed_slowly() || leaves_now {
             tokio::task::yield_now().await;
         }
         // Last, and after what is durable now has left. The thread's disk writes meanwhile.
@@ -377,6 +377,13 @@ async fn serve(
         }
         if let Some(ended) = ending {
             break 'life ended;
+        }
+        // What is durable goes on at once: whoever else wants something has waited for the disk with us.
+        if !hands.committed_slowly()
+            && let Some(told) = hands.committed_here.take()
+        {
+            event = told_by_journal(told);
+            continue;
         }
         systemd.tell(&core, now);
         if let Some(host) = host.take() {
@@ -531,6 +538,11 @@ impl Hands {
             | Effect::Machine(_)
             | Effect::End(_) => {}
         }
+    }
+
+    /// A commit was made here, and it took longer than those before it.
+    fn committed_slowly(&self) -> bool {
+        self.committed_here.is_some() && !self.here.as_ref().is_some_and(journal::Here::was_quick)
     }
 
     /// What commits made here left to the journal's thread.

@@ -296,6 +296,9 @@ pub(super) struct DataFile {
     /// A sync that fails, for tests.
     #[cfg(test)]
     pub(super) failing: Option<io::ErrorKind>,
+    /// How long a sync lasts at least, for tests.
+    #[cfg(test)]
+    pub(super) lasting: std::time::Duration,
 }
 
 fn identity(meta: &fs::Metadata) -> (u64, u64) {
@@ -326,6 +329,8 @@ impl DataFile {
             identity: identity(&meta),
             #[cfg(test)]
             failing: None,
+            #[cfg(test)]
+            lasting: std::time::Duration::ZERO,
         })
     }
 
@@ -372,6 +377,8 @@ impl DataFile {
 
     /// fdatasync.
     pub(super) fn sync(&self) -> io::Result<()> {
+        #[cfg(test)]
+        std::thread::sleep(self.lasting);
         #[cfg(test)]
         if let Some(kind) = self.failing {
             return Err(kind.into());

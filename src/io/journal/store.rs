@@ -370,6 +370,12 @@ impl Store {
         self.disk = disk;
     }
 
+    /// Makes syncs of the lead last.
+    #[cfg(test)]
+    pub(super) fn take_time_for_syncs(&mut self, lasting: std::time::Duration) {
+        self.lead.lasting = lasting;
+    }
+
     /// Makes syncs fail, or succeed again.
     #[cfg(test)]
     pub(super) fn fail_syncs(&mut self, kind: Option<io::ErrorKind>) {

@@ -53,7 +53,7 @@ pub fn spawn(
 ) -> io::Result<(JoinHandle<()>, Here)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let shared = Arc::new(Shared { desk: Mutex::new(Desk { store, is_minded: false }), left: Notify::new() });
-    let here = Here { shared: Arc::clone(&shared), has_left_something: false };
+    let here = Here { shared: Arc::clone(&shared), has_left_something: false, was_quick: false };
     let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
         // The core left: there is nobody to tell.
         let _ = runtime.block_on(Committer { shared, done, low: None, lag: None }.run(batches));
@@ -96,6 +96,7 @@ impl Desk {
 pub struct Here {
     shared: Arc<Shared>,
     has_left_something: bool,
+    was_quick: bool,
 }
 
 impl Here {
@@ -106,7 +107,9 @@ impl Here {
         if !desk.store.is_quick() {
             return None;
         }
-        match desk.store.commit_in_lead(batch) {
+        let committed = desk.store.commit_in_lead(batch);
+        self.was_quick = desk.store.is_quick();
+        match committed {
             Ok(true) => {
                 self.has_left_something |= !desk.is_minded || desk.store.is_half_full();
                 desk.is_minded = true;
@@ -122,6 +125,12 @@ impl Here {
     #[cfg(test)]
     pub(super) fn take_the_disk_for(&self, disk: super::disk::Disk) {
         self.shared.desk.lock().unwrap_or_else(std::sync::PoisonError::into_inner).store.take_the_disk_for(disk);
+    }
+
+    /// The last commit made here took no longer than those before it: what was known then holds now.
+    #[must_use]
+    pub const fn was_quick(&self) -> bool {
+        self.was_quick
     }
 
     /// The thread has yet to give sled a half of the lead.

@@ -171,6 +171,26 @@ mod here {
     }
 
     #[test]
+    fn a_commit_that_took_long_is_told_from_quick_ones_and_the_next_is_the_threads() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut store, ..) = sound(dir.path());
+        store.take_time_for_syncs(Duration::from_millis(50));
+        let mut desk = desk(store);
+        assert_eq!(desk.commit(1, &puts(&[("a", "1")])), Some(JournalEvent::Committed(1)));
+        assert!(!desk.here.was_quick());
+        assert_eq!(desk.here.commit(2, &puts(&[("a", "2")])), None);
+        desk.end();
+        let mut desk = self::desk(sound(dir.path()).0);
+        // However slow this computer's disk is, one of many commits is quick.
+        let quick = (3..1_000).any(|id| {
+            desk.commit(id, &puts(&[("a", "3")]));
+            desk.here.was_quick()
+        });
+        assert!(quick);
+        desk.end();
+    }
+
+    #[test]
     fn a_disk_that_is_not_known_to_be_quick_is_the_threads() {
         let dir = tempfile::tempdir().unwrap();
         let (store, ..) = sound(dir.path());
