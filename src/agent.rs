@@ -330,6 +330,7 @@ async fn serve(
     let mut effects = Vec::new();
     let mut notes = Vec::new();
     let mut event = Event::Wake;
+    let mut was_committed = false;
     let ended = 'life: loop {
         let now = clock.now();
         core.step(now, event, &mut effects);
@@ -363,11 +364,14 @@ async fn serve(
                 other => hands.carry_out(now, other),
             }
         }
-        // A motor frame and a request leave now, before the log and all else; and where the disk took its time, the board may
-        // have said something meanwhile, which is heard before what the commit lets go.
-        if hands.motor_write.is_some() || hands.committed_slowly() || leaves_now {
+        // A motor frame and a request leave now, before the log and all else. And where the disk took its time, the board may
+        // have said something meanwhile, which is heard before what the commit lets go; nor do commits that follow from one
+        // another keep everybody out.
+        let others_first = hands.committed_here.is_some() && (hands.committed_slowly() || was_committed);
+        if hands.motor_write.is_some() || others_first || leaves_now {
             tokio::task::yield_now().await;
         }
+        was_committed = false;
         // Last, and after what is durable now has left. The thread's disk writes meanwhile.
         if hands.committed_here.is_none() || ending.is_some() {
             for note in notes.drain(..) {
@@ -379,9 +383,8 @@ async fn serve(
             break 'life ended;
         }
         // What is durable goes on at once: whoever else wants something has waited for the disk with us.
-        if !hands.committed_slowly()
-            && let Some(told) = hands.committed_here.take()
-        {
+        if !others_first && let Some(told) = hands.committed_here.take() {
+            was_committed = true;
             event = told_by_journal(told);
             continue;
         }
@@ -482,9 +485,10 @@ async fn sleep_until(alarm: &mut Alarm, deadline: Option<BootMs>) {
 
 /// What the core's effects need, and what gives events back their meaning.
 struct Hands {
-    to_journal: mpsc::Sender<(u64, journal::Batch)>,
-    /// For commits while nobody on the line waits for us. None in quarantine.
+    /// For commits while nobody on the line waits for us. None in quarantine. It goes before the channel, or the store would
+    /// be closed here.
     here: Option<journal::Here>,
+    to_journal: mpsc::Sender<(u64, journal::Batch)>,
     /// What became of the last commit made here.
     committed_here: Option<JournalEvent>,
     to_broker: mpsc::Sender<ToBroker>,
@@ -752,8 +756,8 @@ async fn end(hands: Hands, broker: JoinHandle<()>, journal: Option<std::thread::
         let _ = to_broker.send_timeout(command, LAST_WORDS).await;
     }
     let _ = tokio::time::timeout(LAST_WORDS, broker).await;
-    // The thread closes the store, once nobody else has it.
-    drop((to_journal, here));
+    // The hand first: whoever is the last to leave closes the store, and that is to be the thread.
+    drop((here, to_journal));
     if let Some(journal) = journal {
         let joined = tokio::task::spawn_blocking(move || journal.join());
         let _ = tokio::time::timeout(LAST_WORDS, joined).await;

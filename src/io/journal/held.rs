@@ -104,6 +104,11 @@ impl Held {
                 return Err(Refusal::Damage(Damage::Lead { counter, expected: entry.digest, found }));
             }
             if entry.place.half != self.next.half {
+                if self.going.is_some() {
+                    // The first of a half is written over before any other of it.
+                    let (last, beyond) = (self.digest.counter, found.counter);
+                    return Err(Refusal::Damage(Damage::Hole { last, beyond }));
+                }
                 self.turn_over();
             }
             self.take(changes, found);

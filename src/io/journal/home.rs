@@ -170,7 +170,7 @@ fn name_in(path: &Path) -> Option<String> {
 fn machine_id(root: &Path) -> Option<String> {
     let path = root.join("etc/machine-id");
     let id = name_in(&path).filter(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()))?;
-    if kind_of_file_system(&path)? == TMPFS {
+    if kind_of_file_system(&File::open(&path).ok()?)? == TMPFS {
         return None;
     }
     let mut mac = Hmac::<Sha1>::new_from_slice(MACHINE_ID_KEY).ok()?;
@@ -194,12 +194,12 @@ fn disk_of(root: &Path, folder: &Path) -> Option<String> {
 
 fn inode_of(path: &Path) -> Option<String> {
     let inode = fs::metadata(path).ok()?.ino();
-    INODES_LAST.contains(&kind_of_file_system(path)?).then(|| inode.to_string())
+    INODES_LAST.contains(&kind_of_file_system(&File::open(path).ok()?)?).then(|| inode.to_string())
 }
 
-fn kind_of_file_system(path: &Path) -> Option<i64> {
+pub(super) fn kind_of_file_system(file: &File) -> Option<i64> {
     #[allow(clippy::useless_conversion, reason = "the field has 32 bits on 32-bit ARM controllers")]
-    let kind = i64::from(rustix::fs::fstatfs(&File::open(path).ok()?).ok()?.f_type);
+    let kind = i64::from(rustix::fs::fstatfs(file).ok()?.f_type);
     Some(kind)
 }
 
@@ -264,7 +264,7 @@ mod tests {
         fs::rename(first.layout.journal.join("copy"), &db).unwrap();
         fs::write(first.root.path().join("etc/machine-id"), ID.replace('0', "f")).unwrap();
         let expected = Fact::ALL;
-        let kept = inode_of(&db).is_some() && kind_of_file_system(&db) != Some(TMPFS);
+        let kept = inode_of(&db).is_some() && kind_of_file_system(&File::open(&db).unwrap()) != Some(TMPFS);
         if kept {
             assert_eq!(home.differences(&first.home()), expected);
         } else {

@@ -1,7 +1,7 @@
 //! The lead: the newest commits, one behind the other in a file of fixed length. A commit is one write here and one
 //! `fdatasync`. The file has two halves. When one is full, or too many keys would be in it (`held::KEYS_AHEAD_MAX`), commits
 //! go on in the other at once, and all that the full one holds goes to sled in one batch meanwhile; it is written over only
-//! when sled has that for good. So no commit waits for sled, unless sled needs longer for a batch than the other half lasts.
+//! when sled has that for good. So a commit seldom waits for sled (`super::store`).
 //! sled alone would need two writes a commit, by seven threads that all wake for each of them, and never syncs what it wrote;
 //! and most of what a commit changes is changed again by the next.
 //!

@@ -3,7 +3,8 @@
 //! sled's `flush()` only starts write-back; it survives no power cut on Linux. A commit is therefore one write into the
 //! lead ([`super::lead`]) and one `fdatasync` of it. What a full half of the lead holds is one atomic batch of sled,
 //! `flush()`, and one `fdatasync` of sled's file on a handle of our own ([`Store::giving`]), while commits go on in the other
-//! half. Only a commit that finds no room in either waits for sled: it is such a batch itself, with all that the lead holds.
+//! half. A commit that finds no room in either is such a batch itself, with all that the lead holds; any other waits for sled
+//! at most while sled applies a batch, and only where the commit has a key that neither half knows.
 
 use super::damage::{CommitError, Damage, OpenError};
 use super::database::{Contents, DataFile, Database, META_KEY, RECORD_PREFIX, Refusal};
@@ -248,16 +249,19 @@ impl Store {
                 text: Said::new("the journal is closed", "日志已关闭"),
             });
         };
+        // What it asks sled for may have to wait for a batch under way.
+        let began = boot_now();
         let changes = changes_of(batch)?;
         let digest = held.digest_after(&changes)?;
         let entry = lead::encode(&digest, &changes);
         let placed = entry.and_then(|entry| Some((held.place_for(entry.len(), changes.len())?, entry)));
         match placed {
             Some((place, entry)) => {
-                let began = boot_now();
                 self.lead.write(&entry, place.offset()).map_err(CommitError::io(Doing::WriteJournal))?;
-                // While the disk writes. Should the sync fail, nothing of it is ever looked at again.
                 self.lead.begin_write_out(place.offset(), entry.len());
+                // While the disk writes. Should the sync fail, nothing of it is ever looked at again; and until it has ended
+                // the second file must not learn of it, whoever closes the store.
+                self.second_is_behind = false;
                 held.take_at(place, entry.len(), changes, digest);
                 self.lead.sync_in_place()?;
                 durable();
@@ -266,6 +270,7 @@ impl Store {
             }
             None if reach == Reach::Lead => Ok(false),
             None => {
+                self.second_is_behind = false;
                 held.give_to_sled(changes, digest).map_err(CommitError::io(Doing::WriteJournal))?;
                 make_durable(&held.database, &self.data_file)?;
                 durable();

@@ -5,7 +5,7 @@
 
 use super::damage::CommitError;
 use super::store::{Batch, FREE_BYTES_MIN, Store};
-use std::future::pending;
+use std::future::{pending, ready};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -61,8 +61,8 @@ pub fn spawn(
     Ok((thread, here))
 }
 
-/// What both commit to. One commit is under way at a time, and a batch of sled's is made away from the desk, so nobody waits
-/// long for it: the thread for a commit beside it, and that one for nothing.
+/// What both commit to. One commit is under way at a time, and a batch of sled's is made away from the desk, but for a moment's
+/// coincidence with the second file; so nobody waits long for it: the thread for a commit beside it, and that one for nothing.
 #[derive(Debug)]
 struct Shared {
     desk: Mutex<Desk>,
@@ -162,11 +162,12 @@ struct Committer {
 
 impl Committer {
     async fn run(mut self, mut batches: Receiver<(u64, Batch)>) -> Result<(), Gone> {
-        // The life before may have left something too.
-        self.mind_the_rest().await?;
+        self.look_at_space().await?;
         let shared = Arc::clone(&self.shared);
         loop {
             let low = self.low == Some(true);
+            // A life before may have left a half, too.
+            let half_full = self.desk()?.store.is_half_full();
             tokio::select! {
                 // The second file first, or an endless queue would keep it behind for ever.
                 biased;
@@ -176,6 +177,8 @@ impl Committer {
                     None => return Ok(()),
                 },
                 () = shared.left.notified() => self.mind_the_rest().await?,
+                // When no batch waits. If that never happens, a commit will find no room and take all to sled.
+                () = ready(()), if half_full => self.give_what_is_full().await?,
                 () = sleep(LOW_SPACE_PAUSE), if low => self.look_at_space().await?,
             }
         }
@@ -197,7 +200,6 @@ impl Committer {
 
     /// What a commit leaves to do, wherever it was made.
     async fn mind_the_rest(&mut self) -> Result<(), Gone> {
-        self.give_what_is_full().await?;
         if self.desk()?.mind_the_second() && self.lag.is_none() {
             self.lag = Some(Box::pin(sleep(SECOND_FILE_LAG)));
         }
