@@ -26,8 +26,6 @@ use std::sync::Arc;
 /// large with 256 KiB as with this, since each of 256 shards keeps the last page it saw.
 const CACHE_BYTES: u64 = 1 << 20;
 
-/// The file system that was measured (`docs/budget.md`), with its two forerunners.
-const EXT4: i64 = 0xEF53;
 /// The smallest page of memory of any computer that vend runs on.
 const PAGE_BYTES: usize = 4096;
 
@@ -333,7 +331,8 @@ impl DataFile {
             Err(e) => return Err((path, e)),
         };
         Ok(DataFile {
-            begins_early: home::kind_of_file_system(&file) == Some(EXT4),
+            // The one that was measured (`docs/budget.md`).
+            begins_early: home::kind_of_file_system(&file) == Some(home::EXT4),
             file: Arc::new(file),
             path,
             identity: identity(&meta),

@@ -23,9 +23,11 @@ use std::path::{Path, PathBuf};
 
 /// Makes of the machine-id a name that is only ours, as machine-id(5) wants.
 const MACHINE_ID_KEY: &[u8] = b"vend: the place of a journal";
-/// File systems whose inodes name a file over restarts (`linux/magic.h`): ext2 to 4, XFS, Btrfs, F2FS. FAT numbers them
-/// anew with each mount, network and overlay file systems may.
-const INODES_LAST: [i64; 4] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010];
+/// ext2 to 4 (`linux/magic.h`, as those below).
+pub(super) const EXT4: i64 = 0xEF53;
+/// File systems whose inodes name a file over restarts: beside these XFS, Btrfs, F2FS. FAT numbers them anew with each
+/// mount, network and overlay file systems may.
+const INODES_LAST: [i64; 4] = [EXT4, 0x5846_5342, 0x9123_683E, 0xF2F5_2010];
 /// tmpfs: a machine-id that lies there was made at this start and names nothing.
 const TMPFS: i64 = 0x0102_1994;
 /// Where the kernel shows the serial number of a disk, from its folder in /sys: MMC (the register with maker and serial

@@ -103,14 +103,7 @@ fn rule_01_the_second_file_waits_for_sleds_batch_and_a_batch_that_was_only_seen_
     let dir = tempfile::tempdir().unwrap();
     let alive = dir.path().join("alive");
     let (mut store, ..) = sound(&alive);
-    let only_seen = |name: &str| {
-        let killed = dir.path().join(name);
-        copy(&alive, &killed);
-        match Store::open(&killed).unwrap() {
-            Opened::Sound { only_seen, .. } => only_seen,
-            Opened::Quarantined { damage, .. } => panic!("quarantined: {damage}"),
-        }
-    };
+    let only_seen = |name: &str| only_seen_in_a_copy(&alive, &dir.path().join(name));
     // The second file knows the last commit of the half, and nothing of the one that began the other.
     let mut expected = BTreeMap::new();
     let giving = loop {

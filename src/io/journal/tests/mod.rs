@@ -105,19 +105,21 @@ fn what_was_committed_is_there_after_a_kill() {
     }
 }
 
+/// What a start after a kill at this moment would take for only seen.
+pub(super) fn only_seen_in_a_copy(alive: &Path, killed: &Path) -> OnlySeen {
+    copy(alive, killed);
+    match Store::open(killed).unwrap() {
+        Opened::Sound { only_seen, .. } => only_seen,
+        Opened::Quarantined { damage, .. } => panic!("quarantined: {damage}"),
+    }
+}
+
 #[test]
 fn rule_01_only_what_the_second_file_does_not_know_was_only_seen() {
     let dir = tempfile::tempdir().unwrap();
     let alive = dir.path().join("alive");
     let (mut store, ..) = sound(&alive);
-    let only_seen = |name: &str| {
-        let killed = dir.path().join(name);
-        copy(&alive, &killed);
-        match Store::open(&killed).unwrap() {
-            Opened::Sound { only_seen, .. } => only_seen,
-            Opened::Quarantined { damage, .. } => panic!("quarantined: {damage}"),
-        }
-    };
+    let only_seen = |name: &str| only_seen_in_a_copy(&alive, &dir.path().join(name));
     let keys = |keys: &[&str]| OnlySeen::Keys(keys.iter().map(|key| key.as_bytes().to_vec()).collect());
     store.commit(&puts(&[("a", "1"), ("b", "1")])).unwrap();
     assert_eq!(only_seen("behind"), OnlySeen::All, "nothing was ever vouched for");
