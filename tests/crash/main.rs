@@ -137,10 +137,12 @@ fn failures_in(falsify: impl FnOnce(Vec<Event>) -> Vec<Event>) -> Vec<String> {
     tally.failures
 }
 
-/// The creation ends with the first opening of the journal under its own name.
+/// The creation ends with the marker, and the sync that follows of its name.
 fn after_birth(events: &[Event]) -> usize {
-    let opened = |e: &Event| matches!(&e.what, What::Create { path, .. } if path.ends_with("state/journal/db"));
-    events.iter().position(opened).expect("a birth")
+    let begun = |e: &Event| matches!(&e.what, What::Create { path, .. } if path.ends_with("state/journal.created"));
+    let marker = events.iter().position(begun).expect("a birth");
+    let named = |e: &Event| matches!(&e.what, What::Sync { path } if path.ends_with("state"));
+    marker + events[marker..].iter().position(named).expect("a marker that lasts")
 }
 
 fn is_of_the_journal(path: &Path) -> bool {

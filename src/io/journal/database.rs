@@ -29,6 +29,9 @@ const CACHE_BYTES: u64 = 1 << 20;
 /// The smallest page of memory of any computer that vend runs on.
 const PAGE_BYTES: usize = 4096;
 
+/// sled's file: beside it are its settings, snapshots and the folder of blobs.
+pub(super) const DB: &str = "db";
+
 /// Key of the digest.
 pub(super) const DIGEST_KEY: &[u8] = b"d";
 /// Key of the core's own small record.
@@ -41,6 +44,8 @@ pub(super) const RECORD_PREFIX: u8 = b'r';
 pub(super) struct Database {
     db: sled::Db,
     folder: PathBuf,
+    /// Its file, to be synced.
+    pub(super) data_file: DataFile,
 }
 
 /// Why sled did not open.
@@ -80,6 +85,11 @@ pub(super) struct Contents {
 }
 
 impl Contents {
+    /// Those of a journal without sled, as it is born: all that was ever committed lies in the lead.
+    pub(super) fn before_sled() -> Contents {
+        Contents { digest: Some(Ok(Digest::default())), has_lead: true, has_halves: true, ..Contents::default() }
+    }
+
     /// A format of a newer program, wherever it stands.
     pub(super) fn newer(&self) -> Option<u8> {
         let digest = self.digest.as_ref().and_then(|d| d.as_ref().err());
@@ -167,10 +177,19 @@ const fn is_of_the_files(kind: io::ErrorKind) -> bool {
 }
 
 impl Database {
+    /// sled was made in this folder: its file is the last that gets there. What is no folder is for sled to refuse.
+    pub(super) fn is_made(folder: &Path) -> Result<bool, OpenError> {
+        let db_file = folder.join(DB);
+        match layout::exists(&db_file) {
+            Err(e) if e.kind() == io::ErrorKind::NotADirectory => Ok(true),
+            other => other.map_err(OpenError::io(Doing::LookAt, &db_file)),
+        }
+    }
+
     /// Opens or makes sled's folder. Changes it: sled clears what is torn at its end.
     pub(super) fn open(folder: &Path) -> Result<Database, Refusal> {
         delete_torn_snapshots(folder)?;
-        let db_file = folder.join("db");
+        let db_file = folder.join(DB);
         match lock::wait_until_free(&db_file) {
             Ok(()) => {}
             Err(LockError::Held(holder)) => {
@@ -181,7 +200,7 @@ impl Database {
         }
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(db)) => Ok(Database { db, folder: folder.to_owned() }),
+            Ok(Ok(db)) => Ok(Database { db, folder: folder.to_owned(), data_file: DataFile::of_sled(folder)? }),
             // sled's words: it gives a lock that it cannot have no kind of its own.
             Ok(Err(sled::Error::Io(e))) if e.to_string().contains("could not acquire lock") => {
                 Err(OpenError::InUse { state_dir: folder.to_owned(), holder: None }.into())
@@ -234,7 +253,7 @@ impl Database {
 
     /// Makes durable what sled wrote while it opened: its files and their names.
     pub(super) fn sync_folder(folder: &Path) -> Result<(), OpenError> {
-        for name in ["conf", "db", "blobs"] {
+        for name in ["conf", DB, "blobs"] {
             let path = folder.join(name);
             File::open(&path).and_then(|f| f.sync_all()).map_err(OpenError::io(Doing::Sync, &path))?;
         }
@@ -242,6 +261,15 @@ impl Database {
             layout::sync_dir(path).map_err(OpenError::io(Doing::Sync, path))?;
         }
         Ok(())
+    }
+
+    /// What sled was handed reaches the disk, whole.
+    pub(super) fn make_durable(&self) -> Result<(), CommitError> {
+        self.data_file.sync_in_place()?;
+        match self.blob().map_err(CommitError::io(Doing::LookForBlobFiles))? {
+            None => Ok(()),
+            Some(name) => Err(CommitError::BlobFile { name }),
+        }
     }
 
     /// Closes sled, which flushes and syncs once more and may panic over it.
@@ -316,7 +344,7 @@ fn identity(meta: &fs::Metadata) -> (u64, u64) {
 impl DataFile {
     /// Opens `db` in sled's folder, to be synced.
     pub(super) fn of_sled(folder: &Path) -> Result<DataFile, OpenError> {
-        DataFile::open(folder.join("db"), false).map_err(|(path, e)| OpenError::io(Doing::Open, &path)(e))
+        DataFile::open(folder.join(DB), false).map_err(|(path, e)| OpenError::io(Doing::Open, &path)(e))
     }
 
     /// Opens the lead, to be written and synced.

@@ -25,6 +25,8 @@ pub enum Doing {
     Delete,
     /// Give it its name.
     Rename,
+    /// A new journal gets its sled.
+    MakeSled,
     /// Close sled's folder.
     Close,
     /// Move it away, so that it is kept.
@@ -57,6 +59,7 @@ words! {
         Doing::Lock => "lock", "锁定";
         Doing::Delete => "delete", "删除";
         Doing::Rename => "rename", "改名";
+        Doing::MakeSled => "make the journal's database", "创建日志数据库";
         Doing::Close => "close", "关闭";
         Doing::SetAside => "set aside", "移存";
         Doing::Commit => "commit", "提交";

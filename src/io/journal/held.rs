@@ -38,7 +38,8 @@ pub(super) const KEYS_AHEAD_MAX: usize = 384;
 /// A journal's state.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) database: Database,
+    /// None until it has been made, which is after the journal's birth: until then the lead has all.
+    pub(super) database: Option<Database>,
     /// What the full half of the lead holds, until sled has it for good.
     going: Option<Round>,
     /// What the half that is written now holds, over it.
@@ -73,19 +74,41 @@ impl Round {
 }
 
 impl Held {
-    /// Reads a journal: its state and its contents as far as they can be read. True when its lead is of this format.
-    pub(super) fn read(layout: &Layout, database: Database) -> (Held, Contents, Result<bool, Refusal>) {
-        let mut contents = database.contents();
+    /// A journal in which nothing was ever committed, as it is born.
+    pub(super) fn unused() -> Held {
         let (going, ahead, next) = (None, BTreeMap::new(), Place::START);
-        let mut held = Held { database, going, ahead, next, digest: Digest::default() };
+        Held { database: None, going, ahead, next, digest: Digest::default() }
+    }
+
+    /// Reads a journal: its state and its contents as far as they can be read. True when its lead is of this format.
+    pub(super) fn read(layout: &Layout) -> Result<(Held, Contents, Result<bool, Refusal>), Refusal> {
+        let mut held = Held::unused();
+        if Database::is_made(&layout.journal)? {
+            held.database = Some(Database::open(&layout.journal)?);
+        }
+        let mut contents = held.database.as_ref().map_or_else(Contents::before_sled, Database::contents);
         let verdict = held.replay(layout, &contents);
         contents.overlay(&held.over_sled());
-        (held, contents, verdict)
+        Ok((held, contents, verdict))
+    }
+
+    /// Leaves sled alone, where it is ([`Database::abandon`]).
+    pub(super) fn abandon(self) {
+        if let Some(database) = self.database {
+            database.abandon();
+        }
+    }
+
+    /// Closes sled, where it is.
+    pub(super) fn close(self) -> Result<(), io::Error> {
+        self.database.map_or(Ok(()), Database::close)
     }
 
     /// The commits that only the lead has, on top of what sled has.
     fn replay(&mut self, layout: &Layout, contents: &Contents) -> Result<bool, Refusal> {
-        self.digest = sound_digest(&self.database, contents)?;
+        if let Some(database) = &self.database {
+            self.digest = sound_digest(database, contents)?;
+        }
         if !contents.has_lead {
             return Ok(false);
         }
@@ -138,7 +161,8 @@ impl Held {
         if let Some(newer) = self.ahead.get(key).or_else(going) {
             return Ok(newer.as_ref().map(|version| version.counter));
         }
-        let stored = self.database.get(key).map_err(CommitError::io(Doing::ReadJournal))?;
+        let Some(database) = &self.database else { return Ok(None) };
+        let stored = database.get(key).map_err(CommitError::io(Doing::ReadJournal))?;
         match stored.as_deref().map(|sealed| value::unseal(key, sealed)).transpose() {
             Ok(value) => Ok(value.map(|value| value.counter)),
             Err(why) => Err(CommitError::Unreadable { key: key.to_vec(), why }),
@@ -225,18 +249,12 @@ impl Held {
         }
     }
 
-    /// Hands sled all that it does not have, with one more commit. Not durable yet; when it is, both halves are free.
-    pub(super) fn give_to_sled(&mut self, changes: Changes<'_>, digest: Digest) -> Result<(), io::Error> {
-        self.take(changes, digest);
-        self.give_all_to_sled()
-    }
-
-    /// The same without one more commit.
-    pub(super) fn give_all_to_sled(&mut self) -> Result<(), io::Error> {
+    /// Hands sled all that it does not have. Not durable yet; when it is, both halves are free.
+    pub(super) fn give_all(&mut self, database: &Database) -> Result<(), io::Error> {
         let mut all = self.going.take().map(|round| Arc::unwrap_or_clone(round.changes)).unwrap_or_default();
         all.append(&mut self.ahead);
         self.next = Place::START;
-        Round { changes: Arc::new(all), digest: self.digest }.give(&self.database)
+        Round { changes: Arc::new(all), digest: self.digest }.give(database)
     }
 }
 

@@ -2,7 +2,7 @@
 //! opened.
 
 use super::damage::{Damage, OpenError, whom};
-use super::database::{Contents, Database, Refusal};
+use super::database::{Contents, Refusal};
 use super::digest::Digest;
 use super::doing::Doing;
 use super::held::Held;
@@ -99,15 +99,14 @@ pub fn read_copy(state_dir: &Path) -> Result<Inspected, InspectError> {
 
 fn look_into(layout: &Layout) -> Result<Inspected, OpenError> {
     let damaged = |damage| Ok(Inspected { damage: Some(damage), ..Inspected::default() });
-    let database = match Database::open(&layout.journal) {
-        Ok(database) => database,
+    let (held, contents, verdict) = match Held::read(layout) {
+        Ok(read) => read,
         Err(Refusal::Damage(damage)) => return damaged(damage),
         Err(Refusal::Environment(e)) => return Err(e),
     };
-    let (held, contents, verdict) = Held::read(layout, database);
     let verdict = verdict.and_then(|_| judge(layout, &held.digest, contents.records.len()));
     // It is a copy: how it closes says nothing.
-    let _ = held.database.close();
+    let _ = held.close();
     let damage = match verdict {
         Ok(()) => None,
         Err(Refusal::Damage(damage)) => Some(damage),

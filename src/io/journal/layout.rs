@@ -2,14 +2,14 @@
 //!
 //! | name | what |
 //! |---|---|
-//! | `journal/` | sled's folder |
+//! | `journal/` | sled's folder, once sled has been made (`super::birth`) |
 //! | `journal/lead` | the newest commits, which sled does not have yet |
 //! | `journal.created` | the creation marker: a journal was born here, whole |
 //! | `journal.second` | the second file |
 //! | `journal.quarantine` | why the journal may not be used until a person said so |
 //! | `journal.losses` | every quarantine and every doubt that a person ended, and why |
 //! | `journal.home` | what names the machine, the disk and the file in which the journal lives |
-//! | `journal.newborn/` | a journal that is being made; never used before it is renamed |
+//! | `journal.newborn/` | a journal, or its sled, that is being made; never used before it is in its place |
 //! | `journal.unfinished-N/`, `journal.lost-N/` | set aside, never deleted |
 //! | `lock` | held by the one process that works here |
 

@@ -32,6 +32,8 @@ use std::path::Path;
 pub const LEAD_BYTES: usize = 256 << 10;
 /// Length of a half, whole sectors.
 pub const HALF_BYTES: usize = LEAD_BYTES / 2;
+/// The smallest page of memory of any computer that vend runs on.
+const PAGE_BYTES: usize = 4096;
 /// What a disk writes whole.
 const SECTOR_BYTES: usize = 512;
 /// What the check sums of entries are made with: a value from elsewhere is no entry.
@@ -223,21 +225,24 @@ pub fn encode(digest: &Digest, changes: &BTreeMap<Vec<u8>, Option<&[u8]>>) -> Op
     (entry.len() <= HALF_BYTES).then_some(entry)
 }
 
-/// Makes the file, durable but for its name. Its room is taken, so that no commit needs any later.
+/// Makes the file, durable but for its name. Its room is taken, so that no commit needs any later. Page by page: see
+/// [`bytes_of`].
 pub(super) fn create(path: &Path) -> io::Result<()> {
     let file = File::options().write(true).create(true).truncate(true).open(path)?;
-    file.write_all_at(&vec![0; LEAD_BYTES], 0)?;
-    file.sync_all()?;
-    // Read again in small pieces, see `bytes_of`; advice only.
-    let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
-    Ok(())
+    for at in (0..LEAD_BYTES).step_by(PAGE_BYTES) {
+        file.write_all_at(&[0; PAGE_BYTES], at as u64)?;
+    }
+    file.sync_all()
 }
 
 /// All bytes of the file. They stay in the kernel's memory, so that a commit that fills a part of a page need not read it:
-/// page by page, since newer kernels would keep what is read ahead as a few large folios, and count all of one as written
-/// with each commit (`docs/budget.md`).
+/// page by page, since newer kernels would keep what is read ahead by themselves as a few large folios, and count all of one
+/// as written with each commit (`docs/budget.md`). The pages are asked for together, or each would be waited for.
 pub(super) fn bytes_of(file: &File) -> io::Result<Vec<u8>> {
-    let _ = rustix::fs::fadvise(file, 0, None, Advice::Random);
+    for advice in [Advice::Random, Advice::WillNeed] {
+        // Advice only.
+        let _ = rustix::fs::fadvise(file, 0, None, advice);
+    }
     let mut bytes = vec![0; LEAD_BYTES];
     file.read_exact_at(&mut bytes, 0)?;
     Ok(bytes)

@@ -3,7 +3,7 @@
 //! It knows nothing of orders; `order::record` turns them into bytes. One file for each subject:
 //! - [`store`](Store): committing, the recipe that survives a power cut;
 //! - [`lead`]: the newest commits, each one write and one sync; `held`: those over what sled has;
-//! - `opening`: finding a journal sound, or making one;
+//! - `opening`: finding a journal sound; `birth`: making one, and later its sled;
 //! - `database`: sled 0.34.7 itself behind a wall against its panics;
 //! - `value`, `digest`, `second_file`: how lost, old and torn records are noticed;
 //! - `layout`, `lock`, `home`: the state directory, who may work in it, and where it lies;
@@ -11,6 +11,7 @@
 //! - [`read_copy`]: looking without touching; [`accept_loss`], [`accept_move`]: the end of a quarantine;
 //! - [`spawn`]: the thread that commits.
 
+mod birth;
 mod damage;
 mod database;
 mod digest;

@@ -1,11 +1,8 @@
-//! Finding a journal sound, or making a new one where none was ever born.
-//!
-//! **Birth.** A new journal is made under another name, made durable, renamed, then given its second file and at
-//! last its marker, each durable before the next. So a power cut leaves either no `journal/` or a whole one, and
-//! with the marker everything must be there.
+//! Finding a journal sound, or having one born where none ever was ([`super::birth`]).
 
+use super::birth::give_birth;
 use super::damage::{Damage, OpenError};
-use super::database::{self, Contents, DIGEST_KEY, Database, Refusal};
+use super::database::{self, Contents, Refusal};
 use super::digest::Digest;
 use super::doing::Doing;
 use super::held::Held;
@@ -15,8 +12,6 @@ use super::lead;
 use super::lock::{LockError, StateLock};
 use super::note;
 use super::second_file::{self, SecondFile, Seen};
-use super::value;
-use crate::order::said::InChinese as _;
 use crate::sabotage::{self, Clause};
 use std::fs;
 use std::io;
@@ -48,6 +43,8 @@ pub(super) struct Sound {
     /// So many commits are known to be durable.
     pub(super) synced: u64,
     pub(super) second: SecondFile,
+    /// It was born just now, and is durable.
+    pub(super) is_newborn: bool,
 }
 
 /// Opens a journal that is there and sound, or makes one where none was ever born.
@@ -66,12 +63,12 @@ pub(super) fn open_sound(layout: &Layout) -> Result<Sound, Refusal> {
         }
         (true, false) => {
             set_aside_unfinished(layout)?;
-            give_birth(layout)?;
+            return Ok(newborn(give_birth(layout)?));
         }
-        (false, false) if !exists(&layout.second)? => give_birth(layout)?,
+        (false, false) if !exists(&layout.second)? => return Ok(newborn(give_birth(layout)?)),
         (false, _) => return Err(Refusal::Damage(Damage::JournalMissing)),
     }
-    let (mut held, contents, verdict) = Held::read(layout, Database::open(&layout.journal)?);
+    let (mut held, contents, verdict) = Held::read(layout)?;
     let examined = verdict.and_then(|is_current| {
         let (second, synced) = examine_second(layout, &held.digest)?;
         if !is_current {
@@ -80,13 +77,17 @@ pub(super) fn open_sound(layout: &Layout) -> Result<Sound, Refusal> {
         Ok((second, synced))
     });
     match examined {
-        Ok((second, synced)) => Ok(Sound { held, contents, synced, second }),
+        Ok((second, synced)) => Ok(Sound { held, contents, synced, second, is_newborn: false }),
         Err(refusal) => {
             // What it says is known already.
-            let _ = held.database.close();
+            let _ = held.close();
             Err(refusal)
         }
     }
+}
+
+fn newborn(second: SecondFile) -> Sound {
+    Sound { held: Held::unused(), contents: Contents::before_sled(), synced: 0, second, is_newborn: true }
 }
 
 /// A journal of an older format has no lead, or one without halves: it gets a lead, durable before its digest speaks of it,
@@ -96,8 +97,9 @@ fn bring_up(layout: &Layout, held: &mut Held, contents: &Contents) -> Result<(),
         lead::create(&layout.lead).map_err(OpenError::io(Doing::Write, &layout.lead))?;
         layout::sync_dir(&layout.journal).map_err(OpenError::io(Doing::Sync, &layout.journal))?;
     }
-    // Whoever opens syncs sled's files next, before anything is committed.
-    held.give_all_to_sled().map_err(OpenError::io(Doing::Write, &layout.journal))
+    // Whoever opens syncs sled's files next, before anything is committed. Only sled's digest tells of an older format.
+    let Some(database) = held.database.clone() else { return Ok(()) };
+    held.give_all(&database).map_err(OpenError::io(Doing::Write, &layout.journal))
 }
 
 /// Writes down where the journal lies, as far as that is new. One that was moved has arrived with its first commit: then
@@ -146,10 +148,10 @@ pub(super) fn compare(journal: &Digest, seen: Seen) -> Result<u64, Refusal> {
 /// A folder without its marker was never used when nothing was ever committed to it; otherwise the marker is what was
 /// lost (order-life, rule 4).
 fn set_aside_unfinished(layout: &Layout) -> Result<(), Refusal> {
-    let (held, contents, verdict) = Held::read(layout, Database::open(&layout.journal)?);
+    let (held, contents, verdict) = Held::read(layout)?;
     let verdict = unfinished(layout, &held.digest, &contents, verdict.map(|_| ()));
     // What it says is known already.
-    let _ = held.database.close();
+    let _ = held.close();
     verdict?;
     // The second file first: a journal without it and without a marker is unfinished as before, if power fails now.
     layout
@@ -183,35 +185,4 @@ fn unfinished(
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(OpenError::io(Doing::Read, &layout.second)(e).into()),
     }
-}
-
-/// Makes a new journal. See the head of this file for the order of things.
-fn give_birth(layout: &Layout) -> Result<(), OpenError> {
-    // That of another journal, whose file was another.
-    match fs::remove_file(&layout.home) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        other => other.map_err(OpenError::io(Doing::Delete, &layout.home))?,
-    }
-    match fs::remove_dir_all(&layout.newborn) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        other => other.map_err(OpenError::io(Doing::Delete, &layout.newborn))?,
-    }
-    let database = Database::open(&layout.newborn).map_err(|refusal| match refusal {
-        Refusal::Environment(e) => e,
-        Refusal::Damage(damage) => OpenError::Birth { text: damage.said() },
-    })?;
-    let digest = Digest::default();
-    let mut first = sled::Batch::default();
-    first.insert(DIGEST_KEY, digest.seal(DIGEST_KEY));
-    database.apply(first).map_err(OpenError::io(Doing::Write, &layout.newborn))?;
-    database.close().map_err(OpenError::io(Doing::Close, &layout.newborn))?;
-    let lead = Layout::lead_in(&layout.newborn);
-    lead::create(&lead).map_err(OpenError::io(Doing::Write, &lead))?;
-    Database::sync_folder(&layout.newborn)?;
-    fs::rename(&layout.newborn, &layout.journal).map_err(OpenError::io(Doing::Rename, &layout.newborn))?;
-    layout::sync_dir(&layout.state_dir).map_err(OpenError::io(Doing::Sync, &layout.state_dir))?;
-    SecondFile::create(&layout.second, digest).map_err(OpenError::io(Doing::Write, &layout.second))?;
-    layout::sync_dir(&layout.state_dir).map_err(OpenError::io(Doing::Sync, &layout.state_dir))?;
-    let born = format!("The journal of this directory was born whole, in format {}.\n", value::FORMAT);
-    layout.write_durably(&layout.marker, &born).map_err(OpenError::io(Doing::Write, &layout.marker))
 }

@@ -69,12 +69,13 @@ pub(super) fn read(file: &File) -> io::Result<Seen> {
 
 impl SecondFile {
     /// Makes the file, durable but for its name.
-    pub(super) fn create(path: &Path, digest: Digest) -> io::Result<()> {
-        let file = File::options().write(true).create(true).truncate(true).open(path)?;
+    pub(super) fn create(path: &Path, digest: Digest) -> io::Result<SecondFile> {
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
         // All blocks now: later writes need no space.
         file.write_all_at(&[0; 2 * SLOT_BYTES as usize], 0)?;
         file.write_all_at(&digest.seal(SLOT_KEYS[0]), 0)?;
-        file.sync_all()
+        file.sync_all()?;
+        Ok(SecondFile { file, next: 1 })
     }
 
     /// Opens the file for writing and says what stands in it.

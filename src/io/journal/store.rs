@@ -6,6 +6,7 @@
 //! half. A commit that finds no room in either is such a batch itself, with all that the lead holds; any other waits for sled
 //! at most while sled applies a batch, and only where the commit has a key that neither half knows.
 
+use super::birth;
 use super::damage::{CommitError, Damage, OpenError};
 use super::database::{Contents, DataFile, Database, META_KEY, RECORD_PREFIX, Refusal};
 use super::disk::Disk;
@@ -100,7 +101,6 @@ enum Reach {
 pub struct Store {
     /// None after a failure: then sled is left alone until the process ends.
     held: Option<Held>,
-    data_file: DataFile,
     lead: DataFile,
     second: SecondFile,
     /// The second file does not know the newest commit yet.
@@ -129,26 +129,26 @@ impl Store {
         opening::make_state_dir(state_dir)?;
         let lock = opening::lock_state(&layout)?;
         match opening::open_sound(&layout) {
-            Ok(Sound { held, contents, synced, second }) => {
-                let data_file = DataFile::of_sled(&layout.journal)?;
+            Ok(Sound { held, contents, synced, second, is_newborn }) => {
                 let lead = DataFile::of_lead(&layout.lead)?;
                 // Seen may be newer than durable, in both. Sled's part first: the lead is written over from here on. And
                 // the lead: what is written next must not reach the disk before what is seen now, or a cut would leave a
                 // hole that looks like damage.
-                Database::sync_folder(&layout.journal)?;
-                if !sabotage::is_out(Clause::R01LeadSynced) {
+                if let Some(database) = &held.database {
+                    Database::sync_folder(&layout.journal)?;
+                    // After the sync, since only clean pages go.
+                    database.data_file.drop_clean_pages();
+                }
+                if !is_newborn && !sabotage::is_out(Clause::R01LeadSynced) {
                     lead.sync().map_err(OpenError::io(Doing::Sync, &layout.lead))?;
                 }
-                // After the sync, since only clean pages go.
-                data_file.drop_clean_pages();
-                let arrived = opening::settle_in(&layout)?;
+                let arrived = if is_newborn { None } else { opening::settle_in(&layout)? };
                 let moved = arrived.is_some();
                 let fresh = held.digest.counter == 0;
                 // Of a journal that lay elsewhere, it was synced there.
                 let only_seen = if moved { OnlySeen::All } else { held.only_seen(&contents, synced) };
                 let store = Store {
                     held: Some(held),
-                    data_file,
                     lead,
                     second,
                     second_is_behind: false,
@@ -271,20 +271,39 @@ impl Store {
             None if reach == Reach::Lead => Ok(false),
             None => {
                 self.second_is_behind = false;
-                held.give_to_sled(changes, digest).map_err(CommitError::io(Doing::WriteJournal))?;
-                make_durable(&held.database, &self.data_file)?;
+                let database = match &held.database {
+                    Some(database) => database.clone(),
+                    None => held.database.insert(Making { state_dir: self.state_dir.clone() }.run()?).clone(),
+                };
+                held.take(changes, digest);
+                held.give_all(&database).map_err(CommitError::io(Doing::WriteJournal))?;
+                database.make_durable()?;
                 durable();
                 Ok(true)
             }
         }
     }
 
+    /// The journal has no sled yet, and whoever has time for it is to make it: the thread. Commits may go on meanwhile.
+    pub(super) fn making(&self) -> Option<Making> {
+        let held = self.held.as_ref()?;
+        held.database.is_none().then(|| Making { state_dir: self.state_dir.clone() })
+    }
+
+    /// It has one now.
+    pub(super) fn made(&mut self, database: Database) {
+        match &mut self.held {
+            Some(held) => held.database = Some(database),
+            // A commit failed meanwhile, and was told.
+            None => database.abandon(),
+        }
+    }
+
     /// What a full half of the lead holds and sled has yet to get, for whoever has time for it: the thread. Commits may go on
-    /// meanwhile.
+    /// meanwhile. None while there is no sled.
     pub(super) fn giving(&self) -> Option<Giving> {
         let held = self.held.as_ref()?;
-        let round = held.going()?.clone();
-        Some(Giving { round, database: held.database.clone(), data_file: self.data_file.clone() })
+        Some(Giving { round: held.going()?.clone(), database: held.database.clone()? })
     }
 
     /// sled has it for good, and the half is free; or it could not be given, and nothing more is committed.
@@ -324,8 +343,12 @@ impl Store {
         if !self.second_is_behind() {
             return Ok(());
         }
-        if let Some(giving) = self.giving().filter(|_| !sabotage::is_out(Clause::R01BatchBeforeSecond)) {
-            let given = giving.run();
+        if self.is_half_full() && !sabotage::is_out(Clause::R01BatchBeforeSecond) {
+            if let Some(making) = self.making() {
+                let database = making.run().map_err(|error| self.poison(error))?;
+                self.made(database);
+            }
+            let given = self.giving().map_or(Ok(()), |giving| giving.run());
             self.given(given)?;
         }
         // Only a poisoned store has none.
@@ -341,7 +364,7 @@ impl Store {
 
     fn poison(&mut self, error: CommitError) -> CommitError {
         if let Some(held) = self.held.take() {
-            held.database.abandon();
+            held.abandon();
         }
         self.poison.insert(error).clone()
     }
@@ -384,8 +407,29 @@ impl Store {
     /// Makes syncs fail, or succeed again.
     #[cfg(test)]
     pub(super) fn fail_syncs(&mut self, kind: Option<io::ErrorKind>) {
-        self.data_file.failing = kind;
         self.lead.failing = kind;
+        if let Some(database) = self.held.as_mut().and_then(|held| held.database.as_mut()) {
+            database.data_file.failing = kind;
+        }
+    }
+}
+
+/// sled, to be made apart from the store.
+#[derive(Debug)]
+pub(super) struct Making {
+    state_dir: PathBuf,
+}
+
+impl Making {
+    /// Makes it, durable, and opens it.
+    ///
+    /// # Errors
+    /// What is in the lead is none the worse: commits may go on, and this be tried again.
+    pub(super) fn run(&self) -> Result<Database, CommitError> {
+        birth::make_sled(&Layout::of(&self.state_dir)).map_err(|error| match error {
+            OpenError::Io { doing, source, .. } => CommitError::io(doing)(source),
+            other => CommitError::Failed { doing: Doing::MakeSled, text: other.said() },
+        })
     }
 }
 
@@ -394,7 +438,6 @@ impl Store {
 pub(super) struct Giving {
     round: Round,
     database: Database,
-    data_file: DataFile,
 }
 
 impl Giving {
@@ -404,16 +447,7 @@ impl Giving {
     /// Nothing is known then about what reached the disk: see [`Store::commit`].
     pub(super) fn run(&self) -> Result<(), CommitError> {
         self.round.give(&self.database).map_err(CommitError::io(Doing::WriteJournal))?;
-        make_durable(&self.database, &self.data_file)
-    }
-}
-
-/// What sled was handed reaches the disk, whole.
-fn make_durable(database: &Database, data_file: &DataFile) -> Result<(), CommitError> {
-    data_file.sync_in_place()?;
-    match database.blob().map_err(CommitError::io(Doing::LookForBlobFiles))? {
-        None => Ok(()),
-        Some(name) => Err(CommitError::BlobFile { name }),
+        self.database.make_durable()
     }
 }
 
@@ -424,7 +458,7 @@ impl Drop for Store {
             tracing::warn!("{e}");
         }
         if let Some(held) = self.held.take()
-            && let Err(e) = held.database.close()
+            && let Err(e) = held.close()
         {
             tracing::warn!("cannot close the journal: {e}");
         }

@@ -18,6 +18,8 @@ use tokio::time::{Sleep, sleep};
 /// How long after a commit the second file learns of it, when no batch waits: half of the second that rule 3 allows.
 /// A vend commits before the motor turns and after; this falls between, while it turns.
 const SECOND_FILE_LAG: Duration = Duration::from_millis(500);
+/// How long after a birth sled is made, when nothing wants it earlier: by then the machine is in touch with its cloud.
+const SLED_LAG: Duration = Duration::from_secs(1);
 /// How often the space is looked at while it is low. While there is enough, commits look.
 const LOW_SPACE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -56,7 +58,7 @@ pub fn spawn(
     let here = Here { shared: Arc::clone(&shared), has_left_something: false, was_quick: false };
     let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
         // The core left: there is nobody to tell.
-        let _ = runtime.block_on(Committer { shared, done, low: None, lag: None }.run(batches));
+        let _ = runtime.block_on(Committer { shared, done, low: None, lag: None, making: None }.run(batches));
     })?;
     Ok((thread, here))
 }
@@ -158,11 +160,15 @@ struct Committer {
     low: Option<bool>,
     /// Set while the second file is behind.
     lag: Option<Pin<Box<Sleep>>>,
+    /// Set while there is no sled.
+    making: Option<Pin<Box<Sleep>>>,
 }
 
 impl Committer {
     async fn run(mut self, mut batches: Receiver<(u64, Batch)>) -> Result<(), Gone> {
         self.look_at_space().await?;
+        let is_new = self.desk()?.store.making().is_some();
+        self.making = is_new.then(|| Box::pin(sleep(SLED_LAG)));
         let shared = Arc::clone(&self.shared);
         loop {
             let low = self.low == Some(true);
@@ -179,6 +185,7 @@ impl Committer {
                 () = shared.left.notified() => self.mind_the_rest().await?,
                 // When no batch waits. If that never happens, a commit will find no room and take all to sled.
                 () = ready(()), if half_full => self.give_what_is_full().await?,
+                () = due(&mut self.making) => self.make_sled().await?,
                 () = sleep(LOW_SPACE_PAUSE), if low => self.look_at_space().await?,
             }
         }
@@ -206,11 +213,37 @@ impl Committer {
         self.look_at_space().await
     }
 
+    /// A new journal gets its sled. It can wait: what fails is tried again.
+    async fn make_sled(&mut self) -> Result<(), Gone> {
+        if let Err(error) = self.made_sled()? {
+            tracing::warn!("{error}");
+            self.making = Some(Box::pin(sleep(LOW_SPACE_PAUSE)));
+        }
+        Ok(())
+    }
+
+    /// sled is there, or why not. Only this thread makes it, and the desk is free meanwhile.
+    fn made_sled(&mut self) -> Result<Result<(), CommitError>, Gone> {
+        self.making = None;
+        let making = self.desk()?.store.making();
+        let Some(making) = making else { return Ok(Ok(())) };
+        let made = making.run();
+        let mut desk = self.desk()?;
+        Ok(made.map(|database| desk.store.made(database)))
+    }
+
     /// sled gets what a full half of the lead holds. Only this thread gives, and the desk is free meanwhile.
     async fn give_what_is_full(&mut self) -> Result<(), Gone> {
-        let giving = self.desk()?.store.giving();
-        let Some(giving) = giving else { return Ok(()) };
-        let given = giving.run();
+        if !self.desk()?.store.is_half_full() {
+            return Ok(());
+        }
+        let given = match self.made_sled()? {
+            Ok(()) => {
+                let giving = self.desk()?.store.giving();
+                giving.map_or(Ok(()), |giving| giving.run())
+            }
+            Err(error) => Err(error),
+        };
         let settled = self.desk()?.store.given(given);
         match settled {
             Ok(()) => Ok(()),

@@ -222,7 +222,7 @@ fn a_lead_of_a_newer_format_is_a_refusal_and_no_quarantine() {
 fn what_a_killed_process_wrote_and_did_not_sync_is_durable_before_anything_is_written_after_it() {
     // Else a cut might keep the later one alone, which is a hole.
     let dir = tempfile::tempdir().unwrap();
-    drop(sound(dir.path()));
+    make_sled(&mut sound(dir.path()).0);
     let trace = dir.path().join("trace");
     let Some(syncs) = worlds::syncs_of_an_opening(dir.path(), &trace) else { return };
     assert!(syncs.iter().any(|sync| sync.contains("/journal/lead>")), "{syncs:?}");
@@ -367,7 +367,7 @@ fn rule_04_without_a_marker_an_unused_journal_is_set_aside_and_a_new_one_made() 
             fs::remove_file(dir.path().join("journal.second")).unwrap();
         }
         assert!(sound(dir.path()).3);
-        assert!(dir.path().join("journal.unfinished-1/journal/db").exists());
+        assert!(dir.path().join("journal.unfinished-1/journal/lead").exists());
         assert!(dir.path().join("journal.created").exists());
     }
 }

@@ -1,6 +1,7 @@
-//! The store as its users see it. `damaged` breaks journals, `worlds` runs it on full and read-only disks and under
+//! The store as its users see it. `born` looks at journals that are new, `damaged` breaks journals, `worlds` runs it on full and read-only disks and under
 //! strace, `threaded` runs its thread.
 
+mod born;
 mod damaged;
 mod halves;
 mod threaded;
@@ -29,6 +30,20 @@ pub(super) fn larger_than_the_lead() -> Batch {
     let count = lead::LEAD_BYTES / VALUE_BYTES_MAX + 1;
     let largest = |n: usize| (format!("large {n:03}").into_bytes(), vec![0xaa; VALUE_BYTES_MAX]);
     Batch { puts: (0..count).map(largest).collect(), ..Batch::default() }
+}
+
+/// A new journal gets its sled now, as it does from its thread after a moment.
+pub(super) fn make_sled(store: &mut Store) {
+    let making = store.making().expect("it has none");
+    store.made(making.run().unwrap());
+}
+
+/// What a full half of the lead holds, for sled, which is made first where it is not there.
+pub(super) fn half_to_give(store: &mut Store) -> Option<store::Giving> {
+    if store.is_half_full() && store.making().is_some() {
+        make_sled(store);
+    }
+    store.giving()
 }
 
 /// Opens a journal that must be sound.
@@ -149,7 +164,7 @@ fn a_burst_of_many_records_goes_to_sled_before_it_is_too_large_a_batch() {
         store.commit(&puts(&records.iter().map(|(k, v)| (k.as_str(), *v)).collect::<Vec<_>>())).unwrap();
         assert!(before.at < lead::HALF_BYTES / 2, "the half is far from full");
         rounds.extend((store.next_place().unwrap().half != before.half).then_some(expected.len()));
-        if let Some(giving) = store.giving() {
+        if let Some(giving) = half_to_give(&mut store) {
             giving.run().unwrap();
             store.given(Ok(())).unwrap();
         }
@@ -303,6 +318,7 @@ fn the_largest_entries_allowed_never_become_blob_files() {
 fn a_blob_file_that_appears_is_a_failure_and_at_the_next_start_damage() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, ..) = sound(dir.path());
+    make_sled(&mut store);
     fs::write(dir.path().join("journal/blobs/-1"), "x").unwrap();
     let error = CommitError::BlobFile { name: "-1".to_owned() };
     assert_eq!(store.commit(&larger_than_the_lead()), Err(error));
@@ -389,7 +405,7 @@ fn a_quarantine_ends_when_a_person_says_why_and_not_before() {
     drop(quarantined);
     let aside = accept_loss(dir.path(), "card was\nswapped", now).unwrap();
     assert_eq!(aside, dir.path().join("journal.lost-1"));
-    assert!(aside.join("journal/db").exists() && aside.join("journal.created").exists());
+    assert!(aside.join("journal/lead").exists() && aside.join("journal.created").exists());
     let losses = fs::read_to_string(dir.path().join("journal.losses")).unwrap();
     assert!(losses.starts_with("1700000000 s after 1970: card was swapped | the second file is gone"), "{losses}");
     assert_eq!(losses.lines().count(), 1);

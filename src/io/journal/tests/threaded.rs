@@ -23,15 +23,72 @@ pub(super) async fn next(events: &mut Receiver<JournalEvent>) -> Option<JournalE
     timeout(DEADLINE, events.recv()).await.expect("no event in time")
 }
 
-/// The second file is written while the journal is idle.
-async fn until_changed(second: &Path, before: &[u8]) {
+/// The thread does it in its own time.
+async fn until(what: &str, is_done: impl Fn() -> bool) {
     timeout(DEADLINE, async {
-        while fs::read(second).unwrap() == before {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        while !is_done() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     })
     .await
-    .expect("the second file was not written");
+    .unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+/// The second file is written while the journal is idle.
+async fn until_changed(second: &Path, before: &[u8]) {
+    until("the second file is written", || fs::read(second).unwrap() != before).await;
+}
+
+#[test]
+fn a_new_journal_gets_its_sled_from_the_thread_while_nothing_happens_and_its_place_is_written_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, ..) = sound(dir.path());
+    let (batches, mut events, thread) = started(store);
+    block_on(async {
+        assert!(matches!(next(&mut events).await, Some(JournalEvent::Space { enough: true, .. })));
+        until("sled is made", || dir.path().join("journal/db").exists()).await;
+        until("its place is known", || dir.path().join("journal.home").exists()).await;
+        batches.send((1, puts(&[("a", "1")]))).await.unwrap();
+        assert_eq!(next(&mut events).await, Some(JournalEvent::Committed(1)));
+    });
+    drop(batches);
+    thread.join().unwrap();
+    let (store, records, ..) = sound(dir.path());
+    assert_eq!((records, store.making().is_none()), (vec![put("a", "1")], true));
+}
+
+#[test]
+fn what_stands_in_the_way_of_sled_stops_no_commit_until_it_is_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("state")).unwrap();
+    let state = dir.path().join("state");
+    let (store, ..) = sound(&state);
+    fs::write(state.join("journal.newborn"), "somebody's").unwrap();
+    let (batches, mut events, thread) = started(store);
+    block_on(async {
+        assert!(matches!(next(&mut events).await, Some(JournalEvent::Space { enough: true, .. })));
+        let value = "x".repeat(4_000);
+        let mut id = 0;
+        let failed = loop {
+            id += 1;
+            batches.send((id, puts(&[("a", &value)]))).await.unwrap();
+            match next(&mut events).await {
+                Some(JournalEvent::Committed(committed)) => assert_eq!(committed, id),
+                other => break other,
+            }
+        };
+        // A half is full, and what it holds must go to sled.
+        assert!(id > 10, "commit {id}");
+        let told =
+            matches!(&failed, Some(JournalEvent::Failed { error, .. }) if error.to_string().contains("cannot delete"));
+        assert!(told, "{failed:?}");
+    });
+    drop((batches, events));
+    thread.join().unwrap();
+    fs::remove_file(state.join("journal.newborn")).unwrap();
+    let (mut store, records, ..) = sound(&state);
+    assert_eq!(records.len(), 1, "nothing that was acknowledged is lost");
+    make_sled(&mut store);
 }
 
 #[test]
@@ -227,15 +284,7 @@ mod here {
             if desk.here.is_half_full() {
                 halves += 1;
                 desk.here.leave_the_rest();
-                block_on(async {
-                    timeout(DEADLINE, async {
-                        while desk.here.is_half_full() {
-                            tokio::time::sleep(Duration::from_millis(1)).await;
-                        }
-                    })
-                    .await
-                })
-                .expect("the thread does not give");
+                block_on(until("the thread gives", || !desk.here.is_half_full()));
             }
         }
         desk.end();

@@ -97,10 +97,10 @@ fn syncs_of(helper_name: &str, log: &Path, state: &Path) -> Option<Vec<Vec<Strin
     Some(trace.split("COMMIT").map(syncs).collect())
 }
 
-/// By a birth and ten commits, between eleven marks.
+/// By a birth, the making of its sled and ten commits, between twelve marks.
 fn syncs_of_a_birth_and_ten_commits(dir: &Path) -> Option<Vec<Vec<String>>> {
     let between = syncs_of("commit_ten_times", &dir.join("strace.log"), &dir.join("state"))?;
-    assert_eq!(between.len(), 12, "ten commits between eleven marks");
+    assert_eq!(between.len(), 13, "sled and ten commits between twelve marks");
     Some(between)
 }
 
@@ -114,7 +114,7 @@ fn a_commit_costs_exactly_one_sync() {
     let dir = tempfile::tempdir().unwrap();
     let Some(between) = syncs_of_a_birth_and_ten_commits(dir.path()) else { return };
     // What stands before the first mark is the opening, after the last the closing.
-    for (n, syncs) in (1..).zip(&between[1..11]) {
+    for (n, syncs) in (1..).zip(&between[2..12]) {
         let file = if n == FOR_SLED { "/journal/db>" } else { "/journal/lead>" };
         assert_eq!(syncs.len(), 1, "{syncs:?}");
         assert!(syncs[0].contains("fdatasync(") && syncs[0].contains(file), "{syncs:?}");
@@ -140,6 +140,21 @@ fn every_name_of_a_new_journal_is_durable_before_its_first_commit() {
     let folder = dir.path().canonicalize().unwrap();
     assert_eq!(of(&folder), 1, "the state directory's own name: {:?}", between[0]);
     assert!(of(&folder.join("state")) >= 3, "the journal's, the second file's and the marker's: {:?}", between[0]);
+}
+
+#[test]
+fn all_that_sled_makes_is_durable_before_its_file_is_in_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(between) = syncs_of_a_birth_and_ten_commits(dir.path()) else { return };
+    let state = dir.path().canonicalize().unwrap().join("state");
+    let place_of = |of: &Path| between[1].iter().position(|line| line.contains(&format!("<{}>", of.display())));
+    let moved_in = place_of(&state.join("journal")).expect("the names that it gets are synced");
+    for name in ["journal.newborn/db", "journal.newborn/conf", "journal.newborn/blobs", "journal.newborn"] {
+        let synced = place_of(&state.join(name));
+        assert!(synced.is_some_and(|place| place < moved_in), "{name}: {:?}", between[1]);
+    }
+    let of_the_lead = |line: &&String| line.contains("/lead>");
+    assert_eq!(between[1].iter().filter(of_the_lead).count(), 0, "no commit waits for it: {:?}", between[1]);
 }
 
 fn state_dir() -> std::path::PathBuf {
@@ -225,7 +240,7 @@ fn give_a_half() {
     let (mut store, ..) = sound(&state_dir());
     let giving = loop {
         store.commit(&puts(&[("a", &"x".repeat(4_000))])).unwrap();
-        if let Some(giving) = store.giving() {
+        if let Some(giving) = half_to_give(&mut store) {
             break giving;
         }
     };
@@ -239,6 +254,8 @@ fn give_a_half() {
 #[ignore = "a helper of the tests that look at syncs"]
 fn commit_ten_times() {
     let (mut store, ..) = sound(&state_dir());
+    mark();
+    make_sled(&mut store);
     mark();
     for n in 1..=10 {
         let batch =
