@@ -1,6 +1,6 @@
 //! `vend journal`: sound, damaged, in use, in quarantine.
 
-use crate::support::{Machine, run, vend};
+use crate::support::{Machine, run, vend, wait_for};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -305,15 +305,19 @@ fn a_copied_journal_drives_nothing_until_a_person_says_that_it_belongs_here() {
     let puts = vec![(waits.key.to_bytes(), encode_order(&waits).unwrap())];
     commit(&machine, Batch { puts, removes: Vec::new(), meta: Some(ledger("16327129")) });
     let mut daemon = machine.daemon();
-    assert_eq!(daemon.terminate(), Some(0));
-    let (state, backup) = (machine.text("state"), machine.text("backup"));
-    let cp = std::process::Command::new("cp").args(["-a", &state, &backup]).status().unwrap();
-    assert!(cp.success());
-    let db = Path::new(&state).join("journal/db");
+    // A journal that is new gets its sled, whose file tells its place.
+    let db = machine.path("state/journal/db");
+    wait_for("a journal with sled", || db.exists().then_some(()));
     if rustix::fs::statfs(&db).unwrap().f_type == 0x0102_1994 {
         println!("SKIPPED: this folder lies on a tmpfs, where a copied file cannot be told");
         return;
     }
+    let home = || fs::read_to_string(machine.path("state/journal.home")).unwrap();
+    wait_for("a place that is written down", || home().contains("file ").then_some(()));
+    assert_eq!(daemon.terminate(), Some(0));
+    let (state, backup) = (machine.text("state"), machine.text("backup"));
+    let cp = std::process::Command::new("cp").args(["-a", &state, &backup]).status().unwrap();
+    assert!(cp.success());
     let accept = |machine: &Machine, reason: &str| {
         run(vend(["journal", "accept-move", "--directory", &machine.text("state"), "--reason", reason]))
     };
@@ -348,5 +352,5 @@ fn a_copied_journal_drives_nothing_until_a_person_says_that_it_belongs_here() {
     assert!(!moved, "it has arrived");
     let ledger = decode_ledger(&meta.unwrap()).unwrap();
     assert!(matches!(ledger.birth, Birth::At { s } if s >= now_s), "{:?}", ledger.birth);
-    assert!(!fs::read_to_string(machine.path("state/journal.home")).unwrap().contains("moved\n"));
+    assert!(!home().contains("moved\n"));
 }
