@@ -78,11 +78,11 @@ fn low_space_is_told_and_its_end_too_without_a_commit() {
     assert_passed(&output);
 }
 
-/// What the kernel was asked to make durable by a helper that works in this state directory: before, between and after its
+/// What the kernel was asked to make durable, and what got another name, by a helper that works in this state directory: before, between and after its
 /// marks. Nothing where it cannot be traced.
 fn syncs_of(helper_name: &str, log: &Path, state: &Path) -> Option<Vec<Vec<String>>> {
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-y", "-e", "trace=fsync,fdatasync,msync,syncfs,sync,write", "-o"]).arg(log);
+    strace.args(["-f", "-y", "-e", "trace=fsync,fdatasync,msync,syncfs,sync,write,rename", "-o"]).arg(log);
     let Ok(output) = strace.args(helper(helper_name)).env(STATE_DIR, state).output() else {
         eprintln!("SKIPPED: no strace here, so the syncs were not counted");
         return None;
@@ -93,7 +93,8 @@ fn syncs_of(helper_name: &str, log: &Path, state: &Path) -> Option<Vec<Vec<Strin
     }
     assert_passed(&output);
     let trace = fs::read_to_string(log).unwrap();
-    let syncs = |text: &str| text.lines().filter(|line| line.contains("sync(")).map(str::to_owned).collect();
+    let wanted = |line: &&str| line.contains("sync(") || line.contains("rename(");
+    let syncs = |text: &str| text.lines().filter(wanted).map(str::to_owned).collect();
     Some(trace.split("COMMIT").map(syncs).collect())
 }
 
@@ -148,7 +149,12 @@ fn all_that_sled_makes_is_durable_before_its_file_is_in_its_place() {
     let Some(between) = syncs_of_a_birth_and_ten_commits(dir.path()) else { return };
     let state = dir.path().canonicalize().unwrap().join("state");
     let place_of = |of: &Path| between[1].iter().position(|line| line.contains(&format!("<{}>", of.display())));
-    let moved_in = place_of(&state.join("journal")).expect("the names that it gets are synced");
+    let is_move = |n: &usize| between[1][*n].contains("rename(") && between[1][*n].contains("journal.newborn/");
+    let moves: Vec<usize> = (0..between[1].len()).filter(is_move).collect();
+    let (&moved_in, &last) = moves.first().zip(moves.last()).expect("it is moved in");
+    assert!(between[1][last].contains("journal/db\""), "its file is the last: {:?}", between[1]);
+    let names = |line: &String| line.contains(&format!("<{}>", state.join("journal").display()));
+    assert!(names(&between[1][last - 1]) && names(&between[1][last + 1]), "with all names: {:?}", between[1]);
     for name in ["journal.newborn/db", "journal.newborn/conf", "journal.newborn/blobs", "journal.newborn"] {
         let synced = place_of(&state.join(name));
         assert!(synced.is_some_and(|place| place < moved_in), "{name}: {:?}", between[1]);
