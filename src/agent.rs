@@ -411,7 +411,10 @@ async fn serve(
                 () = ready(()), if hands.committed_here.is_some() => {
                     if let Some(told) = hands.committed_here.take() { break told_by_journal(told) }
                 }
-                Some(told) = from_journal.recv() => break told_by_journal(told),
+                told = from_journal.recv(), if !quarantined => match told {
+                    Some(told) => break told_by_journal(told),
+                    None => break 'life died("journal"),
+                },
                 Ok(room) = broker_room.reserve(), if !hands.for_broker.is_empty() => {
                     if let Some(command) = hands.for_broker.pop_front() {
                         room.send(command);
@@ -464,7 +467,8 @@ fn open_motor_mark(control_socket: &Path, boot_id: BootId) -> Option<(Arc<MotorM
     }
 }
 
-/// Without the board or the broker the agent would look alive and do nothing: it ends, and the next life has both.
+/// Without the board, the broker or the journal's thread the agent would look alive and do nothing: it ends, and the next life
+/// has them.
 fn died(task: &'static str) -> Ended {
     tracing::error!(what = "task_died", "the {task} task is gone; see what it said before");
     Ended::Failed

@@ -32,8 +32,9 @@ const REPORT_BODY_TIME: Duration = Duration::from_millis(200);
 const REDIRECTS_MAX: usize = 3;
 /// Kept connections: a few merchants and the cloud. Each costs some 40 KiB with TLS.
 const IDLE_MAX: usize = 8;
-/// Kept connections of one origin: reports of two orders may be under way to one merchant at the same time.
-const IDLE_PER_ORIGIN_MAX: usize = 2;
+/// Kept connections of one origin: as many as the core has requests under way to one host. With fewer, a queue of reports to one
+/// merchant makes connections anew all the time, and hands over certificates each time.
+const IDLE_PER_ORIGIN_MAX: usize = 4;
 /// Longest session that is taken from an answer, in bytes; what servers accept in one header.
 const COOKIES_BYTES_MAX: usize = 4 * 1024;
 /// How long a connection is kept unused, in ms: below the 60–75 s after which usual servers and mobile gateways

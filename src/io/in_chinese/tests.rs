@@ -86,6 +86,7 @@ fn what_can_be_wrong_with_a_journal_is_said_in_chinese() {
     }
     for damage in [
         Damage::JournalMissing,
+        Damage::SledMissing,
         Damage::MarkerMissing { records: 60, counter: 90 },
         Damage::CannotOpen { text: text() },
         Damage::CannotRead { text: text() },

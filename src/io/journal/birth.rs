@@ -7,7 +7,8 @@
 //! everything must be there.
 //!
 //! **sled** is made under that other name, too. What it made is moved into the journal's folder, its file last: a folder
-//! without that file has no sled yet, and what else lies there is the remains of a making that was cut.
+//! without that file has no sled yet, and what else lies there is the remains of a making that was cut. Its name is known from
+//! then on ([`super::home`]), so that a file that is lost is not taken for one that was never there.
 
 use super::damage::OpenError;
 use super::database::{DB, DIGEST_KEY, Database, Refusal};
@@ -43,32 +44,67 @@ pub(super) fn give_birth(layout: &Layout) -> Result<SecondFile, OpenError> {
     Ok(second)
 }
 
+/// Why a journal did not get its sled. What is in the lead is none the worse.
+#[derive(Debug)]
+pub(super) enum NotMade {
+    /// Something stands in the way: it may be tried again.
+    Yet(OpenError),
+    /// Something failed to reach the disk, or may have, after which no sync is to be believed (order-life, rule 7).
+    Failed(OpenError),
+}
+
+impl From<OpenError> for NotMade {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Io { doing: Doing::LookAt | Doing::Read | Doing::Delete | Doing::Rename, .. } => {
+                NotMade::Yet(error)
+            }
+            other => NotMade::Failed(other),
+        }
+    }
+}
+
 /// Gives a journal its sled, empty and durable, and opens it. Meanwhile commits may go on in the lead.
 ///
 /// # Errors
-/// Nothing is lost then, and it may be tried again.
-pub(super) fn make_sled(layout: &Layout) -> Result<Database, OpenError> {
+/// See [`NotMade`].
+pub(super) fn make_sled(layout: &Layout) -> Result<Database, NotMade> {
+    note_place(layout);
     if !Database::is_made(&layout.journal)? {
         make_apart(&layout.newborn)?;
         move_in(layout)?;
     }
     let database = open(&layout.journal)?;
     // Only clean pages go. Nothing that matters is in there yet.
-    database.data_file.sync().map_err(OpenError::io(Doing::Sync, &layout.journal))?;
+    if let Err(e) = database.data_file.sync() {
+        database.abandon();
+        return Err(OpenError::io(Doing::Sync, &layout.journal)(e).into());
+    }
     database.data_file.drop_clean_pages();
-    // Its place is told by that file, too. Of one that was moved the first commit writes it.
-    let _ = opening::settle_in(layout)?;
+    tidy_up(layout);
+    note_place(layout);
     Ok(database)
 }
 
-fn make_apart(folder: &Path) -> Result<(), OpenError> {
+/// Writes down where the journal lies, as far as it can be told now. If that fails, the next start does it.
+fn note_place(layout: &Layout) {
+    // Of one that was moved its first commit does it.
+    if let Err(e) = opening::settle_in(layout) {
+        tracing::error!("{e}");
+    }
+}
+
+fn make_apart(folder: &Path) -> Result<(), NotMade> {
     clear(folder)?;
     let database = open(folder)?;
     let mut first = sled::Batch::default();
     first.insert(DIGEST_KEY, Digest::default().seal(DIGEST_KEY));
-    database.apply(first).map_err(OpenError::io(Doing::Write, folder))?;
+    if let Err(e) = database.apply(first) {
+        database.abandon();
+        return Err(OpenError::io(Doing::Write, folder)(e).into());
+    }
     database.close().map_err(OpenError::io(Doing::Close, folder))?;
-    Database::sync_folder(folder)
+    Ok(Database::sync_folder(folder)?)
 }
 
 fn move_in(layout: &Layout) -> Result<(), OpenError> {
@@ -86,7 +122,13 @@ fn move_in(layout: &Layout) -> Result<(), OpenError> {
         }
         sync_dir(&layout.journal)?;
     }
-    clear(&layout.newborn)
+    Ok(())
+}
+
+/// What a making leaves that is over, or was cut when all was in its place.
+pub(super) fn tidy_up(layout: &Layout) {
+    // Only if it is empty; whatever else it may be stands in nobody's way now.
+    let _ = fs::remove_dir(&layout.newborn);
 }
 
 fn open(folder: &Path) -> Result<Database, OpenError> {

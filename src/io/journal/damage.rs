@@ -14,6 +14,9 @@ pub enum Damage {
     /// A journal was born here and its folder is gone.
     #[error("the journal's folder is gone; orders that were in it are lost")]
     JournalMissing,
+    /// sled's file was here, and is gone.
+    #[error("journal/db is gone; what the lead no longer holds is lost")]
+    SledMissing,
     /// The folder holds commits, and the marker of its birth is gone.
     #[error("the creation marker is gone beside a journal with {records} records, which has seen {counter} commits")]
     MarkerMissing {
@@ -260,12 +263,17 @@ pub enum CommitError {
     },
 }
 
+/// There is no space.
+pub(super) fn is_full(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 impl CommitError {
     /// For `map_err` beside an I/O call.
     pub(super) fn io(doing: Doing) -> impl FnOnce(io::Error) -> CommitError {
-        move |e| match e.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CommitError::StorageFull { doing },
-            _ => CommitError::Failed { doing, text: Said::word(e.to_string()) },
+        move |e| match is_full(&e) {
+            true => CommitError::StorageFull { doing },
+            false => CommitError::Failed { doing, text: Said::word(e.to_string()) },
         }
     }
 }

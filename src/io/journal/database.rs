@@ -27,7 +27,7 @@ use std::sync::Arc;
 const CACHE_BYTES: u64 = 1 << 20;
 
 /// The smallest page of memory of any computer that vend runs on.
-const PAGE_BYTES: usize = 4096;
+pub(super) const PAGE_BYTES: usize = 4096;
 
 /// sled's file: beside it are its settings, snapshots and the folder of blobs.
 pub(super) const DB: &str = "db";
@@ -200,7 +200,17 @@ impl Database {
         }
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(db)) => Ok(Database { db, folder: folder.to_owned(), data_file: DataFile::of_sled(folder)? }),
+            Ok(Ok(db)) => match DataFile::of_sled(folder) {
+                Ok(data_file) => Ok(Database { db, folder: folder.to_owned(), data_file }),
+                Err(error) => {
+                    // Closing may panic; what it says is nothing to the error.
+                    let _ = no_panic(|| {
+                        drop(db);
+                        Ok(())
+                    });
+                    Err(error.into())
+                }
+            },
             // sled's words: it gives a lock that it cannot have no kind of its own.
             Ok(Err(sled::Error::Io(e))) if e.to_string().contains("could not acquire lock") => {
                 Err(OpenError::InUse { state_dir: folder.to_owned(), holder: None }.into())

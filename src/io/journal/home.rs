@@ -9,6 +9,7 @@
 //! copy has. What cannot be read says nothing. An image of the whole disk that is written back onto the very same disk is
 //! not noticed: nothing on it is different.
 
+use super::database::DB;
 use super::layout::{self, Layout};
 use crate::order::said::{Said, words};
 use crate::sabotage::{self, Clause};
@@ -90,9 +91,14 @@ impl Home {
             (Fact::MachineId, machine_id(root)),
             (Fact::Controller, name_in(&root.join("sys/firmware/devicetree/base/serial-number"))),
             (Fact::Disk, disk_of(root, &layout.state_dir)),
-            (Fact::File, inode_of(&layout.journal.join("db"))),
+            (Fact::File, inode_of(&layout.journal.join(DB))),
         ];
         Home { facts: found.into_iter().filter_map(|(fact, name)| Some((fact, name?))).collect(), moved: false }
+    }
+
+    /// The journal had its sled, whose file has a number that lasts.
+    fn knows_a_file(&self) -> bool {
+        self.facts.contains_key(&Fact::File)
     }
 
     /// This place, because a person said so.
@@ -158,6 +164,12 @@ pub(super) fn doubt(layout: &Layout) -> io::Result<Vec<Fact>> {
         return Ok(Vec::new());
     }
     Ok(Home::read(layout)?.map(|home| home.differences(&Home::here(layout))).unwrap_or_default())
+}
+
+/// sled was made here, and its file is gone. Nothing, if it is there; and where files have no lasting numbers nobody knows.
+pub(super) fn has_lost_sled(layout: &Layout) -> io::Result<bool> {
+    let is_gone = !layout::exists(&layout.journal.join(DB))?;
+    Ok(is_gone && Home::read(layout)?.is_some_and(|home| home.knows_a_file()))
 }
 
 /// One line, without what no name has.

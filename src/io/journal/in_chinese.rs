@@ -29,6 +29,7 @@ impl InChinese for Digest {
 impl InChinese for Damage {
     fn zh(&self) -> String {
         match self {
+            Damage::SledMissing => "journal/db 不见了；lead 中已不再保存的内容已丢失".to_owned(),
             Damage::JournalMissing => "日志文件夹不见了；其中的订单已丢失".to_owned(),
             Damage::MarkerMissing { records, counter } => {
                 format!("日志的创建标记不见了，而日志有 {records} 条记录、已提交 {counter} 次")

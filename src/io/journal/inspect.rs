@@ -9,7 +9,7 @@ use super::held::Held;
 use super::layout::{self, Layout};
 use super::lock::{LockError, StateLock};
 use super::note;
-use super::opening::compare;
+use super::opening::{self, compare};
 use super::second_file;
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -90,6 +90,9 @@ pub fn read_copy(state_dir: &Path) -> Result<Inspected, InspectError> {
         PrivateCopy::make(&layout)?
     };
     let mut inspected = look_into(&copy.layout)?;
+    if inspected.damage.is_none() && opening::lost_sled(&layout)? {
+        inspected.damage = Some(Damage::SledMissing);
+    }
     if inspected.damage.is_none() && exists(&layout.quarantine)? {
         let text = fs::read_to_string(&layout.quarantine).map_err(OpenError::io(Doing::Read, &layout.quarantine))?;
         inspected.damage = Some(Damage::Earlier { text: note::read(&text) });

@@ -17,6 +17,7 @@
 //! entry at most, since the next is written only after its sync: so a commit that is missing before a newer one is damage.
 //! No entry shares a sector with another, so that none is written twice.
 
+use super::database::PAGE_BYTES;
 use super::digest::Digest;
 use super::value::{self, Unreadable};
 use crate::sabotage::{self, Clause};
@@ -32,8 +33,6 @@ use std::path::Path;
 pub const LEAD_BYTES: usize = 256 << 10;
 /// Length of a half, whole sectors.
 pub const HALF_BYTES: usize = LEAD_BYTES / 2;
-/// The smallest page of memory of any computer that vend runs on.
-const PAGE_BYTES: usize = 4096;
 /// What a disk writes whole.
 const SECTOR_BYTES: usize = 512;
 /// What the check sums of entries are made with: a value from elsewhere is no entry.

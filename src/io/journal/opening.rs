@@ -60,6 +60,9 @@ pub(super) fn open_sound(layout: &Layout) -> Result<Sound, Refusal> {
             if !differs.is_empty() {
                 return Err(Refusal::Damage(Damage::Elsewhere { differs }));
             }
+            if lost_sled(layout)? {
+                return Err(Refusal::Damage(Damage::SledMissing));
+            }
         }
         (true, false) => {
             set_aside_unfinished(layout)?;
@@ -83,6 +86,14 @@ pub(super) fn open_sound(layout: &Layout) -> Result<Sound, Refusal> {
             let _ = held.close();
             Err(refusal)
         }
+    }
+}
+
+/// See [`home::has_lost_sled`]. A journal that is no folder is for sled to refuse.
+pub(super) fn lost_sled(layout: &Layout) -> Result<bool, OpenError> {
+    match home::has_lost_sled(layout) {
+        Err(e) if e.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        other => other.map_err(OpenError::io(Doing::Read, &layout.home)),
     }
 }
 

@@ -3,11 +3,12 @@
 //! sled's `flush()` only starts write-back; it survives no power cut on Linux. A commit is therefore one write into the
 //! lead ([`super::lead`]) and one `fdatasync` of it. What a full half of the lead holds is one atomic batch of sled,
 //! `flush()`, and one `fdatasync` of sled's file on a handle of our own ([`Store::giving`]), while commits go on in the other
-//! half. A commit that finds no room in either is such a batch itself, with all that the lead holds; any other waits for sled
-//! at most while sled applies a batch, and only where the commit has a key that neither half knows.
+//! half. A commit that finds no room in either is such a batch itself, with all that the lead holds, and in a new journal waits
+//! for the making of sled; any other waits for sled at most while sled applies a batch, and only where the commit has a key that
+//! neither half knows.
 
-use super::birth;
-use super::damage::{CommitError, Damage, OpenError};
+use super::birth::{self, NotMade};
+use super::damage::{CommitError, Damage, OpenError, is_full};
 use super::database::{Contents, DataFile, Database, META_KEY, RECORD_PREFIX, Refusal};
 use super::disk::Disk;
 use super::doing::{Doing, Part};
@@ -26,6 +27,7 @@ use crate::order::said::{InChinese as _, Said};
 use crate::sabotage::{self, Clause};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Longest key, in bytes: two ids of 64 characters and the 00 between them, with room.
 pub const KEY_BYTES_MAX: usize = 256;
@@ -89,7 +91,7 @@ pub enum Opened {
 
 /// How far a commit may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reach {
+pub(super) enum Reach {
     /// One write into the lead, or nothing.
     Lead,
     /// To sled, where the lead has no room.
@@ -110,8 +112,10 @@ pub struct Store {
     /// What is to be written down of its place after the first commit.
     arrived: Option<Home>,
     state_dir: PathBuf,
-    /// Last, so that it goes last.
-    _lock: StateLock,
+    #[cfg(test)]
+    gate: Arc<Gate>,
+    /// Last, so that it goes last; with whoever makes sled.
+    lock: Arc<StateLock>,
 }
 
 impl Store {
@@ -142,6 +146,7 @@ impl Store {
                 if !is_newborn && !sabotage::is_out(Clause::R01LeadSynced) {
                     lead.sync().map_err(OpenError::io(Doing::Sync, &layout.lead))?;
                 }
+                birth::tidy_up(&layout);
                 let arrived = if is_newborn { None } else { opening::settle_in(&layout)? };
                 let moved = arrived.is_some();
                 let fresh = held.digest.counter == 0;
@@ -156,7 +161,9 @@ impl Store {
                     disk: Disk::default(),
                     arrived,
                     state_dir: layout.state_dir,
-                    _lock: lock,
+                    #[cfg(test)]
+                    gate: Arc::default(),
+                    lock: Arc::new(lock),
                 };
                 let Contents { records, meta, .. } = contents;
                 Ok(Opened::Sound { store, records, only_seen, meta, fresh, moved })
@@ -193,27 +200,20 @@ impl Store {
     /// the same error and never syncs again. The process ends, and the next start sees what is there (order-life,
     /// rule 7).
     pub fn commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
-        self.commit_and_tell(batch, || {})
+        self.commit_within(Reach::Sled, batch, || {}).map(|_| ())
     }
 
-    /// Makes a batch durable if that is one write into the lead. False when sled would have to take it: then nothing has
-    /// happened.
-    ///
-    /// # Errors
-    /// As of [`Self::commit`].
-    pub(super) fn commit_in_lead(&mut self, batch: &Batch) -> Result<bool, CommitError> {
-        self.commit_within(Reach::Lead, batch, || {})
-    }
-
-    /// The same, and `durable` is called as soon as it is.
+    /// Makes a batch durable within reach, and calls `durable` as soon as it is. False when sled would have to take it and is out
+    /// of reach: then nothing has happened.
     ///
     /// # Errors
     /// As of [`Self::commit`]; then `durable` was not called.
-    pub(super) fn commit_and_tell(&mut self, batch: &Batch, durable: impl FnOnce()) -> Result<(), CommitError> {
-        self.commit_within(Reach::Sled, batch, durable).map(|_| ())
-    }
-
-    fn commit_within(&mut self, reach: Reach, batch: &Batch, durable: impl FnOnce()) -> Result<bool, CommitError> {
+    pub(super) fn commit_within(
+        &mut self,
+        reach: Reach,
+        batch: &Batch,
+        durable: impl FnOnce(),
+    ) -> Result<bool, CommitError> {
         if let Some(error) = self.poison.as_ref().filter(|_| !sabotage::is_out(Clause::R07NotTriedAgain)) {
             return Err(error.clone());
         }
@@ -242,6 +242,7 @@ impl Store {
     }
 
     fn try_commit(&mut self, reach: Reach, batch: &Batch, durable: impl FnOnce()) -> Result<bool, CommitError> {
+        let making = self.making();
         // Only a poisoned store has none, and the caller looked.
         let Some(held) = &mut self.held else {
             return Err(CommitError::Failed {
@@ -271,10 +272,10 @@ impl Store {
             None if reach == Reach::Lead => Ok(false),
             None => {
                 self.second_is_behind = false;
-                let database = match &held.database {
-                    Some(database) => database.clone(),
-                    None => held.database.insert(Making { state_dir: self.state_dir.clone() }.run()?).clone(),
-                };
+                if let Some(making) = making {
+                    held.database = Some(making.run().map_err(NotMade::into_commit_error)?);
+                }
+                let Some(database) = held.database.clone() else { return Ok(false) };
                 held.take(changes, digest);
                 held.give_all(&database).map_err(CommitError::io(Doing::WriteJournal))?;
                 database.make_durable()?;
@@ -287,7 +288,12 @@ impl Store {
     /// The journal has no sled yet, and whoever has time for it is to make it: the thread. Commits may go on meanwhile.
     pub(super) fn making(&self) -> Option<Making> {
         let held = self.held.as_ref()?;
-        held.database.is_none().then(|| Making { state_dir: self.state_dir.clone() })
+        held.database.is_none().then(|| Making {
+            state_dir: self.state_dir.clone(),
+            #[cfg(test)]
+            gate: Arc::clone(&self.gate),
+            _lock: Arc::clone(&self.lock),
+        })
     }
 
     /// It has one now.
@@ -344,11 +350,9 @@ impl Store {
             return Ok(());
         }
         if self.is_half_full() && !sabotage::is_out(Clause::R01BatchBeforeSecond) {
-            if let Some(making) = self.making() {
-                let database = making.run().map_err(|error| self.poison(error))?;
-                self.made(database);
-            }
-            let given = self.giving().map_or(Ok(()), |giving| giving.run());
+            // Without sled it waits, for whoever makes that.
+            let Some(giving) = self.giving() else { return Ok(()) };
+            let given = giving.run();
             self.given(given)?;
         }
         // Only a poisoned store has none.
@@ -398,6 +402,13 @@ impl Store {
         self.disk = disk;
     }
 
+    /// sled is not made before the gate is opened.
+    #[cfg(test)]
+    pub(super) fn hold_up_the_making(&mut self) -> Arc<Gate> {
+        self.gate.state.lock().unwrap().0 = true;
+        Arc::clone(&self.gate)
+    }
+
     /// Makes syncs of the lead last.
     #[cfg(test)]
     pub(super) fn take_time_for_syncs(&mut self, lasting: std::time::Duration) {
@@ -418,18 +429,59 @@ impl Store {
 #[derive(Debug)]
 pub(super) struct Making {
     state_dir: PathBuf,
+    #[cfg(test)]
+    gate: Arc<Gate>,
+    /// Nobody else works here until it is over.
+    _lock: Arc<StateLock>,
 }
 
 impl Making {
     /// Makes it, durable, and opens it.
     ///
     /// # Errors
-    /// What is in the lead is none the worse: commits may go on, and this be tried again.
-    pub(super) fn run(&self) -> Result<Database, CommitError> {
-        birth::make_sled(&Layout::of(&self.state_dir)).map_err(|error| match error {
-            OpenError::Io { doing, source, .. } => CommitError::io(doing)(source),
+    /// See [`NotMade`].
+    pub(super) fn run(&self) -> Result<Database, NotMade> {
+        #[cfg(test)]
+        self.gate.wait();
+        birth::make_sled(&Layout::of(&self.state_dir))
+    }
+}
+
+/// Holds up whoever makes sled, for tests.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    /// Shut, and somebody stands before it.
+    state: std::sync::Mutex<(bool, bool)>,
+    opened: std::sync::Condvar,
+}
+
+#[cfg(test)]
+impl Gate {
+    fn wait(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.1 = true;
+        drop(self.opened.wait_while(state, |(is_shut, _)| *is_shut).unwrap());
+    }
+
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.state.lock().unwrap().1
+    }
+
+    pub(super) fn open(&self) {
+        self.state.lock().unwrap().0 = false;
+        self.opened.notify_all();
+    }
+}
+
+impl NotMade {
+    /// For whoever cannot commit without it.
+    pub(super) fn into_commit_error(self) -> CommitError {
+        let (NotMade::Yet(error) | NotMade::Failed(error)) = self;
+        match error {
+            OpenError::Io { doing, source, .. } if is_full(&source) => CommitError::StorageFull { doing },
             other => CommitError::Failed { doing: Doing::MakeSled, text: other.said() },
-        })
+        }
     }
 }
 

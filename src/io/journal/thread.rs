@@ -3,16 +3,19 @@
 //! most for a lookup in sled. The thread never waits for the core between a batch and its sync, and on an idle machine it
 //! sleeps without a timer.
 
-use super::damage::CommitError;
-use super::store::{Batch, FREE_BYTES_MIN, Store};
+use super::birth::NotMade;
+use super::damage::{CommitError, OpenError};
+use super::database::Database;
+use super::store::{Batch, FREE_BYTES_MIN, Reach, Store};
+use crate::order::said::Said;
 use std::future::{pending, ready};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Sleep, sleep};
 
 /// How long after a commit the second file learns of it, when no batch waits: half of the second that rule 3 allows.
@@ -20,6 +23,8 @@ use tokio::time::{Sleep, sleep};
 const SECOND_FILE_LAG: Duration = Duration::from_millis(500);
 /// How long after a birth sled is made, when nothing wants it earlier: by then the machine is in touch with its cloud.
 const SLED_LAG: Duration = Duration::from_secs(1);
+/// When it is tried again, after something stood in the way.
+const SLED_PAUSE: Duration = Duration::from_secs(60);
 /// How often the space is looked at while it is low. While there is enough, commits look.
 const LOW_SPACE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -52,19 +57,20 @@ pub fn spawn(
     store: Store,
     batches: Receiver<(u64, Batch)>,
     done: Sender<JournalEvent>,
-) -> io::Result<(JoinHandle<()>, Here)> {
+) -> io::Result<(std::thread::JoinHandle<()>, Here)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let shared = Arc::new(Shared { desk: Mutex::new(Desk { store, is_minded: false }), left: Notify::new() });
     let here = Here { shared: Arc::clone(&shared), has_left_something: false, was_quick: false };
     let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
         // The core left: there is nobody to tell.
-        let _ = runtime.block_on(Committer { shared, done, low: None, lag: None, making: None }.run(batches));
+        let _ = runtime.block_on(Committer { shared, done, low: None, lag: None, sled: Sled::Made }.run(batches));
     })?;
     Ok((thread, here))
 }
 
 /// What both commit to. One commit is under way at a time, and a batch of sled's is made away from the desk, but for a moment's
-/// coincidence with the second file; so nobody waits long for it: the thread for a commit beside it, and that one for nothing.
+/// coincidence with the second file; nor is sled made there. So nobody waits long for it: the thread for a commit beside it, and
+/// that one for nothing.
 #[derive(Debug)]
 struct Shared {
     desk: Mutex<Desk>,
@@ -109,7 +115,7 @@ impl Here {
         if !desk.store.is_quick() {
             return None;
         }
-        let committed = desk.store.commit_in_lead(batch);
+        let committed = desk.store.commit_within(Reach::Lead, batch, || {});
         self.was_quick = desk.store.is_quick();
         match committed {
             Ok(true) => {
@@ -160,32 +166,79 @@ struct Committer {
     low: Option<bool>,
     /// Set while the second file is behind.
     lag: Option<Pin<Box<Sleep>>>,
-    /// Set while there is no sled.
-    making: Option<Pin<Box<Sleep>>>,
+    sled: Sled,
+}
+
+/// What becomes of sled.
+enum Sled {
+    Made,
+    /// It is made then.
+    Later {
+        at: Pin<Box<Sleep>>,
+        /// Nobody has tried yet, so whoever wants it earlier may have it.
+        is_first_try: bool,
+    },
+    /// It is being made, on a thread of its own: on a slow card that takes as long as many commits.
+    Now(JoinHandle<Result<Database, NotMade>>),
+}
+
+/// What [`Sled::next`] brings.
+enum Turn {
+    Begin,
+    Ended(Result<Database, NotMade>),
+}
+
+impl Sled {
+    fn later(pause: Duration, is_first_try: bool) -> Sled {
+        Sled::Later { at: Box::pin(sleep(pause)), is_first_try }
+    }
+
+    /// Waits until it is to be made, or is made; for ever when there is nothing to wait for.
+    async fn next(&mut self) -> Turn {
+        match self {
+            Sled::Made => pending().await,
+            Sled::Later { at, .. } => {
+                at.await;
+                Turn::Begin
+            }
+            Sled::Now(making) => Turn::Ended(match making.await {
+                Ok(made) => made,
+                Err(died) => {
+                    let why = OpenError::Birth { text: Said::word(died.to_string()) };
+                    Err(NotMade::Failed(why))
+                }
+            }),
+        }
+    }
 }
 
 impl Committer {
     async fn run(mut self, mut batches: Receiver<(u64, Batch)>) -> Result<(), Gone> {
         self.look_at_space().await?;
-        let is_new = self.desk()?.store.making().is_some();
-        self.making = is_new.then(|| Box::pin(sleep(SLED_LAG)));
+        if self.desk()?.store.making().is_some() {
+            self.sled = Sled::later(SLED_LAG, true);
+        }
         let shared = Arc::clone(&self.shared);
         loop {
             let low = self.low == Some(true);
             // A life before may have left a half, too.
             let half_full = self.desk()?.store.is_half_full();
+            let is_made = matches!(self.sled, Sled::Made);
+            if half_full && matches!(self.sled, Sled::Later { is_first_try: true, .. }) {
+                self.begin_to_make_sled()?;
+            }
             tokio::select! {
                 // The second file first, or an endless queue would keep it behind for ever.
                 biased;
                 () = due(&mut self.lag) => self.write_second().await?,
+                turn = self.sled.next() => self.go_on_with_sled(turn).await?,
                 batch = batches.recv() => match batch {
                     Some((id, batch)) => self.commit(id, &batch).await?,
                     None => return Ok(()),
                 },
                 () = shared.left.notified() => self.mind_the_rest().await?,
                 // When no batch waits. If that never happens, a commit will find no room and take all to sled.
-                () = ready(()), if half_full => self.give_what_is_full().await?,
-                () = due(&mut self.making) => self.make_sled().await?,
+                () = ready(()), if half_full && is_made => self.give_what_is_full().await?,
                 () = sleep(LOW_SPACE_PAUSE), if low => self.look_at_space().await?,
             }
         }
@@ -193,12 +246,24 @@ impl Committer {
 
     async fn commit(&mut self, id: u64, batch: &Batch) -> Result<(), Gone> {
         // Room before, so that nothing is waited for between the disk and the core.
-        let room = self.done.reserve().await.map_err(|_| Gone)?;
-        let durable = || {
-            room.send(JournalEvent::Committed(id));
+        let mut room = Some(self.done.clone().reserve_owned().await.map_err(|_| Gone)?);
+        let mut durable = || {
+            if let Some(room) = room.take() {
+                room.send(JournalEvent::Committed(id));
+            }
             tracing::trace!(what = "durable", id);
         };
-        let committed = self.desk()?.store.commit_and_tell(batch, durable);
+        let mut committed = Ok(false);
+        if !matches!(self.sled, Sled::Made) {
+            committed = self.desk()?.store.commit_within(Reach::Lead, batch, &mut durable);
+            if committed == Ok(false) {
+                // Neither half has room: now it is waited for.
+                self.have_sled_made().await?;
+            }
+        }
+        if committed == Ok(false) {
+            committed = self.desk()?.store.commit_within(Reach::Sled, batch, durable);
+        }
         if let Err(error) = committed {
             self.tell(JournalEvent::Failed { id: Some(id), error }).await?;
         }
@@ -213,37 +278,56 @@ impl Committer {
         self.look_at_space().await
     }
 
-    /// A new journal gets its sled. It can wait: what fails is tried again.
-    async fn make_sled(&mut self) -> Result<(), Gone> {
-        if let Err(error) = self.made_sled()? {
-            tracing::warn!("{error}");
-            self.making = Some(Box::pin(sleep(LOW_SPACE_PAUSE)));
+    fn begin_to_make_sled(&mut self) -> Result<(), Gone> {
+        let making = self.desk()?.store.making();
+        self.sled = match making {
+            Some(making) => Sled::Now(spawn_blocking(move || making.run())),
+            None => Sled::Made,
+        };
+        Ok(())
+    }
+
+    async fn go_on_with_sled(&mut self, turn: Turn) -> Result<(), Gone> {
+        match turn {
+            // It takes room that orders need.
+            Turn::Begin if self.low == Some(true) => self.sled = Sled::later(SLED_PAUSE, false),
+            Turn::Begin => self.begin_to_make_sled()?,
+            Turn::Ended(Ok(database)) => {
+                self.sled = Sled::Made;
+                self.desk()?.store.made(database);
+            }
+            Turn::Ended(Err(NotMade::Yet(error))) => {
+                tracing::warn!("the journal goes on without its database: {error}");
+                self.sled = Sled::later(SLED_PAUSE, false);
+            }
+            Turn::Ended(Err(failed)) => {
+                self.sled = Sled::Made;
+                let failed = self.desk()?.store.given(Err(failed.into_commit_error()));
+                if let Err(error) = failed {
+                    self.tell(JournalEvent::Failed { id: None, error }).await?;
+                }
+            }
         }
         Ok(())
     }
 
-    /// sled is there, or why not. Only this thread makes it, and the desk is free meanwhile.
-    fn made_sled(&mut self) -> Result<Result<(), CommitError>, Gone> {
-        self.making = None;
-        let making = self.desk()?.store.making();
-        let Some(making) = making else { return Ok(Ok(())) };
-        let made = making.run();
-        let mut desk = self.desk()?;
-        Ok(made.map(|database| desk.store.made(database)))
+    /// Waits until sled is there, or cannot be made now.
+    async fn have_sled_made(&mut self) -> Result<(), Gone> {
+        if matches!(self.sled, Sled::Later { .. }) {
+            self.begin_to_make_sled()?;
+        }
+        if matches!(self.sled, Sled::Now(_)) {
+            let turn = self.sled.next().await;
+            self.go_on_with_sled(turn).await?;
+        }
+        Ok(())
     }
 
     /// sled gets what a full half of the lead holds. Only this thread gives, and the desk is free meanwhile.
     async fn give_what_is_full(&mut self) -> Result<(), Gone> {
-        if !self.desk()?.store.is_half_full() {
-            return Ok(());
-        }
-        let given = match self.made_sled()? {
-            Ok(()) => {
-                let giving = self.desk()?.store.giving();
-                giving.map_or(Ok(()), |giving| giving.run())
-            }
-            Err(error) => Err(error),
-        };
+        let giving = self.desk()?.store.giving();
+        let Some(giving) = giving else { return Ok(()) };
+        let given = giving.run();
         let settled = self.desk()?.store.given(given);
         match settled {
             Ok(()) => Ok(()),
@@ -256,9 +340,12 @@ impl Committer {
         self.give_what_is_full().await?;
         let written = self.desk()?.write_second();
         match written {
-            Ok(()) => Ok(()),
-            Err(error) => self.tell(JournalEvent::Failed { id: None, error }).await,
+            // It waits for a sled that is not made yet.
+            Ok(()) if self.desk()?.mind_the_second() => self.lag = Some(Box::pin(sleep(SECOND_FILE_LAG))),
+            Ok(()) => {}
+            Err(error) => self.tell(JournalEvent::Failed { id: None, error }).await?,
         }
+        Ok(())
     }
 
     async fn look_at_space(&mut self) -> Result<(), Gone> {

@@ -43,7 +43,7 @@ fn commits_go_on_in_the_other_half_while_sled_gets_the_full_one_and_a_kill_at_an
         // One more before sled has them, and one after; then they are forgotten here.
         for phase in ["before", "after"] {
             let key = format!("{phase} {round}");
-            assert_eq!(store.commit_in_lead(&puts(&[(&key, phase)])), Ok(true));
+            assert_eq!(store.commit_within(store::Reach::Lead, &puts(&[(&key, phase)]), || {}), Ok(true));
             expected.insert(key, phase.to_owned());
             killed_has(&alive, &expected);
             giving.run().unwrap();
