@@ -1,14 +1,13 @@
 //! How a journal comes to be: its lead, its second file and its marker at once, before anything is committed; sled's part
-//! afterwards, when nobody waits. Until then the lead has every commit from the first on, and a lead that has is a whole
-//! journal, whatever became of sled's part.
+//! afterwards, when nobody waits. Until then the lead has every commit from the first on, and is the whole journal.
 //!
 //! **Birth.** The journal's folder is made under another name, made durable, renamed, then given its second file and at last
 //! its marker, each durable before the next. So a power cut leaves either no `journal/` or a whole one, and with the marker
 //! everything must be there.
 //!
 //! **sled** is made under that other name, too. What it made is moved into the journal's folder, its file last: a folder
-//! without that file has no sled yet, and what else lies there is the remains of a making that was cut. Its name is known from
-//! then on ([`super::home`]), so that a file that is lost is not taken for one that was never there.
+//! without that file has no sled yet, and what else lies there is the remains of a making that was cut. From then on the file's
+//! number is written down ([`super::home`]), so that one that is lost is not taken for one that was never there.
 
 use super::damage::OpenError;
 use super::database::{DB, DIGEST_KEY, Database, Refusal};
@@ -88,7 +87,7 @@ pub(super) fn make_sled(layout: &Layout) -> Result<Database, NotMade> {
 
 /// Writes down where the journal lies, as far as it can be told now. If that fails, the next start does it.
 fn note_place(layout: &Layout) {
-    // Of one that was moved its first commit does it.
+    // Of one that was moved its first commit does it, as far as was known at the start.
     if let Err(e) = opening::settle_in(layout) {
         tracing::error!("{e}");
     }

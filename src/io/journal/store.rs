@@ -113,7 +113,7 @@ pub struct Store {
     arrived: Option<Home>,
     state_dir: PathBuf,
     #[cfg(test)]
-    gate: Arc<Gate>,
+    gate: Arc<super::tests::Gate>,
     /// Last, so that it goes last; with whoever makes sled.
     lock: Arc<StateLock>,
 }
@@ -404,8 +404,8 @@ impl Store {
 
     /// sled is not made before the gate is opened.
     #[cfg(test)]
-    pub(super) fn hold_up_the_making(&mut self) -> Arc<Gate> {
-        self.gate.state.lock().unwrap().0 = true;
+    pub(super) fn hold_up_the_making(&mut self) -> Arc<super::tests::Gate> {
+        self.gate.shut();
         Arc::clone(&self.gate)
     }
 
@@ -430,7 +430,7 @@ impl Store {
 pub(super) struct Making {
     state_dir: PathBuf,
     #[cfg(test)]
-    gate: Arc<Gate>,
+    gate: Arc<super::tests::Gate>,
     /// Nobody else works here until it is over.
     _lock: Arc<StateLock>,
 }
@@ -444,33 +444,6 @@ impl Making {
         #[cfg(test)]
         self.gate.wait();
         birth::make_sled(&Layout::of(&self.state_dir))
-    }
-}
-
-/// Holds up whoever makes sled, for tests.
-#[cfg(test)]
-#[derive(Debug, Default)]
-pub(super) struct Gate {
-    /// Shut, and somebody stands before it.
-    state: std::sync::Mutex<(bool, bool)>,
-    opened: std::sync::Condvar,
-}
-
-#[cfg(test)]
-impl Gate {
-    fn wait(&self) {
-        let mut state = self.state.lock().unwrap();
-        state.1 = true;
-        drop(self.opened.wait_while(state, |(is_shut, _)| *is_shut).unwrap());
-    }
-
-    pub(super) fn is_waited_for(&self) -> bool {
-        self.state.lock().unwrap().1
-    }
-
-    pub(super) fn open(&self) {
-        self.state.lock().unwrap().0 = false;
-        self.opened.notify_all();
     }
 }
 

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::{Condvar, Mutex};
 
 pub(super) type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -44,6 +45,35 @@ pub(super) fn half_to_give(store: &mut Store) -> Option<store::Giving> {
         make_sled(store);
     }
     store.giving()
+}
+
+/// Holds up whoever makes sled.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    /// Shut, and somebody stands before it.
+    state: Mutex<(bool, bool)>,
+    opened: Condvar,
+}
+
+impl Gate {
+    pub(super) fn wait(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.1 = true;
+        drop(self.opened.wait_while(state, |(is_shut, _)| *is_shut).unwrap());
+    }
+
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.state.lock().unwrap().1
+    }
+
+    pub(super) fn shut(&self) {
+        self.state.lock().unwrap().0 = true;
+    }
+
+    pub(super) fn open(&self) {
+        self.state.lock().unwrap().0 = false;
+        self.opened.notify_all();
+    }
 }
 
 /// Opens a journal that must be sound.
