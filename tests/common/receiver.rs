@@ -29,6 +29,11 @@ impl Receiver {
         self.script.lock().unwrap().extend(answers);
     }
 
+    /// Nothing is left of what [`Receiver::will`] said.
+    pub fn has_said_all(&self) -> bool {
+        self.script.lock().unwrap().is_empty()
+    }
+
     pub fn url(&self) -> String {
         let host = if self.scheme == "https" { "localhost" } else { "127.0.0.1" };
         format!("{}://{host}:{}/notify", self.scheme, self.server.port())

@@ -20,7 +20,7 @@ const KINDS: [(&str, [usize; 4], &[&str]); 3] = [
     ("stored reports", [0, 1_000, 4_000, 10_000], &["wake", "vend", "status"]),
 ];
 /// Records a commit while a journal is filled; any number would do.
-const RECORDS_A_COMMIT: usize = 500;
+pub const RECORDS_A_COMMIT: usize = 500;
 /// Until the agent has told everybody what it found, its memory is not looked at.
 const SETTLES: Duration = Duration::from_secs(5);
 
@@ -88,9 +88,8 @@ fn begin(stored: &Stored, without_board: bool) -> (Look, u64) {
     }
     let (ledger, records) = stored.records();
     let Opened::Sound { mut store, .. } = Store::open(&world.state()).unwrap() else { panic!("a new journal") };
-    let put = |order: &Order| (RecordKey::Order(order.key.clone()).to_bytes(), encode_order(order).unwrap());
     for orders in records.orders.chunks(RECORDS_A_COMMIT) {
-        store.commit(&Batch { puts: orders.iter().map(put).collect(), ..Batch::default() }).unwrap();
+        store.commit(&Batch { puts: orders.iter().map(record_of).collect(), ..Batch::default() }).unwrap();
     }
     store.commit(&Batch { meta: Some(encode_ledger(&ledger).unwrap()), ..Batch::default() }).unwrap();
     drop(store);
@@ -100,4 +99,9 @@ fn begin(stored: &Stored, without_board: bool) -> (Look, u64) {
     let start_ms = u64::try_from(begun.elapsed().as_millis()).unwrap();
     sleep(SETTLES);
     (Look::at(world.agent().id()), start_ms)
+}
+
+/// As the core has it written.
+pub fn record_of(order: &Order) -> (Vec<u8>, Vec<u8>) {
+    (RecordKey::Order(order.key.clone()).to_bytes(), encode_order(order).unwrap())
 }
