@@ -121,6 +121,8 @@ pub fn draw(name: &str, title: &str, across: &str, up: &str, curves: &[Curve]) {
         WIDTH / 2.0,
         HEIGHT - 8.0
     );
+    // Most curves rise from the left; those that are flat leave room at the foot.
+    let names_from = if all().all(|p| p.1 > y_most / 2.0) { 180 } else { 50 };
     for (n, curve) in curves.iter().enumerate() {
         let colour = COLOURS[n % COLOURS.len()];
         let points: Vec<String> =
@@ -130,7 +132,7 @@ pub fn draw(name: &str, title: &str, across: &str, up: &str, curves: &[Curve]) {
              fill=\"{colour}\">{}</text>\n",
             points.join(" "),
             LEFT + 10.0,
-            50 + 14 * n,
+            names_from + 14 * n,
             curve.name
         );
     }
