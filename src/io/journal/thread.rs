@@ -1,6 +1,6 @@
 //! Who commits: a thread of its own, which waits for the disk, and beside it, while the disk is quick, whoever has nothing
 //! better to do meanwhile ([`Here`]). The thread also gives sled what a full half of the lead holds; a commit beside it waits at
-//! most for a lookup in sled. The thread never waits for the core between a batch and its sync, and on an idle machine it
+//! most for a lookup in sled. A new journal's sled is made beside both. The thread never waits for the core between a batch and its sync, and on an idle machine it
 //! sleeps without a timer.
 
 use super::birth::NotMade;
@@ -253,15 +253,10 @@ impl Committer {
             }
             tracing::trace!(what = "durable", id);
         };
-        let mut committed = Ok(false);
-        if !matches!(self.sled, Sled::Made) {
-            committed = self.desk()?.store.commit_within(Reach::Lead, batch, &mut durable);
-            if committed == Ok(false) {
-                // Neither half has room: now it is waited for.
-                self.have_sled_made().await?;
-            }
-        }
+        let mut committed = self.desk()?.store.commit_within(Reach::Lead, batch, &mut durable);
         if committed == Ok(false) {
+            // Neither half has room.
+            self.have_sled_made().await?;
             committed = self.desk()?.store.commit_within(Reach::Sled, batch, durable);
         }
         if let Err(error) = committed {

@@ -4,16 +4,6 @@ use super::super::birth::NotMade;
 use super::*;
 use std::ffi::OsString;
 
-/// What a kill at this moment leaves, for the store and for whoever looks.
-fn killed_has(alive: &Path, expected: &[(Vec<u8>, Vec<u8>)]) {
-    let killed = alive.with_extension("killed");
-    copy(alive, &killed);
-    let inspected = read_copy(&killed).unwrap();
-    assert_eq!((inspected.damage, inspected.records.as_slice()), (None, expected));
-    assert_eq!(sound(&killed).1, expected);
-    fs::remove_dir_all(&killed).unwrap();
-}
-
 fn commit(store: &mut Store, records: &mut Records, count: usize) {
     for _ in 0..count {
         let record = (format!("order {:04}", records.len()).into_bytes(), vec![b'x'; 700]);

@@ -18,15 +18,8 @@ fn until_half_full(store: &mut Store, expected: &mut BTreeMap<String, String>) -
     }
 }
 
-/// What a kill at this moment leaves is everything, for the store and for whoever looks.
-fn killed_has(alive: &Path, expected: &BTreeMap<String, String>) {
-    let killed = alive.with_extension("killed");
-    copy(alive, &killed);
-    let expected: Records = expected.iter().map(|(key, value)| put(key, value)).collect();
-    let (store, records, ..) = sound(&killed);
-    assert!(records == expected, "{} of {} records", records.len(), expected.len());
-    assert_eq!(read_copy_of(store, &killed), (None, expected));
-    fs::remove_dir_all(&killed).unwrap();
+fn records_of(expected: &BTreeMap<String, String>) -> Records {
+    expected.iter().map(|(key, value)| put(key, value)).collect()
 }
 
 #[test]
@@ -39,18 +32,18 @@ fn commits_go_on_in_the_other_half_while_sled_gets_the_full_one_and_a_kill_at_an
         let giving = until_half_full(&mut store, &mut expected);
         let half = if round % 2 == 0 { Half::Second } else { Half::First };
         assert_eq!(store.next_place().map(|place| place.half), Some(half));
-        killed_has(&alive, &expected);
+        killed_has(&alive, &records_of(&expected));
         // One more before sled has them, and one after; then they are forgotten here.
         for phase in ["before", "after"] {
             let key = format!("{phase} {round}");
             assert_eq!(store.commit_within(store::Reach::Lead, &puts(&[(&key, phase)]), || {}), Ok(true));
             expected.insert(key, phase.to_owned());
-            killed_has(&alive, &expected);
+            killed_has(&alive, &records_of(&expected));
             giving.run().unwrap();
         }
         store.given(Ok(())).unwrap();
         assert!(store.giving().is_none());
-        killed_has(&alive, &expected);
+        killed_has(&alive, &records_of(&expected));
     }
 }
 
@@ -71,9 +64,9 @@ fn a_half_that_sled_does_not_have_for_good_is_not_written_over() {
     }
     assert!(commits > HALF_BYTES / 4096, "the other half was filled first: {commits}");
     assert_eq!(store.next_place(), Some(Place::START));
-    killed_has(&alive, &expected);
+    killed_has(&alive, &records_of(&expected));
     until_half_full(&mut store, &mut expected);
-    killed_has(&alive, &expected);
+    killed_has(&alive, &records_of(&expected));
 }
 
 #[test]
@@ -95,7 +88,7 @@ fn what_a_killed_life_left_in_both_halves_goes_to_sled_before_its_half_is_writte
         copy(&alive, &next);
         alive = next;
     }
-    killed_has(&alive, &expected);
+    killed_has(&alive, &records_of(&expected));
 }
 
 #[test]
@@ -138,7 +131,7 @@ fn a_batch_that_fails_poisons_the_store_and_loses_nothing_that_was_committed() {
     let error = store.given(failed).unwrap_err();
     assert_eq!(store.commit(&puts(&[("late", "1")])), Err(error));
     assert!(!store.second_is_behind(), "the second file learns nothing more");
-    killed_has(&alive, &expected);
+    killed_has(&alive, &records_of(&expected));
 }
 
 #[test]
@@ -176,11 +169,11 @@ fn a_journal_whose_lead_had_no_halves_loses_nothing() {
     db.insert(b"d", seal_as(2, b"d", digest.0, &digest.1)).unwrap();
     db.flush().unwrap();
     drop(db);
-    let records: Records = expected.iter().map(|(key, value)| put(key, value)).collect();
+    let records = records_of(&expected);
     assert!(read_copy(&old).unwrap().records == records, "looking is possible before");
     let (mut store, found, ..) = sound(&old);
     assert!(found == records);
     assert_eq!(store.next_place(), Some(Place::START), "sled has it all now");
     until_half_full(&mut store, &mut expected);
-    killed_has(&old, &expected);
+    killed_has(&old, &records_of(&expected));
 }

@@ -236,6 +236,20 @@ fn what_was_committed_over_many_rounds_of_the_lead_is_there_after_a_kill_in_any_
     assert!(rounds >= 3, "only {rounds} rounds");
 }
 
+/// What a kill at this moment leaves is everything: for whoever looks, for the store, and for whoever looks after it.
+pub(super) fn killed_has(alive: &Path, expected: &Records) {
+    let killed = alive.with_extension("killed");
+    copy(alive, &killed);
+    let before = read_copy(&killed).unwrap();
+    let (store, records, ..) = sound(&killed);
+    let after = read_copy_of(store, &killed);
+    for (damage, records) in [(before.damage, before.records), (None, records), after] {
+        assert_eq!(damage, None);
+        assert!(records == *expected, "{} of {} records", records.len(), expected.len());
+    }
+    fs::remove_dir_all(&killed).unwrap();
+}
+
 /// What a look at a journal that nobody has open says.
 fn read_copy_of(store: Store, dir: &Path) -> (Option<Damage>, Records) {
     drop(store);
