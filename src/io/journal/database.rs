@@ -16,6 +16,7 @@ use crate::order::said::Said;
 use crate::sabotage::{self, Clause};
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -333,8 +334,8 @@ fn delete_torn_snapshots(folder: &Path) -> Result<(), Refusal> {
 pub(super) struct DataFile {
     file: Arc<File>,
     path: PathBuf,
-    /// Device and inode when it was opened.
-    identity: (u64, u64),
+    /// What [`identity`] said when it was opened.
+    identity: (u32, u32, u64),
     /// It lies on a file system that writes in place whenever it writes. Others would put what they write before the sync
     /// somewhere else, and have more to sync.
     begins_early: bool,
@@ -346,9 +347,15 @@ pub(super) struct DataFile {
     pub(super) lasting: std::time::Duration,
 }
 
-fn identity(meta: &fs::Metadata) -> (u64, u64) {
-    use std::os::unix::fs::MetadataExt;
-    (meta.dev(), meta.ino())
+/// Device and inode of what a name leads to, or of the open file itself where there is no name.
+///
+/// Asks for nothing else. Whoever asks for a file's times has the kernel (6.13 and later) note that they were read, and
+/// give the next write a time of its own; on a file system without a journal each sync then writes the inode as well.
+fn identity(of: impl AsFd, name: &Path) -> io::Result<(u32, u32, u64)> {
+    use rustix::fs::{AtFlags, StatxFlags};
+    let how = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
+    let found = rustix::fs::statx(of, name, how, StatxFlags::INO)?;
+    Ok((found.stx_dev_major, found.stx_dev_minor, found.stx_ino))
 }
 
 impl DataFile {
@@ -364,7 +371,7 @@ impl DataFile {
 
     fn open(path: PathBuf, writes: bool) -> Result<DataFile, (PathBuf, io::Error)> {
         let opened = File::options().read(true).write(writes).open(&path);
-        let (file, meta) = match opened.and_then(|file| file.metadata().map(|meta| (file, meta))) {
+        let (file, identity) = match opened.and_then(|file| identity(&file, Path::new("")).map(|is| (file, is))) {
             Ok(opened) => opened,
             Err(e) => return Err((path, e)),
         };
@@ -373,7 +380,7 @@ impl DataFile {
             begins_early: home::kind_of_file_system(&file) == Some(home::EXT4),
             file: Arc::new(file),
             path,
-            identity: identity(&meta),
+            identity,
             #[cfg(test)]
             failing: None,
             #[cfg(test)]
@@ -393,9 +400,9 @@ impl DataFile {
 
     /// The path still leads to the file that was opened.
     fn is_in_place(&self) -> io::Result<bool> {
-        match fs::symlink_metadata(&self.path) {
+        match identity(rustix::fs::CWD, &self.path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-            other => other.map(|meta| identity(&meta) == self.identity),
+            other => other.map(|found| found == self.identity),
         }
     }
 
