@@ -144,10 +144,11 @@ impl Trace {
 
     fn story(&mut self, key: &Key) -> &mut Story {
         let place = self.place(key).unwrap_or_else(|| {
-            if self.stories.len() >= TRACED_ORDERS_MAX {
-                self.stories.pop_front();
-            }
-            self.stories.push_back((key.clone(), Story::default()));
+            let oldest = if self.stories.len() >= TRACED_ORDERS_MAX { self.stories.pop_front() } else { None };
+            // In a queue each order begins one: with the memory of the one that goes.
+            let mut steps = oldest.map(|(_, story)| story.steps).unwrap_or_default();
+            steps.clear();
+            self.stories.push_back((key.clone(), Story { steps, ..Story::default() }));
             self.stories.len() - 1
         });
         &mut self.stories[place].1

@@ -323,4 +323,9 @@ fn courses_are_bounded_in_orders_and_in_steps() {
     }
     assert!(w.course("1", "state").is_empty(), "the first that began was forgotten");
     assert!(!w.course("a0", "state").is_empty());
+    let newest = w.story(&format!("a{}", TRACED_ORDERS_MAX - 1));
+    assert!(
+        newest.whole && newest.steps.iter().all(|step| step.kind != "frame_in"),
+        "it begins with nothing of that one"
+    );
 }
