@@ -350,7 +350,8 @@ pub(super) struct DataFile {
 /// Device and inode of what a name leads to, or of the open file itself where there is no name.
 ///
 /// Asks for nothing else. Whoever asks for a file's times has the kernel (6.13 and later) note that they were read, and
-/// give the next write a time of its own; on a file system without a journal each sync then writes the inode as well.
+/// give the next write a time of its own; on a file system without a journal each sync then writes the inode as well
+/// (`docs/budget.md`).
 fn identity(of: impl AsFd, name: &Path) -> io::Result<(u32, u32, u64)> {
     use rustix::fs::{AtFlags, StatxFlags};
     let how = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;

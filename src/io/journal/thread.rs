@@ -1,7 +1,7 @@
 //! Who commits: a thread of its own, which waits for the disk, and beside it, while the disk is quick, whoever has nothing
 //! better to do meanwhile ([`Here`]). The thread also gives sled what a full half of the lead holds; a commit beside it waits at
-//! most for a lookup in sled. A new journal's sled is made beside both. The thread never waits for the core between a batch and its sync, and on an idle machine it
-//! sleeps without a timer.
+//! most for a lookup in sled. A new journal's sled is made beside both. The thread never waits for the core between a
+//! batch and its sync, and on an idle machine it sleeps without a timer.
 
 use super::birth::NotMade;
 use super::damage::{CommitError, OpenError};

@@ -78,8 +78,8 @@ fn low_space_is_told_and_its_end_too_without_a_commit() {
     assert_passed(&output);
 }
 
-/// What the kernel was asked to make durable, and what got another name, by a helper that works in this state directory: before, between and after its
-/// marks. Nothing where it cannot be traced.
+/// What the kernel was asked to make durable, and what got another name, by a helper that works in this state
+/// directory: before, between and after its marks. Nothing where it cannot be traced.
 fn syncs_of(helper_name: &str, log: &Path, state: &Path) -> Option<Vec<Vec<String>>> {
     let is_one = |line: &str| line.contains("sync(") || line.contains("rename(");
     calls_of(helper_name, "fsync,fdatasync,msync,syncfs,sync,rename", is_one, log, state)
