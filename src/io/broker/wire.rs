@@ -182,8 +182,9 @@ fn credentials(config: &BrokerConfig) -> Option<(&str, &str)> {
 
 fn network_options() -> NetworkOptions {
     let mut options = NetworkOptions::new();
-    // Acks and reports are small and someone waits for each.
-    options.set_tcp_nodelay(true);
+    // What leaves while an earlier packet is on its way goes with the next segment: rumqttc writes each packet alone, and a
+    // queue's acks and reports are many and small. Of a single order only `received` waits, for the ack's round trip.
+    options.set_tcp_nodelay(false);
     options.set_connection_timeout(CONNECT_TIME_OUT_S);
     options
 }
