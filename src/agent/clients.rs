@@ -99,7 +99,7 @@ impl Clients {
                 Err(failure) => {
                     let kind = match failure {
                         client::Failure::BadTarget(_) => FailureKind::BadTarget,
-                        client::Failure::Misled { .. } => FailureKind::Misled,
+                        client::Failure::Redirect { .. } => FailureKind::SentElsewhere,
                         _ => FailureKind::NoAnswer,
                     };
                     Err(failed(kind, failure.said()))

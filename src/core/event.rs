@@ -366,8 +366,8 @@ pub struct HttpFailure {
 pub enum FailureKind {
     /// The target may never be called: trying again is useless.
     BadTarget,
-    /// The target's name leads where we may not go now.
-    Misled,
+    /// The target sends us where we do not go.
+    SentElsewhere,
     /// Nobody answered as HTTP wants it.
     NoAnswer,
 }

@@ -361,6 +361,10 @@ impl Core {
                     continue;
                 }
                 Parcel::Call(number) => self.publication_of(*number),
+                Parcel::Report(copy) if self.follows_an_open_report(copy) => {
+                    self.outbox.parked.insert(parcel);
+                    continue;
+                }
                 Parcel::Report(copy) => self.orders.get(&copy.key).and_then(|order| {
                     let report = order.reports.iter().find(|r| r.sequence == copy.sequence)?;
                     report.mqtt.is_open().then(|| self.mqtt_report(order, report))
@@ -376,7 +380,6 @@ impl Core {
     /// Sends it, or puts it where it waits.
     fn send_over_http(&mut self, now: Now, parcel: Parcel) {
         let (must_wait, request) = match &parcel {
-            // The sequence rises at the receiver too: a correction waits for what it corrects.
             Parcel::Report(copy) => (self.follows_an_open_report(copy), self.request_of_report(copy)),
             Parcel::Call(number) => (self.calls.follows_another(*number), self.request_of_call(*number)),
         };
@@ -400,13 +403,17 @@ impl Core {
         self.effects.push(Effect::Http { token, request });
     }
 
+    /// The sequence rises at each receiver too: a correction waits for what it corrects.
     fn follows_an_open_report(&self, copy: &CopyId) -> bool {
-        copy.channel == Channel::Http
-            && !sabotage::is_out(Clause::R24CorrectionWaits)
+        let is_open = |report: &Report| match copy.channel {
+            Channel::Http => report.http.is_open(),
+            Channel::Mqtt => report.mqtt.is_open(),
+        };
+        !sabotage::is_out(Clause::R24CorrectionWaits)
             && self
                 .orders
                 .get(&copy.key)
-                .is_some_and(|order| order.reports.iter().any(|r| r.sequence < copy.sequence && r.http.is_open()))
+                .is_some_and(|order| order.reports.iter().any(|r| r.sequence < copy.sequence && is_open(r)))
     }
 
     /// The request of a copy; nothing when it is no longer wanted.
@@ -468,7 +475,7 @@ impl Core {
             (_, Ok(answer)) => Answer::of_status(answer.status, answer.retry_after_s),
             (_, Err(failure)) => match failure.kind {
                 FailureKind::BadTarget => Answer::Never(DeadReason::BadTarget),
-                FailureKind::Misled => Answer::Unwelcome(DeadReason::BadTarget),
+                FailureKind::SentElsewhere => Answer::Unwelcome(DeadReason::BadTarget),
                 FailureKind::NoAnswer => Answer::Later { retry_after_s: None },
             },
         };

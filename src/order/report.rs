@@ -167,12 +167,12 @@ impl Copy {
 pub enum Answer {
     /// 2xx, or PUBACK.
     Taken,
-    /// 408, 425, 429, 5xx, a transport error; perhaps with the pause that the receiver asked for.
+    /// 408, 425, 429, 5xx, a transport error, a name that leads astray; perhaps with the pause that the receiver asked for.
     Later {
         /// From `Retry-After`, in s.
         retry_after_s: Option<u64>,
     },
-    /// Another 4xx, a 3xx that leads nowhere, a name that leads astray: again, ten times, then never.
+    /// Another 4xx, a 3xx that leads elsewhere: again, ten times, then never.
     Unwelcome(DeadReason),
     /// The target may never be called.
     Never(DeadReason),

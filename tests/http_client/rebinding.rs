@@ -117,3 +117,14 @@ async fn of_several_addresses_only_those_that_may_be_used_are_and_each_is_the_on
     assert!(send(&client, post(url, Kind::Cloud)).await.is_err());
     assert_eq!(*names.names.lock().unwrap(), ["shop.example", "shop.example"]);
 }
+
+#[tokio::test]
+async fn addresses_of_one_family_that_lead_nowhere_do_not_use_up_all_tries() {
+    let (port, seen) = serve(None, ok).await;
+    let names = Changing::new(&["fd00::1 fd00::2 fd00::3 fd00::4 127.0.0.1"]);
+    let rules = TargetRules::new(hosts(&["shop.example"]), true, true);
+    let time_outs = TimeOuts { connect: std::time::Duration::from_millis(200), ..super::patient() };
+    let client = Client::new(Parts { report: rules, resolver: names, time_outs, ..parts(&Ca::new()) });
+    send(&client, report(format!("http://shop.example:{port}/"))).await.unwrap();
+    assert_eq!(seen.requests().len(), 1);
+}

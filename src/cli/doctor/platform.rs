@@ -8,8 +8,7 @@ use crate::config::credentials::{Credential, Credentials};
 use crate::core::event::{Audience, Request};
 use crate::doctor::seen::{Fact, Platform, PlatformWord};
 use crate::io::clock::Clock;
-use crate::io::http::client::{self, Kind};
-use crate::io::http::target::Refused;
+use crate::io::http::client::Kind;
 use crate::order::said::{InChinese as _, Said};
 
 /// Asks the platform, if the daemon would ask it for anything.
@@ -39,11 +38,6 @@ pub(super) async fn ask(config: &Config, credentials: Option<&Credentials>) -> F
     };
     let answer = match client.send(request).await {
         Ok(answer) => answer,
-        // A page that sends us on to where one logs in.
-        Err(client::Failure::BadTarget(refused @ Refused::Redirect { .. })) => {
-            let word = PlatformWord::SomebodyElse(refused.said());
-            return Fact::Is(Platform::Answered { ahead_s: None, word });
-        }
         Err(failure) => return silent(failure.said()),
     };
     let then_s = Clock::new().now().wall.seconds();

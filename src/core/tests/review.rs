@@ -3,7 +3,7 @@
 use super::world::{DISPENSED, Put, T0_S, World, settings};
 use crate::board::driver::{Address, Finding, LineState};
 use crate::core::VerifyOrders;
-use crate::core::event::{Ending, Event};
+use crate::core::event::{Ending, Event, FailureKind, HttpFailure};
 use crate::order::outcome::Reason;
 use crate::order::said::Said;
 use crate::order::time::{BootMs, Now, UnixMs};
@@ -195,6 +195,44 @@ fn a_report_that_the_broker_refuses_is_offered_again_on_the_same_connection() {
     assert_eq!(w.count_said("device.delivery.response"), 2);
     w.step(Event::Published(*w.published.last().unwrap()));
     assert_eq!(w.core.status(w.now).reports_open, 0);
+}
+
+#[test]
+fn rule_24_a_correction_over_mqtt_waits_for_the_report_that_the_broker_refused() {
+    let mut w = World::new();
+    w.broker_is_quick = false;
+    w.deliver(&w.put("1", "1"));
+    w.board_says(Finding::Unproven("silence"));
+    let token = *w.published.last().unwrap();
+    w.step(Event::NotPublished { token, why: Said::word("quota exceeded") });
+    w.board_says(late());
+    assert_eq!(w.outcome_on_disk("1", "1"), ["dispensed"]);
+    assert_eq!(w.count_said("device.delivery.response"), 1, "the correction waits");
+    w.pass_s(2);
+    assert_eq!(w.count_said("device.delivery.response"), 2, "the report again");
+    w.step(Event::Published(*w.published.last().unwrap()));
+    assert_eq!(w.count_said("device.delivery.response"), 3, "the correction");
+    w.step(Event::Published(*w.published.last().unwrap()));
+    assert_eq!(w.core.status(w.now).reports_open, 0);
+}
+
+#[test]
+fn a_receiver_that_sends_us_elsewhere_is_asked_ten_times_and_one_that_is_not_found_for_ever() {
+    for (kind, tries, left) in [(FailureKind::SentElsewhere, 10, 0), (FailureKind::NoAnswer, 40, 1)] {
+        let mut w = World::new();
+        w.deliver(&w.put("1", "1").with("notify_url", URL));
+        w.board_ends(DISPENSED);
+        let mut tried = 0;
+        while tried < 40
+            && let Some((token, _)) = w.requests.pop_front()
+        {
+            tried += 1;
+            let failure = HttpFailure { kind, why: Said::word("302") };
+            w.step(Event::Answered { token, answer: Err(failure) });
+            w.pass_s(1_200);
+        }
+        assert_eq!((tried, w.core.status(w.now).reports_open), (tries, left), "{kind:?}");
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub const REPORT_BODY_BYTES_MAX: usize = 4 * 1024;
 /// How long a receiver's body is waited for after its status. It nearly always comes in the same packet.
 const REPORT_BODY_TIME: Duration = Duration::from_millis(200);
 /// Most redirects that one report follows: a load balancer needs one, a slash at the end another.
-const REDIRECTS_MAX: usize = 3;
+pub(super) const REDIRECTS_MAX: usize = 3;
 /// Kept connections: a few merchants and the cloud. Each costs some 40 KiB with TLS.
 const IDLE_MAX: usize = 8;
 /// Kept connections of one origin: as many as the core has requests under way to one host. With fewer, a queue of reports to one
@@ -193,6 +193,17 @@ pub enum Failure {
         /// About its last address.
         why: Refused,
     },
+    /// The receiver sends us somewhere else. Not final: a server under repair does so too, and the page of a network that wants
+    /// to be paid or logged in to.
+    #[error(
+        "the receiver answered {status} and names another place, {to}; only 307 and 308 to the same scheme, host and port are followed, {REDIRECTS_MAX} times"
+    )]
+    Redirect {
+        /// The answer's status.
+        status: StatusCode,
+        /// The Location, shortened.
+        to: String,
+    },
     /// The certificate or the handshake was not accepted, by us or by the other side.
     #[error("TLS: {}", .why.en)]
     Tls {
@@ -340,7 +351,7 @@ impl Client {
             let same_request = matches!(answer.status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
             match target.resolve(&place) {
                 Ok(next) if same_request && next.origin == target.origin && left > 0 => target = next,
-                _ => Err(Refused::Redirect { status: answer.status, to: quoted(&shown_place(&place)) })?,
+                _ => return Err(Failure::Redirect { status: answer.status, to: quoted(&shown_place(&place)) }),
             }
             left -= 1;
         }
@@ -550,6 +561,8 @@ mod tests {
             Failure::Tls { why: Said::word("") },
             Failure::TimeOut { phase: Phase::Total },
             Failure::Lost { why: Said::word("") },
+            Failure::Misled { host: "shop".to_owned(), why: Refused::UserPart },
+            Failure::Redirect { status: StatusCode::FOUND, to: "https://shop.example".to_owned() },
             Failure::TooLarge { limit_bytes: 1 },
         ] {
             assert!(!retried.is_final(), "{retried:?}");

@@ -101,20 +101,23 @@ impl Connector {
             Host::Name(name) => {
                 let resolve = async { self.resolver.resolve(name).await.map_err(|e| connect_failure(host, &e)) };
                 let found = within(self.time_outs.connect, Phase::Resolve, resolve).await?;
-                found.into_iter().take(ADDRESSES_MAX).map(|address| SocketAddr::new(address, port)).collect()
+                found.into_iter().map(|address| SocketAddr::new(address, port)).collect()
             }
         };
         // Only when no address may be used is the target bad. One that merely does not answer is worth another try.
         let mut refused = None;
-        let mut silent = None;
+        let mut allowed = Vec::new();
         for address in addresses {
-            if let Err(e) = check(address.ip()) {
-                refused = Some(match (host, e) {
-                    (Host::Name(name), Failure::BadTarget(why)) => Failure::Misled { host: name.to_string(), why },
-                    (_, e) => e,
-                });
-                continue;
+            match (host, check(address.ip())) {
+                (_, Ok(())) => allowed.push(address),
+                (Host::Name(name), Err(Failure::BadTarget(why))) => {
+                    refused = Some(Failure::Misled { host: name.to_string(), why });
+                }
+                (_, Err(e)) => refused = Some(e),
             }
+        }
+        let mut silent = None;
+        for address in by_turns(allowed).into_iter().take(ADDRESSES_MAX) {
             let connect = async { TcpStream::connect(address).await.map_err(|e| connect_failure(host, &e)) };
             match within(self.time_outs.connect, Phase::Connect, connect).await {
                 Ok(tcp) => {
@@ -131,6 +134,17 @@ impl Connector {
         };
         Err(silent.or(refused).unwrap_or_else(no_address))
     }
+}
+
+/// The addresses of both families by turns, each family in its order: one that leads nowhere, as IPv6 does behind many a
+/// router, must not use up all tries (RFC 8305, section 4).
+fn by_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let begins_with_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
+    let (first, second): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|a| a.is_ipv4() == begins_with_v4);
+    let mut turns: Vec<_> = first.into_iter().enumerate().chain(second.into_iter().enumerate()).collect();
+    // Stable: of two in the same turn, the first family's stays first.
+    turns.sort_by_key(|&(turn, _)| turn);
+    turns.into_iter().map(|(_, address)| address).collect()
 }
 
 /// TLS on a connection to `host`, with the certificates of `supply`.

@@ -1,6 +1,6 @@
 //! What can be wrong with a request, its target and its certificates, in Chinese. The English stands with the errors.
 
-use super::client::Failure;
+use super::client::{Failure, REDIRECTS_MAX};
 use super::proxy::BadProxy;
 use super::target::Refused;
 use super::tls::TlsError;
@@ -25,9 +25,6 @@ impl InChinese for Refused {
             Refused::Plaintext { host } => format!(
                 "以明文 http:// 发往 {host} 会在途中被看到；请使用 https://，或在其配置段设置 allow_plaintext = true"
             ),
-            Refused::Redirect { status, to } => {
-                format!("接收方应答 {} 并转向 {to}；只跟随 307 与 308，且协议、主机、端口须相同", status.as_u16())
-            }
         }
     }
 }
@@ -37,6 +34,10 @@ impl InChinese for Failure {
         match self {
             Failure::BadTarget(why) => why.zh(),
             Failure::Misled { host, why } => format!("域名 {host} 指向不允许的地址：{}", why.zh()),
+            Failure::Redirect { status, to } => format!(
+                "接收方应答 {} 并转向 {to}；只跟随 307 与 308，且协议、主机、端口须相同，最多 {REDIRECTS_MAX} 次",
+                status.as_u16()
+            ),
             Failure::Tls { why } => format!("TLS：{}", why.zh),
             Failure::Connect { host, why } => format!("无法连接 {host}：{}", why.zh),
             Failure::Proxy { status } => {

@@ -6,7 +6,6 @@
 
 use crate::config::host::{Host, HostPattern};
 use crate::order::said::{InChinese as _, Said};
-use http::StatusCode;
 use http::uri::PathAndQuery;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -65,16 +64,6 @@ pub enum Refused {
     Plaintext {
         /// The host.
         host: Host,
-    },
-    /// The receiver sends us somewhere else.
-    #[error(
-        "the receiver answered {status} and names another place, {to}; only 307 and 308 to the same scheme, host and port are followed"
-    )]
-    Redirect {
-        /// The answer's status.
-        status: StatusCode,
-        /// The Location, shortened.
-        to: String,
     },
 }
 

@@ -226,7 +226,7 @@ fn what_can_be_wrong_with_a_request_and_its_target_is_said_in_chinese() {
     let listed = TargetRules::new(vec![shop], false, false);
     check(&listed.check_url("https://shop.example").unwrap_err());
     check(&listed.check_proxied(&origin).unwrap_err());
-    let redirect = Refused::Redirect { status: StatusCode::FOUND, to: "https://shop.example".to_owned() };
+    let redirect = Failure::Redirect { status: StatusCode::FOUND, to: "https://shop.example".to_owned() };
     // The status' own words go: the number says it.
     assert_eq!(redirect.zh().matches("302").count(), 1);
     check(&redirect);
