@@ -315,6 +315,11 @@ pub enum BrokerFault {
 
 /// Name, TCP, TLS and CONNACK, together, in s: a bad mobile link needs several seconds for each of their trips.
 const CONNECT_TIME_OUT_S: u64 = 20;
+/// The same of each [`PATIENT_EACH`]th attempt of a row that nobody answered: rumqttc asks a name's addresses one after the other,
+/// and the kernel needs 127 s to give up a silent one (tcp_syn_retries = 6), so that only then the next one is asked.
+const CONNECT_PATIENT_S: u64 = 160;
+/// So rarely, for who has one address only is found sooner by a new attempt.
+const PATIENT_EACH: u32 = 3;
 /// SUBACK and PUBACK, in s. A broker that answers pings but not these is half dead: commands come, results no longer
 /// leave (thin-edge#3713). Far above any healthy broker's time, with a body of 1 MiB on a slow link.
 const ANSWER_TIME_OUT_S: u64 = 60;
@@ -342,7 +347,7 @@ pub async fn run(config: BrokerConfig, mut to: mpsc::Receiver<ToBroker>, from: m
     let mut outbox = Outbox::new();
     for number in 0.. {
         let epoch = Epoch(number);
-        let session = Session::new(&config, epoch, &mut outbox);
+        let session = Session::new(&config, epoch, retry.patience_s(), &mut outbox);
         let (trouble, lived) = match session.run(&mut to, &from).await {
             Ended::Stopped => return,
             Ended::Lost { trouble, lived } => (trouble, lived),

@@ -25,7 +25,7 @@ pub async fn publish_once(config: &BrokerConfig, payload: Vec<u8>) -> Result<(),
 pub async fn log_in_once(config: &BrokerConfig) -> Result<(), Trouble> {
     let log_in = async {
         let tls = wire::tls_now(config).await?;
-        let (_requests, mut poller) = wire::open(config, tls, Purpose::Once);
+        let (_requests, mut poller) = wire::open(config, tls, Purpose::Once, CONNECT_TIME_OUT_S);
         loop {
             let event = guarded(poller.next()).await;
             let event = event.map_err(|panic| decoder_panicked(&panic))??;
@@ -39,7 +39,7 @@ pub async fn log_in_once(config: &BrokerConfig) -> Result<(), Trouble> {
 
 async fn exchange(config: &BrokerConfig, payload: Vec<u8>) -> Result<(), Trouble> {
     let tls = wire::tls_now(config).await?;
-    let (requests, mut poller) = wire::open(config, tls, Purpose::Once);
+    let (requests, mut poller) = wire::open(config, tls, Purpose::Once, CONNECT_TIME_OUT_S);
     let mut payload = Some(payload);
     loop {
         let event = guarded(poller.next()).await;

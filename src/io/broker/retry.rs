@@ -1,7 +1,7 @@
 //! When to try again, and when losing the connection again and again means a second client with our id. Pure, and open
 //! to `tests/fleet/million.rs`, which plays a million machines with this very back-off.
 
-use super::{BrokerFault, Trouble};
+use super::{BrokerFault, CONNECT_PATIENT_S, CONNECT_TIME_OUT_S, PATIENT_EACH, Trouble};
 use crate::order::backoff::full_jitter;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ const SHORT_LIVES_MAX: u32 = 3;
 #[derive(Debug, Clone, Default)]
 pub struct Retry {
     attempt: u32,
+    unanswered: u32,
     short_lives: u32,
     taken_over: u32,
 }
@@ -37,6 +38,7 @@ impl Retry {
         }
         let kicked = *trouble == Trouble::ClosedByBroker && lived.is_some_and(|lived| lived < STABLE);
         self.short_lives = if kicked { self.short_lives.saturating_add(1) } else { 0 };
+        self.unanswered = if *trouble == Trouble::ConnectTimeOut { self.unanswered.saturating_add(1) } else { 0 };
         match trouble {
             Trouble::PacketTooLarge { bytes } => Some(BrokerFault::PacketTooLarge { bytes: *bytes }),
             Trouble::TakenOver => Some(self.taken_over()),
@@ -48,6 +50,12 @@ impl Retry {
     fn taken_over(&mut self) -> BrokerFault {
         self.taken_over = self.taken_over.saturating_add(1).max(self.short_lives);
         BrokerFault::TakenOver { times: self.taken_over }
+    }
+
+    /// How long the next connection may take until CONNACK, in s.
+    #[must_use]
+    pub const fn patience_s(&self) -> u64 {
+        if self.unanswered % PATIENT_EACH == PATIENT_EACH - 1 { CONNECT_PATIENT_S } else { CONNECT_TIME_OUT_S }
     }
 
     /// How long to wait before the next attempt, in ms; `random` is any evenly spread number.
@@ -73,6 +81,24 @@ mod tests {
         let fault = retry.lost(lived, trouble);
         let _ = retry.pause_ms(0);
         fault
+    }
+
+    #[test]
+    fn each_third_attempt_that_nobody_answers_waits_until_the_kernel_gives_up_a_silent_address() {
+        let mut retry = Retry::default();
+        let mut patience = Vec::new();
+        for _ in 0..6 {
+            patience.push(retry.patience_s());
+            lose(&mut retry, None, &Trouble::ConnectTimeOut);
+        }
+        let (short, long) = (CONNECT_TIME_OUT_S, CONNECT_PATIENT_S);
+        assert_eq!(patience, [short, short, long, short, short, long]);
+        // SYNs after 1, 2, 4 … 64 s, and as long again until the last is given up; then the next address has its time.
+        assert!(long >= (1 << 7) - 1 + short);
+        lose(&mut retry, None, &Trouble::ConnectTimeOut);
+        lose(&mut retry, None, &Trouble::ClosedByBroker);
+        lose(&mut retry, None, &Trouble::ConnectTimeOut);
+        assert_eq!(retry.patience_s(), short, "an answer in between");
     }
 
     #[test]

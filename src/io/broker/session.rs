@@ -2,8 +2,8 @@
 
 use super::wire::{self, AckOf, Event, Greeting, Poller, REQUESTS_MAX, Requests, decoder_panicked, guarded};
 use super::{
-    ANSWER_TIME_OUT_S, BrokerConfig, BrokerFault, CONNECT_TIME_OUT_S, EVENTS_KEPT_MAX, Epoch, FromBroker, Outbox,
-    PACKET_BYTES_MAX, STOP_FLUSH_MS, Tag, ToBroker, Trouble, UNACKNOWLEDGED_BYTES_MAX, UNACKNOWLEDGED_MAX,
+    ANSWER_TIME_OUT_S, BrokerConfig, BrokerFault, EVENTS_KEPT_MAX, Epoch, FromBroker, Outbox, PACKET_BYTES_MAX,
+    STOP_FLUSH_MS, Tag, ToBroker, Trouble, UNACKNOWLEDGED_BYTES_MAX, UNACKNOWLEDGED_MAX,
 };
 use crate::order::said::Said;
 use rustls::ClientConfig;
@@ -76,6 +76,8 @@ pub(super) struct Session<'a> {
     greeting: Option<(Greeting, Instant)>,
     /// When the other side must have given a sign of life.
     alive_until: Instant,
+    /// How long it may take until CONNACK.
+    patience_s: u64,
     subscription: Subscription,
     next_number: u64,
     /// Received, oldest first.
@@ -104,14 +106,15 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(config: &'a BrokerConfig, epoch: Epoch, outbox: &'a mut Outbox) -> Self {
+    pub(super) fn new(config: &'a BrokerConfig, epoch: Epoch, patience_s: u64, outbox: &'a mut Outbox) -> Self {
         let now = Instant::now();
         Session {
             config,
             epoch,
             outbox,
             greeting: None,
-            alive_until: now + Duration::from_secs(CONNECT_TIME_OUT_S) + CONNECT_SLACK,
+            alive_until: now + Duration::from_secs(patience_s) + CONNECT_SLACK,
+            patience_s,
             subscription: Subscription::WantedFrom(now),
             next_number: 0,
             unacknowledged: VecDeque::new(),
@@ -134,7 +137,7 @@ impl<'a> Session<'a> {
             Ok(tls) => tls,
             Err(trouble) => return Ended::Lost { trouble, lived: None },
         };
-        let (requests, mut poller) = wire::open(self.config, self.tls.clone(), wire::Purpose::Session);
+        let (requests, mut poller) = wire::open(self.config, self.tls.clone(), wire::Purpose::Session, self.patience_s);
         let trouble = loop {
             let Some(polled) = self.next(&requests, &mut poller, to, from).await else { return Ended::Stopped };
             let now = Instant::now();

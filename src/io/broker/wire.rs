@@ -2,7 +2,7 @@
 //!
 //! rumqttc keeps two copies of itself, one for each version of the protocol, with different types of the same names.
 
-use super::{BrokerConfig, CONNECT_TIME_OUT_S, PACKET_BYTES_MAX, Protocol, RECEIVE_MAX, Trouble};
+use super::{BrokerConfig, PACKET_BYTES_MAX, Protocol, RECEIVE_MAX, Trouble};
 use crate::io::http::tls;
 use crate::order::said::{InChinese as _, Said};
 use bytes::Bytes;
@@ -99,22 +99,32 @@ pub(super) async fn tls_now(config: &BrokerConfig) -> Result<Option<Arc<ClientCo
     }
 }
 
-/// A fresh client. Nothing is sent before the first poll.
-pub(super) fn open(config: &BrokerConfig, tls: Option<Arc<ClientConfig>>, purpose: Purpose) -> (Requests, Poller) {
+/// A fresh client, which has so long until CONNACK. Nothing is sent before the first poll.
+pub(super) fn open(
+    config: &BrokerConfig,
+    tls: Option<Arc<ClientConfig>>,
+    purpose: Purpose,
+    patience_s: u64,
+) -> (Requests, Poller) {
     match config.protocol {
         Protocol::V5 => {
-            let (client, event_loop) = v5::AsyncClient::new(options_v5(config, tls, purpose), REQUESTS_MAX);
+            let (client, event_loop) = v5::AsyncClient::new(options_v5(config, tls, purpose, patience_s), REQUESTS_MAX);
             (Requests::V5(client), Poller::V5(Box::new(event_loop)))
         }
         Protocol::V311 => {
             let (client, mut event_loop) = rumqttc::AsyncClient::new(options_v311(config, tls, purpose), REQUESTS_MAX);
-            event_loop.set_network_options(network_options());
+            event_loop.set_network_options(network_options(patience_s));
             (Requests::V311(client), Poller::V311(Box::new(event_loop)))
         }
     }
 }
 
-fn options_v5(config: &BrokerConfig, tls: Option<Arc<ClientConfig>>, purpose: Purpose) -> v5::MqttOptions {
+fn options_v5(
+    config: &BrokerConfig,
+    tls: Option<Arc<ClientConfig>>,
+    purpose: Purpose,
+    patience_s: u64,
+) -> v5::MqttOptions {
     let mut options = v5::MqttOptions::new(&config.client_id, host(config), config.port);
     options
         .set_keep_alive(keep_alive(config))
@@ -124,8 +134,8 @@ fn options_v5(config: &BrokerConfig, tls: Option<Arc<ClientConfig>>, purpose: Pu
         .set_max_packet_size(Some(PACKET_BYTES_MAX))
         .set_manual_acks(true)
         .set_outgoing_inflight_upper_limit(PACKET_IDS)
-        .set_connection_timeout(CONNECT_TIME_OUT_S)
-        .set_network_options(network_options())
+        .set_connection_timeout(patience_s)
+        .set_network_options(network_options(patience_s))
         .set_transport(transport(tls));
     if purpose == Purpose::Session && !config.will.is_empty() {
         let qos = v5::mqttbytes::QoS::AtLeastOnce;
@@ -180,12 +190,12 @@ fn credentials(config: &BrokerConfig) -> Option<(&str, &str)> {
     (!username.is_empty() || !password.is_empty()).then_some((username, password))
 }
 
-fn network_options() -> NetworkOptions {
+fn network_options(patience_s: u64) -> NetworkOptions {
     let mut options = NetworkOptions::new();
     // What leaves while an earlier packet is on its way goes with the next segment: rumqttc writes each packet alone, and a
     // queue's acks and reports are many and small. Of a single order only `received` waits, for the ack's round trip.
     options.set_tcp_nodelay(false);
-    options.set_connection_timeout(CONNECT_TIME_OUT_S);
+    options.set_connection_timeout(patience_s);
     options
 }
 
