@@ -589,7 +589,7 @@ impl Driver for UboxE7 {
     fn resume(&mut self, now: BootMs, command: &MotorCommand, reference: &Reference) {
         self.now = now;
         let Ok(slot) = u8::try_from(command.slot.0) else {
-            return self.tell(Finding::NotTaken(Reason::Slot));
+            return self.tell(Finding::Unproven("the profile no longer has the command's address or slot"));
         };
         self.vend = Some(Vend {
             address: command.address,

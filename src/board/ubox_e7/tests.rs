@@ -419,6 +419,18 @@ fn after_a_restart_of_the_agent_the_same_count_another_or_none_is_unknown_after_
     assert!(matches!(line.until_end(), Finding::Unproven(_)));
 }
 
+/// Another profile's driver may have sent it: boards.md gives xy-v3 slots that a byte of this family cannot say.
+#[test]
+fn a_command_of_an_earlier_life_whose_slot_this_family_cannot_say_is_unknown_and_never_not_taken() {
+    let mut line = Line::new(&profile());
+    line.driver = UboxE7::new(&profile());
+    line.driver.resume(line.now, &motor(300), &Reference(vec![1, 7, 1, 1, 44]));
+    line.driver.opened(line.now);
+    line.said();
+    assert!(matches!(line.ends()[..], [Finding::Unproven(_)]), "{:?}", line.findings);
+    line.until_idle();
+}
+
 #[test]
 fn a_profile_without_a_class_proves_nothing_by_counters() {
     let mut profile = profile();
