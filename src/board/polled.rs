@@ -245,6 +245,8 @@ impl<P: Protocol> Polled<P> {
                 (false, true) => now.plus_ms(START_GRACE_MS),
                 (false, false) => open.sent_at.plus_ms(self.timing.longest_vend_ms),
             };
+            // A result that is gone may mean that the board started anew (rule 20), and lost its mode with it.
+            station.memory.drop_mode = None;
             station.unsettle(now);
         }
     }

@@ -525,6 +525,41 @@ fn a_result_that_is_gone_says_whether_the_motor_was_seen_turning() {
     }
 }
 
+/// A board that starts anew has lost its mode, and its result too (boards.md, D): between two polls nothing but the missing
+/// result tells of it.
+#[test]
+fn a_drop_mode_is_set_anew_after_a_vend_whose_result_is_gone() {
+    for ending in [0, 1] {
+        let (mut driver, now) = driving("adh815", 12);
+        findings_after(driver.as_mut(), now, vec![0, 5, 0]);
+        let (mut now, ..) = next_write(driver.as_mut(), now);
+        findings_after(driver.as_mut(), now, vec![0, 3, 1, 12, 0, 0, 0, 0, 0, 0, 25]);
+        if ending == 0 {
+            (now, ..) = next_write(driver.as_mut(), now);
+            let found = findings_after(driver.as_mut(), now, ADH_IDLE.to_vec());
+            assert!(matches!(found[..], [Finding::Unproven(_)]), "{found:?}");
+        } else {
+            driver.give_up(now);
+        }
+        while driver.state() != LineState::Idle {
+            (now, ..) = next_write(driver.as_mut(), now);
+            findings_after(driver.as_mut(), now, ADH_IDLE.to_vec());
+        }
+        let reference = driver.reference(&command(16));
+        driver.drive(now, &command(16), &reference);
+        let write = loop {
+            let (at, write, _) = next_write(driver.as_mut(), now);
+            now = at;
+            match write[1] {
+                3 => findings_after(driver.as_mut(), now, ADH_IDLE.to_vec()),
+                4 => findings_after(driver.as_mut(), now, vec![0, 4, b'A', b'D', b'H']),
+                _ => break write,
+            };
+        };
+        assert_eq!(write, sealed(vec![1, 0x21, 0x80, 0]), "{ending}");
+    }
+}
+
 #[test]
 fn on_a_quiet_line_the_boards_are_watched_in_turn() {
     let began = asked_within(&[1, 2], 9_000).len();
