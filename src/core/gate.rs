@@ -145,6 +145,10 @@ impl Core {
             Birth::Untimed { .. } => return Verdict::Hold,
             Birth::At { .. } => {}
         }
+        // The profile may be another than when it was accepted.
+        if order.turns.is_some_and(|t| !self.has_slot((t.address, t.slot))) {
+            return Verdict::Refuse(Reason::Slot);
+        }
         let begun = order.units.iter().any(|unit| unit.outcome().is_some());
         let unasked = sabotage::is_out(Clause::R27Deadline) || begun && sabotage::is_out(Clause::R23EachUnitExpires);
         if time.seconds() > order.drive_until_s && !unasked {

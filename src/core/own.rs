@@ -136,6 +136,9 @@ impl Core {
         if own != Own::Test && is_locked {
             return Verdict::Refuse(Reason::Locked);
         }
+        if order.turns.is_some_and(|t| !self.has_slot((t.address, t.slot))) {
+            return Verdict::Refuse(Reason::Slot);
+        }
         let is_here = self.own_wait_ends(own, order).is_some_and(|end| now.boot <= end);
         if is_here || sabotage::is_out(Clause::R30NotForTheAbsent) {
             Verdict::Go

@@ -3,6 +3,7 @@
 use super::world::{DISPENSED, OPEN, Put, T0_S, World, settings};
 use crate::board::driver::{Address, Finding, LineState, Written};
 use crate::core::VerifyOrders;
+use crate::core::commit::ARRIVAL_COMMIT_MS;
 use crate::core::event::{Ending, Epoch, Event, HttpAnswer, Tag};
 use crate::order::record::{self, RecordError};
 use crate::order::said::Said;
@@ -20,6 +21,36 @@ fn report_to(w: &mut World, orders: usize, url: impl Fn(usize) -> String) {
         w.deliver(&w.put(&n.to_string(), "1").with("notify_url", &url(n)));
         w.board_ends(DISPENSED);
     }
+}
+
+#[test]
+fn an_order_whose_slot_the_profile_has_no_more_is_refused_like_a_command_for_it() {
+    type Change = fn(&mut crate::board::profile::Profile);
+    let changes: [Change; 2] = [|profile| profile.slots.gaps.push(5), |profile| profile.slots.first = 6];
+    for change in changes {
+        let mut w = World::new();
+        w.line_is(LineState::Settling);
+        w.deliver(&w.put("1", "1").with("quantity", "2"));
+        w.pass_ms(ARRIVAL_COMMIT_MS);
+        assert_eq!(w.on_disk("1", "1").unwrap().state, "accepted");
+        change(&mut w.settings.profile);
+        w.restart();
+        assert_eq!(w.driven(), 0);
+        assert_eq!(w.outcome_on_disk("1", "1"), ["refused", "refused"]);
+        assert_eq!(w.last_said("device.delivery.response")["error_msg"], "slot");
+    }
+}
+
+#[test]
+fn a_unit_that_was_on_the_line_is_asked_about_although_the_profile_has_its_slot_no_more() {
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1"));
+    assert_eq!(w.driven(), 1);
+    w.settings.profile.slots.gaps.push(5);
+    w.restart();
+    assert_eq!(w.on_disk("1", "1").unwrap().state, "intent");
+    w.board_ends(DISPENSED);
+    assert_eq!(w.outcome_on_disk("1", "1"), ["dispensed"]);
 }
 
 #[test]

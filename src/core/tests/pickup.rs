@@ -508,6 +508,17 @@ fn after_a_crash_in_the_same_boot_whoever_waits_is_served() {
 }
 
 #[test]
+fn a_code_is_not_served_from_a_slot_that_the_profile_has_no_more_after_a_restart() {
+    let mut w = World::new();
+    w.deliver(&w.code("7", DIGITS));
+    w.line_is(LineState::Busy);
+    assert!(w.is_accepted(DIGITS));
+    w.settings.profile.slots.gaps.push(5);
+    w.restart();
+    assert_eq!((w.driven(), w.last_outcome()["outcome"].as_str()), (0, "refused"));
+}
+
+#[test]
 fn what_cannot_be_served_now_leaves_the_code_as_it_was() {
     let mut w = World::new();
     w.deliver(&w.code("7", DIGITS));
