@@ -11,7 +11,7 @@ use crate::board::driver::{Address, Driver, Finding, LineFault, LineState, Outpu
 use crate::board::service::{Reading, SERVICE_MS_MAX, Service, ServiceError};
 use crate::order::key::Key;
 use crate::order::life::{Forbidden, Intent, Order, Unit};
-use crate::order::outcome::{Evidence, Reason, UnitOutcome};
+use crate::order::outcome::{DropSensor, Evidence, Reason, UnitOutcome};
 use crate::order::record::LastIntent;
 use crate::order::said::Said;
 use crate::order::time::{BootMs, Now};
@@ -681,6 +681,12 @@ impl Core {
                 self.orders.insert(order);
             }
             let unit = usize::from(last.unit);
+            // The driver may have read it with another command's drop check; for this one the sensor was not armed.
+            let unarmed = self.orders.get(&last.key).and_then(|order| order.turns).is_some_and(|t| !t.drop_check);
+            let evidence = match evidence.drop_sensor {
+                DropSensor::Seen if unarmed => Evidence { drop_sensor: DropSensor::None, ..evidence },
+                _ => evidence,
+            };
             let corrected = self.orders.change(&last.key, |order| order.late_evidence(unit, evidence));
             match corrected.unwrap_or(Ok(false)) {
                 Ok(true) => {

@@ -7,7 +7,7 @@ use crate::core::commit::ARRIVAL_COMMIT_MS;
 use crate::core::event::{Ending, Event, FailureKind};
 use crate::core::{ORDERS_OPEN_MAX, Recovered, Stock, VerifyOrders};
 use crate::order::mark::{Mark, MarkId};
-use crate::order::outcome::Reason;
+use crate::order::outcome::{DropSensor, Evidence, Motor, Reason};
 use crate::order::record::{self, OnlySeen};
 use crate::order::said::Said;
 use crate::order::time::{BootMs, Now, UnixMs};
@@ -435,6 +435,24 @@ fn rule_23_every_unit_has_its_own_expiry_check() {
     w.pass_s(11);
     w.board_ends(DISPENSED);
     assert_eq!((w.driven(), w.outcome_on_disk("1", "1")), (1, vec!["dispensed".to_owned(), "refused".to_owned()]));
+}
+
+#[test]
+fn rule_21_later_evidence_says_nothing_of_a_sensor_that_the_order_did_not_arm() {
+    for (is_dc, drop_sensor, outcome) in [
+        ("0", DropSensor::Seen, "dispensed_unverified"),
+        ("1", DropSensor::Seen, "dispensed"),
+        // A board whose sensor judges unasked.
+        ("0", DropSensor::NotSeen, "no_drop"),
+    ] {
+        let mut w = World::new();
+        w.deliver(&w.put("1", "1").with("is_dc", is_dc));
+        w.board_says(Finding::Unproven("silence"));
+        let address = crate::board::driver::Address::new(1).unwrap();
+        let evidence = Evidence { motor: Motor::Ok, drop_sensor };
+        w.board_says(Finding::Late { address, slot: None, evidence });
+        assert_eq!(w.outcome_on_disk("1", "1"), [outcome], "is_dc {is_dc}");
+    }
 }
 
 #[test]
