@@ -3,8 +3,9 @@
 //!
 //! Two things tie an answer to a command: it is another than the one that the vend before it had, as far as this life
 //! has seen that to its end; or the board took the command, the longest vend time is over, and it still gives that
-//! answer. Before that the answer may be the old one, since nobody says when the board forgets it. After a restart of
-//! the agent only the first counts.
+//! answer. Before that the answer may be the old one, since nobody says when the board forgets it. The first counts only
+//! while the board answered all the time: whether the result outlives a restart of the board, and what it says instead,
+//! is not documented (boards.md, I). So after a restart of the agent neither counts.
 //!
 //! The board does not say whether a motor turns, nor anything of a slot that has not vended since it has power, so it
 //! is asked who it is to see that it is there.
@@ -207,13 +208,14 @@ impl Words for Ff0055Words {
         self.known.extend(now.result.map(|result| (turn.slot, result)));
     }
 
-    fn judge(&self, turn: &Turn, before: &Look, now: &Look, seen: &Seen) -> Verdict {
+    fn judge(&self, turn: &Turn, _before: &Look, now: &Look, seen: &Seen) -> Verdict {
         let Some((result, evidence)) = now.result.and_then(|r| Some((r, self.evidence(r, turn.command.drop_check)?)))
         else {
             return Verdict::Waiting;
         };
-        let old = if seen.resumed { before.result } else { self.known_before };
-        let is_another = old.is_some_and(|old| old != result);
+        // A board that may have started anew meanwhile may tell the value that it starts with (rule 20).
+        let is_same_start = !seen.resumed && !seen.was_silent;
+        let is_another = is_same_start && self.known_before.is_some_and(|old| old != result);
         let stands = seen.taken && seen.is_over && !seen.is_silent;
         if is_another || stands {
             Verdict::Ended(evidence)

@@ -525,8 +525,8 @@ fn a_result_that_is_gone_says_whether_the_motor_was_seen_turning() {
     }
 }
 
-/// A board that starts anew has lost its mode, and its result too (boards.md, D): between two polls nothing but the missing
-/// result tells of it.
+/// A board that starts anew has lost its mode and its result (boards.md, D): between two polls only the missing result
+/// tells of it.
 #[test]
 fn a_drop_mode_is_set_anew_after_a_vend_whose_result_is_gone() {
     for ending in [0, 1] {
