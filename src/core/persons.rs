@@ -186,7 +186,8 @@ impl Core {
             Decision::Resolve { verdict, reason, .. } => self.resolve(now, uid, &key, verdict, &reason)?,
             Decision::Retry { .. } => self.retry(now, uid, &key)?,
         }
-        let order = self.orders.get(&key).map(OrderLine::of).ok_or(DecisionError::NoSuchOrder)?;
+        // A sale's order is told to nobody, and is in the archive already.
+        let order = self.known_order(&key).map(|order| OrderLine::of(&order)).ok_or(DecisionError::NoSuchOrder)?;
         self.after_next_commit(After::Reply { token, reply: Reply::Decided(Ok(Box::new(order))) });
         Ok(())
     }

@@ -12,8 +12,8 @@ use crate::cloud::orders::seller::Seller;
 use crate::cloud::orders::table::SellingCloud;
 use crate::core::event::{Event, FailureKind, HttpAnswer, HttpFailure, Request, Token};
 use crate::core::{
-    Goods, REFUND_LATE_S, Recovered, Reply, SaleChoice, SaleRefusal, SaleSettings, SaleView, Settle, SlotAct, Stock,
-    WATCH_FOR_MS,
+    Decision, Goods, REFUND_LATE_S, Recovered, Reply, SaleChoice, SaleRefusal, SaleSettings, SaleView, Settle, SlotAct,
+    Stock, Verdict, WATCH_FOR_MS,
 };
 use crate::order::motor::{Address, Slot};
 use crate::order::said::Said;
@@ -612,6 +612,22 @@ fn rule_56_an_unknown_end_stands_for_a_person_or_goes_back() {
     w.platform_says("SUCCESS");
     w.board_says(Finding::Unproven("the power went"));
     w.board_says(Finding::Late { address: AT.0, slot: Some(AT.1), evidence: OPEN });
+    w.is("refunding", Some("not_dispensed"));
+}
+
+#[test]
+fn rule_60_a_person_who_resolves_a_sales_order_is_told_how_it_stands() {
+    let mut w = world(true, false);
+    w.show_at_platform();
+    w.platform_says("SUCCESS");
+    w.board_says(Finding::Unproven("the power went"));
+    // Only of a line that is quiet is it known that the motor no longer turns.
+    w.line_is(LineState::Idle);
+    let key = w.core.orders_in_doubt(w.now)[0].clone();
+    let (verdict, reason) = (Verdict::Failed, "I looked".to_owned());
+    w.step(Event::Decide { token: Token(4), uid: 1_000, decision: Decision::Resolve { key, verdict, reason } });
+    let told = w.replies.pop();
+    assert!(matches!(told, Some(Reply::Decided(Ok(_)))), "{told:?}");
     w.is("refunding", Some("not_dispensed"));
 }
 
