@@ -343,10 +343,15 @@ impl World {
 
     /// Waits until every order has ended and every report and call is taken or dead.
     pub fn wait_until_settled(&self) {
-        wait_until("end of all orders and reports", || {
-            let status = self.status();
-            ["orders_open", "reports_open", "calls_open"].iter().all(|open| status[open] == 0).then_some(())
-        });
+        wait_until("end of all orders and reports", || self.is_settled().then_some(()));
+    }
+
+    /// Every order has ended, and every report and call is taken or dead. An agent that still opens its journal counts
+    /// nothing yet.
+    pub fn is_settled(&self) -> bool {
+        let status = self.status();
+        status["phase"] == "running"
+            && ["orders_open", "reports_open", "calls_open"].iter().all(|open| status[open] == 0)
     }
 
     /// Waits until the agent has noted this for people.

@@ -515,13 +515,10 @@ impl<'a> Machine<'a> {
             self.tick();
             self.ask_again_where_nothing_came();
             let lags = |order: &Sent| !order.is_told() || order.merchant_lags() || order.platform_lags();
-            if !self.orders.iter().any(lags) {
-                let status = self.world.status();
-                if ["orders_open", "reports_open", "calls_open"].iter().all(|open| status[open] == 0) {
-                    // A correction may have left just before.
-                    self.look();
-                    return;
-                }
+            if !self.orders.iter().any(lags) && self.world.is_settled() {
+                // A correction may have left just before.
+                self.look();
+                return;
             }
             if boot_now().0 > end_ms {
                 // The verdict says what is missing.
