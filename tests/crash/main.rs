@@ -13,6 +13,7 @@
 //! | `states` | all cuts of a life |
 //! | `verdict` | does the journal hold what was told? |
 //! | `restart` | the daemon on a cut state; its own life is recorded and cut in its turn |
+//! | `failed_sync` | what the kernel still shows of a commit that never reached the disk |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 #![allow(
     clippy::disallowed_methods,
@@ -22,6 +23,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod disk;
+mod failed_sync;
 mod record;
 mod restart;
 mod states;

@@ -359,6 +359,14 @@ fn identity(of: impl AsFd, name: &Path) -> io::Result<(u32, u32, u64)> {
     Ok((found.stx_dev_major, found.stx_dev_minor, found.stx_ino))
 }
 
+/// Has the kernel drop a file's clean pages: what is read next comes from the disk.
+pub(super) fn drop_clean_pages(file: &File) {
+    // Advice only: what stays is as it was.
+    if let Err(e) = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed) {
+        tracing::debug!("the kernel keeps the journal's pages: {e}");
+    }
+}
+
 impl DataFile {
     /// Opens `db` in sled's folder, to be synced.
     pub(super) fn of_sled(folder: &Path) -> Result<DataFile, OpenError> {
@@ -393,10 +401,7 @@ impl DataFile {
     /// fills free segments in one piece of 512 KiB when it opens, and newer kernels keep that as one large folio: each
     /// commit of 500 bytes then marked half a megabyte as written (`docs/budget.md`). What is not yet on the disk stays.
     pub(super) fn drop_clean_pages(&self) {
-        // Advice only: a file system that does not take it changes nothing but figures.
-        if let Err(e) = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed) {
-            tracing::debug!("the kernel keeps the journal's pages: {e}");
-        }
+        drop_clean_pages(&self.file);
     }
 
     /// The path still leads to the file that was opened.

@@ -71,6 +71,7 @@ pub(super) fn open_sound(layout: &Layout) -> Result<Sound, Refusal> {
         (false, false) if !exists(&layout.second)? => return Ok(newborn(give_birth(layout)?)),
         (false, _) => return Err(Refusal::Damage(Damage::JournalMissing)),
     }
+    look_at_the_disk(layout)?;
     let (mut held, contents, verdict) = Held::read(layout)?;
     let examined = verdict.and_then(|is_current| {
         let (second, synced) = examine_second(layout, &held.digest)?;
@@ -87,6 +88,21 @@ pub(super) fn open_sound(layout: &Layout) -> Result<Sound, Refusal> {
             Err(refusal)
         }
     }
+}
+
+/// Has what is read next come from the disk. A process that was killed leaves in memory what it had not synced, and one
+/// whose sync failed what no later sync writes, since the kernel then calls it clean. Commits that follow what is in memory
+/// only would leave a hole before them when power fails, and sled would be read one way now and another way later.
+fn look_at_the_disk(layout: &Layout) -> Result<(), OpenError> {
+    for path in [&layout.lead, &layout.journal.join(database::DB)] {
+        // What cannot be opened is for its reader to refuse.
+        let Ok(file) = fs::File::open(path) else { continue };
+        if !sabotage::is_out(Clause::R01LeadSynced) {
+            file.sync_data().map_err(OpenError::io(Doing::Sync, path))?;
+        }
+        database::drop_clean_pages(&file);
+    }
+    Ok(())
 }
 
 /// See [`home::has_lost_sled`]. A journal that is no folder is for sled to refuse.

@@ -135,16 +135,11 @@ impl Store {
         match opening::open_sound(&layout) {
             Ok(Sound { held, contents, synced, second, is_newborn }) => {
                 let lead = DataFile::of_lead(&layout.lead)?;
-                // Seen may be newer than durable, in both. Sled's part first: the lead is written over from here on. And
-                // the lead: what is written next must not reach the disk before what is seen now, or a cut would leave a
-                // hole that looks like damage.
+                // sled wrote when it opened, and the lead is written over from here on.
                 if let Some(database) = &held.database {
                     Database::sync_folder(&layout.journal)?;
                     // After the sync, since only clean pages go.
                     database.data_file.drop_clean_pages();
-                }
-                if !is_newborn && !sabotage::is_out(Clause::R01LeadSynced) {
-                    lead.sync().map_err(OpenError::io(Doing::Sync, &layout.lead))?;
                 }
                 birth::tidy_up(&layout);
                 let arrived = if is_newborn { None } else { opening::settle_in(&layout)? };
