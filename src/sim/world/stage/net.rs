@@ -14,6 +14,9 @@ use crate::sim::world::judge::Broken;
 use crate::sim::world::outside::{manner_now, notify_url};
 use crate::sim::world::plan::{Beat, Fault, Message, Oddity, Placed};
 
+/// Of what is published while anything may go wrong.
+const REFUSED_ONE_IN: u8 = 24;
+
 impl Stage<'_> {
     pub(super) fn connect(&mut self, life: u32) -> Result<(), Broken> {
         if life != self.life || self.core.is_none() || self.broker.connection.is_some() {
@@ -134,13 +137,16 @@ impl Stage<'_> {
     ) -> Result<(), Broken> {
         self.beat(Beat::AtPlatform, true);
         let is_on = self.broker.is_on(connection);
+        // A quota, a rule that forbids: taken by nobody, and said so.
+        let is_refused = is_on && !self.is_calm && self.chance.u8(..REFUSED_ONE_IN) == 0;
         // A lost journal's word that arrives only now stands for nothing that this one said.
-        if (is_on || self.still_arrives(connection)) && life >= self.first_life {
+        if !is_refused && (is_on || self.still_arrives(connection)) && life >= self.first_life {
             self.outside.give_up(self.now_ms);
             self.outside.hear(payload, is_on, &mut self.judge)?;
         }
         if is_on {
-            let event = Event::Published(token);
+            let why = Said::word("quota exceeded");
+            let event = if is_refused { Event::NotPublished { token, why } } else { Event::Published(token) };
             let back_ms = self.chance.u64(1..60);
             self.after(back_ms, Happening::ToCore { life, connection: Some(connection), event });
         }
