@@ -17,6 +17,7 @@ use vend::board::driver::Written;
 use vend::board::profile::Parity;
 use vend::io::line::{FromLine, LineConfig, LineTrouble, ToLine, run};
 use vend::io::mark::MotorMark;
+use vend::order::mark::Mark;
 use vend::order::time::{BootId, BootMs};
 
 /// Far more than anything here takes, the 5 s between two attempts to open included.
@@ -193,23 +194,26 @@ async fn a_motor_frame_that_is_written_is_marked_and_others_are_not() {
     let path = memory.path().join("control.mark");
     let boot_id = BootId([1; 16]);
     let (mark, new) = MotorMark::open(&path, boot_id).unwrap();
+    let unmarked = std::fs::read(&path).unwrap();
     let plug = Plug::into(&link);
     let mut line = Running::marking(&link, Parity::None, 64, Some(Arc::new(mark)));
     assert_eq!(line.next().await, FromLine::Opened);
     line.write(1, b"status", None).await;
     assert_eq!(line.next().await, FromLine::Written { id: 1, written: Written::All });
     assert_eq!(plug.receive(6), b"status");
-    assert_eq!(MotorMark::open(&path, boot_id).unwrap().1, new);
+    assert_eq!(std::fs::read(&path).unwrap(), unmarked);
     line.to.send(ToLine::Write { id: 2, bytes: b"motor".to_vec(), not_after: None, intent: Some(42) }).await.unwrap();
     assert_eq!(line.next().await, FromLine::Written { id: 2, written: Written::All });
     assert_eq!(plug.receive(5), b"motor");
-    assert_eq!(MotorMark::open(&path, boot_id).unwrap().1.written, 42);
+    let marked = std::fs::read(&path).unwrap();
+    assert_ne!(marked, unmarked);
     // One that is too late for its window is not written, and not marked.
     let too_late = ToLine::Write { id: 3, bytes: b"late".to_vec(), not_after: Some(BootMs(1)), intent: Some(43) };
     line.to.send(too_late).await.unwrap();
     assert_eq!(line.next().await, FromLine::Written { id: 3, written: Written::Nothing });
-    assert_eq!(MotorMark::open(&path, boot_id).unwrap().1.written, 42);
+    assert_eq!(std::fs::read(&path).unwrap(), marked);
     line.stop().await;
+    assert_eq!(MotorMark::open(&path, boot_id).unwrap().1, Mark { written: 42, ..new });
 }
 
 #[tokio::test]

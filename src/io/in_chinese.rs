@@ -34,6 +34,9 @@ impl InChinese for MarkError {
             MarkError::NotInMemory { path } => {
                 format!("{} 不在 tmpfs 上；请把 [control] socket 放在 /run 之下", path.display())
             }
+            MarkError::Held { path } => {
+                format!("{} 属于另一个守护进程；请让每个守护进程使用各自的 [control] socket", path.display())
+            }
             MarkError::Io { path, source } => format!("{}：{source}", path.display()),
         }
     }

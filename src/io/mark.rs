@@ -5,8 +5,8 @@
 
 use crate::order::mark::{Mark, MarkId};
 use crate::order::time::BootId;
-use rustix::fs::{Mode, OFlags, StatFs, fchmod, fstatfs, open, statfs};
-use rustix::io::{pread, pwrite};
+use rustix::fs::{FlockOperation, Mode, OFlags, StatFs, fchmod, flock, fstatfs, open, statfs};
+use rustix::io::{Errno, pread, pwrite};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,12 @@ pub enum MarkError {
         /// The file.
         path: PathBuf,
     },
+    /// Another agent keeps it.
+    #[error("{} is another agent's; give each agent a [control] socket of its own", path.display())]
+    Held {
+        /// The file.
+        path: PathBuf,
+    },
     /// The system refused.
     #[error("{}: {source}", path.display())]
     Io {
@@ -36,7 +42,8 @@ pub enum MarkError {
     },
 }
 
-/// The open mark of this life.
+/// The open mark of this life. The kernel keeps all others from it for as long as this lives: an agent that does not
+/// know how far another's motor commands have come would lower the mark.
 #[derive(Debug)]
 pub struct MotorMark {
     file: OwnedFd,
@@ -47,7 +54,7 @@ pub struct MotorMark {
 }
 
 impl MotorMark {
-    /// Where the mark of an agent lies: beside its control socket, which no two agents share.
+    /// Where the mark of an agent lies: beside its control socket, which no two agents should share.
     #[must_use]
     pub fn path(control_socket: &Path) -> PathBuf {
         control_socket.with_extension("mark")
@@ -58,12 +65,16 @@ impl MotorMark {
     /// # Errors
     /// See [`MarkError`].
     pub fn open(path: &Path, boot_id: BootId) -> Result<(MotorMark, Mark), MarkError> {
-        let failed = |source: rustix::io::Errno| MarkError::Io { path: path.to_owned(), source: source.into() };
+        let failed = |source: Errno| MarkError::Io { path: path.to_owned(), source: source.into() };
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = open(path, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
         if !is_tmpfs(&fstatfs(&file).map_err(failed)?) {
             return Err(MarkError::NotInMemory { path: path.to_owned() });
         }
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|refused| match refused {
+            Errno::WOULDBLOCK => MarkError::Held { path: path.to_owned() },
+            other => failed(other),
+        })?;
         fchmod(&file, Mode::RUSR | Mode::WUSR).map_err(failed)?;
         let mut bytes = [0; BYTES];
         let read = pread(&file, &mut bytes, 0).map_err(failed)?;
@@ -158,11 +169,24 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_that_another_agent_keeps_is_left_to_it_and_never_lowered() {
+        let folder = memory();
+        let path = folder.path().join("control.mark");
+        let (first, found) = MotorMark::open(&path, BOOT).unwrap();
+        let refused = MotorMark::open(&path, BOOT).unwrap_err();
+        assert!(refused.to_string().contains("[control] socket"), "{refused}");
+        first.set(50).unwrap();
+        drop(first);
+        assert_eq!(MotorMark::open(&path, BOOT).unwrap().1, Mark { written: 50, ..found });
+    }
+
+    #[test]
     fn a_mark_that_is_damaged_is_a_new_one() {
         let folder = memory();
         let path = folder.path().join("control.mark");
         let (mark, found) = MotorMark::open(&path, BOOT).unwrap();
         mark.set(7).unwrap();
+        drop(mark);
         let whole = std::fs::read(&path).unwrap();
         for at in 0..whole.len() {
             let mut spoilt = whole.clone();

@@ -276,6 +276,7 @@ fn what_can_be_wrong_with_line_mark_clock_and_socket_is_said_in_chinese() {
     check(&ConsoleError::Told(system(FULL)));
     check(&DetectError::State(InspectError::Absent { state_dir: path("state") }));
     check(&MarkError::NotInMemory { path: path("control") });
+    check(&MarkError::Held { path: path("control") });
     check(&MarkError::Io { path: path("control"), source: system(GONE) });
     check(&NoWord::Kernel(system(GONE)));
     check(&NoWord::Unreadable { file: path("word"), source: system(GONE) });
