@@ -5,9 +5,9 @@
 //! ([`super::accept_move`]).
 //!
 //! What tells a place: the system's machine-id (hashed: it is nobody's business), the controller's serial number (device
-//! tree), the disk's (card, SSD or NVMe) and, on file systems that keep them, the inode of the journal's file, which no
-//! copy has. What cannot be read says nothing. An image of the whole disk that is written back onto the very same disk is
-//! not noticed: nothing on it is different.
+//! tree), the disk's (card, SSD or NVMe) and, on file systems that keep them, the inode of the journal's file. What cannot
+//! be read says nothing. Not noticed is what has all of these: an image of the whole disk on the very same disk, a backup
+//! that is copied over the files that are there, and one whose file gets the number of the deleted one again.
 
 use super::database::DB;
 use super::layout::{self, Layout};
