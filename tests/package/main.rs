@@ -1,6 +1,7 @@
 //! What the package brings: which file goes where, and what units, rules and profiles promise one another.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod scripts;
 #[path = "../common/tree.rs"]
 #[allow(dead_code, reason = "what reads documents is for others")]
 mod tree;
