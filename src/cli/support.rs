@@ -1,6 +1,8 @@
-//! `vend support bundle`: one file for whoever helps from afar. It holds no secret.
+//! `vend support bundle`: one file for whoever helps from afar. It holds no secret that could be read here; which could not is
+//! said in it and beside it.
 
 mod mask;
+mod secrets;
 
 use super::ConfigArgs;
 use super::doctor;
@@ -10,14 +12,13 @@ use super::lang::Lang;
 use super::output::Output;
 use super::status::SocketArgs;
 use crate::config::Config;
-use crate::config::credentials::Credential;
 use crate::control::{Ask, Audit, LastTest, Orders, Sales, Slots, Versioned};
 use crate::core::{Books, FaultLines, Letters, Status};
 use crate::doctor::Check;
 use crate::io::clock::Clock;
 use crate::io::control_client::{self, AskError};
 use crate::io::ports;
-use crate::order::said::said;
+use crate::order::said::{Said, said};
 use clap::{Args, Subcommand};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -36,6 +37,8 @@ use tar::{Builder, Header};
 const LOG_LINES: &str = "5000";
 /// Most bytes of one part; what is longer is cut, the newest stays.
 const PART_BYTES_MAX: usize = 4 << 20;
+/// Where systemd has the secrets of the service while it runs, the encrypted ones too, in the clear.
+const OF_SERVICE: &str = "/run/credentials/vend.service";
 /// For whoever unpacks it, and nobody else.
 const PART_MODE: u32 = 0o600;
 
@@ -68,7 +71,7 @@ pub fn run(command: &SupportCommand, out: &mut Output<'_>) -> Result<Exit, Failu
     let SupportCommand::Bundle(args) = command;
     let now_s = Clock::new().now().wall.seconds();
     let path = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("vend-support-{now_s}.tar.gz")));
-    let parts = gather(args);
+    let (parts, unread) = gather(args);
     let bytes = pack(&parts, now_s)?;
     // It tells much of the machine, if no secret.
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
@@ -81,6 +84,9 @@ pub fn run(command: &SupportCommand, out: &mut Output<'_>) -> Result<Exit, Failu
         Failure::told(exit, said!("{shown}: {error}", "{shown}：{error}", error; shown = path.display()))
     })?;
     out.line(&path.display().to_string())?;
+    if !unread.is_empty() {
+        super::warn(&out.lang.pick(not_masked(&unread)), out.lang.say("warning: ", "警告："));
+    }
     Ok(Exit::Done)
 }
 
@@ -91,8 +97,8 @@ struct Part {
     text: String,
 }
 
-/// Everything that can be had. What cannot says why in its own file.
-fn gather(args: &BundleArgs) -> Vec<Part> {
+/// Everything that can be had, and which secrets could not be looked for in it. What cannot be had says why in its own file.
+fn gather(args: &BundleArgs) -> (Vec<Part>, Vec<Said>) {
     let socket = &args.socket.socket;
     let mut parts = vec![
         asked::<Status>(socket, "status.json", Ask::Status),
@@ -116,19 +122,29 @@ fn gather(args: &BundleArgs) -> Vec<Part> {
     parts.push(part("doctor.json", findings(args)));
     parts.push(part("versions.txt", Ok(versions())));
     parts.push(part("log.txt", log()));
-    let (secrets, mut unread) = secrets(&args.place.secrets_directory());
-    let (keys, unread_keys) = keys(loaded.as_ref().ok().map(|loaded| &loaded.config));
-    unread.extend(unread_keys);
-    let masks = Masks::new(&secrets, &keys);
+    let config = loaded.as_ref().ok().map(|loaded| &loaded.config);
+    let folders = [args.place.secrets_directory(), PathBuf::from(OF_SERVICE)];
+    let (secrets, keys) = (secrets::secrets(&folders, config), secrets::keys(config));
+    let masks = Masks::new(&secrets.texts, &keys.texts);
+    let unread = [secrets.unread, keys.unread].concat();
     if !unread.is_empty() {
-        let unread = unread.join("\n");
-        let why = "what stands in these files could not be read, and so not be looked for in this bundle";
-        parts.push(part("masks.json", Err(format!("{why}:\n{unread}"))));
+        parts.push(part("masks.json", Err(not_masked(&unread).en)));
     }
     for part in &mut parts {
         part.text = masks.mask(&part.text);
     }
-    parts
+    (parts, unread)
+}
+
+/// For who makes the bundle and who gets it.
+fn not_masked(unread: &[Said]) -> Said {
+    let unread = Said::list(unread);
+    said!(
+        "these secrets could not be read, so they may stand in this bundle, in its log above all: {unread}. Make it with \
+         sudo while the service runs, or read it before it is sent",
+        "以下密钥无法读取，因此可能出现在此支持包中，尤其是日志：{unread}。请在服务运行时用 sudo 生成，或在发送前检查内容",
+        unread
+    )
 }
 
 fn asked<T: Serialize + DeserializeOwned>(socket: &Path, name: &str, ask: Ask) -> Part {
@@ -176,33 +192,6 @@ fn log() -> Result<String, String> {
     }
 }
 
-/// What stands in these files, and the files that are there and tell nothing.
-fn read_all(files: impl IntoIterator<Item = PathBuf>) -> (Vec<String>, Vec<String>) {
-    let (mut texts, mut unread) = (Vec::new(), Vec::new());
-    for file in files {
-        match fs::read_to_string(&file) {
-            Ok(text) => texts.push(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => unread.push(format!("{}: {error}", file.display())),
-        }
-    }
-    (texts, unread)
-}
-
-/// Every secret that lies here, whether the configuration uses it or not: one that it does not use may still be somebody's.
-fn secrets(directory: &Path) -> (Vec<String>, Vec<String>) {
-    let (texts, unread) = read_all(Credential::ALL.map(|it| directory.join(it.file_name())));
-    (texts.iter().map(|text| text.trim().to_owned()).collect(), unread)
-}
-
-/// The private keys that the configuration names.
-fn keys(config: Option<&Config>) -> (Vec<String>, Vec<String>) {
-    let identities = config.into_iter().flat_map(|config| {
-        [config.broker.client_identity.as_ref(), config.cloud.as_ref().and_then(|cloud| cloud.client_identity.as_ref())]
-    });
-    read_all(identities.flatten().map(|identity| identity.key.clone()))
-}
-
 /// A gzipped tar of all parts.
 fn pack(parts: &[Part], now_s: u64) -> io::Result<Vec<u8>> {
     let mut tar = Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
@@ -219,22 +208,6 @@ fn pack(parts: &[Part], now_s: u64) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_credential_that_lies_there_is_masked() {
-        let folder = tempfile::tempdir().unwrap();
-        for credential in Credential::ALL {
-            fs::write(folder.path().join(credential.file_name()), format!("s3cret-{}\n", credential.file_name()))
-                .unwrap();
-        }
-        let (secrets, unread) = secrets(folder.path());
-        assert_eq!((secrets.len(), unread.len()), (Credential::ALL.len(), 0));
-        let masks = Masks::new(&secrets, &[]);
-        for credential in Credential::ALL {
-            assert_eq!(masks.mask(&format!("x s3cret-{} y", credential.file_name())), "x *** y");
-        }
-        assert_eq!(super::secrets(Path::new("/nowhere")).0, [""; 0]);
-    }
 
     #[test]
     fn tar_itself_reads_what_is_packed() {

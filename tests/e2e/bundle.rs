@@ -153,13 +153,14 @@ fn no_secret_in_any_disguise_is_read_out_of_a_bundle_whatever_is_missing() {
         command.arg(&path).arg("--config").arg(config).args(more).arg("--socket").arg(world.socket());
         let told = command.env("PATH", format!("{}:/usr/bin:/bin", tools.path().display())).output().unwrap();
         assert_eq!(told.status.code(), Some(0), "{}", String::from_utf8_lossy(&told.stderr));
-        let all = unpacked(&path);
+        let (all, warned) = (unpacked(&path), String::from_utf8(told.stderr).unwrap());
         assert!(all.contains("the end of the log") && all.contains("\"machine_no\": \"16327129\""), "{name}:\n{all}");
-        assert_hidden(name, all.as_bytes(), &secrets);
-        all
+        assert_hidden(name, format!("{all}{warned}").as_bytes(), &secrets);
+        (all, warned)
     };
     // As a person types it: the secrets are found beside the configuration.
-    let all = bundle("whole", &file, &[]);
+    let (all, warned) = bundle("whole", &file, &[]);
+    assert_eq!(warned, "");
     assert!(
         all.contains("in hex *** ***")
             && all.contains("shop.example/hook/***/told")
@@ -173,8 +174,16 @@ fn no_secret_in_any_disguise_is_read_out_of_a_bundle_whatever_is_missing() {
     fs::remove_file(credentials.join("sale_session")).unwrap();
     fs::write(tools.path().join("leaks"), "the end of the log").unwrap();
     bundle("without the configuration", &elsewhere, &place);
-    // What cannot be read cannot be looked for, and whoever gets the bundle is told so.
+    // What cannot be read cannot be looked for: who makes the bundle is told so, and who gets it.
+    let told = |name: &str, of: &str| {
+        let (all, warned) = bundle(name, &file, &[]);
+        let unread = format!("credentials/{of}: ");
+        assert!(warned.contains("could not be read") && warned.contains(&unread), "{warned}");
+        assert!(all.contains(warned.trim_start_matches("warning: ").trim_end()), "{all}");
+    };
     fs::create_dir(credentials.join("sale_session")).unwrap();
-    let all = bundle("one that is no file", &file, &[]);
-    assert!(all.contains("could not be read") && all.contains("credentials/sale_session"), "{all}");
+    told("one that is no file", "sale_session");
+    // As where systemd-creds has the secrets: the plain file is empty.
+    fs::write(credentials.join("app_key"), "").unwrap();
+    told("one that lies elsewhere", "app_key");
 }
