@@ -10,8 +10,8 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::lang::Lang;
 use super::output::Output;
-use super::status::SocketArgs;
-use crate::config::Config;
+use crate::config::file::CONTROL_SOCKET_DEFAULT;
+use crate::config::{self, Config};
 use crate::control::{Ask, Audit, LastTest, Orders, Sales, Slots, Versioned};
 use crate::core::{Books, FaultLines, Letters, Status};
 use crate::doctor::Check;
@@ -37,8 +37,8 @@ use tar::{Builder, Header};
 const LOG_LINES: &str = "5000";
 /// Most bytes of one part; what is longer is cut, the newest stays.
 const PART_BYTES_MAX: usize = 4 << 20;
-/// Where systemd has the secrets of the service while it runs, the encrypted ones too, in the clear.
-const OF_SERVICE: &str = "/run/credentials/vend.service";
+/// Where systemd has the secrets of each unit while it runs, the encrypted ones too, in the clear.
+const OF_UNITS: &str = "/run/credentials";
 /// For whoever unpacks it, and nobody else.
 const PART_MODE: u32 = 0o600;
 
@@ -58,9 +58,9 @@ pub struct BundleArgs {
     /// Where configuration and secrets are; secrets are read to be masked wherever they stand.
     #[command(flatten)]
     pub place: ConfigArgs,
-    /// The daemon.
-    #[command(flatten)]
-    pub socket: SocketArgs,
+    /// The daemon's socket, if it is not the configuration's
+    #[arg(long = "socket", id = "other_socket", value_name = "PATH")]
+    pub socket: Option<PathBuf>,
 }
 
 /// Runs `vend support …`.
@@ -99,7 +99,11 @@ struct Part {
 
 /// Everything that can be had, and which secrets could not be looked for in it. What cannot be had says why in its own file.
 fn gather(args: &BundleArgs) -> (Vec<Part>, Vec<Said>) {
-    let socket = &args.socket.socket;
+    let loaded = Config::load(&args.place.config);
+    let config = loaded.as_ref().ok().map(|loaded| &loaded.config);
+    let socket = args.socket.as_deref().or(config.map(|config| &*config.control_socket));
+    let socket = socket.unwrap_or(Path::new(CONTROL_SOCKET_DEFAULT));
+    let unit = unit_of(&args.place.config);
     let mut parts = vec![
         asked::<Status>(socket, "status.json", Ask::Status),
         asked::<Orders>(socket, "orders.json", Ask::Orders),
@@ -113,7 +117,6 @@ fn gather(args: &BundleArgs) -> (Vec<Part>, Vec<Said>) {
     ];
     let json = |value: &dyn Fn() -> serde_json::Result<String>| value().map_err(|error| error.to_string());
     parts.push(part("ports.json", json(&|| serde_json::to_string_pretty(&ports::list()))));
-    let loaded = Config::load(&args.place.config);
     let effective = loaded
         .as_ref()
         .map_err(|error| error.text().en)
@@ -121,9 +124,8 @@ fn gather(args: &BundleArgs) -> (Vec<Part>, Vec<Said>) {
     parts.push(part("configuration.toml", effective));
     parts.push(part("doctor.json", findings(args)));
     parts.push(part("versions.txt", Ok(versions())));
-    parts.push(part("log.txt", log()));
-    let config = loaded.as_ref().ok().map(|loaded| &loaded.config);
-    let folders = [args.place.secrets_directory(), PathBuf::from(OF_SERVICE)];
+    parts.push(part("log.txt", log(&unit)));
+    let folders = [args.place.secrets_directory(), Path::new(OF_UNITS).join(&unit)];
     let (secrets, keys) = (secrets::secrets(&folders, config), secrets::keys(config));
     let masks = Masks::new(&secrets.texts, &keys.texts);
     let unread = [secrets.unread, keys.unread].concat();
@@ -172,7 +174,7 @@ fn newest(text: String) -> String {
 /// What the doctor finds now.
 fn findings(args: &BundleArgs) -> Result<String, String> {
     let wanted = Check::ALL.into_iter().collect();
-    let report = doctor::report(&args.place, Some(&args.socket.socket), &wanted, &BTreeSet::new(), None)
+    let report = doctor::report(&args.place, args.socket.as_deref(), &wanted, &BTreeSet::new(), None)
         .map_err(|failure| failure.text(Lang::En).unwrap_or_default())?;
     serde_json::to_string_pretty(&Versioned::of(report)).map_err(|error| error.to_string())
 }
@@ -183,8 +185,20 @@ fn versions() -> String {
     format!("vend {vend}\n{}{}{}", read("/proc/version"), read("/etc/os-release"), read("/proc/uptime"))
 }
 
-fn log() -> Result<String, String> {
-    let told = Command::new("journalctl").args(["--unit=vend", "--no-pager", "--lines", LOG_LINES]).output();
+/// The unit with this configuration: `vend@NAME.service` has `/etc/vend/NAME/vend.toml`.
+fn unit_of(config: &Path) -> String {
+    let instance = || {
+        let one = Path::new(config::DEFAULT_PATH);
+        let config = std::path::absolute(config).ok()?;
+        let below = config.strip_prefix(one.parent()?).ok()?;
+        let name = below.parent()?.to_str().filter(|name| !name.is_empty() && !name.contains('/'))?;
+        (below.file_name() == one.file_name()).then(|| format!("vend@{name}.service"))
+    };
+    instance().unwrap_or_else(|| "vend.service".to_owned())
+}
+
+fn log(unit: &str) -> Result<String, String> {
+    let told = Command::new("journalctl").args(["--unit", unit, "--no-pager", "--lines", LOG_LINES]).output();
     match told {
         Ok(told) if told.status.success() => Ok(String::from_utf8_lossy(&told.stdout).into_owned()),
         Ok(told) => Err(String::from_utf8_lossy(&told.stderr).into_owned()),
@@ -225,6 +239,20 @@ mod tests {
         assert_eq!(told.lines().count(), 2, "{told}");
         let text = Command::new("tar").args(["-xzOf"]).arg(&file).arg("vend-support/status.json").output().unwrap();
         assert_eq!(text.stdout, parts[0].text.as_bytes());
+    }
+
+    #[test]
+    fn the_unit_is_the_one_that_has_the_configuration() {
+        for (config, unit) in [
+            ("/etc/vend/vend.toml", "vend.service"),
+            ("/etc/vend/left/vend.toml", "vend@left.service"),
+            ("/etc/vend/./left//vend.toml", "vend@left.service"),
+            ("/etc/vend/left/other.toml", "vend.service"),
+            ("/etc/vend/left/deeper/vend.toml", "vend.service"),
+            ("/home/somebody/left/vend.toml", "vend.service"),
+        ] {
+            assert_eq!(unit_of(Path::new(config)), unit, "{config}");
+        }
     }
 
     #[test]

@@ -150,7 +150,7 @@ fn no_secret_in_any_disguise_is_read_out_of_a_bundle_whatever_is_missing() {
     let bundle = |name: &str, config: &Path, more: &[&str]| {
         let path = here.join(name);
         let mut command = vend(&["support", "bundle", "--output"]);
-        command.arg(&path).arg("--config").arg(config).args(more).arg("--socket").arg(world.socket());
+        command.arg(&path).arg("--config").arg(config).args(more);
         let told = command.env("PATH", format!("{}:/usr/bin:/bin", tools.path().display())).output().unwrap();
         assert_eq!(told.status.code(), Some(0), "{}", String::from_utf8_lossy(&told.stderr));
         let (all, warned) = (unpacked(&path), String::from_utf8(told.stderr).unwrap());
@@ -158,7 +158,7 @@ fn no_secret_in_any_disguise_is_read_out_of_a_bundle_whatever_is_missing() {
         assert_hidden(name, format!("{all}{warned}").as_bytes(), &secrets);
         (all, warned)
     };
-    // As a person types it: the secrets are found beside the configuration.
+    // As a person types it: the secrets are found beside the configuration, and the daemon by it.
     let (all, warned) = bundle("whole", &file, &[]);
     assert_eq!(warned, "");
     assert!(
@@ -168,7 +168,8 @@ fn no_secret_in_any_disguise_is_read_out_of_a_bundle_whatever_is_missing() {
             && !all.contains("could not be read")
     );
     let credentials = here.join("credentials");
-    let place = ["--credentials", credentials.to_str().unwrap()];
+    let socket = world.socket();
+    let place = ["--credentials", credentials.to_str().unwrap(), "--socket", socket.to_str().unwrap()];
     // Without the configuration: the secrets lie where somebody says.
     let elsewhere = here.join("none.toml");
     fs::remove_file(credentials.join("sale_session")).unwrap();
