@@ -48,8 +48,8 @@ pub(super) enum Question {
 pub(super) enum Meaning {
     /// The cloud's books.
     Order(open_platform::Order),
-    /// The cloud says that there is no such order, or that nothing of it is open.
-    Denied,
+    /// The cloud says that there is no such order, or that nothing of it is open: why it is not driven.
+    Denied(Reason),
     /// Nothing about the order: no answer, trouble there, or something that is wrong with us.
     Nothing,
 }
@@ -197,7 +197,7 @@ impl Core {
     fn on_order_answered(&mut self, now: Now, key: &Key, answer: Result<HttpAnswer, HttpFailure>) {
         let verdict = match self.meaning_of_order(key, answer) {
             Meaning::Order(order) => self.verdict_on(key, &order),
-            Meaning::Denied => Verdict::Refuse(Reason::Closed),
+            Meaning::Denied(reason) => Verdict::Refuse(reason),
             Meaning::Nothing => Verdict::AskAgain,
         };
         let Some((ask, tries)) = self.platform.asks.get_mut(key) else { return };
@@ -243,14 +243,14 @@ impl Core {
             Ok(answer) => match open_platform::read_order(answer.status, &answer.body, &key.order_id) {
                 Ok(order) => return Meaning::Order(order),
                 Err(error) => {
-                    let is_denied = match error.class() {
-                        RetryClass::Final => denies_order(&error),
-                        RetryClass::AlreadyDone => true,
-                        RetryClass::Retry => false,
+                    let denial = match error.class() {
+                        RetryClass::Final => denies_order(&error).then_some(Reason::Closed),
+                        RetryClass::AlreadyDone => says_delivered(&error).then_some(Reason::Served),
+                        RetryClass::Retry => None,
                     };
-                    if is_denied {
+                    if let Some(reason) = denial {
                         self.note_of(key, Level::Warn, "cloud_error", format!("order {key}: {error}"));
-                        return Meaning::Denied;
+                        return Meaning::Denied(reason);
                     }
                     ("cloud_error", error.to_string())
                 }
@@ -271,4 +271,9 @@ impl Core {
 /// about us (credentials, signature) and say nothing about the order.
 pub(super) const fn denies_order(error: &ApiError) -> bool {
     matches!(error, ApiError::Refused { code: 404 | 4004 | 80002 | 40005 | 40006 | 6042 | 6043, .. })
+}
+
+/// The cloud says that the order was delivered already.
+const fn says_delivered(error: &ApiError) -> bool {
+    matches!(error, ApiError::Refused { code: 6034, .. })
 }

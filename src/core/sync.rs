@@ -226,7 +226,7 @@ impl Core {
                 let pause_ms = full_jitter(self.results.failures, FIRST_MS, PAUSE_MAX_MS, self.random.u64(..));
                 return self.results.again(now.boot.plus_ms(pause_ms.max(FIRST_MS)), key);
             }
-            Meaning::Denied => Agreement::Wait(Difference::NotThere),
+            Meaning::Denied(_) => Agreement::Wait(Difference::NotThere),
             Meaning::Order(theirs) => {
                 let units = order.reports.last().map_or(&[][..], |report| &report.units);
                 compare(Ours::of(units), Theirs::of(&theirs, &key.record_id), order.refund == Refund::Asked)

@@ -65,7 +65,7 @@ pub enum Reason {
     ServiceMode,
     /// The cloud says that the order is not paid.
     Unpaid,
-    /// The cloud says that the order is closed, refunded or served.
+    /// The cloud says that the order is closed, refunded or given up.
     Closed,
     /// An earlier unit of the same order was not dispensed.
     PreviousUnit,
@@ -73,8 +73,10 @@ pub enum Reason {
     Ambiguous,
     /// A field is missing or out of range.
     Invalid,
-    /// The command names another amount than the cloud's books. Last, since journals hold reasons by their number.
+    /// The command names another amount than the cloud's books.
     Amount,
+    /// The cloud says that the order was served already. Last, since journals hold reasons by their number.
+    Served,
 }
 
 words! {
@@ -94,6 +96,7 @@ words! {
         Reason::Ambiguous => "ambiguous", "含义不清";
         Reason::Invalid => "invalid", "字段无效";
         Reason::Amount => "amount", "金额不符";
+        Reason::Served => "served", "订单已出货";
     }
 }
 
@@ -307,14 +310,18 @@ impl OrderOutcome {
         }
     }
 
-    /// A refund may be asked for (rule 25): not when any unit was dispensed, no_drop or unknown.
+    /// A refund may be asked for (rule 25): not when any unit was dispensed, no_drop or unknown, nor when the cloud says
+    /// that it was served, whoever served it.
     #[must_use]
     pub fn may_refund(units: &[UnitOutcome]) -> bool {
         let excused = |u: &UnitOutcome| match u {
             UnitOutcome::Unknown => sabotage::is_out(Clause::R25NotWhenUnknown),
             other => other.is_dispensed() && sabotage::is_out(Clause::R25NotWhenDispensed),
         };
-        let failed = |u: &UnitOutcome| matches!(u, UnitOutcome::NotDispensed(..) | UnitOutcome::Refused(_));
+        let failed = |u: &UnitOutcome| match u {
+            UnitOutcome::Refused(reason) => *reason != Reason::Served,
+            other => matches!(other, UnitOutcome::NotDispensed(..)),
+        };
         !units.is_empty() && units.iter().all(|u| failed(u) || excused(u))
     }
 }
@@ -364,6 +371,7 @@ mod tests {
         assert!(OrderOutcome::may_refund(&[OPEN]));
         assert!(OrderOutcome::may_refund(&[OPEN, Refused(Reason::PreviousUnit)]));
         assert!(OrderOutcome::may_refund(&[Refused(Reason::Expired)]));
+        assert!(!OrderOutcome::may_refund(&[Refused(Reason::Served)]));
         for not in [Dispensed(Motor::Ok), DispensedUnverified, NoDrop, Unknown] {
             assert!(!OrderOutcome::may_refund(&[not]), "{not:?}");
             assert!(!OrderOutcome::may_refund(&[not, OPEN]), "{not:?}");

@@ -40,16 +40,11 @@ pub fn may_drive(order: &Order, record_id: &Id) -> Verdict {
         // Delivering is what the platform says from the moment on that it sent us the command. An absent status is an
         // empty one: nothing happened to the record yet.
         None | Some(RecordStatus::WaitingPickedUp | RecordStatus::Delivering) => Verdict::Drive,
-        // Served, or given up, and the merchant was told: after IS_TIMEOUT and IS_FAILED the money may be on its way
-        // back.
-        Some(
-            RecordStatus::Success
-            | RecordStatus::PickedUp
-            | RecordStatus::Failed
-            | RecordStatus::TimedOut
-            | RecordStatus::Refunded
-            | RecordStatus::Cancelled,
-        ) => Verdict::Refuse(Reason::Closed),
+        Some(RecordStatus::Success | RecordStatus::PickedUp) => Verdict::Refuse(Reason::Served),
+        // Given up, and the merchant was told: after IS_TIMEOUT and IS_FAILED the money may be on its way back.
+        Some(RecordStatus::Failed | RecordStatus::TimedOut | RecordStatus::Refunded | RecordStatus::Cancelled) => {
+            Verdict::Refuse(Reason::Closed)
+        }
         Some(RecordStatus::Unknown(_)) => Verdict::AskAgain,
     }
 }

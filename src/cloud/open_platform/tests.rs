@@ -171,7 +171,7 @@ fn only_a_paid_order_with_an_unserved_record_may_be_driven() {
         let records = vec![record("77", 1, Some(RecordStatus::Refunded)), record("78", 2, state)];
         may_drive(&order(OrderStatus::parse(status), records), &id("78"))
     };
-    let (unpaid, closed) = (Refuse(Reason::Unpaid), Refuse(Reason::Closed));
+    let (unpaid, closed, served) = (Refuse(Reason::Unpaid), Refuse(Reason::Closed), Refuse(Reason::Served));
     let orders = [
         ("NOTPAY", "0", unpaid),
         ("SUCCESS", "1", Drive),
@@ -194,11 +194,11 @@ fn only_a_paid_order_with_an_unserved_record_may_be_driven() {
         ("WAITING_PICKED_UP", Drive),
         ("未取货", Drive),
         ("IS_DELIVERING", Drive),
-        ("IS_SUCCESS", closed),
+        ("IS_SUCCESS", served),
         ("IS_FAILED", closed),
         ("IS_TIMEOUT", closed),
-        ("IS_PICKED_UP", closed),
-        ("已取货", closed),
+        ("IS_PICKED_UP", served),
+        ("已取货", served),
         ("IS_REFUND", closed),
         ("订单取消", closed),
         ("something new", AskAgain),

@@ -507,6 +507,31 @@ fn rule_25_a_refund_is_asked_for_when_nothing_was_or_may_have_been_dispensed() {
 }
 
 #[test]
+fn rule_25_no_refund_is_asked_for_an_order_that_the_cloud_calls_served() {
+    let body = |status: &str| {
+        let records = format!(r#"[{{"id":1,"status":"{status}"}}]"#);
+        format!(r#"{{"code":0,"message":"ok","data":{{"order_id":1,"status":"SUCCESS","records":{records}}}}}"#)
+    };
+    let delivered = r#"{"code":6034,"message":"order already delivered","data":""}"#.to_owned();
+    for (answer, reason, refunds) in [
+        (body("IS_SUCCESS"), "served", 0),
+        (body("IS_PICKED_UP"), "served", 0),
+        (delivered, "served", 0),
+        (body("IS_TIMEOUT"), "closed", 1),
+    ] {
+        let mut s = settings();
+        s.cloud.refund_failed = true;
+        s.cloud.verify_orders = VerifyOrders::Always;
+        let mut w = World::with(s);
+        w.deliver(&w.put("1", "1"));
+        w.answer(200, &answer);
+        assert_eq!((&*w.last_said("device.delivery.response")["reason"], w.driven()), (reason, 0), "{answer}");
+        let asked = w.requests.iter().filter(|(_, request)| request.method == "PUT").count();
+        assert_eq!(asked, refunds, "{answer}");
+    }
+}
+
+#[test]
 fn rule_26_beyond_1024_open_orders_a_command_is_refused_busy() {
     let mut w = World::new();
     w.line_is(LineState::Busy);
