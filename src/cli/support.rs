@@ -249,7 +249,7 @@ mod tests {
             ("/etc/vend/./left//vend.toml", "vend@left.service"),
             ("/etc/vend/left/other.toml", "vend.service"),
             ("/etc/vend/left/deeper/vend.toml", "vend.service"),
-            ("/home/somebody/left/vend.toml", "vend.service"),
+            ("/srv/left/vend.toml", "vend.service"),
         ] {
             assert_eq!(unit_of(Path::new(config)), unit, "{config}");
         }

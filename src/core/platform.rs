@@ -245,7 +245,8 @@ impl Core {
                 Err(error) => {
                     let denial = match error.class() {
                         RetryClass::Final => denies_order(&error).then_some(Reason::Closed),
-                        RetryClass::AlreadyDone => says_delivered(&error).then_some(Reason::Served),
+                        RetryClass::AlreadyDone if says_delivered(&error) => Some(Reason::Served),
+                        RetryClass::AlreadyDone => Some(Reason::Closed),
                         RetryClass::Retry => None,
                     };
                     if let Some(reason) = denial {
