@@ -73,6 +73,9 @@ pub enum BooksError {
     /// It tells a state that may have changed since.
     #[error("the call tells a state of its time, which is told anew when it changes; give it up with vend call drop")]
     MayBeOld,
+    /// It would give money back that is no longer owed.
+    #[error("the call would give back money that is no longer owed for its sale; give it up with vend call drop")]
+    NothingOwed,
     /// The books of this order do not differ.
     #[error("no difference stands for this order; vend difference list shows them")]
     NoDifference,
@@ -90,6 +93,7 @@ impl InChinese for BooksError {
             BooksError::NoSuchCall => "没有此通知；vend call list 会列出通知",
             BooksError::NotDead => "该通知仍在发送：会自行重试",
             BooksError::MayBeOld => "该通知说的是当时的状态，状态再变时会重新通知平台；请用 vend call drop 放弃",
+            BooksError::NothingOwed => "该销售已不欠款，此通知会再次退款；请用 vend call drop 放弃",
             BooksError::NoDifference => "该订单没有不一致；vend difference list 会列出不一致的订单",
             BooksError::NotAsked => {
                 "不再就该订单询问平台；请用 vend cloud order show 查看，然后 vend difference accept"
@@ -191,7 +195,11 @@ impl Core {
         }
         match act {
             BooksAct::Retry { number } => {
-                let what = self.dead_call(*number)?.to_string();
+                let record = self.dead_call(*number)?;
+                let what = record.to_string();
+                if self.pays_back_in_vain(record) {
+                    return Err(BooksError::NothingOwed);
+                }
                 if !self.calls.reopen(*number) {
                     return Err(BooksError::MayBeOld);
                 }

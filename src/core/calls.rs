@@ -119,10 +119,13 @@ impl Calls {
         self.last = self.last.max(record.number);
         if !record.is_open() {
             self.dead.insert(record.number);
-        } else if self.open.entry(record.call.subject.clone()).or_default().insert(record.number) {
-            self.open_count += 1;
-            if let Way::Http(Operation::Notify(_)) = &record.call.way {
-                self.open_notices.insert(record.number);
+        } else {
+            self.dead.remove(&record.number);
+            if self.open.entry(record.call.subject.clone()).or_default().insert(record.number) {
+                self.open_count += 1;
+                if let Way::Http(Operation::Notify(_)) = &record.call.way {
+                    self.open_notices.insert(record.number);
+                }
             }
         }
         self.all.insert(record.number, record);

@@ -268,7 +268,9 @@ const fn status_of_sale(why: SaleRefusal) -> StatusCode {
 const fn status_at_the_books(why: BooksError) -> StatusCode {
     match why {
         BooksError::NoSuchCall | BooksError::NoDifference => StatusCode::NOT_FOUND,
-        BooksError::NotDead | BooksError::MayBeOld | BooksError::NotAsked => StatusCode::CONFLICT,
+        BooksError::NotDead | BooksError::MayBeOld | BooksError::NothingOwed | BooksError::NotAsked => {
+            StatusCode::CONFLICT
+        }
         BooksError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -19,6 +19,12 @@ impl Subject {
         Subject(format!("{} {name}", kind.as_str()).into())
     }
 
+    /// It is of this kind.
+    #[must_use]
+    pub fn is_of(&self, kind: SubjectKind) -> bool {
+        self.0.split_once(' ').is_some_and(|(its, _)| its == kind.as_str())
+    }
+
     /// The same for people. A journal may hold a kind that this program does not make.
     fn said(&self) -> Said {
         let (kind, name) = self.0.split_once(' ').unwrap_or((&self.0, ""));

@@ -223,7 +223,8 @@ pub const fn step(state: State, event: Event) -> Option<State> {
         (Serving | Doubt | Owed, Event::Dispensed) => Some(Served),
         (Serving | Doubt, Event::NotDispensed) => Some(Refunding),
         (Serving, Event::Unproven) => Some(Doubt),
-        (Refunding, Event::RefundTaken) => Some(Refunded),
+        // The second time a person had it sent again.
+        (Refunding | Owed, Event::RefundTaken) => Some(Refunded),
         (Refunding, Event::NoRefund) => Some(Owed),
         (Owed | Doubt, Event::Person) => Some(Settled),
         (_, Event::PowerReturns) => Some(state),

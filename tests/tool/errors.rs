@@ -68,6 +68,7 @@ fn why_nothing_is_done_is_told_in_chinese() {
         BooksError::NoSuchCall,
         BooksError::NotDead,
         BooksError::MayBeOld,
+        BooksError::NothingOwed,
         BooksError::NoDifference,
         BooksError::NotAsked,
         BooksError::Unavailable,

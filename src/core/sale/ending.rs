@@ -119,10 +119,19 @@ impl Core {
     /// A call is over: the refund of a sale was taken, or refused for good.
     pub(in crate::core) fn sale_call_ended(&mut self, now: Now, record: &CallRecord, is_taken: bool) {
         let Way::Http(Operation::Refund { .. }) = &record.call.way else { return };
-        let of_it = |sale: &&Sale| sale.state == State::Refunding && subject(sale.number) == record.call.subject;
+        let waits = |state| state == State::Refunding || (is_taken && state == State::Owed);
+        let of_it = |sale: &&Sale| waits(sale.state) && subject(sale.number) == record.call.subject;
         let Some(number) = self.sales.all.open().find(of_it).map(|sale| sale.number) else { return };
         self.change_sale(now, number, if is_taken { Event::RefundTaken } else { Event::NoRefund }, None);
         self.save_sale(number);
+    }
+
+    /// The call would give back the money of a sale for which none is owed any more: it was settled by hand, or served after
+    /// all.
+    pub(in crate::core) fn pays_back_in_vain(&self, record: &CallRecord) -> bool {
+        let is_refund = matches!(record.call.way, Way::Http(Operation::Refund { .. }));
+        let owes = |sale: &Sale| sale.state == State::Owed && subject(sale.number) == record.call.subject;
+        is_refund && record.call.subject.is_of(SubjectKind::Sale) && !self.sales.all.open().any(owes)
     }
 
     /// The own order of a sale has ended, or late evidence corrected it. Its outcome is saved in the same step.

@@ -1,5 +1,6 @@
 //! Sales: who pays is served once, or gets the money back, or stands for a person, whatever is cut, lost or late.
 
+mod again;
 mod callback;
 mod close;
 mod keys;
