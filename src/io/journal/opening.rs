@@ -95,8 +95,11 @@ pub(super) fn open_sound(layout: &Layout) -> Result<Sound, Refusal> {
 /// only would leave a hole before them when power fails, and sled would be read one way now and another way later.
 fn look_at_the_disk(layout: &Layout) -> Result<(), OpenError> {
     for path in [&layout.lead, &layout.journal.join(database::DB)] {
-        // What cannot be opened is for its reader to refuse.
-        let Ok(file) = fs::File::open(path) else { continue };
+        let file = match fs::File::open(path) {
+            // What is not there is for its reader to judge.
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
+            other => other.map_err(OpenError::io(Doing::Open, path))?,
+        };
         if !sabotage::is_out(Clause::R01LeadSynced) {
             file.sync_data().map_err(OpenError::io(Doing::Sync, path))?;
         }
