@@ -314,6 +314,8 @@ clauses! {
     54 R54RefundAsked,
     /// A refund that is refused for the order's status is asked about before it counts as refused.
     54 R54RefusalAsked,
+    /// An order is asked about, and its money given back, only at the cloud that has made it.
+    54 R54AskedWhereMade,
     /// A close is no end before the cloud, asked after it, says that it is closed.
     55 R55CloseAsked,
     /// Late payments are looked for.

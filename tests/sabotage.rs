@@ -221,6 +221,7 @@ const TABLE: &[(Clause, By)] = &[
         Clause::R54RefusalAsked,
         Test("rule_54_a_refund_that_was_taken_and_not_written_down_is_found_by_the_orders_status"),
     ),
+    (Clause::R54AskedWhereMade, Test("rule_54_an_order_of_another_cloud_is_neither_asked_about_nor_paid_back_here")),
     (Clause::R55CloseAsked, Test("rule_55_a_close_is_no_end_until_the_cloud_has_said_since_that_the_order_is_closed")),
     (Clause::R55Watched, Test("rule_55_a_sale_that_was_given_up_is_closed_and_watched_for_two_hours")),
     (Clause::R56UnknownStands, Test("rule_56_an_unknown_end_stands_for_a_person_or_goes_back")),

@@ -6,7 +6,7 @@ use super::commit::After;
 use super::event::{Effect, Token};
 use super::own::Reply;
 use super::{Core, DifferenceLine, Phase};
-use crate::order::call::CallRecord;
+use crate::order::call::{CallRecord, Operation, Way};
 use crate::order::instruction::Kind;
 use crate::order::key::Key;
 use crate::order::record::RecordKey;
@@ -196,12 +196,16 @@ impl Core {
         match act {
             BooksAct::Retry { number } => {
                 let record = self.dead_call(*number)?;
-                let what = record.to_string();
+                let (what, subject) = (record.to_string(), record.call.subject.clone());
+                let is_refund = matches!(record.call.way, Way::Http(Operation::Refund { .. }));
                 if self.pays_back_in_vain(record) {
                     return Err(BooksError::NothingOwed);
                 }
                 if !self.calls.reopen(*number) {
                     return Err(BooksError::MayBeOld);
+                }
+                if is_refund {
+                    self.refund_sent_again(now, &subject);
                 }
                 self.save_record(RecordKey::Call(*number), [After::OfferCall(*number)]);
                 Ok((Kind::CallRetried, what))

@@ -229,7 +229,11 @@ impl Core {
             Ok(copies) => {
                 let order = self.orders.get(key);
                 let up_to = order.and_then(|order| order.reports.last()).map_or(0, |report| report.sequence);
+                let is_settled = order.is_some_and(|order| order.state() == State::Settled);
                 self.audit_person(now, uid, Kind::ReportRetried, format!("order {key}: {copies} dead letters"));
+                if is_settled {
+                    self.settle(now, key);
+                }
                 self.save(key, [After::Offer { key: key.clone(), up_to }]);
                 if sabotage::is_out(Clause::R61RetriedWhenDurable) {
                     self.offer(now, key, up_to);

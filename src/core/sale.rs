@@ -33,7 +33,7 @@ use crate::order::life::Arrival;
 use crate::order::motor::{Address, Slot};
 use crate::order::record::{self, RecordError, RecordKey};
 use crate::order::said::InChinese;
-use crate::order::sale::{SETTLED_CHARS_MAX, Sale, State, Why};
+use crate::order::sale::{MadeAt, SETTLED_CHARS_MAX, Sale, State, Why};
 use crate::order::stock::{Condition, Fen};
 use crate::order::time::{BootMs, Now};
 use crate::sabotage::{self, Clause};
@@ -76,6 +76,13 @@ pub struct SaleSettings {
     pub deaf_ms: u64,
     /// What is sold from slots of which the catalogue says nothing, or something else.
     pub goods: BTreeMap<(Address, Slot), Goods>,
+}
+
+impl SaleSettings {
+    /// Where an order is made now.
+    fn place(&self) -> MadeAt {
+        MadeAt { cloud: self.cloud.name().into(), host: host_of(&self.url).into() }
+    }
 }
 
 /// What is sold from a slot.
@@ -301,6 +308,7 @@ impl Core {
             outcome: None,
             told: 0,
             settled: None,
+            made_at: self.settings.sale.as_ref().map(SaleSettings::place),
         };
         self.note(Level::Info, "sale", format!("sale {number}: slot {} of board {}", at.1.0, at.0.get()));
         self.sales.last = number;

@@ -195,8 +195,9 @@ pub const fn step(state: State, event: Event) -> Step {
         }
         (S::Accepted | S::Intent, E::PersonRetries) => Never("it has no dead letter"),
         (_, E::PersonRetries) => To(
-            &[S::Outcome, S::Reported],
-            "what was refused for good is tried anew, under the same sequence, with the same body",
+            &[S::Outcome, S::Reported, S::Settled],
+            "what was refused for good is tried anew, under the same sequence, with the same body; or it is settled, where \
+             its receiver has taken a later report",
         ),
 
         (S::Accepted, E::PowerReturns) => Stay("queued again under all checks; `received` accepted again"),
@@ -527,19 +528,31 @@ impl Order {
         Ok(resolved)
     }
 
-    /// A person has every dead copy sent again, with as many tries as the first time (rule 61). How many there were.
+    /// A person has the dead copies sent again, with as many tries as the first time (rule 61). One whose receiver has
+    /// taken a later report is settled instead: what it says was corrected, and the last word must stay the last. How
+    /// many leave again.
     ///
     /// # Errors
     /// When the table forbids it.
     pub fn retry(&mut self) -> Result<usize, Forbidden> {
         self.permit(Event::PersonRetries)?;
-        let copies = self.reports.iter_mut().flat_map(|report| [&mut report.http, &mut report.mqtt]);
+        let had_dead = self.has_dead_copy();
         let mut retried = 0;
-        for copy in copies.filter(|copy| copy.is_dead()) {
-            *copy = Copy::fresh();
-            retried += 1;
+        let (mut http_taken, mut mqtt_taken) = (false, false);
+        for report in self.reports.iter_mut().rev() {
+            for (copy, is_later_taken) in [(&mut report.http, &mut http_taken), (&mut report.mqtt, &mut mqtt_taken)] {
+                match *copy {
+                    Copy::Settled { .. } => *is_later_taken = true,
+                    Copy::Dead { attempts, .. } if *is_later_taken => *copy = Copy::Settled { attempts },
+                    Copy::Dead { .. } => {
+                        *copy = Copy::fresh();
+                        retried += 1;
+                    }
+                    Copy::None | Copy::Pending { .. } => {}
+                }
+            }
         }
-        if retried > 0 {
+        if had_dead {
             self.shrunk = false;
         }
         Ok(retried)
@@ -691,6 +704,21 @@ mod tests {
             let mut order = settled(end, http);
             order.shrink().unwrap();
             assert_eq!((order.notify_url.is_some(), order.state()), (keeps, State::Tombstone), "{why}");
+        }
+    }
+
+    #[test]
+    fn rule_61_a_dead_letter_is_not_sent_after_the_correction_that_its_receiver_has_taken() {
+        let dead = Answer::Never(DeadReason::Status(404));
+        for (later, leaves) in [(Answer::Taken, 0), (dead, 2)] {
+            let mut order = settled(Order::unproven, dead);
+            assert_eq!(order.late_evidence(0, FELL), Ok(true));
+            assert_eq!(order.write_report(0), 2);
+            order.reports[1].http.after(later);
+            order.reports[1].mqtt.after(Answer::Taken);
+            order.shrink().unwrap();
+            assert_eq!((order.retry(), order.has_dead_copy()), (Ok(leaves), false), "{later:?}");
+            assert_eq!(order.state(), if leaves == 0 { State::Settled } else { State::Reported }, "{later:?}");
         }
     }
 

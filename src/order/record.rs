@@ -22,11 +22,13 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The format that this program writes. Raised with each change of the bytes of any kind; older ones are still read.
-pub const FORMAT: u8 = 3;
+pub const FORMAT: u8 = 4;
 /// The first format: orders held their refund themselves, and there were no calls.
 const FORMAT_1: u8 = 1;
 /// The second: what a command says was paid was not kept.
 const FORMAT_2: u8 = 2;
+/// The third: where the order of a sale was made was not kept.
+const FORMAT_3: u8 = 3;
 /// Before the number in the key of [`RecordKey::Call`].
 const CALL_KIND: u8 = 0x20;
 /// A record stays under 4 KiB, or sled moves it to a file that is never synced (rule 2). Minus the store's header.
@@ -261,7 +263,7 @@ impl Records {
             }
             _ if key == INSTRUCTIONS_KEY => self.instructions = Some(Box::new(decode(bytes)?)),
             Some(&SALE_KIND) => {
-                let sale: Sale = decode(bytes)?;
+                let sale = read_sale(bytes)?;
                 if RecordKey::Sale(sale.number).to_bytes() != key {
                     return Err(RecordError::MisplacedSale { inside: sale.number });
                 }
@@ -448,6 +450,15 @@ pub fn read_order(bytes: &[u8]) -> Result<Order, RecordError> {
     match bytes.first() {
         Some(&FORMAT_1) => decode::<Order1>(bytes).map(Order::from),
         Some(&FORMAT_2) => decode::<Order2>(bytes).map(Order::from),
+        _ => decode(bytes),
+    }
+}
+
+/// A sale from bytes of any format. Until the third it ended before [`Sale::made_at`], for which postcard writes one 0
+/// where there is nothing.
+fn read_sale(bytes: &[u8]) -> Result<Sale, RecordError> {
+    match bytes.first() {
+        Some(FORMAT_1..=FORMAT_3) => decode(&[bytes, &[0]].concat()),
         _ => decode(bytes),
     }
 }

@@ -150,6 +150,8 @@ pub enum Event {
     RefundTaken,
     /// There is no way to give the money back from here.
     NoRefund,
+    /// A person has the refund that was refused sent again.
+    RefundSentAgain,
     /// A person says that it is settled.
     Person,
     /// The next life begins.
@@ -158,7 +160,7 @@ pub enum Event {
 
 impl Event {
     /// All of them.
-    pub const ALL: [Event; 16] = [
+    pub const ALL: [Event; 17] = [
         Event::Made,
         Event::NotMade,
         Event::Shown,
@@ -173,6 +175,7 @@ impl Event {
         Event::Unproven,
         Event::RefundTaken,
         Event::NoRefund,
+        Event::RefundSentAgain,
         Event::Person,
         Event::PowerReturns,
     ];
@@ -195,6 +198,7 @@ impl Event {
             Event::Unproven => "unproven",
             Event::RefundTaken => "refund taken",
             Event::NoRefund => "no refund from here",
+            Event::RefundSentAgain => "refund sent again",
             Event::Person => "person settles",
             Event::PowerReturns => "power returns",
         }
@@ -223,9 +227,11 @@ pub const fn step(state: State, event: Event) -> Option<State> {
         (Serving | Doubt | Owed, Event::Dispensed) => Some(Served),
         (Serving | Doubt, Event::NotDispensed) => Some(Refunding),
         (Serving, Event::Unproven) => Some(Doubt),
-        // The second time a person had it sent again.
+        // The second time it was sent again by an older vend, which let the sale stand for a person meanwhile.
         (Refunding | Owed, Event::RefundTaken) => Some(Refunded),
         (Refunding, Event::NoRefund) => Some(Owed),
+        // It is on its way again: until it ends nobody settles the sale by hand, or both would pay.
+        (Owed, Event::RefundSentAgain) => Some(Refunding),
         (Owed | Doubt, Event::Person) => Some(Settled),
         (_, Event::PowerReturns) => Some(state),
         _ => None,
@@ -309,6 +315,15 @@ words! {
     }
 }
 
+/// Where the order of a sale was made: numbers of orders mean something at one cloud only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeAt {
+    /// The cloud, as a configuration names it.
+    pub cloud: Box<str>,
+    /// Its host, with the port where one is given: there may be a cloud of the same kind at another.
+    pub host: Box<str>,
+}
+
 /// A sale as the journal keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sale {
@@ -348,6 +363,8 @@ pub struct Sale {
     pub told: u32,
     /// A person's reason.
     pub settled: Option<Box<str>>,
+    /// Where its order was made, or is to be; nothing in a sale of a journal of format 3 or before.
+    pub made_at: Option<MadeAt>,
 }
 
 /// An event that the table forbids was refused; nothing was changed.
@@ -368,6 +385,13 @@ impl Sale {
     pub fn take(&mut self, event: Event) -> Result<State, Forbidden> {
         self.state = step(self.state, event).ok_or(Forbidden { state: self.state, event })?;
         Ok(self.state)
+    }
+
+    /// Whether its order is one of that place. A sale that does not tell belongs wherever it is asked about: what was
+    /// sold once is not served twice for want of a name.
+    #[must_use]
+    pub fn may_be_of(&self, is_there: impl FnOnce(&MadeAt) -> bool) -> bool {
+        self.made_at.as_ref().is_none_or(is_there)
     }
 
     /// The name under which the cloud knows the `number`th sale of a machine, chosen in this second: 24 digits, as the

@@ -38,6 +38,12 @@ impl Seller {
         Seller { cloud: self.cloud, account }
     }
 
+    /// Which one it is.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.cloud.name().0
+    }
+
     /// It is the platform, which is spoken with anyway, as the merchant.
     #[must_use]
     pub const fn is_platform(&self) -> bool {
@@ -54,12 +60,6 @@ impl Seller {
     #[must_use]
     pub const fn makes_once(&self) -> bool {
         self.cloud.sells().makes_once
-    }
-
-    /// Whether it gives money back when it is told to.
-    #[must_use]
-    pub const fn refunds(&self) -> bool {
-        self.cloud.sells().refunds
     }
 
     /// See [`OrderCloud::request`].
@@ -111,7 +111,7 @@ mod tests {
             let seller = Seller::new(cloud, Some(&merchant)).unwrap();
             assert!(seller.can(Verb::Create) && seller.can(Verb::Query), "{cloud:?}");
             assert_eq!(Seller::new(cloud, None).is_none(), cloud.is_platform(), "{cloud:?}");
-            assert_eq!((seller.refunds(), seller.makes_once()), (cloud.is_platform(), cloud.is_platform()));
+            assert_eq!((cloud.sells().refunds, seller.makes_once()), (cloud.is_platform(), cloud.is_platform()));
         }
     }
 

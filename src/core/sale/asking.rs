@@ -6,6 +6,7 @@ use crate::cloud::api_codes::RetryClass;
 use crate::cloud::orders::interface::{Ask, Failure, PayState, Said, Seen, Verb};
 use crate::cloud::orders::poll::{Heard, Poll, PollEnd, PollNext};
 use crate::cloud::orders::seller;
+use crate::cloud::orders::table::SellingCloud;
 use crate::core::Core;
 use crate::core::event::{Audience, Effect, HttpAnswer, HttpFailure, Level, Request, Token};
 use crate::core::outbox::host_of;
@@ -123,6 +124,11 @@ impl Core {
         }
         let time = self.time.trusted(now).unwrap_or(now.wall);
         let request = self.settings.sale.as_ref().zip(self.sales.all.get(number)).and_then(|(settings, sale)| {
+            // Another cloud may have an order of the same number, which somebody else has paid.
+            let place = settings.place();
+            if !sale.may_be_of(|made_at| *made_at == place) && !sabotage::is_out(Clause::R54AskedWhereMade) {
+                return None;
+            }
             let ask = words(what, sale)?;
             match settings.cloud.with_session(self.sessions.current()).request(&ask, time) {
                 Ok(call) => Some(Request {
@@ -242,7 +248,9 @@ impl Core {
     }
 
     fn order_made(&mut self, now: Now, number: u64, order: Id, seen: Option<Seen>) {
-        let is_sold = self.is_sold_here(&order) && !sabotage::is_out(Clause::R52OrderOnce);
+        let place = self.settings.sale.as_ref().map(SaleSettings::place);
+        let is_sold = self.sales.all.has_order(&order, |made_at| place.as_ref().is_none_or(|place| made_at == place))
+            && !sabotage::is_out(Clause::R52OrderOnce);
         if is_sold {
             // What was paid for once would be served twice.
             self.note(Level::Error, "sale_sold_before", format!("sale {number} was given order {order} again"));
@@ -264,9 +272,11 @@ impl Core {
         self.save_sale(number);
     }
 
-    /// Another sale that is kept, or its order, has this order of the cloud.
+    /// A sale that is kept has this order of the platform, whose orders messages name.
     pub(in crate::core) fn is_sold_here(&self, order: &Id) -> bool {
-        self.sales.all.has_order(order)
+        self.sales.all.has_order(order, |made_at| {
+            SellingCloud::named(&made_at.cloud).is_some_and(SellingCloud::is_platform)
+        })
     }
 
     fn order_not_made(&mut self, now: Now, number: u64, failure: Option<&Failure>) {

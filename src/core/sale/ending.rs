@@ -1,9 +1,12 @@
 //! How a sale goes on from payment to its end: the own order, its outcome, refund and report; and what a new life finds
 //! (rules 52, 54, 56, 57).
 
+use super::SaleSettings;
 use super::asking::What;
+use crate::cloud::orders::table::SellingCloud;
 use crate::core::Core;
 use crate::core::event::Level;
+use crate::core::outbox::host_of;
 use crate::order::call::{Call, CallRecord, Operation, Subject, SubjectKind, Way};
 use crate::order::command::Turns;
 use crate::order::instruction::Kind;
@@ -105,8 +108,7 @@ impl Core {
     /// The cloud is to give the money back, by a call in the batch of its reason; where it cannot, a person must.
     fn pay_back(&mut self, now: Now, number: u64) {
         let Some(sale) = self.sales.all.get(number).filter(|sale| sale.state == State::Refunding) else { return };
-        let refunds = self.settings.sale.as_ref().is_some_and(|sale| sale.cloud.refunds());
-        match sale.order.clone().filter(|_| refunds) {
+        match sale.order.clone().filter(|_| self.refunds(sale)) {
             Some(_) if sabotage::is_out(Clause::R54RefundAsked) => {}
             Some(order_id) => {
                 let way = Way::Http(Operation::Refund { order_id });
@@ -114,6 +116,16 @@ impl Core {
             }
             None => self.change_sale(now, number, Event::NoRefund, None),
         }
+    }
+
+    /// The platform of today has made the sale's order, and can be told to give its money back. Elsewhere the same number
+    /// is somebody else's order.
+    fn refunds(&self, sale: &Sale) -> bool {
+        let sells = self.settings.sale.as_ref().map(SaleSettings::place);
+        let Some(made_at) = sale.made_at.as_ref().or(sells.as_ref()) else { return false };
+        let can = SellingCloud::named(&made_at.cloud).is_some_and(|cloud| cloud.sells().refunds);
+        let is_there = self.settings.cloud.account.is_some() && *made_at.host == *host_of(&self.settings.cloud.url);
+        can && (is_there || sabotage::is_out(Clause::R54AskedWhereMade))
     }
 
     /// A call is over: the refund of a sale was taken, or refused for good.
@@ -132,6 +144,14 @@ impl Core {
         let is_refund = matches!(record.call.way, Way::Http(Operation::Refund { .. }));
         let owes = |sale: &Sale| sale.state == State::Owed && subject(sale.number) == record.call.subject;
         is_refund && record.call.subject.is_of(SubjectKind::Sale) && !self.sales.all.open().any(owes)
+    }
+
+    /// The refund of a sale leaves once more: what waited for a person waits for the cloud, in the batch that says so.
+    pub(in crate::core) fn refund_sent_again(&mut self, now: Now, subject_of_call: &Subject) {
+        let of_it = |sale: &&Sale| sale.state == State::Owed && subject(sale.number) == *subject_of_call;
+        let Some(number) = self.sales.all.open().find(of_it).map(|sale| sale.number) else { return };
+        self.change_sale(now, number, Event::RefundSentAgain, None);
+        self.save_sale(number);
     }
 
     /// The own order of a sale has ended, or late evidence corrected it. Its outcome is saved in the same step.

@@ -2,7 +2,7 @@
 //! may be as many as the merchant has not heard of, and nobody waits for a look at all.
 
 use crate::order::key::Id;
-use crate::order::sale::{Sale, State};
+use crate::order::sale::{MadeAt, Sale, State};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Default)]
@@ -12,8 +12,8 @@ pub(super) struct Kept {
     open: BTreeSet<u64>,
     /// In the order of [`State::ALL`].
     states: [usize; State::ALL.len()],
-    /// The cloud's orders of them.
-    orders: BTreeSet<Id>,
+    /// The orders of them, each with its sale: two clouds may give the same number.
+    orders: BTreeSet<(Id, u64)>,
 }
 
 impl Kept {
@@ -23,7 +23,7 @@ impl Kept {
         if !sale.state.is_ended() {
             self.open.insert(sale.number);
         }
-        self.orders.extend(sale.order.clone());
+        self.orders.extend(sale.order.clone().map(|order| (order, sale.number)));
         self.all.insert(sale.number, sale);
     }
 
@@ -45,7 +45,7 @@ impl Kept {
             };
         }
         if !had_order {
-            self.orders.extend(sale.order.clone());
+            self.orders.extend(sale.order.clone().map(|order| (order, number)));
         }
         Some(done)
     }
@@ -54,8 +54,8 @@ impl Kept {
         let Some(sale) = self.all.remove(&number) else { return };
         self.states[sale.state as usize] -= 1;
         self.open.remove(&number);
-        if let Some(order) = &sale.order {
-            self.orders.remove(order);
+        if let Some(order) = sale.order {
+            self.orders.remove(&(order, number));
         }
     }
 
@@ -79,9 +79,10 @@ impl Kept {
         State::ALL.into_iter().zip(self.states)
     }
 
-    /// One of them has this order of the cloud.
-    pub(super) fn has_order(&self, order: &Id) -> bool {
-        self.orders.contains(order)
+    /// One of them has this order of the cloud that is there.
+    pub(super) fn has_order(&self, order: &Id, is_there: impl Fn(&MadeAt) -> bool) -> bool {
+        let same = self.orders.range((order.clone(), 0)..=(order.clone(), u64::MAX));
+        same.filter_map(|(_, number)| self.all.get(number)).any(|sale| sale.may_be_of(&is_there))
     }
 
     /// A look at all of them counts the same.

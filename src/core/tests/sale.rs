@@ -1,6 +1,7 @@
 //! Sales: who pays is served once, or gets the money back, or stands for a person, whatever is cut, lost or late.
 
 mod again;
+mod another_cloud;
 mod callback;
 mod close;
 mod keys;

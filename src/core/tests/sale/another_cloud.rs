@@ -1,0 +1,92 @@
+//! The configuration names another cloud than the one that made a sale's order: numbers of orders mean something at one
+//! cloud only.
+
+use super::super::world::{DISPENSED, OPEN, World};
+use super::{CREATE, PLATFORM_NEW, PLATFORM_ORDER, PLATFORM_PUT, QUERY, mall_world, platform_world};
+
+impl World {
+    /// The next life sells as that one does.
+    fn sells_as(&mut self, other: World) {
+        self.settings.sale = other.settings.sale;
+        self.kill();
+    }
+
+    fn sells_elsewhere(&mut self, url: &str) {
+        self.settings.sale.as_mut().unwrap().url = url.to_owned();
+        self.kill();
+    }
+}
+
+#[test]
+fn rule_54_an_order_of_another_cloud_is_neither_asked_about_nor_paid_back_here() {
+    let mut w = mall_world();
+    w.show_at_mall();
+    w.sells_as(platform_world());
+    assert!(!w.waits_for(PLATFORM_ORDER), "the platform's order 77 is somebody else's");
+    w.is("doubt", Some("not_asked"));
+    assert_eq!(w.core.sales_for_people(), 1);
+
+    // Another shop of the same kind is another cloud as well.
+    let mut w = mall_world();
+    w.show_at_mall();
+    w.sells_elsewhere("https://other.example");
+    assert!(!w.waits_for("GET https://other.example"));
+    w.is("doubt", Some("not_asked"));
+    let mut w = mall_world();
+    w.show_at_mall();
+    w.sells_elsewhere("https://shop.example/");
+    assert!(w.waits_for(QUERY), "the same host is the same shop");
+
+    // Paid at the mall, and nothing came out after the machine had begun to sell at the platform.
+    let mut w = mall_world();
+    w.show_at_mall();
+    w.shop_says(20);
+    w.settings.sale = platform_world().settings.sale;
+    w.kill();
+    w.board_ends(OPEN);
+    assert!(!w.waits_for(PLATFORM_PUT));
+    w.is("owed", Some("not_dispensed"));
+}
+
+#[test]
+fn what_the_platform_sold_is_paid_back_there_also_when_the_machine_sells_elsewhere_by_now() {
+    let mut w = platform_world();
+    w.show_at_platform();
+    w.platform_says("SUCCESS");
+    w.settings.sale = mall_world().settings.sale;
+    w.kill();
+    w.board_ends(OPEN);
+    w.is("refunding", Some("not_dispensed"));
+    assert!(w.waits_for(PLATFORM_PUT));
+}
+
+#[test]
+fn an_order_of_another_cloud_does_not_stand_in_the_way_of_one_with_its_number() {
+    // A message of the platform, about another order 77 than the mall's.
+    let mut w = mall_world();
+    w.show_at_mall();
+    w.shop_says(20);
+    w.board_ends(DISPENSED);
+    w.deliver(&w.put("77", "1"));
+    assert_eq!(w.driven(), 2);
+    w.board_ends(DISPENSED);
+
+    // A sale at the platform.
+    w.sells_as(platform_world());
+    w.pass_s(60);
+    w.choose(5).unwrap();
+    w.reply_to(PLATFORM_NEW, 200, r#"{"code":0,"message":"ok","data":{"order_id":77}}"#);
+    w.platform_says("NOTPAY");
+    w.is("waiting", None);
+    w.platform_says("SUCCESS");
+    assert_eq!(w.driven(), 1, "the first of this life");
+    w.board_ends(DISPENSED);
+    w.is("served", None);
+
+    // And back: the mall's own order 77 was served.
+    w.sells_as(mall_world());
+    w.pass_s(60);
+    w.choose(5).unwrap();
+    w.mall_order(CREATE, 10, "3.50");
+    w.is("failed", Some("sold_before"));
+}
