@@ -581,8 +581,10 @@ pub fn decode_ledger(bytes: &[u8]) -> Result<Ledger, RecordError> {
 mod tests {
     use super::*;
     use crate::order::call::{Call, Subject, SubjectKind, Way};
-    use crate::order::life::{Refund, State};
+    use crate::order::life::{Arrival, Refund, State};
     use crate::order::report::Copy;
+    use crate::order::sale::{self, MadeAt};
+    use crate::order::stock::Fen;
 
     /// Bytes that stand before the texts: the format, and the text's length in two bytes.
     const FRAME_BYTES: usize = 3;
@@ -673,6 +675,44 @@ mod tests {
             let cut_short = [&[FORMAT_2], &bytes[1..bytes.len() - 2]].concat();
             assert!(read_order(&cut_short).is_err(), "{cut_short:?}");
         }
+    }
+
+    #[test]
+    fn a_sale_of_format_3_is_read_as_one_that_does_not_tell_where_its_order_was_made() {
+        let made_at = MadeAt { cloud: "mall".into(), host: "shop.example".into() };
+        let chosen = Arrival { wall: UnixMs(9), boot: BootMs(8), boot_id: BootId([7; 16]), trusted: Some(UnixMs(9)) };
+        let sale = Sale {
+            number: 7,
+            trade_no: Id::parse("163271291714373688000007").unwrap(),
+            address: Address::FIRST,
+            slot: Slot(5),
+            goods: 36,
+            name: "可乐".into(),
+            price: Fen(350),
+            chosen,
+            state: sale::State::Waiting,
+            why: None,
+            order: Some(Id::parse("77").unwrap()),
+            pay_code: Some("weixin://wxpay/x".into()),
+            heard: Some(chosen),
+            left: None,
+            paid: None,
+            outcome: None,
+            told: 0,
+            settled: None,
+            made_at: Some(made_at),
+        };
+        let bytes = encode_sale(&sale).unwrap();
+        assert_eq!((bytes[0], read_sale(&bytes)), (FORMAT, Ok(sale.clone())));
+
+        let sale = Sale { made_at: None, ..sale };
+        let bytes = encode_sale(&sale).unwrap();
+        // The last byte says that it does not tell; before, it was not there.
+        let old = [&[FORMAT_3], &bytes[1..bytes.len() - 1]].concat();
+        assert_eq!(read_sale(&old), Ok(sale));
+        assert!(read_sale(&[&[FORMAT], &old[1..]].concat()).is_err(), "cut short");
+        assert!(read_sale(&old[..old.len() - 1]).is_err(), "cut short");
+        assert!(read_sale(&[&old[..], &[0]].concat()).is_err(), "bytes behind the end");
     }
 
     #[test]

@@ -274,9 +274,9 @@ impl Core {
 
     /// A sale that is kept has this order of the platform, whose orders messages name.
     pub(in crate::core) fn is_sold_here(&self, order: &Id) -> bool {
-        self.sales.all.has_order(order, |made_at| {
-            SellingCloud::named(&made_at.cloud).is_some_and(SellingCloud::is_platform)
-        })
+        self.sales
+            .all
+            .has_order(order, |made_at| SellingCloud::named(&made_at.cloud).is_some_and(SellingCloud::is_platform))
     }
 
     fn order_not_made(&mut self, now: Now, number: u64, failure: Option<&Failure>) {
