@@ -276,6 +276,10 @@ fn show(sale: &SaleView, out: &mut Output<'_>) -> Result<(), Failure> {
         (lang.say("paid", "已付"), sale.paid_fen.map(price)),
         (lang.say("slot", "货道"), Some(sale.slot.to_string())),
         (lang.say("order", "订单"), sale.order.clone()),
+        (
+            lang.say("cloud", "云端"),
+            sale.cloud.as_ref().zip(sale.cloud_host.as_ref()).map(|(c, host)| format!("{c}, {host}")),
+        ),
         (lang.say("trade number", "交易号"), Some(sale.trade_no.clone())),
         (lang.say("pay code", "支付码"), sale.pay_code.clone()),
         (lang.say("time left", "剩余时间"), sale.expires_in_s.map(|s| format!("{}:{:02}", s / 60, s % 60))),

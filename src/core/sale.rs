@@ -222,6 +222,10 @@ pub struct SaleView {
     pub trade_no: String,
     /// The cloud's number of the order.
     pub order: Option<String>,
+    /// Where its order was made, or is to be: the word of `sale.cloud`, and the host; unknown of a sale of an older vend.
+    pub cloud: Option<String>,
+    /// See `cloud`.
+    pub cloud_host: Option<String>,
     /// When the slot was chosen, in Unix s, by the clock of that time.
     pub chosen_at_s: u64,
     /// The pay code is shown for so long yet, in s.
@@ -473,6 +477,8 @@ impl Core {
             pay_code: sale.pay_code.as_deref().filter(|_| is_shown).map(str::to_owned),
             trade_no: sale.trade_no.to_string(),
             order: sale.order.as_ref().map(ToString::to_string),
+            cloud: sale.made_at.as_ref().map(|made_at| made_at.cloud.to_string()),
+            cloud_host: sale.made_at.as_ref().map(|made_at| made_at.host.to_string()),
             chosen_at_s: sale.chosen.trusted.unwrap_or(sale.chosen.wall).seconds(),
             expires_in_s: left_s.filter(|_| is_shown),
             progress: self.sales.progress.filter(|_| sale.state == State::Serving),

@@ -264,6 +264,7 @@ fn report(sale: &Sale, machine_no: &str) -> Vec<(Box<str>, Box<str>)> {
         ("sale", text(&sale.number)),
         ("trade_no", text(&sale.trade_no)),
         ("order_id", sale.order.as_ref().map(ToString::to_string)),
+        ("cloud", sale.made_at.as_ref().map(|made_at| made_at.cloud.to_string())),
         ("event_id", text(&format!("{machine_no}:sale:{}:{sequence}", sale.number))),
         ("sequence", text(&sequence)),
         ("final", text(&u8::from(sale.state.is_ended()))),

@@ -25,6 +25,10 @@ fn rule_54_an_order_of_another_cloud_is_neither_asked_about_nor_paid_back_here()
     assert!(!w.waits_for(PLATFORM_ORDER), "the platform's order 77 is somebody else's");
     w.is("doubt", Some("not_asked"));
     assert_eq!(w.core.sales_for_people(), 1);
+    assert_eq!((w.sale().cloud.as_deref(), w.sale().cloud_host.as_deref()), (Some("mall"), Some("shop.example")));
+    let told: serde_json::Value =
+        serde_json::from_slice(&w.reply_to("POST https://merchant.example/sold", 200, "").body).unwrap();
+    assert_eq!((told["cloud"].as_str(), told["order_id"].as_str()), (Some("mall"), Some("77")));
 
     // Another shop of the same kind is another cloud as well.
     let mut w = mall_world();
