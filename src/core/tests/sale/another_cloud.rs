@@ -62,6 +62,16 @@ fn what_the_platform_sold_is_paid_back_there_also_when_the_machine_sells_elsewhe
     w.board_ends(OPEN);
     w.is("refunding", Some("not_dispensed"));
     assert!(w.waits_for(PLATFORM_PUT));
+
+    // A platform at another host has another order 77.
+    let mut w = platform_world();
+    w.show_at_platform();
+    w.platform_says("SUCCESS");
+    w.settings.cloud.url = "https://other.example".to_owned();
+    w.sells_elsewhere("https://other.example");
+    w.board_ends(OPEN);
+    w.is("owed", Some("not_dispensed"));
+    assert!(!w.waits_for("PUT"));
 }
 
 #[test]
