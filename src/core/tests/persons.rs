@@ -229,6 +229,28 @@ fn rule_61_a_dead_letter_leaves_again_only_when_that_is_durable() {
 }
 
 #[test]
+fn rule_61_a_dead_letter_that_was_corrected_since_is_settled_and_nothing_leaves() {
+    let mut w = World::new();
+    w.deliver(&w.put("1", "1").with("notify_url", URL));
+    w.restart();
+    w.pass_s(76);
+    for _ in 0..10 {
+        w.answer(404, "");
+        w.pass_s(700);
+    }
+    w.resolve("1", Verdict::Failed);
+    assert_eq!(w.said_in(0), (2.into(), "not_dispensed".into()));
+    w.answer(200, "");
+    w.pass_s(31);
+    let states = |w: &World| w.on_disk("1", "1").unwrap().reports.iter().map(|r| r.state.clone()).collect::<Vec<_>>();
+    assert_eq!((states(&w), w.core.letters(w.now).dead_orders), (vec!["dead".to_owned(), "settled".to_owned()], 1));
+    w.decide(Decision::Retry { key: key("1") });
+    assert_eq!((w.decided(), w.requests.len()), (Ok("tombstone".to_owned()), 0));
+    assert_eq!((states(&w), w.core.letters(w.now).dead_orders), (vec!["settled".to_owned()], 0));
+    assert_eq!(w.audit_on_disk().last().unwrap(), "Person(1000) report_retried order 1:1: 0 dead letters");
+}
+
+#[test]
 fn rule_61_a_dead_letter_that_is_refused_again_is_dead_again_and_a_restart_forgets_nothing() {
     let mut w = dead();
     w.restart();
