@@ -6,7 +6,7 @@ use super::commit::After;
 use super::event::{Effect, Token};
 use super::own::Reply;
 use super::{Core, DifferenceLine, Phase};
-use crate::order::call::{CallRecord, Operation, Way};
+use crate::order::call::CallRecord;
 use crate::order::instruction::Kind;
 use crate::order::key::Key;
 use crate::order::record::RecordKey;
@@ -195,20 +195,16 @@ impl Core {
         }
         match act {
             BooksAct::Retry { number } => {
-                let record = self.dead_call(*number)?;
-                let (what, subject) = (record.to_string(), record.call.subject.clone());
-                let is_refund = matches!(record.call.way, Way::Http(Operation::Refund { .. }));
-                if self.pays_back_in_vain(record) {
+                let record = self.dead_call(*number)?.clone();
+                if self.pays_back_in_vain(&record) {
                     return Err(BooksError::NothingOwed);
                 }
                 if !self.calls.reopen(*number) {
                     return Err(BooksError::MayBeOld);
                 }
-                if is_refund {
-                    self.refund_sent_again(now, &subject);
-                }
+                self.refund_sent_again(now, &record);
                 self.save_record(RecordKey::Call(*number), [After::OfferCall(*number)]);
-                Ok((Kind::CallRetried, what))
+                Ok((Kind::CallRetried, record.to_string()))
             }
             BooksAct::Drop { number, reason } => {
                 let what = self.dead_call(*number)?.to_string();

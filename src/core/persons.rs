@@ -231,6 +231,7 @@ impl Core {
                 let up_to = order.and_then(|order| order.reports.last()).map_or(0, |report| report.sequence);
                 let is_settled = order.is_some_and(|order| order.state() == State::Settled);
                 self.audit_person(now, uid, Kind::ReportRetried, format!("order {key}: {copies} dead letters"));
+                // Nothing leaves: what was dead was corrected since.
                 if is_settled {
                     self.settle(now, key);
                 }

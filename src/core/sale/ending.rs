@@ -142,16 +142,21 @@ impl Core {
     /// all.
     pub(in crate::core) fn pays_back_in_vain(&self, record: &CallRecord) -> bool {
         let is_refund = matches!(record.call.way, Way::Http(Operation::Refund { .. }));
-        let owes = |sale: &Sale| sale.state == State::Owed && subject(sale.number) == record.call.subject;
-        is_refund && record.call.subject.is_of(SubjectKind::Sale) && !self.sales.all.open().any(owes)
+        is_refund && record.call.subject.is_of(SubjectKind::Sale) && self.owed_by(record).is_none()
     }
 
     /// The refund of a sale leaves once more: what waited for a person waits for the cloud, in the batch that says so.
-    pub(in crate::core) fn refund_sent_again(&mut self, now: Now, subject_of_call: &Subject) {
-        let of_it = |sale: &&Sale| sale.state == State::Owed && subject(sale.number) == *subject_of_call;
-        let Some(number) = self.sales.all.open().find(of_it).map(|sale| sale.number) else { return };
+    pub(in crate::core) fn refund_sent_again(&mut self, now: Now, record: &CallRecord) {
+        let Some(number) = self.owed_by(record) else { return };
         self.change_sale(now, number, Event::RefundSentAgain, None);
         self.save_sale(number);
+    }
+
+    /// The sale whose money the call gives back, and which waits for a person.
+    fn owed_by(&self, record: &CallRecord) -> Option<u64> {
+        let Way::Http(Operation::Refund { .. }) = &record.call.way else { return None };
+        let owed = |sale: &&Sale| sale.state == State::Owed && subject(sale.number) == record.call.subject;
+        self.sales.all.open().find(owed).map(|sale| sale.number)
     }
 
     /// The own order of a sale has ended, or late evidence corrected it. Its outcome is saved in the same step.

@@ -2,7 +2,7 @@
 //! cloud only.
 
 use super::super::world::{DISPENSED, OPEN, World};
-use super::{CREATE, PLATFORM_NEW, PLATFORM_ORDER, PLATFORM_PUT, QUERY, mall_world, platform_world};
+use super::{CREATE, PLATFORM_ORDER, PLATFORM_PUT, QUERY, mall_world, platform_world};
 
 impl World {
     /// The next life sells as that one does.
@@ -45,8 +45,7 @@ fn rule_54_an_order_of_another_cloud_is_neither_asked_about_nor_paid_back_here()
     let mut w = mall_world();
     w.show_at_mall();
     w.shop_says(20);
-    w.settings.sale = platform_world().settings.sale;
-    w.kill();
+    w.sells_as(platform_world());
     w.board_ends(OPEN);
     assert!(!w.waits_for(PLATFORM_PUT));
     w.is("owed", Some("not_dispensed"));
@@ -57,8 +56,7 @@ fn what_the_platform_sold_is_paid_back_there_also_when_the_machine_sells_elsewhe
     let mut w = platform_world();
     w.show_at_platform();
     w.platform_says("SUCCESS");
-    w.settings.sale = mall_world().settings.sale;
-    w.kill();
+    w.sells_as(mall_world());
     w.board_ends(OPEN);
     w.is("refunding", Some("not_dispensed"));
     assert!(w.waits_for(PLATFORM_PUT));
@@ -89,7 +87,7 @@ fn an_order_of_another_cloud_does_not_stand_in_the_way_of_one_with_its_number() 
     w.sells_as(platform_world());
     w.pass_s(60);
     w.choose(5).unwrap();
-    w.reply_to(PLATFORM_NEW, 200, r#"{"code":0,"message":"ok","data":{"order_id":77}}"#);
+    w.platform_makes_it();
     w.platform_says("NOTPAY");
     w.is("waiting", None);
     w.platform_says("SUCCESS");
